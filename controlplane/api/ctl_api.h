@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Messages at limen-control's socket RUN/control.sock: from and to the workers of limen-sip, and
+ * from the CLI. Framing and the rules for malformed messages are in controlplane/base/ipc.h.
+ *
+ * Ownership of state: a call belongs to the limen-sip worker that carries it. limen-control keeps
+ * a copy of each call (CTL_CALL_PUT) and gives it back to a worker that starts again
+ * (CTL_CALL_RESTORE); a worker that meets a restarted limen-control sends all its calls and media
+ * again. So either process can be killed at any time without losing a call.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include "controlplane/base/ipaddr.h"
+#include "controlplane/base/ipc.h"
+#include "dataplane/api/dp_api.h"
+
+#define CTL_API_VERSION 1
+#define CTL_NAME_MAX    32 /* realm, trunk */
+#define CTL_NUMBER_MAX  64
+#define CTL_MEDIA_MAX   4 /* media lines of a call */
+#define CTL_TOKEN_KEY   32
+
+enum ctl_msg {
+	CTL_HELLO = IPC_TYPE_HELLO, /* ctl_hello; reply ctl_hello_reply */
+	/* configuration, control -> sip */
+	CTL_CONFIG = 2, /* ctl_config + bytes; reply: status, and ctl_text on refusal */
+	/* media, sip -> control */
+	CTL_MEDIA_SET = 10,   /* ctl_media; reply ctl_media with the local addresses filled in */
+	CTL_MEDIA_CLOSE = 11, /* ctl_media_id; no reply */
+	/* calls, sip -> control */
+	CTL_CALL_PUT = 20,          /* ctl_call + checkpoint bytes; no reply */
+	CTL_CALL_END = 21,          /* ctl_call; frees media, writes the record; reply: status */
+	CTL_SIP_STATS = 22,         /* ctl_sip_stats, droppable, once a second; no reply */
+	CTL_TRUNK_STATUS = 23,      /* ctl_trunk_status, at each change; no reply */
+	CTL_REPLAY_DONE = 24,       /* no body: all calls were put again after CTL_HELLO */
+	/* calls, control -> sip */
+	CTL_CALL_RESTORE = 30,  /* ctl_call + checkpoint bytes */
+	CTL_RESTORE_DONE = 31,  /* no body */
+	CTL_CALL_CLEAR = 32,    /* ctl_call_clear: end the call (operator, media timeout) */
+	/* CLI */
+	CTL_CLI_OPEN = 40,     /* ctl_cli_open; reply: prompt text */
+	CTL_CLI_LINE = 41,     /* text of a line; replies CTL_CLI_OUT ... with more=0 at the end */
+	CTL_CLI_COMPLETE = 42, /* text up to the cursor; reply: candidates, one a line */
+	CTL_CLI_HELP = 43,     /* text up to the cursor; reply: help text for '?' */
+	CTL_CLI_OUT = 44,      /* ctl_cli_out + text, control -> cli */
+	CTL_CLI_ABORT = 45,    /* no body: Ctrl-C while output is coming */
+	CTL_CLI_LOG = 46,      /* text, control -> cli, droppable: terminal monitor */
+};
+
+struct ctl_hello {
+	uint32_t api_version;
+	uint32_t role; /* IPC_ROLE_SIP or IPC_ROLE_CLI */
+	uint32_t worker, n_workers; /* SIP */
+	uint64_t boot_id;           /* random at the start of the sending process */
+	/* SIP, when it outlived a limen-control: what it was given before; else zero */
+	uint64_t config_revision;
+	uint32_t n_calls; /* that it carries: 0 after its own start */
+	uint32_t zero;
+};
+
+struct ctl_hello_reply {
+	uint32_t api_version;
+	uint32_t generation; /* one more at each start of limen-control */
+	uint64_t boot_id;
+	uint8_t token_key[CTL_TOKEN_KEY]; /* for the MAC in tags and branches; SIP only */
+};
+
+enum ctl_config_phase { CTL_CONFIG_PREPARE = 1, CTL_CONFIG_APPLY = 2, CTL_CONFIG_ABORT = 3 };
+
+/*
+ * PREPARE carries the whole configuration as text in the format of the start-up file, in chunks;
+ * the receiver parses it after the last one and answers that one only. APPLY and ABORT carry no
+ * bytes; APPLY cannot fail.
+ */
+struct ctl_config {
+	uint64_t revision;
+	uint32_t phase;
+	uint32_t total, offset; /* bytes of the whole text, and of this chunk's place */
+	uint32_t n;
+	char bytes[];
+};
+
+/*
+ * One media line of a call. Leg 0 faces the caller's realm, leg 1 the called realm. A local
+ * address with port 0 is allocated from that leg's realm (family: wanted family, 0 any); one with
+ * a port is claimed (replay after a restart of limen-control): -EADDRINUSE when it is another
+ * call's. Repeating the message with other legs modifies the session.
+ */
+struct ctl_media {
+	uint64_t call_id;
+	uint32_t media_index; /* 0..CTL_MEDIA_MAX-1 */
+	uint32_t zero;
+	char realm[DP_LEGS][CTL_NAME_MAX];
+	struct dp_leg leg[DP_LEGS];
+};
+
+struct ctl_media_id {
+	uint64_t call_id;
+	uint32_t media_index;
+	uint32_t zero;
+};
+
+enum ctl_call_state {
+	CTL_CALL_SETUP = 1,
+	CTL_CALL_ALERTING = 2,
+	CTL_CALL_ACTIVE = 3,
+	CTL_CALL_ENDED = 4,
+};
+
+enum ctl_released_by {
+	CTL_BY_NONE = 0,
+	CTL_BY_CALLER = 1,
+	CTL_BY_CALLED = 2,
+	CTL_BY_BOX = 3,      /* no route, timeout, media timeout, error */
+	CTL_BY_OPERATOR = 4,
+};
+
+/* What is known of a call outside of limen-sip. Text is NUL-terminated, empty when unknown. */
+struct ctl_call {
+	uint64_t id;    /* unique over restarts; the key of the record */
+	uint32_t state; /* enum ctl_call_state */
+	uint32_t released_by;
+	uint64_t invite_ms, ringing_ms, answer_ms, end_ms; /* wall clock; 0: did not happen */
+	uint32_t sip_status; /* final answer sent to the caller; 200 for answered calls */
+	uint32_t q850;       /* 0: unknown */
+	uint32_t dial_peer_in, dial_peer_out; /* 0: none */
+	struct ipaddr peer_sig[DP_LEGS];      /* far signalling addresses */
+	uint32_t transport[DP_LEGS];          /* enum sip_transport: 1 UDP, 2 TCP */
+	uint32_t n_media;
+	uint32_t zero;
+	char calling[DP_LEGS][CTL_NUMBER_MAX]; /* as received, as sent */
+	char called[DP_LEGS][CTL_NUMBER_MAX];
+	char realm[DP_LEGS][CTL_NAME_MAX];
+	char trunk[DP_LEGS][CTL_NAME_MAX];
+	char sip_call_id[DP_LEGS][128];
+	char codec[32];
+	char reason[160]; /* one sentence: why it ended, or was refused */
+};
+
+struct ctl_call_clear {
+	uint64_t call_id;
+	uint32_t q850;
+	uint32_t released_by;
+	char reason[160];
+};
+
+struct ctl_trunk_status {
+	char trunk[CTL_NAME_MAX];
+	uint32_t up;          /* 1 active, 0 busyout */
+	uint32_t last_status; /* of the last OPTIONS; 0: no answer */
+	uint64_t since_ms;    /* wall clock */
+	uint64_t rtt_us;
+	char reason[160];
+};
+
+/* Counters since the start of the worker. X(field, name in show and metrics, help). */
+#define CTL_SIP_COUNTERS(X)                                                                        \
+	X(rx_requests, "rx-requests", "SIP requests received")                                     \
+	X(tx_requests, "tx-requests", "SIP requests sent, without retransmissions")                \
+	X(rx_responses, "rx-responses", "SIP responses received")                                  \
+	X(tx_responses, "tx-responses", "SIP responses sent, without retransmissions")             \
+	X(rx_retransmissions, "rx-retransmissions", "requests received again")                     \
+	X(tx_retransmissions, "tx-retransmissions", "messages sent again")                         \
+	X(rx_malformed, "rx-malformed", "messages that do not parse")                              \
+	X(rx_stray, "rx-stray", "responses and in-dialog requests that match nothing")             \
+	X(rx_refused, "rx-refused", "requests from a source that is not allowed")                  \
+	X(handed_over, "handed-over", "messages passed to the worker that owns their dialog")      \
+	X(tx_dropped, "tx-dropped", "messages that could not be sent")                             \
+	X(transactions, "transactions", "transactions now")                                        \
+	X(dialogs, "dialogs", "dialogs now")                                                       \
+	X(connections, "connections", "TCP connections now")                                       \
+	X(calls_active, "calls-active", "calls now")                                               \
+	X(calls_attempted, "calls-attempted", "initial INVITEs")                                   \
+	X(calls_answered, "calls-answered", "calls answered with 2xx")                             \
+	X(calls_failed, "calls-failed", "calls that ended without an answer")
+
+struct ctl_sip_stats {
+#define X(field, name, help) uint64_t field;
+	CTL_SIP_COUNTERS(X)
+#undef X
+};
+
+struct ctl_text {
+	uint32_t n;
+	char text[];
+};
+
+struct ctl_cli_open {
+	uint32_t interactive; /* 1: a terminal is at the other end */
+	uint32_t width, height;
+	uint32_t zero;
+};
+
+struct ctl_cli_out {
+	uint32_t more;   /* 1: further CTL_CLI_OUT of this line follow */
+	int32_t status;  /* last one only: 0, or a negative errno */
+	uint32_t n_text;
+	uint32_t n_prompt; /* last one only: the new prompt follows the text */
+	uint32_t close;    /* 1: the session is over (exit, logout) */
+	uint32_t caret;    /* column of '^' plus 1, or 0 */
+	char text[];
+};

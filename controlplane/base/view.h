@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * A view is a pointer and a length into text that somebody else owns, usually a message buffer.
+ * It is not NUL-terminated. Parsers hand out views; nobody copies text until it must outlive the
+ * buffer. Thread-safe (no state).
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+struct view {
+	const char *p;
+	size_t n;
+};
+
+#define VIEW(literal) ((struct view){(literal), sizeof(literal) - 1})
+/* For printf("%.*s"): the length is clamped to what an int can say. */
+#define VIEW_ARG(v) ((v).n > 0x7fffffff ? 0x7fffffff : (int)(v).n), ((v).p ? (v).p : "")
+
+static inline struct view view_of(const char *str)
+{
+	return (struct view){str, str ? strlen(str) : 0};
+}
+
+static inline bool view_eq(struct view a, struct view b)
+{
+	return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
+}
+
+/* ASCII case-insensitive comparison, independent of the locale. */
+bool view_eq_nocase(struct view a, struct view b);
+
+/* Without leading and trailing SP, HTAB, CR and LF. */
+struct view view_trim(struct view v);
+
+/* Decimal digits only. 0, or -EINVAL (empty, other characters) or -ERANGE (above max). */
+int view_to_u64(struct view v, uint64_t max, uint64_t *ret_value) __attribute__((warn_unused_result));
+
+/*
+ * Copies v into dst with a terminating NUL. 0, or -ENAMETOOLONG when it does not fit (dst then
+ * holds the empty string), or -EINVAL when v has a NUL inside.
+ */
+int view_copy(struct view v, char *dst, size_t dst_size) __attribute__((warn_unused_result));

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Life cycle, text form and validation of a configuration. Used by limen-control (the datastore)
+ * and by limen-sip (which is sent the text form). Any thread, one at a time per object.
+ */
+#pragma once
+
+#include <stddef.h>
+
+#include "controlplane/config/cfg_model.h"
+
+#define CFG_ERROR_MAX 256
+
+struct cfg *cfg_new(void); /* all defaults; NULL when memory is short */
+void cfg_free(struct cfg *cfg);
+struct cfg *cfg_clone(const struct cfg *cfg);
+
+/*
+ * Reads the text form (the libconfig start-up file). On failure nothing is returned and error
+ * says in a sentence what is wrong, with file and line. -EINVAL, -ENOMEM.
+ */
+int cfg_from_text(const char *text, size_t len, const char *origin, struct cfg **ret_cfg,
+	char error[CFG_ERROR_MAX]) __attribute__((warn_unused_result));
+/* The whole configuration, canonical. *ret_text is malloc()ed and NUL-terminated. */
+int cfg_to_text(const struct cfg *cfg, char **ret_text, size_t *ret_len)
+	__attribute__((warn_unused_result));
+
+/* References between objects, overlaps, required settings. The first fault found, in a sentence. */
+int cfg_validate(const struct cfg *cfg, char error[CFG_ERROR_MAX]) __attribute__((warn_unused_result));
+
+const struct cfg_realm *cfg_find_realm(const struct cfg *cfg, const char *name);
+const struct cfg_trunk *cfg_find_trunk(const struct cfg *cfg, const char *name);
+const struct cfg_interface *cfg_find_interface(const struct cfg *cfg, const char *name);
+const struct cfg_dial_peer *cfg_find_dial_peer(const struct cfg *cfg, uint32_t tag);

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The configuration as plain structs. Each field has exactly one row in the schema
+ * (controlplane/config/schema*.c), from which the CLI grammar, show running-config, the start-up
+ * file, validation and help come; nothing else parses or prints a setting. A struct cfg is
+ * immutable once it is running: readers hold it by pointer and the datastore replaces it whole.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "controlplane/base/ipaddr.h"
+
+#define CFG_NAME_MAX   32
+#define CFG_TEXT_MAX   80
+#define CFG_IF_MAX     16
+#define CFG_DEVICE_MAX 160
+#define CFG_LIST_MAX   8 /* members of a small list inside an object */
+
+struct cfg_prefix {
+	struct ipaddr addr; /* port 0 */
+	uint8_t len;
+};
+
+enum cfg_realm_class { CFG_REALM_ACCESS, CFG_REALM_PEERING, CFG_REALM_CORE };
+enum cfg_transport { CFG_TRANSPORT_UDP = 1, CFG_TRANSPORT_TCP = 2 };
+/* Whose new calls a realm takes: those of configured trunks, or anybody's. */
+enum cfg_admission { CFG_ADMIT_TRUNKS, CFG_ADMIT_ANY };
+
+/* "interface NAME": a DPDK port and its TAP twin. */
+struct cfg_interface {
+	char name[CFG_IF_MAX];
+	char description[CFG_TEXT_MAX];
+	char device[CFG_DEVICE_MAX]; /* devargs, or a PCI address; empty: Linux has it already */
+	struct cfg_prefix address[CFG_LIST_MAX]; /* ip address, ipv6 address */
+	uint32_t n_address;
+	uint32_t mtu;
+	bool shutdown;
+};
+
+/* "ip route PREFIX NEXT-HOP", "ipv6 route ..." */
+struct cfg_route {
+	struct cfg_prefix dest;
+	struct ipaddr next_hop;
+};
+
+struct cfg_listen {
+	uint8_t transport; /* enum cfg_transport */
+	struct ipaddr addr;
+};
+
+/* "realm NAME" */
+struct cfg_realm {
+	char name[CFG_NAME_MAX];
+	char description[CFG_TEXT_MAX];
+	uint8_t class; /* enum cfg_realm_class */
+	char interface[CFG_IF_MAX]; /* of the media; empty: none (signalling only) */
+	struct cfg_listen listen[CFG_LIST_MAX]; /* sip listen udp|tcp ADDRESS [PORT] */
+	uint32_t n_listen;
+	struct ipaddr media_ipv4, media_ipv6; /* media address ADDRESS; port 0 */
+	uint32_t media_port_min, media_port_max; /* media port-range MIN MAX */
+	uint8_t dscp_media, dscp_signaling;      /* ip qos dscp ef media | cs3 signaling */
+	uint8_t admission;                       /* enum cfg_admission */
+	bool latch;                              /* media latching: learn the far media source (NAT) */
+	uint32_t media_timeout_s;                /* 0: never */
+};
+
+/* "trunk NAME": a far end with a fixed address. */
+struct cfg_trunk {
+	char name[CFG_NAME_MAX];
+	char description[CFG_TEXT_MAX];
+	char realm[CFG_NAME_MAX];
+	struct ipaddr target; /* session target ipv4:A[:P] | ipv6:[A][:P] */
+	uint8_t transport;
+	uint32_t options_interval_s; /* options-keepalive; 0: none */
+	uint32_t options_down_after; /* unanswered OPTIONS in a row until busyout */
+	bool shutdown;
+};
+
+/* "dial-peer voice TAG voip" */
+struct cfg_dial_peer {
+	uint32_t tag;
+	char description[CFG_TEXT_MAX];
+	char destination_pattern[CFG_TEXT_MAX]; /* digits, '+' first, '.' one digit, trailing 'T' any */
+	char incoming_realm[CFG_NAME_MAX];      /* only for calls from this realm; empty: any */
+	char trunk[CFG_NAME_MAX];               /* session target trunk NAME */
+	uint32_t preference;                    /* 0 first */
+	bool huntstop;
+	bool shutdown;
+};
+
+struct cfg {
+	char hostname[CFG_NAME_MAX];
+	/* voice service voip */
+	uint32_t max_calls;      /* 0: no limit */
+	uint32_t max_forwards;   /* of requests that the box originates */
+	/* sip-ua */
+	uint32_t timer_t1_ms;    /* RFC 3261 17.1.1.1 */
+	uint32_t timer_no_answer_s; /* INVITE without a final answer */
+	struct cfg_interface *interfaces;
+	uint32_t n_interfaces;
+	struct cfg_route *routes;
+	uint32_t n_routes;
+	struct cfg_realm *realms;
+	uint32_t n_realms;
+	struct cfg_trunk *trunks;
+	uint32_t n_trunks;
+	struct cfg_dial_peer *dial_peers;
+	uint32_t n_dial_peers;
+};

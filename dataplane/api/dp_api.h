@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The session API between limen-control (client) and limen-dataplane (server): messages over
+ * controlplane/base/ipc.h at the socket RUN/dataplane.sock. docs/SESSION-API.md describes it for
+ * outsiders.
+ *
+ * Everything that the data plane knows comes through this API, so a restart of the data plane is
+ * a replay of PORT_SET, MEDIA_ADDR_SET and SESSION_ADD. Every request is idempotent: the same
+ * request again has the same answer and no other effect. The generation in ipc_hdr of ADD and
+ * MODIFY is that of the control process (one more each time it starts); SESSION_SWEEP removes
+ * what a restarted control process did not claim again.
+ *
+ * A session is one media line of a call: two legs A and B, a pair of UDP ports on each (RTP even,
+ * RTCP the next; one port when rtcp-mux). What arrives at the local port of leg A leaves from the
+ * local port of leg B towards leg B's remote address, and the reverse.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include "controlplane/base/ipaddr.h"
+#include "controlplane/base/ipc.h"
+
+#define DP_API_VERSION      1
+#define DP_NAME_MAX         16 /* of a port, as IFNAMSIZ */
+#define DP_DEVARGS_MAX      160
+#define DP_PAYLOAD_TYPES    16
+#define DP_LEGS             2
+#define DP_MEDIA_ADDRS_MAX  64
+#define DP_PORTS_MAX        32
+
+enum dp_msg {
+	DP_HELLO = IPC_TYPE_HELLO, /* control -> dp: dp_hello; reply dp_hello_reply + stats fd */
+	DP_PORT_SET = 2,           /* dp_port */
+	DP_PORT_DEL = 3,           /* dp_port_name */
+	DP_MEDIA_ADDR_SET = 4,     /* dp_media_addr: which UDP ports of an address are media */
+	DP_MEDIA_ADDR_DEL = 5,     /* dp_media_addr */
+	DP_SESSION_ADD = 10,       /* dp_session; reply dp_session_reply */
+	DP_SESSION_MODIFY = 11,    /* dp_session; -ENOENT when unknown */
+	DP_SESSION_REMOVE = 12,    /* dp_session_id; reply dp_session_final; -ENOENT when unknown */
+	DP_SESSION_DUMP = 13,      /* dp_dump; reply dp_dump_reply with a counted array */
+	DP_SESSION_SWEEP = 14,     /* no body: removes sessions older than hdr.generation */
+	DP_EVENT_TIMEOUT = 20,     /* dp -> control, droppable: dp_event */
+	DP_EVENT_LATCH = 21,       /* dp -> control, droppable: dp_event */
+	DP_EVENT_PORT = 22,        /* dp -> control, droppable: dp_event_port */
+};
+
+struct dp_hello {
+	uint32_t api_version;
+	uint32_t role; /* IPC_ROLE_CONTROL */
+};
+
+struct dp_hello_reply {
+	uint32_t api_version;
+	uint32_t n_workers;
+	uint64_t boot_id;     /* random at each start: another one means everything must be replayed */
+	uint32_t max_sessions;
+	uint32_t n_sessions;
+	uint32_t stats_len;   /* bytes of the segment whose descriptor comes along, see dp_stats.h */
+	uint32_t zero;
+};
+
+struct dp_port_name {
+	char name[DP_NAME_MAX];
+};
+
+/*
+ * A DPDK port and its TAP twin in the kernel, which carries the same name and MAC and owns the IP
+ * addresses. devargs: "net_af_packet,iface=veth0", "net_tap,...", "net_memif,...", "net_pcap,...",
+ * "net_null", or a PCI address. A port that exists with other devargs is -EBUSY.
+ */
+struct dp_port {
+	char name[DP_NAME_MAX];
+	char devargs[DP_DEVARGS_MAX];
+	uint16_t mtu; /* 0: 1500 */
+	uint16_t zero[3];
+};
+
+/* UDP to addr and a port in [port_lo, port_hi] is media; everything else goes to the TAP twin. */
+struct dp_media_addr {
+	struct ipaddr addr; /* port 0 */
+	uint16_t port_lo, port_hi;
+	char port_name[DP_NAME_MAX];
+};
+
+enum dp_leg_flags {
+	DP_LEG_SEND = 1 << 0,     /* packets may leave towards remote_rtp */
+	DP_LEG_RECV = 1 << 1,     /* packets are accepted from remote_rtp */
+	DP_LEG_RTCP_MUX = 1 << 2, /* RFC 5761 */
+	/*
+	 * Learn the source of the first valid packet in place of remote_rtp. Without it only
+	 * packets whose source equals remote_rtp are taken. Learned once per ADD or per MODIFY that
+	 * changed remote_rtp.
+	 */
+	DP_LEG_LATCH = 1 << 3,
+	DP_LEG_ANY_PT = 1 << 4, /* relay payload types that are not listed (non-audio media) */
+};
+
+struct dp_payload {
+	uint8_t pt; /* 0..127 */
+	uint8_t zero[3];
+	uint32_t clock_hz; /* for the jitter of RFC 3550 6.4.1 */
+};
+
+struct dp_leg {
+	struct ipaddr local;       /* our RTP address and port; RTCP is port + 1 unless muxed */
+	struct ipaddr remote_rtp;  /* family 0: not known yet */
+	struct ipaddr remote_rtcp; /* family 0: remote_rtp with port + 1, or the same when muxed */
+	uint32_t flags;            /* enum dp_leg_flags */
+	uint32_t timeout_ms;       /* without a valid packet while RECV is set; 0: never */
+	uint8_t dscp;              /* of packets leaving towards this leg, 0..63 */
+	uint8_t n_payloads;
+	uint8_t zero[2];
+	struct dp_payload payloads[DP_PAYLOAD_TYPES]; /* accepted from this leg */
+};
+
+struct dp_session {
+	uint64_t id;      /* not 0; chosen by limen-control */
+	uint64_t call_id; /* for dump and logs */
+	struct dp_leg leg[DP_LEGS];
+};
+
+struct dp_session_id {
+	uint64_t id;
+};
+
+struct dp_session_reply {
+	uint64_t id;
+	uint32_t stream[DP_LEGS]; /* slot of the stream received from leg i in the stats segment */
+};
+
+/* What was received from one leg and what came of it, counted since ADD. */
+struct dp_stream_sum {
+	uint64_t rx_packets, rx_octets; /* valid RTP; octets of the RTP payload */
+	uint64_t tx_packets, tx_octets; /* sent on to the other leg */
+	uint64_t lost;                  /* by sequence number, over all SSRCs; never negative */
+	uint32_t jitter_us;             /* RFC 3550 6.4.1, of the last SSRC */
+	uint32_t max_jitter_us;
+	uint32_t rtcp_packets;
+	uint32_t dropped; /* by the guards, all reasons */
+	uint32_t ssrc;
+	uint32_t ssrc_changes;
+	uint64_t last_rx_ago_ms; /* UINT64_MAX: never */
+	struct ipaddr latched;   /* family 0: not latched */
+	uint32_t zero;
+};
+
+struct dp_session_final {
+	uint64_t id;
+	struct dp_stream_sum from[DP_LEGS];
+};
+
+struct dp_dump {
+	uint64_t after_id; /* 0: from the first */
+	uint32_t max;      /* rows wanted, capped at what fits a message */
+	uint32_t zero;
+};
+
+struct dp_dump_row {
+	struct dp_session session;
+	uint32_t generation;
+	uint32_t worker;
+	uint32_t stream[DP_LEGS];
+	struct dp_stream_sum from[DP_LEGS];
+};
+
+struct dp_dump_reply {
+	uint32_t n;
+	uint32_t more; /* 1: ask again after the last id */
+	struct dp_dump_row rows[];
+};
+
+struct dp_event {
+	uint64_t session_id;
+	uint64_t call_id;
+	uint32_t leg;
+	uint32_t lost_events; /* events dropped since the last one that was delivered */
+	struct ipaddr addr;   /* LATCH: the learned source */
+	uint32_t zero;
+};
+
+struct dp_event_port {
+	char name[DP_NAME_MAX];
+	uint32_t link_up;
+	uint32_t speed_mbps;
+};

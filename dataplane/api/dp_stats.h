@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The statistics segment of the data plane: a sealed memfd that comes with the reply to DP_HELLO
+ * and can only be mapped read-only. Reading it costs the data plane nothing. Each field has one
+ * writer (a worker, or the control thread where said); readers use relaxed loads and must accept
+ * that two fields of one row are not of the same instant.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include "dataplane/api/dp_api.h"
+
+#define DP_STATS_MAGIC   0x4c494d53u
+#define DP_STATS_VERSION 1
+#define DP_WORKERS_MAX   32
+
+/*
+ * Why a packet did not go out. X(symbol, name in show commands, sentence). The order is the
+ * index in dp_worker_stats.drops.
+ */
+#define DP_DROPS(X)                                                                                \
+	X(MALFORMED, "malformed", "Ethernet, IP or UDP lengths or versions do not fit")            \
+	X(IP_CHECKSUM, "ip-checksum", "bad IPv4 header checksum")                                  \
+	X(FRAGMENT, "fragment", "IP fragment to a media port")                                     \
+	X(TTL, "ttl", "TTL or hop limit used up")                                                  \
+	X(NO_STREAM, "no-stream", "media port without a session")                                  \
+	X(SOURCE, "source", "from an address that is not the session's")                           \
+	X(DIRECTION, "direction", "the leg is not receiving or the other is not sending (hold)")   \
+	X(NOT_RTP, "not-rtp", "not RTP version 2, or lengths inside do not fit")                   \
+	X(PAYLOAD_TYPE, "payload-type", "payload type that was not negotiated")                    \
+	X(SSRC, "ssrc", "SSRC changes too often")                                                  \
+	X(SEQUENCE, "sequence", "sequence number far off (RFC 3550 A.1)")                          \
+	X(RTCP_INVALID, "rtcp-invalid", "RTCP fails the checks of RFC 3550 A.2")                   \
+	X(NO_REMOTE, "no-remote", "the other leg's address is not known yet")                      \
+	X(NO_NEIGHBOUR, "no-neighbour", "no route or no MAC address for the next hop yet")         \
+	X(RING_FULL, "ring-full", "hand-over between workers was full (oldest dropped)")           \
+	X(PUNT_FULL, "punt-full", "queue to the Linux stack was full")                             \
+	X(TX_FULL, "tx-full", "the port's transmit queue was full")                                \
+	X(NO_MBUF, "no-mbuf", "packet memory is used up")
+
+enum dp_drop {
+#define X(sym, name, text) DP_DROP_##sym,
+	DP_DROPS(X)
+#undef X
+		DP_DROP_N,
+};
+
+/* One writer: that worker. Two cache lines and more apart from the next worker's. */
+struct dp_worker_stats {
+	uint64_t rx_packets, rx_bytes;
+	uint64_t relayed_packets, relayed_bytes;
+	uint64_t rtcp_packets;
+	uint64_t punted_packets;   /* to Linux */
+	uint64_t injected_packets; /* from Linux */
+	uint64_t handed_over;      /* to the worker that owns the stream */
+	uint64_t cycles_total, cycles_busy, cycles_asleep;
+	uint64_t loops, sleeps;
+	uint64_t drops[DP_DROP_N];
+} __attribute__((aligned(128)));
+
+/* Written by the control thread once a second. */
+struct dp_port_stats {
+	char name[DP_NAME_MAX];
+	char driver[32];
+	uint8_t mac[6];
+	uint8_t link_up;
+	uint8_t used;
+	uint32_t speed_mbps;
+	uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes;
+	uint64_t rx_missed, rx_errors, tx_errors, rx_nombuf;
+	uint64_t tap_rx_packets, tap_tx_packets, tap_dropped;
+} __attribute__((aligned(64)));
+
+/*
+ * What one stream counts: one cache line, written by the owning worker alone. rx is what came
+ * from the leg. See dataplane/session/stream.h for how the sums of dp_stream_sum come from it.
+ */
+struct dp_stream_stats {
+	uint64_t rx_packets, rx_octets;
+	uint64_t last_rx_tsc;
+	uint32_t ssrc, ext_seq; /* highest sequence number with its cycles in the upper half */
+	uint32_t base_seq, received;
+	uint32_t transit, jitter; /* RFC 3550 A.8: jitter is scaled by 16, in timestamp units */
+	uint32_t rtcp_packets, dropped;
+} __attribute__((aligned(64)));
+_Static_assert(sizeof(struct dp_stream_stats) == 64, "one cache line");
+
+struct dp_stats_header {
+	uint32_t magic, version;
+	uint64_t boot_id;
+	uint64_t tsc_hz;
+	uint64_t heartbeat_ms; /* CLOCK_MONOTONIC of the control thread's last turn */
+	uint32_t n_workers, n_ports, n_streams, n_drops;
+	uint32_t off_workers, off_ports;
+	uint64_t off_streams;
+	uint32_t hugepages; /* 1: packet memory is on hugepages */
+	uint32_t n_sessions;
+	uint64_t api_requests, api_refused, api_malformed, api_overflows;
+	uint64_t mbufs_total, mbufs_in_use;
+} __attribute__((aligned(128)));

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Where the show commands get their figures: one getter per figure, provided by limen-control
+ * (and by tests). A getter copies; it returns what is known now and never waits. Called on
+ * limen-control's thread.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "controlplane/api/ctl_api.h"
+#include "dataplane/api/dp_stats.h"
+
+/* A media line of a call now, with the counters of both directions. */
+struct cli_media {
+	uint64_t session_id;
+	uint64_t call_id;
+	uint32_t index;
+	uint32_t worker;			       /* of the data plane */
+	struct ipaddr local[DP_LEGS], remote[DP_LEGS]; /* remote: the latched one when known */
+	struct dp_stream_sum from[DP_LEGS];
+};
+
+/* A finished call or attempt. */
+struct cli_record {
+	struct ctl_call call;
+	uint32_t n_media;
+	struct dp_stream_sum from[DP_LEGS]; /* summed over the media lines */
+};
+
+/* Ports of a realm's media address. */
+struct cli_ports {
+	struct ipaddr addr;
+	uint32_t port_min, port_max;
+	uint32_t available, in_use; /* ports, RTP and RTCP counted */
+};
+
+/* A process of the box as limen-control sees it. */
+struct cli_process {
+	char name[32]; /* "limen-dataplane", "limen-sip 0" */
+	pid_t pid;
+	bool connected;
+	uint64_t since_ms; /* wall clock: of the connection, or of its loss */
+	uint64_t restarts; /* connections with another boot id than the one before */
+	uint64_t rx_msgs, tx_msgs, rx_malformed, tx_dropped;
+};
+
+/* State of an interface in the kernel and on the wire. */
+struct cli_link {
+	bool known; /* the kernel has the interface */
+	bool up;    /* administratively and with carrier */
+	bool carrier;
+	uint8_t mac[6];
+	uint32_t mtu;
+	bool has_port; /* the data plane has a port of that name: port is valid */
+	struct dp_port_stats port;
+};
+
+struct cli_totals {
+	uint64_t boot_ms; /* wall clock: start of limen-control */
+	uint32_t generation;
+	uint64_t calls_active, calls_attempted, calls_answered, calls_failed;
+	uint64_t records_written, records_failed; /* failed: could not be spooled */
+	uint64_t sessions;			  /* media sessions now */
+};
+
+/* row callbacks: a non-zero return ends the walk. */
+typedef int (*cli_call_fn)(const struct ctl_call *call, void *arg);
+typedef int (*cli_record_fn)(const struct cli_record *record, void *arg);
+typedef int (*cli_media_fn)(const struct cli_media *media, void *arg);
+typedef int (*cli_process_fn)(const struct cli_process *process, void *arg);
+typedef int (*cli_sip_fn)(uint32_t worker, const struct ctl_sip_stats *stats, void *arg);
+
+struct cli_source {
+	void *ctx; /* first argument of every getter */
+
+	void (*totals)(void *ctx, struct cli_totals *ret);
+	/* Calls that are not ended, oldest first. */
+	void (*calls)(void *ctx, cli_call_fn row, void *arg);
+	/* Media lines of a call (0: of all calls). */
+	void (*media)(void *ctx, uint64_t call_id, cli_media_fn row, void *arg);
+	/* The newest n records, oldest of them first. */
+	void (*records)(void *ctx, unsigned int n, cli_record_fn row, void *arg);
+	/* false when there is none of that name or its state was not reported yet. */
+	bool (*trunk)(void *ctx, const char *name, struct ctl_trunk_status *ret);
+	bool (*link)(void *ctx, const char *name, struct cli_link *ret);
+	/* family 4 or 6; false when the realm has no media address of it. */
+	bool (*ports)(void *ctx, const char *realm, unsigned int family, struct cli_ports *ret);
+	void (*sip)(void *ctx, cli_sip_fn row, void *arg);
+	void (*processes)(void *ctx, cli_process_fn row, void *arg);
+	/* The segment, mapped; NULL while limen-dataplane is away. */
+	const struct dp_stats_header *(*dp_stats)(void *ctx);
+	/* -ENOENT, -ENOTCONN when its limen-sip is away. */
+	int (*call_clear)(void *ctx, uint64_t call_id, uint32_t q850, const char *reason);
+};

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Text, socket and wire forms of struct ipaddr; see ipaddr.h. */
+#include "controlplane/base/ipaddr.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static inline size_t ip_len(const struct ipaddr *a)
+{
+	return a->family == 4 ? 4 : 16;
+}
+
+bool ipaddr_same_ip(const struct ipaddr *a, const struct ipaddr *b)
+{
+	return a->family == b->family && memcmp(a->ip, b->ip, sizeof(a->ip)) == 0;
+}
+
+bool ipaddr_equal(const struct ipaddr *a, const struct ipaddr *b)
+{
+	return ipaddr_same_ip(a, b) && a->port_be16 == b->port_be16;
+}
+
+static bool all_zero(const uint8_t *p, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (p[i] != 0)
+			return false;
+	}
+	return true;
+}
+
+bool ipaddr_valid(const struct ipaddr *a)
+{
+	if (a->zero != 0)
+		return false;
+	switch (a->family) {
+	case 0:
+		return a->port_be16 == 0 && all_zero(a->ip, sizeof(a->ip));
+	case 4:
+		return all_zero(a->ip + 4, sizeof(a->ip) - 4);
+	case 6:
+		return true;
+	default:
+		return false;
+	}
+}
+
+bool ipaddr_is_any(const struct ipaddr *a)
+{
+	return a->family != 0 && all_zero(a->ip, ip_len(a));
+}
+
+bool ipaddr_is_multicast(const struct ipaddr *a)
+{
+	return (a->family == 4 && (a->ip[0] & 0xf0) == 0xe0) ||
+	       (a->family == 6 && a->ip[0] == 0xff);
+}
+
+int ipaddr_parse(struct view text, uint16_t port, struct ipaddr *ret)
+{
+	struct ipaddr a = {.port_be16 = htons(port)};
+	char buf[INET6_ADDRSTRLEN];
+	bool brackets = false;
+
+	if (text.n >= 2 && text.p[0] == '[' && text.p[text.n - 1] == ']') {
+		text.p++;
+		text.n -= 2;
+		brackets = true;
+	}
+	if (view_copy(text, buf, sizeof(buf)) < 0)
+		return -EINVAL;
+	if (!brackets && inet_pton(AF_INET, buf, a.ip) == 1)
+		a.family = 4;
+	else if (inet_pton(AF_INET6, buf, a.ip) == 1)
+		a.family = 6;
+	else
+		return -EINVAL;
+	*ret = a;
+	return 0;
+}
+
+int ipaddr_parse_port(struct view text, uint16_t default_port, struct ipaddr *ret)
+{
+	const char *colon = NULL;
+	uint64_t port = default_port;
+
+	if (text.n > 0 && text.p[0] == '[') {
+		const char *close = memchr(text.p, ']', text.n);
+		if (close == NULL)
+			return -EINVAL;
+		if (close + 1 < text.p + text.n) {
+			if (close[1] != ':')
+				return -EINVAL;
+			colon = close + 1;
+		}
+	} else if (text.n > 0) {
+		colon = memchr(text.p, ':', text.n);
+		/* A second colon: a bare IPv6 address, which has no port. */
+		if (colon != NULL && memchr(colon + 1, ':', text.n - (size_t)(colon + 1 - text.p)))
+			colon = NULL;
+	}
+	if (colon != NULL) {
+		struct view digits = {colon + 1, text.n - (size_t)(colon + 1 - text.p)};
+		if (view_to_u64(digits, 65535, &port) < 0)
+			return -EINVAL;
+		text.n = (size_t)(colon - text.p);
+	}
+	return ipaddr_parse(text, (uint16_t)port, ret);
+}
+
+char *ipaddr_print(const struct ipaddr *a, char *buf)
+{
+	if (a->family != 4 && a->family != 6) {
+		buf[0] = '-';
+		buf[1] = '\0';
+		return buf;
+	}
+	if (inet_ntop(a->family == 4 ? AF_INET : AF_INET6, a->ip, buf, IPADDR_TEXT_MAX) == NULL)
+		buf[0] = '\0';
+	return buf;
+}
+
+char *ipaddr_print_port(const struct ipaddr *a, char *buf)
+{
+	char ip[IPADDR_TEXT_MAX];
+
+	if (a->family != 4 && a->family != 6)
+		return ipaddr_print(a, buf);
+	ipaddr_print(a, ip);
+	snprintf(buf, IPADDR_TEXT_MAX, a->family == 6 ? "[%.46s]:%u" : "%.46s:%u", ip,
+		ipaddr_port(a));
+	return buf;
+}
+
+socklen_t ipaddr_to_sockaddr(const struct ipaddr *a, struct sockaddr_storage *ret)
+{
+	memset(ret, 0, sizeof(*ret));
+	if (a->family == 6) {
+		struct sockaddr_in6 *sin6 = (struct sockaddr_in6 *)ret;
+		sin6->sin6_family = AF_INET6;
+		sin6->sin6_port = a->port_be16;
+		memcpy(&sin6->sin6_addr, a->ip, 16);
+		return sizeof(*sin6);
+	}
+	struct sockaddr_in *sin = (struct sockaddr_in *)ret;
+	sin->sin_family = AF_INET;
+	sin->sin_port = a->port_be16;
+	memcpy(&sin->sin_addr, a->ip, 4);
+	return sizeof(*sin);
+}
+
+int ipaddr_from_sockaddr(const struct sockaddr *sa, struct ipaddr *ret)
+{
+	struct ipaddr a = {0};
+
+	if (sa->sa_family == AF_INET) {
+		const struct sockaddr_in *sin = (const struct sockaddr_in *)sa;
+		a.family = 4;
+		a.port_be16 = sin->sin_port;
+		memcpy(a.ip, &sin->sin_addr, 4);
+	} else if (sa->sa_family == AF_INET6) {
+		const struct sockaddr_in6 *sin6 = (const struct sockaddr_in6 *)sa;
+		a.port_be16 = sin6->sin6_port;
+		if (IN6_IS_ADDR_V4MAPPED(&sin6->sin6_addr)) {
+			a.family = 4;
+			memcpy(a.ip, sin6->sin6_addr.s6_addr + 12, 4);
+		} else {
+			a.family = 6;
+			memcpy(a.ip, &sin6->sin6_addr, 16);
+		}
+	} else {
+		return -EAFNOSUPPORT;
+	}
+	*ret = a;
+	return 0;
+}

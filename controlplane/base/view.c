@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Comparison, numbers and copies of text views; see view.h. */
+#include "controlplane/base/view.h"
+
+#include <errno.h>
+
+static inline uint8_t lower(char c)
+{
+	uint8_t u = (uint8_t)c;
+	return u >= 'A' && u <= 'Z' ? (uint8_t)(u | 0x20) : u;
+}
+
+bool view_eq_nocase(struct view a, struct view b)
+{
+	if (a.n != b.n)
+		return false;
+	for (size_t i = 0; i < a.n; i++) {
+		if (lower(a.p[i]) != lower(b.p[i]))
+			return false;
+	}
+	return true;
+}
+
+static inline bool is_space(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+struct view view_trim(struct view v)
+{
+	while (v.n > 0 && is_space(v.p[0])) {
+		v.p++;
+		v.n--;
+	}
+	while (v.n > 0 && is_space(v.p[v.n - 1]))
+		v.n--;
+	return v;
+}
+
+int view_to_u64(struct view v, uint64_t max, uint64_t *ret_value)
+{
+	uint64_t value = 0;
+
+	if (v.n == 0)
+		return -EINVAL;
+	for (size_t i = 0; i < v.n; i++) {
+		if (v.p[i] < '0' || v.p[i] > '9')
+			return -EINVAL;
+	}
+	for (size_t i = 0; i < v.n; i++) {
+		uint64_t digit = (uint64_t)(v.p[i] - '0');
+		if (value > (UINT64_MAX - digit) / 10)
+			return -ERANGE;
+		value = value * 10 + digit;
+		if (value > max)
+			return -ERANGE;
+	}
+	*ret_value = value;
+	return 0;
+}
+
+int view_copy(struct view v, char *dst, size_t dst_size)
+{
+	int ret = 0;
+
+	if (v.n >= dst_size)
+		ret = -ENAMETOOLONG;
+	else if (v.n > 0 && memchr(v.p, '\0', v.n) != NULL)
+		ret = -EINVAL;
+	if (ret == 0) {
+		if (v.n > 0)
+			memcpy(dst, v.p, v.n);
+		dst[v.n] = '\0';
+	} else if (dst_size > 0) {
+		dst[0] = '\0';
+	}
+	return ret;
+}

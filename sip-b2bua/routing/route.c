@@ -1,0 +1,420 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The tree has one node per distinct prefix of the patterns, with one child per dial character
+ * and one for '.'. A look-up walks all branches that fit (at most two a digit, and never more
+ * than there are nodes), collects the dial-peers that end there and sorts those few.
+ */
+#include "sip-b2bua/routing/route.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SYMBOLS	 18 /* 0-9 * # A-D + and '.' */
+#define SYM_PLUS 16
+#define SYM_DOT	 17
+
+struct node {
+	uint32_t child[SYMBOLS]; /* 0: none (the root is nobody's child) */
+	uint32_t first_exact;	 /* index + 1 into next[], of peers whose pattern ends here */
+	uint32_t first_open;	 /* the same for patterns that end in 'T' */
+};
+
+struct entry {
+	uint32_t trunk_index; /* or ROUTE_NONE */
+	uint16_t n_explicit, n_matched;
+	uint32_t next; /* index + 1 of the next dial-peer at the same node */
+};
+
+struct route_table {
+	const struct cfg *cfg;
+	struct node *nodes;
+	uint32_t n_nodes, cap_nodes;
+	struct entry *entries; /* one per cfg->dial_peers, same index */
+};
+
+static int symbol_of(char c)
+{
+	switch (c) {
+	case '0' ... '9':
+		return c - '0';
+	case '*':
+		return 10;
+	case '#':
+		return 11;
+	case 'A' ... 'D':
+		return 12 + (c - 'A');
+	case 'a' ... 'd':
+		return 12 + (c - 'a');
+	case '+':
+		return SYM_PLUS;
+	default:
+		return -1;
+	}
+}
+
+int route_pattern_check(struct view pattern, char error[ROUTE_REASON_MAX])
+{
+	const char *what = NULL;
+
+	if (pattern.n == 0)
+		what = "a destination pattern must not be empty";
+	else if (pattern.n > ROUTE_NUMBER_MAX)
+		what = "a destination pattern has at most 64 characters";
+	for (size_t i = 0; !what && i < pattern.n; i++) {
+		char c = pattern.p[i];
+
+		if (c == '+' && i != 0)
+			what = "'+' stands only at the beginning of a destination pattern";
+		else if (c == 'T' && i + 1 != pattern.n)
+			what = "'T' stands only at the end of a destination pattern";
+		else if (c != '.' && c != 'T' && symbol_of(c) < 0)
+			what = "a destination pattern consists of 0-9 * # A-D, '.', a first '+' "
+			       "and a last 'T'";
+	}
+	if (!what)
+		return 0;
+	snprintf(error, ROUTE_REASON_MAX, "%s", what);
+	return -EINVAL;
+}
+
+static int node_add(struct route_table *t, uint32_t *ret_index)
+{
+	if (t->n_nodes == t->cap_nodes) {
+		uint32_t cap = t->cap_nodes ? t->cap_nodes * 2 : 64;
+		struct node *nodes = reallocarray(t->nodes, cap, sizeof(*nodes));
+
+		if (!nodes)
+			return -ENOMEM;
+		t->nodes = nodes;
+		t->cap_nodes = cap;
+	}
+	memset(&t->nodes[t->n_nodes], 0, sizeof(t->nodes[0]));
+	*ret_index = t->n_nodes++;
+	return 0;
+}
+
+static uint32_t trunk_index_of(const struct cfg *cfg, const char *name)
+{
+	for (uint32_t i = 0; name[0] && i < cfg->n_trunks; i++) {
+		if (strcmp(cfg->trunks[i].name, name) == 0)
+			return i;
+	}
+	return ROUTE_NONE;
+}
+
+static int pattern_add(struct route_table *t, uint32_t peer_index)
+{
+	struct entry *e = &t->entries[peer_index];
+	const char *p = t->cfg->dial_peers[peer_index].destination_pattern;
+	uint32_t at = 0;
+
+	for (; *p && *p != 'T'; p++) {
+		int sym = *p == '.' ? SYM_DOT : symbol_of(*p);
+		uint32_t next = t->nodes[at].child[sym];
+
+		if (next == 0) {
+			int rc = node_add(t, &next);
+
+			if (rc < 0)
+				return rc;
+			t->nodes[at].child[sym] = next;
+		}
+		e->n_explicit += sym != SYM_DOT;
+		e->n_matched++;
+		at = next;
+	}
+	uint32_t *first = *p == 'T' ? &t->nodes[at].first_open : &t->nodes[at].first_exact;
+
+	e->next = *first;
+	*first = peer_index + 1;
+	return 0;
+}
+
+int route_table_new(
+	const struct cfg *cfg, struct route_table **ret_table, char error[ROUTE_REASON_MAX])
+{
+	struct route_table *t = calloc(1, sizeof(*t));
+	uint32_t root;
+	int rc = -ENOMEM;
+
+	snprintf(error, ROUTE_REASON_MAX, "memory is short");
+	if (!t)
+		return -ENOMEM;
+	t->cfg = cfg;
+	t->entries = calloc(cfg->n_dial_peers ? cfg->n_dial_peers : 1, sizeof(*t->entries));
+	if (!t->entries || node_add(t, &root) < 0)
+		goto out;
+	for (uint32_t i = 0; i < cfg->n_dial_peers; i++) {
+		const struct cfg_dial_peer *peer = &cfg->dial_peers[i];
+		char why[ROUTE_REASON_MAX];
+
+		t->entries[i].trunk_index = trunk_index_of(cfg, peer->trunk);
+		/* A dial-peer that is still being configured matches nothing. */
+		if (!peer->destination_pattern[0])
+			continue;
+		rc = route_pattern_check(view_of(peer->destination_pattern), why);
+		if (rc < 0) {
+			snprintf(error, ROUTE_REASON_MAX, "dial-peer %u: %.120s", peer->tag, why);
+			goto out;
+		}
+		rc = pattern_add(t, i);
+		if (rc < 0)
+			goto out;
+	}
+	*ret_table = t;
+	return 0;
+out:
+	route_table_free(t);
+	return rc;
+}
+
+void route_table_free(struct route_table *table)
+{
+	if (!table)
+		return;
+	free(table->entries);
+	free(table->nodes);
+	free(table);
+}
+
+const struct cfg *route_table_cfg(const struct route_table *table)
+{
+	return table->cfg;
+}
+
+/* The number without separators into ret->number and its symbols. */
+static int number_read(struct view number, struct route_result *ret, uint8_t *sym, uint32_t *ret_n)
+{
+	uint32_t n = 0;
+
+	for (size_t i = 0; i < number.n; i++) {
+		char c = number.p[i];
+		int s;
+
+		if (n > 0 && (c == '-' || c == '.' || c == '(' || c == ')' || c == ' '))
+			continue;
+		if (n == 0 && c == '(')
+			continue;
+		s = symbol_of(c);
+		if (s < 0 || (s == SYM_PLUS && n > 0) || n == ROUTE_NUMBER_MAX)
+			return -EINVAL;
+		ret->number[n] = c;
+		sym[n++] = (uint8_t)s;
+	}
+	if (n == 0 || (n == 1 && sym[0] == SYM_PLUS))
+		return -EINVAL;
+	ret->number[n] = '\0';
+	*ret_n = n;
+	return 0;
+}
+
+/* Negative when a is to be tried before b. */
+static int row_compare(const struct route_row *a, const struct route_row *b)
+{
+	if (a->n_explicit != b->n_explicit)
+		return a->n_explicit > b->n_explicit ? -1 : 1;
+	if (a->n_matched != b->n_matched)
+		return a->n_matched > b->n_matched ? -1 : 1;
+	if (a->peer->preference != b->peer->preference)
+		return a->peer->preference < b->peer->preference ? -1 : 1;
+	return a->peer->tag < b->peer->tag ? -1 : a->peer->tag > b->peer->tag;
+}
+
+/* Inserts in order; the worst row falls off a full list. */
+static void row_insert(struct route_result *res, const struct route_row *row)
+{
+	uint32_t at = res->n_rows;
+
+	while (at > 0 && row_compare(row, &res->rows[at - 1]) < 0)
+		at--;
+	if (res->n_rows == ROUTE_ROWS_MAX) {
+		res->n_left_off++;
+		if (at == ROUTE_ROWS_MAX)
+			return;
+		res->n_rows--;
+	}
+	memmove(&res->rows[at + 1], &res->rows[at], (res->n_rows - at) * sizeof(*row));
+	res->rows[at] = *row;
+	res->n_rows++;
+}
+
+static void collect(const struct route_table *t, uint32_t first, struct route_result *res)
+{
+	for (uint32_t i = first; i != 0; i = t->entries[i - 1].next) {
+		const struct entry *e = &t->entries[i - 1];
+		struct route_row row = {
+			.peer = &t->cfg->dial_peers[i - 1],
+			.trunk_index = e->trunk_index,
+			.n_explicit = e->n_explicit,
+			.n_matched = e->n_matched,
+		};
+
+		if (e->trunk_index != ROUTE_NONE)
+			row.trunk = &t->cfg->trunks[e->trunk_index];
+		row_insert(res, &row);
+	}
+}
+
+static enum route_verdict row_judge(
+	const struct route_row *row, const char *in_realm, route_trunk_up_fn up, void *arg)
+{
+	if (row->peer->shutdown)
+		return ROUTE_SHUTDOWN;
+	if (in_realm && row->peer->incoming_realm[0] &&
+		strcmp(row->peer->incoming_realm, in_realm) != 0)
+		return ROUTE_OTHER_REALM;
+	if (!row->trunk)
+		return ROUTE_NO_TRUNK;
+	if (row->trunk->shutdown)
+		return ROUTE_TRUNK_SHUTDOWN;
+	if (up && !up(arg, row->trunk_index))
+		return ROUTE_TRUNK_BUSYOUT;
+	return ROUTE_USE;
+}
+
+static void rows_judge(
+	struct route_result *res, const char *in_realm, route_trunk_up_fn up, void *arg)
+{
+	const struct cfg_dial_peer *stop = NULL;
+
+	for (uint32_t i = 0; i < res->n_rows; i++) {
+		struct route_row *row = &res->rows[i];
+
+		row->verdict = row_judge(row, in_realm, up, arg);
+		if (stop && row->verdict == ROUTE_USE) {
+			row->verdict = ROUTE_HUNTSTOP;
+			row->huntstop_tag = stop->tag;
+		}
+		res->n_use += row->verdict == ROUTE_USE;
+		/*
+		 * A dial-peer that is meant for this call stops the hunt also when its trunk is
+		 * down: that is what the operator asks for with it.
+		 */
+		if (!stop && row->peer->huntstop && row->verdict != ROUTE_SHUTDOWN &&
+			row->verdict != ROUTE_OTHER_REALM)
+			stop = row->peer;
+	}
+}
+
+int route_lookup(const struct route_table *table, struct view number, const char *in_realm,
+	route_trunk_up_fn up, void *arg, struct route_result *ret_result)
+{
+	/* Depth-first: at each depth at most one branch waits besides the one being walked. */
+	struct {
+		uint32_t node, depth;
+	} stack[ROUTE_NUMBER_MAX + 2];
+	uint8_t sym[ROUTE_NUMBER_MAX];
+	uint32_t n, n_stack = 0;
+	int rc;
+
+	ret_result->number[0] = '\0';
+	ret_result->n_rows = ret_result->n_use = ret_result->n_left_off = 0;
+	rc = number_read(number, ret_result, sym, &n);
+	if (rc < 0) {
+		ret_result->number[0] = '\0';
+		return rc;
+	}
+	stack[n_stack].node = 0;
+	stack[n_stack++].depth = 0;
+	while (n_stack > 0) {
+		uint32_t depth = stack[--n_stack].depth;
+		const struct node *node = &table->nodes[stack[n_stack].node];
+		uint32_t child;
+
+		collect(table, node->first_open, ret_result);
+		if (depth == n) {
+			collect(table, node->first_exact, ret_result);
+			continue;
+		}
+		child = node->child[sym[depth]];
+		if (child != 0) {
+			stack[n_stack].node = child;
+			stack[n_stack++].depth = depth + 1;
+		}
+		child = sym[depth] == SYM_PLUS ? 0 : node->child[SYM_DOT];
+		if (child != 0) {
+			stack[n_stack].node = child;
+			stack[n_stack++].depth = depth + 1;
+		}
+	}
+	rows_judge(ret_result, in_realm, up, arg);
+	return 0;
+}
+
+char *route_row_explain(
+	const struct route_row *row, const char *in_realm, char buf[ROUTE_REASON_MAX])
+{
+	const struct cfg_dial_peer *p = row->peer;
+
+	switch (row->verdict) {
+	case ROUTE_USE:
+		snprintf(buf, ROUTE_REASON_MAX, "dial-peer %u to trunk %s", p->tag, p->trunk);
+		break;
+	case ROUTE_SHUTDOWN:
+		snprintf(buf, ROUTE_REASON_MAX, "dial-peer %u is shut down", p->tag);
+		break;
+	case ROUTE_OTHER_REALM:
+		snprintf(buf, ROUTE_REASON_MAX,
+			"dial-peer %u is for calls from realm %s, this one comes from %s", p->tag,
+			p->incoming_realm, in_realm);
+		break;
+	case ROUTE_NO_TRUNK:
+		snprintf(buf, ROUTE_REASON_MAX, "dial-peer %u has no trunk", p->tag);
+		break;
+	case ROUTE_TRUNK_SHUTDOWN:
+		snprintf(buf, ROUTE_REASON_MAX, "dial-peer %u: trunk %s is shut down", p->tag,
+			p->trunk);
+		break;
+	case ROUTE_TRUNK_BUSYOUT:
+		snprintf(buf, ROUTE_REASON_MAX, "dial-peer %u: trunk %s is busied out", p->tag,
+			p->trunk);
+		break;
+	case ROUTE_HUNTSTOP:
+		snprintf(buf, ROUTE_REASON_MAX, "dial-peer %u comes after the huntstop of %u",
+			p->tag, row->huntstop_tag);
+		break;
+	}
+	return buf;
+}
+
+char *route_result_explain(
+	const struct route_result *result, const char *in_realm, char buf[ROUTE_REASON_MAX])
+{
+	if (!result->number[0])
+		snprintf(buf, ROUTE_REASON_MAX, "the called party is not a number");
+	else if (result->n_rows == 0)
+		snprintf(buf, ROUTE_REASON_MAX, "no dial-peer matches %s", result->number);
+	else
+		route_row_explain(&result->rows[0], in_realm, buf);
+	return buf;
+}
+
+const struct cfg_trunk *route_source_trunk(
+	const struct route_table *table, const char *realm, const struct ipaddr *source)
+{
+	const struct cfg *cfg = table->cfg;
+	const struct cfg_trunk *found = NULL;
+
+	for (uint32_t i = 0; i < cfg->n_trunks; i++) {
+		const struct cfg_trunk *trunk = &cfg->trunks[i];
+
+		if (!ipaddr_same_ip(&trunk->target, source) || strcmp(trunk->realm, realm) != 0)
+			continue;
+		if (trunk->target.port_be16 == source->port_be16)
+			return trunk;
+		if (!found)
+			found = trunk;
+	}
+	return found;
+}
+
+enum route_admit route_admit(const struct cfg_realm *realm, const struct cfg_trunk *trunk)
+{
+	if (trunk && trunk->shutdown)
+		return ROUTE_SOURCE_SHUTDOWN;
+	if (!trunk && realm->admission != CFG_ADMIT_ANY)
+		return ROUTE_UNKNOWN_SOURCE;
+	return ROUTE_ADMITTED;
+}

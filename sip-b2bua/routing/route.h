@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Which way a call goes: dial-peers compiled into a tree of digits, and which trunk a source
+ * address stands for. limen-sip asks it for each initial INVITE; limen-control asks the same code
+ * for "show dialplan number", so that what is explained is what happens.
+ *
+ * A table is immutable after route_table_new() and refers to the configuration it was built from,
+ * which must outlive it. Look-ups do not allocate; any thread. Trunk states are not part of it:
+ * they come through a callback.
+ *
+ * Patterns: digits 0-9 * # A-D stand for themselves, '+' only as the first character, '.' is any
+ * one digit (not '+'), a trailing 'T' is any number of further digits, also none. Without 'T' the
+ * whole number must match. Visual separators "-", ".", "(", ")" and " " in a dialled number are
+ * ignored (RFC 3966 5.1.1).
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "controlplane/base/view.h"
+#include "controlplane/config/cfg_model.h"
+
+#define ROUTE_ROWS_MAX	 32 /* dial-peers that one look-up reports */
+#define ROUTE_NUMBER_MAX 64 /* digits of a number, after separators are gone */
+#define ROUTE_NONE	 UINT32_MAX
+#define ROUTE_REASON_MAX 160
+
+enum route_verdict {
+	ROUTE_USE = 0,	      /* may be tried, in the order of the rows */
+	ROUTE_SHUTDOWN,	      /* the dial-peer is shut down */
+	ROUTE_OTHER_REALM,    /* for calls of another incoming realm */
+	ROUTE_NO_TRUNK,	      /* names no trunk, or one that does not exist */
+	ROUTE_TRUNK_SHUTDOWN, /* its trunk is shut down */
+	ROUTE_TRUNK_BUSYOUT,  /* its trunk does not answer OPTIONS */
+	ROUTE_HUNTSTOP,	      /* a dial-peer before it ends the hunt */
+};
+
+struct route_row {
+	const struct cfg_dial_peer *peer;
+	const struct cfg_trunk *trunk; /* NULL: none found */
+	uint32_t trunk_index;	       /* in cfg->trunks, or ROUTE_NONE */
+	uint16_t n_explicit;	       /* characters of the pattern that stand for themselves */
+	uint16_t n_matched;	       /* the same and dots: characters matched before 'T' */
+	enum route_verdict verdict;
+	uint32_t huntstop_tag; /* ROUTE_HUNTSTOP: of the dial-peer that stopped */
+};
+
+struct route_result {
+	char number[ROUTE_NUMBER_MAX + 1]; /* as looked up, without separators */
+	uint32_t n_rows;     /* in the order they would be tried; rejected ones between */
+	uint32_t n_use;	     /* rows with ROUTE_USE */
+	uint32_t n_left_off; /* matching dial-peers beyond ROUTE_ROWS_MAX */
+	struct route_row rows[ROUTE_ROWS_MAX];
+};
+
+/* May calls be sent to this trunk now? trunk_index counts in cfg->trunks. */
+typedef bool (*route_trunk_up_fn)(void *arg, uint32_t trunk_index);
+
+struct route_table;
+
+/*
+ * cfg stays the caller's and must outlive the table. -ENOMEM, or -EINVAL when a pattern is none
+ * (error then says which in a sentence; cfg_validate() has refused such a configuration before).
+ */
+int route_table_new(const struct cfg *cfg, struct route_table **ret_table,
+	char error[ROUTE_REASON_MAX]) __attribute__((warn_unused_result));
+void route_table_free(struct route_table *table);
+const struct cfg *route_table_cfg(const struct route_table *table);
+
+/* Is this a pattern? -EINVAL, and error says what is wrong in a sentence. */
+int route_pattern_check(struct view pattern, char error[ROUTE_REASON_MAX])
+	__attribute__((warn_unused_result));
+
+/*
+ * Finds the dial-peers for a number: most explicit characters first, then most matched
+ * characters, then lowest preference, then lowest tag. in_realm: name of the realm the call came
+ * from, NULL: any realm will do (show dialplan). up may be NULL (all trunks are up). 0, or -EINVAL
+ * when number has no digit or is no number (then ret_result->n_rows is 0 and the number empty).
+ */
+int route_lookup(const struct route_table *table, struct view number, const char *in_realm,
+	route_trunk_up_fn up, void *arg, struct route_result *ret_result)
+	__attribute__((warn_unused_result));
+
+/* One sentence: "dial-peer 10 to trunk carrier1: trunk is busied out". Returns buf. */
+char *route_row_explain(
+	const struct route_row *row, const char *in_realm, char buf[ROUTE_REASON_MAX]);
+
+/*
+ * Why no row of the result can be used, as the reason of a refused call: the best match's
+ * verdict, or "no dial-peer matches +49...". Returns buf.
+ */
+char *route_result_explain(
+	const struct route_result *result, const char *in_realm, char buf[ROUTE_REASON_MAX]);
+
+/*
+ * The trunk that a source address of a realm stands for: same address, and among several the one
+ * whose port is the same, else the first. NULL when there is none.
+ */
+const struct cfg_trunk *route_source_trunk(
+	const struct route_table *table, const char *realm, const struct ipaddr *source);
+
+enum route_admit {
+	ROUTE_ADMITTED = 0,
+	ROUTE_UNKNOWN_SOURCE,  /* the realm takes calls of its trunks only */
+	ROUTE_SOURCE_SHUTDOWN, /* the trunk is shut down */
+};
+
+/* May a new call from this source (trunk: what route_source_trunk() said) come in? */
+enum route_admit route_admit(const struct cfg_realm *realm, const struct cfg_trunk *trunk);

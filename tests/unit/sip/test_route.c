@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Dial-peer routing: patterns, order, rejection reasons, sources; each by a table. */
+#include "sip-b2bua/routing/route.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+enum { T_A, T_B, T_DOWN, T_BUSY, N_TRUNKS };
+
+static struct cfg_trunk trunks[N_TRUNKS] = {
+	[T_A] = {.name = "a", .realm = "peering"},
+	[T_B] = {.name = "b", .realm = "peering"},
+	[T_DOWN] = {.name = "down", .realm = "peering", .shutdown = true},
+	[T_BUSY] = {.name = "busy", .realm = "peering"},
+};
+
+#define PEER(t, pat, tr, ...)                                                    \
+	{                                                                        \
+		.tag = (t), .destination_pattern = pat, .trunk = tr, __VA_ARGS__ \
+	}
+
+static struct cfg_dial_peer peers[] = {
+	PEER(10, "+49T", "a"),
+	PEER(11, "+4989T", "b"),
+	PEER(12, "+4989......", "a"),
+	PEER(20, "0T", "a", .preference = 2),
+	PEER(21, "0T", "b", .preference = 1),
+	PEER(22, "0T", "busy", .preference = 0),
+	PEER(30, "112", "a", .incoming_realm = "access"),
+	PEER(31, "112", "b", .incoming_realm = "core"),
+	PEER(40, "7..", "a"),
+	PEER(41, "71.", "busy", .huntstop = true),
+	PEER(42, "711", "down"),
+	PEER(50, "8T", "a", .shutdown = true, .huntstop = true),
+	PEER(51, "8T", "b", .preference = 1, .huntstop = true),
+	PEER(52, "8T", "a", .preference = 2),
+	PEER(60, "*21#", "a"),
+	PEER(61, "9AbcD", "a"),
+	PEER(62, "95", "nosuch"),
+	PEER(63, "96", ""),
+	PEER(70, "", "a"),
+};
+
+static const struct cfg cfg = {
+	.trunks = trunks,
+	.n_trunks = N_TRUNKS,
+	.dial_peers = peers,
+	.n_dial_peers = sizeof(peers) / sizeof(peers[0]),
+};
+
+static bool trunk_up(void *arg, uint32_t index)
+{
+	return index != T_BUSY;
+}
+
+static struct route_table *table_new(const struct cfg *c)
+{
+	char error[ROUTE_REASON_MAX];
+	struct route_table *t = NULL;
+
+	assert_int_equal(route_table_new(c, &t, error), 0);
+	return t;
+}
+
+/* "tag" is usable, "tag:verdict" is not; in order. */
+static void result_print(const struct route_result *res, char *out, size_t size)
+{
+	size_t n = 0;
+
+	out[0] = '\0';
+	for (uint32_t i = 0; i < res->n_rows; i++) {
+		n += (size_t)snprintf(
+			out + n, size - n, "%s%u", i ? " " : "", res->rows[i].peer->tag);
+		if (res->rows[i].verdict != ROUTE_USE)
+			n += (size_t)snprintf(out + n, size - n, ":%d", (int)res->rows[i].verdict);
+	}
+}
+
+static void test_order(void **state)
+{
+	static const struct {
+		const char *number, *realm, *want;
+	} rows[] = {
+		{"+4930123", "access", "10"},
+		{"+49", "access", "10"},
+		{"+4", "access", ""},
+		{"49301", "access", ""},
+		{"+49891234", "access", "11 10"},
+		{"+4989123456", "access",
+			"12 11 10"}, /* as explicit as 11, more characters matched */
+		{"+49891234567", "access", "11 10"},
+		{"+49 (89) 12-34.56", "access", "12 11 10"},
+		{"0123", "access", "22:5 21 20"},
+		{"0", "access", "22:5 21 20"},
+		{"112", "access", "30 31:2"},
+		{"112", "core", "30:2 31"},
+		{"112", "peering", "30:2 31:2"},
+		{"112", NULL, "30 31"},
+		{"1121", "access", ""},
+		{"11", "access", ""},
+		{"711", "access", "42:4 41:5 40:6"},
+		{"712", "access", "41:5 40:6"},
+		{"721", "access", "40"},
+		{"7", "access", ""},
+		{"81", "access", "50:1 51 52:6"},
+		{"*21#", "access", "60"},
+		{"9abCd", "access", "61"},
+		{"95", "access", "62:3"},
+		{"96", "access", "63:3"},
+	};
+	struct route_table *t = table_new(&cfg);
+	struct route_result res;
+	char got[256];
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		assert_int_equal(route_lookup(t, view_of(rows[i].number), rows[i].realm, trunk_up,
+					 NULL, &res),
+			0);
+		result_print(&res, got, sizeof(got));
+		if (strcmp(got, rows[i].want) != 0)
+			fail_msg("%s from %s: got \"%s\", want \"%s\"", rows[i].number,
+				rows[i].realm, got, rows[i].want);
+	}
+	route_table_free(t);
+}
+
+static void test_not_a_number(void **state)
+{
+	static const char *const rows[] = {"", "+", "alice", "12+3", "12 x", "-12", "--", "()",
+		"12345678901234567890123456789012345678901234567890123456789012345"};
+	struct route_table *t = table_new(&cfg);
+	struct route_result res;
+	char buf[ROUTE_REASON_MAX];
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		assert_int_equal(
+			route_lookup(t, view_of(rows[i]), "access", trunk_up, NULL, &res), -EINVAL);
+		assert_int_equal(res.n_rows, 0);
+		assert_string_equal(route_result_explain(&res, "access", buf),
+			"the called party is not a number");
+	}
+	route_table_free(t);
+}
+
+static void test_explain(void **state)
+{
+	static const struct {
+		const char *number, *want;
+	} rows[] = {
+		{"711", "dial-peer 42: trunk down is shut down"},
+		{"712", "dial-peer 41: trunk busy is busied out"},
+		{"113", "no dial-peer matches 113"},
+		{"95", "dial-peer 62 has no trunk"},
+	};
+	struct route_table *t = table_new(&cfg);
+	struct route_result res;
+	char buf[ROUTE_REASON_MAX];
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		assert_int_equal(
+			route_lookup(t, view_of(rows[i].number), "access", trunk_up, NULL, &res),
+			0);
+		assert_int_equal(res.n_use, 0);
+		assert_string_equal(route_result_explain(&res, "access", buf), rows[i].want);
+	}
+	assert_int_equal(route_lookup(t, view_of("81"), "access", trunk_up, NULL, &res), 0);
+	assert_string_equal(
+		route_row_explain(&res.rows[0], "access", buf), "dial-peer 50 is shut down");
+	assert_string_equal(
+		route_row_explain(&res.rows[1], "access", buf), "dial-peer 51 to trunk b");
+	assert_string_equal(route_row_explain(&res.rows[2], "access", buf),
+		"dial-peer 52 comes after the huntstop of 51");
+	assert_int_equal(route_lookup(t, view_of("112"), "access", trunk_up, NULL, &res), 0);
+	assert_string_equal(route_row_explain(&res.rows[1], "access", buf),
+		"dial-peer 31 is for calls from realm core, this one comes from access");
+	route_table_free(t);
+}
+
+static void test_pattern(void **state)
+{
+	static const struct {
+		const char *pattern;
+		int want;
+	} rows[] = {
+		{"+49T", 0},
+		{"T", 0},
+		{".T", 0},
+		{"...", 0},
+		{"*#ABCDabcd", 0},
+		{"+", 0},
+		{"", -EINVAL},
+		{"4+9", -EINVAL},
+		{"T4", -EINVAL},
+		{"TT", -EINVAL},
+		{"4 9", -EINVAL},
+		{"E", -EINVAL},
+		{"49$", -EINVAL},
+		{"12345678901234567890123456789012345678901234567890123456789012345", -EINVAL},
+	};
+	char error[ROUTE_REASON_MAX];
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (route_pattern_check(view_of(rows[i].pattern), error) != rows[i].want)
+			fail_msg("\"%s\": want %d", rows[i].pattern, rows[i].want);
+	}
+	struct cfg_dial_peer bad[] = {PEER(7, "1T1", "a")};
+	struct cfg c = {.dial_peers = bad, .n_dial_peers = 1};
+	struct route_table *t = NULL;
+
+	assert_int_equal(route_table_new(&c, &t, error), -EINVAL);
+	assert_null(t);
+	assert_string_equal(
+		error, "dial-peer 7: 'T' stands only at the end of a destination pattern");
+}
+
+/* More matches than a result holds: the best ones stay, in order. */
+static void test_many(void **state)
+{
+	enum { N = 100 };
+	struct cfg_dial_peer *many = calloc(N, sizeof(*many));
+	struct cfg c = {
+		.trunks = trunks, .n_trunks = N_TRUNKS, .dial_peers = many, .n_dial_peers = N};
+	struct route_result res;
+	struct route_table *t;
+
+	for (uint32_t i = 0; i < N; i++) {
+		many[i] = (struct cfg_dial_peer)PEER(i + 1, "T", "a");
+		many[i].preference = N - i;
+	}
+	t = table_new(&c);
+	assert_int_equal(route_lookup(t, view_of("5"), "x", NULL, NULL, &res), 0);
+	assert_int_equal(res.n_rows, ROUTE_ROWS_MAX);
+	assert_int_equal(res.n_use, ROUTE_ROWS_MAX);
+	assert_int_equal(res.n_left_off, N - ROUTE_ROWS_MAX);
+	for (uint32_t i = 0; i < ROUTE_ROWS_MAX; i++)
+		assert_int_equal(res.rows[i].peer->tag, N - i);
+	route_table_free(t);
+	free(many);
+}
+
+/* Dots and digits side by side at every depth: the walk sees both without running out of room. */
+static void test_deep(void **state)
+{
+	struct cfg_dial_peer deep[ROUTE_NUMBER_MAX + 1];
+	struct cfg c = {.trunks = trunks,
+		.n_trunks = N_TRUNKS,
+		.dial_peers = deep,
+		.n_dial_peers = ROUTE_NUMBER_MAX + 1};
+	char number[ROUTE_NUMBER_MAX + 1];
+	struct route_result res;
+	struct route_table *t;
+
+	memset(deep, 0, sizeof(deep));
+	memset(number, '5', ROUTE_NUMBER_MAX);
+	number[ROUTE_NUMBER_MAX] = '\0';
+	for (uint32_t i = 0; i <= ROUTE_NUMBER_MAX; i++) {
+		deep[i].tag = i;
+		memcpy(deep[i].destination_pattern, number, sizeof(number));
+		memset(deep[i].destination_pattern + i, '.', ROUTE_NUMBER_MAX - i);
+	}
+	t = table_new(&c);
+	assert_int_equal(route_lookup(t, view_of(number), "x", NULL, NULL, &res), 0);
+	assert_int_equal(res.n_rows + res.n_left_off, ROUTE_NUMBER_MAX + 1);
+	assert_int_equal(res.rows[0].peer->tag, ROUTE_NUMBER_MAX);
+	route_table_free(t);
+}
+
+static struct ipaddr addr(const char *text, uint16_t port)
+{
+	struct ipaddr a;
+
+	assert_int_equal(ipaddr_parse(view_of(text), port, &a), 0);
+	return a;
+}
+
+static void test_source(void **state)
+{
+	struct cfg_trunk tr[] = {
+		{.name = "p1", .realm = "peering", .target = addr("192.0.2.1", 5060)},
+		{.name = "p2", .realm = "peering", .target = addr("192.0.2.1", 5080)},
+		{.name = "p3",
+			.realm = "peering",
+			.target = addr("192.0.2.2", 5060),
+			.shutdown = true},
+		{.name = "c1", .realm = "core", .target = addr("192.0.2.1", 5060)},
+		{.name = "v6", .realm = "core", .target = addr("2001:db8::1", 5060)},
+	};
+	struct cfg c = {.trunks = tr, .n_trunks = 5};
+	const struct cfg_realm only = {.name = "peering", .admission = CFG_ADMIT_TRUNKS};
+	const struct cfg_realm any = {.name = "peering", .admission = CFG_ADMIT_ANY};
+	struct {
+		const char *realm, *ip;
+		uint16_t port;
+		const char *want;
+		enum route_admit admit_only, admit_any;
+	} rows[] = {
+		{"peering", "192.0.2.1", 5060, "p1", ROUTE_ADMITTED, ROUTE_ADMITTED},
+		{"peering", "192.0.2.1", 5080, "p2", ROUTE_ADMITTED, ROUTE_ADMITTED},
+		{"peering", "192.0.2.1", 40000, "p1", ROUTE_ADMITTED, ROUTE_ADMITTED},
+		{"peering", "192.0.2.2", 5060, "p3", ROUTE_SOURCE_SHUTDOWN, ROUTE_SOURCE_SHUTDOWN},
+		{"peering", "192.0.2.9", 5060, NULL, ROUTE_UNKNOWN_SOURCE, ROUTE_ADMITTED},
+		{"core", "192.0.2.1", 5060, "c1", ROUTE_ADMITTED, ROUTE_ADMITTED},
+		{"core", "2001:db8::1", 1, "v6", ROUTE_ADMITTED, ROUTE_ADMITTED},
+	};
+	struct route_table *t = table_new(&c);
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct ipaddr a = addr(rows[i].ip, rows[i].port);
+		const struct cfg_trunk *got = route_source_trunk(t, rows[i].realm, &a);
+
+		if (rows[i].want)
+			assert_string_equal(got ? got->name : "none", rows[i].want);
+		else
+			assert_null(got);
+		assert_int_equal(route_admit(&only, got), rows[i].admit_only);
+		assert_int_equal(route_admit(&any, got), rows[i].admit_any);
+	}
+	route_table_free(t);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_order),
+		cmocka_unit_test(test_not_a_number),
+		cmocka_unit_test(test_explain),
+		cmocka_unit_test(test_pattern),
+		cmocka_unit_test(test_many),
+		cmocka_unit_test(test_deep),
+		cmocka_unit_test(test_source),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The workers of limen-sip: N threads that share nothing but the hand-over rings. Each has an event
+ * loop, a timer wheel, a transport with its own sockets, a transaction layer and its own connection
+ * to limen-control. What is built on top (dialogs, B2BUA, routing) is the app: one object per
+ * worker, called in that worker's thread only.
+ *
+ * A message belongs to the worker that its token names (a response: our branch; a request in a
+ * dialog: our To tag), else to the one that a hash of the Call-ID names. One that arrives elsewhere
+ * is handed over by a ring. So all messages of a call, on both legs, meet in one thread, provided
+ * that the app makes its own tokens with the number of its worker.
+ *
+ * A worker opens its sockets when the first configuration is applied, that is after HELLO; a lost
+ * limen-control is looked for again for ever (50 ms to 1 s apart).
+ */
+#pragma once
+
+#include <event2/event.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "controlplane/api/ctl_api.h"
+#include "controlplane/base/ipc.h"
+#include "controlplane/base/twheel.h"
+#include "controlplane/config/cfg.h"
+#include "sip-b2bua/core/sip_token.h"
+#include "sip-b2bua/transaction/sip_txn.h"
+#include "sip-b2bua/transport/sip_transport.h"
+
+#define SIP_WORKERS_MAX 64
+
+struct sip_worker;
+struct sip_workers;
+
+/* What the app does; all in the worker's thread. Members that may be NULL say so. */
+struct sip_app_ops {
+	/* The worker is up (wheel, transactions; no configuration yet). 0 or a negative errno. */
+	int (*start)(struct sip_worker *worker, void *arg, void **ret_app);
+	void (*stop)(void *app);
+
+	/* cfg is parsed and valid and the sockets could be opened. Refuse with a sentence in error.
+	 * May be NULL. After 0 exactly one of apply and abort follows. */
+	int (*config_prepare)(void *app, const struct cfg *cfg, char error[CFG_ERROR_MAX]);
+	/* sip_worker_cfg() is cfg already; old (NULL: none) lives until the return. Cannot fail. */
+	void (*config_apply)(void *app, const struct cfg *old, const struct cfg *cfg);
+	void (*config_abort)(void *app); /* may be NULL */
+
+	/* As in struct sip_txn_user. */
+	void (*request)(void *app, struct sip_stxn *stxn, const struct sip_msg *msg,
+		const struct sip_path *path);
+	void (*ack)(void *app, const struct sip_msg *msg, const struct sip_path *path);
+	void (*stray)(void *app, const struct sip_msg *msg, const struct sip_path *path);
+	/* Whether a new request from this source is let in at all, before any state is made
+	 * (a realm that takes only its trunks). false: counted in rx_refused, answered with 403
+	 * without state. NULL: all. */
+	bool (*admit)(void *app, const struct sip_msg *msg, const struct sip_path *path);
+
+	/* limen-control. restarted: its boot id is another than before (replay everything, then
+	 * CTL_REPLAY_DONE). CTL_CALL_RESTORE ... come afterwards by themselves. */
+	void (*control_up)(void *app, const struct ctl_hello_reply *hello, bool restarted);
+	void (*control_down)(void *app);
+	void (*media_reply)(void *app, uint32_t seq, int32_t status, const struct ctl_media *media);
+	void (*call_end_reply)(void *app, uint32_t seq, int32_t status);
+	void (*call_restore)(void *app, const struct ctl_call *call, const void *checkpoint,
+		size_t checkpoint_len);
+	void (*restore_done)(void *app);
+	void (*call_clear)(void *app, const struct ctl_call_clear *clear);
+	/* For HELLO, and the gauges of CTL_SIP_STATS (dialogs, calls_active) once a second. */
+	uint32_t (*n_calls)(void *app);
+	void (*gauges)(void *app, struct ctl_sip_stats *stats);
+};
+
+struct sip_workers_opts {
+	unsigned int n_workers;	   /* 1..SIP_WORKERS_MAX */
+	const char *control_path;  /* RUN/control.sock */
+	uint32_t max_transactions; /* of each sort and worker; 0: 65536 */
+	const struct sip_app_ops *app;
+	void *app_arg;
+	/* Called once, from a worker's thread, when the first configuration was applied by all
+	 * workers (READY). May be NULL. */
+	void (*ready)(void *arg);
+};
+
+/* Starts the threads. opts is copied; the strings must live on. 0 or a negative errno. */
+int sip_workers_start(const struct sip_workers_opts *opts, struct sip_workers **ret_workers)
+	__attribute__((warn_unused_result));
+/* Ends the loops, waits for the threads, frees. Any thread but a worker's. */
+void sip_workers_stop(struct sip_workers *workers);
+/* For tests: the i-th worker; only its immutable parts may be used from outside. */
+struct sip_worker *sip_workers_get(struct sip_workers *workers, unsigned int i);
+
+unsigned int sip_worker_id(const struct sip_worker *w);
+unsigned int sip_worker_n(const struct sip_worker *w);	 /* workers in all */
+uint64_t sip_worker_boot_id(const struct sip_worker *w); /* of this process */
+struct event_base *sip_worker_base(const struct sip_worker *w);
+struct twheel *sip_worker_wheel(const struct sip_worker *w);
+struct sip_txns *sip_worker_txns(const struct sip_worker *w);
+struct sip_transport *sip_worker_transport(const struct sip_worker *w);
+const struct cfg *sip_worker_cfg(const struct sip_worker *w); /* NULL before the first */
+const struct sip_token_key *sip_worker_key(const struct sip_worker *w);
+/* The connection to limen-control; NULL while there is none. Never keep the pointer. */
+struct ipc_peer *sip_worker_control(const struct sip_worker *w);
+uint32_t sip_worker_control_generation(const struct sip_worker *w); /* of the last HELLO reply */
+/* Counters that the app increments (calls_attempted, rx_stray, ...); the rest is the worker's. */
+struct ctl_sip_stats *sip_worker_stats(struct sip_worker *w);
+
+/*
+ * The worker that a message belongs to; see above. A request in no dialog of ours and a response
+ * that is not ours go by the Call-ID.
+ */
+unsigned int sip_worker_owner(const struct sip_worker *w, const struct sip_msg *msg);
+
+/*
+ * How many Via fields of a request carry a branch of ours: it was here before. A carrier that routes
+ * a call back to us is legal, so it is for the caller to say when that is a loop (RFC 3261 8.2.2.2
+ * and 16.3: 482); Max-Forwards, which must be taken from leg to leg, ends it in any case.
+ */
+unsigned int sip_worker_own_vias(const struct sip_worker *w, const struct sip_msg *msg);

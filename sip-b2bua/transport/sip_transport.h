@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * SIP over UDP and TCP, IPv4 and IPv6 (RFC 3261 18, RFC 3581) for one worker thread: its own
+ * sockets (SO_REUSEPORT), its own connections, its own batches. It delivers framed messages and
+ * sends bytes along a path; it knows nothing of transactions.
+ *
+ * UDP datagrams are collected and leave with one sendmmsg() per socket at the end of the loop
+ * turn, or when the batch is full; before that the flush hook runs, so that what was told to
+ * limen-control is written first.
+ *
+ * A listener is a (transport, address) of a realm. Its id stays the same as long as the
+ * configuration keeps it. All functions: the worker's thread.
+ */
+#pragma once
+
+#include <event2/event.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "controlplane/base/ipaddr.h"
+#include "controlplane/base/twheel.h"
+#include "controlplane/base/view.h"
+
+enum sip_transport_kind { SIP_UDP = 1, SIP_TCP = 2 };
+
+#define SIP_LISTENERS_MAX 64
+#define SIP_REALM_MAX	  32
+#define SIP_LISTENER_NONE 0xffff
+#define SIP_MTU_SAFE	  1300 /* RFC 3261 18.1.1 */
+
+/* Where a message came from, and where one goes. */
+struct sip_path {
+	uint8_t transport;   /* enum sip_transport_kind */
+	uint8_t conn_worker; /* whose connection conn is */
+	uint16_t listener;   /* our side */
+	uint32_t zero;
+	uint64_t conn; /* TCP: the connection, 0: any to remote; a dead one: connect to remote */
+	struct ipaddr local;  /* the listener's address */
+	struct ipaddr remote; /* far end; for answers over TCP where to connect if conn is gone */
+};
+
+struct sip_listener {
+	uint16_t id;
+	uint8_t transport;
+	uint8_t dscp;
+	struct ipaddr addr;
+	char realm[SIP_REALM_MAX]; /* name of the realm it belongs to */
+};
+
+struct sip_transport_limits {
+	uint32_t max_conns;	     /* per worker; further ones are refused */
+	uint32_t max_conns_per_peer; /* accepted ones, by address */
+	uint32_t idle_ms;	     /* a connection without a message is closed after this */
+	uint32_t connect_ms;	     /* time for a connection to come up */
+	uint32_t partial_ms;	     /* time for a message to arrive whole */
+	uint32_t tx_queue_max;	     /* octets that may wait in one connection */
+};
+extern const struct sip_transport_limits SIP_TRANSPORT_LIMITS_DEFAULT;
+
+struct sip_transport_counters {
+	uint64_t rx_datagrams, rx_stream_msgs, rx_keepalives, rx_bad_frames;
+	uint64_t tx_datagrams, tx_stream_msgs, tx_dropped, tx_errors;
+	uint64_t conns_accepted, conns_opened, conns_failed, conns_refused, conns_idle_closed;
+	uint64_t n_conns; /* now */
+};
+
+struct sip_transport_ops {
+	/* One message (a datagram, or framed). The bytes are valid during the call. */
+	void (*receive)(void *ctx, const struct sip_path *path, const char *bytes, size_t n);
+	/* A message given to sip_transport_send() with this origin did not leave. err: negative
+	 * errno. Never called from inside sip_transport_send(). */
+	void (*send_failed)(void *ctx, uint64_t origin, int err);
+	/* Before a batch of messages leaves. May be NULL. */
+	void (*before_flush)(void *ctx);
+	/* path->conn belongs to another worker: pass it on. 0 or a negative errno. May be NULL with
+	 * one worker. */
+	int (*send_elsewhere)(void *ctx, const struct sip_path *path, const char *bytes, size_t n,
+		uint64_t origin);
+};
+
+struct sip_transport;
+
+struct sip_transport *sip_transport_new(struct event_base *base, struct twheel *wheel,
+	uint8_t worker, const struct sip_transport_limits *limits,
+	const struct sip_transport_ops *ops, void *ctx);
+/* Sends what waits, closes everything; no callbacks. */
+void sip_transport_free(struct sip_transport *t);
+
+/*
+ * Three phases of a configuration change. prepare opens the sockets that are new among specs (id
+ * is ignored; IP_FREEBIND, so the address may come later; wildcard addresses are refused, as Via
+ * and Contact must name one) without receiving from them; on failure nothing changed and error
+ * holds a sentence. apply makes exactly specs the listeners (no failure); abort forgets prepare.
+ */
+int sip_transport_prepare(struct sip_transport *t, const struct sip_listener *specs,
+	unsigned int n_specs, char *error, size_t error_size) __attribute__((warn_unused_result));
+void sip_transport_apply(struct sip_transport *t);
+void sip_transport_abort(struct sip_transport *t);
+
+/* NULL when there is none with this id (any more). */
+const struct sip_listener *sip_transport_listener(const struct sip_transport *t, uint16_t id);
+/* First listener of a realm with this transport and family (4, 6, 0: any), or NULL. */
+const struct sip_listener *sip_transport_find(
+	const struct sip_transport *t, const char *realm, uint8_t transport, uint8_t family);
+/* The address is one of our listeners' (own requests that come back, Route of ours). */
+bool sip_transport_is_own(const struct sip_transport *t, const struct ipaddr *addr);
+
+/* A path from a listener to a far end, for a new request. */
+void sip_path_to(
+	const struct sip_listener *from, const struct ipaddr *remote, struct sip_path *ret_path);
+
+/*
+ * Queues a copy of the bytes. origin is given back by send_failed (0: nobody wants to know).
+ * 0; -ENOBUFS when a bound is reached, -ENOTCONN/-EADDRNOTAVAIL when the listener is gone,
+ * -EMSGSIZE, -EMFILE for connections.
+ */
+int sip_transport_send(struct sip_transport *t, const struct sip_path *path, const char *bytes,
+	size_t n, uint64_t origin) __attribute__((warn_unused_result));
+/* Sends the waiting datagrams now (also done at the end of each loop turn). */
+void sip_transport_flush(struct sip_transport *t);
+/* Closes a connection once what waits was sent (an unframeable stream). */
+void sip_transport_conn_close(struct sip_transport *t, uint64_t conn);
+
+const struct sip_transport_counters *sip_transport_counters(const struct sip_transport *t);
+struct view sip_transport_text(uint8_t transport); /* "UDP", "TCP" */

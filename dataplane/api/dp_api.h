@@ -96,10 +96,23 @@ enum dp_leg_flags {
 	DP_LEG_ANY_PT = 1 << 4, /* relay payload types that are not listed (non-audio media) */
 };
 
+/*
+ * The worker that owns a UDP port of a media address. Both legs of a session must have the same
+ * owner (-EXDEV otherwise), so that all state of a session has one writer.
+ */
+static inline uint32_t dp_port_owner(uint16_t udp_port, uint32_t n_workers)
+{
+	return (uint32_t)(udp_port >> 1) % n_workers;
+}
+
 struct dp_payload {
 	uint8_t pt; /* 0..127 */
 	uint8_t zero[3];
-	uint32_t clock_hz; /* for the jitter of RFC 3550 6.4.1 */
+	/*
+	 * For the jitter of RFC 3550 6.4.1, up to 768000. 0: leave packets of this type out of it
+	 * (telephone-event, whose timestamps stand still during an event).
+	 */
+	uint32_t clock_hz;
 };
 
 struct dp_leg {

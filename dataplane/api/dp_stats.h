@@ -11,32 +11,34 @@
 
 #include "dataplane/api/dp_api.h"
 
-#define DP_STATS_MAGIC   0x4c494d53u
+#define DP_STATS_MAGIC	 0x4c494d53u
 #define DP_STATS_VERSION 1
-#define DP_WORKERS_MAX   32
+#define DP_WORKERS_MAX	 32
 
 /*
  * Why a packet did not go out. X(symbol, name in show commands, sentence). The order is the
  * index in dp_worker_stats.drops.
  */
-#define DP_DROPS(X)                                                                                \
-	X(MALFORMED, "malformed", "Ethernet, IP or UDP lengths or versions do not fit")            \
-	X(IP_CHECKSUM, "ip-checksum", "bad IPv4 header checksum")                                  \
-	X(FRAGMENT, "fragment", "IP fragment to a media port")                                     \
-	X(TTL, "ttl", "TTL or hop limit used up")                                                  \
-	X(NO_STREAM, "no-stream", "media port without a session")                                  \
-	X(SOURCE, "source", "from an address that is not the session's")                           \
-	X(DIRECTION, "direction", "the leg is not receiving or the other is not sending (hold)")   \
-	X(NOT_RTP, "not-rtp", "not RTP version 2, or lengths inside do not fit")                   \
-	X(PAYLOAD_TYPE, "payload-type", "payload type that was not negotiated")                    \
-	X(SSRC, "ssrc", "SSRC changes too often")                                                  \
-	X(SEQUENCE, "sequence", "sequence number far off (RFC 3550 A.1)")                          \
-	X(RTCP_INVALID, "rtcp-invalid", "RTCP fails the checks of RFC 3550 A.2")                   \
-	X(NO_REMOTE, "no-remote", "the other leg's address is not known yet")                      \
-	X(NO_NEIGHBOUR, "no-neighbour", "no route or no MAC address for the next hop yet")         \
-	X(RING_FULL, "ring-full", "hand-over between workers was full (oldest dropped)")           \
-	X(PUNT_FULL, "punt-full", "queue to the Linux stack was full")                             \
-	X(TX_FULL, "tx-full", "the port's transmit queue was full")                                \
+#define DP_DROPS(X)                                                                              \
+	X(MALFORMED, "malformed", "Ethernet, IP or UDP lengths or versions do not fit")          \
+	X(IP_CHECKSUM, "ip-checksum", "bad IPv4 header checksum")                                \
+	X(FRAGMENT, "fragment", "IP fragment to a media port")                                   \
+	X(TTL, "ttl", "TTL or hop limit used up")                                                \
+	X(NO_STREAM, "no-stream", "media port without a session")                                \
+	X(SOURCE, "source", "from an address that is not the session's")                         \
+	X(DIRECTION, "direction", "the leg is not receiving or the other is not sending (hold)") \
+	X(NOT_RTP, "not-rtp", "not RTP version 2, or lengths inside do not fit")                 \
+	X(PAYLOAD_TYPE, "payload-type", "payload type that was not negotiated")                  \
+	X(SSRC, "ssrc", "SSRC changes too often")                                                \
+	X(SEQUENCE, "sequence", "sequence number far off (RFC 3550 A.1)")                        \
+	X(RTCP_INVALID, "rtcp-invalid", "RTCP fails the checks of RFC 3550 A.2")                 \
+	X(NO_REMOTE, "no-remote", "the other leg's address is not known yet")                    \
+	X(NO_NEIGHBOUR, "no-neighbour", "no route or no MAC address for the next hop yet")       \
+	X(RING_FULL, "ring-full", "hand-over between workers was full (oldest dropped)")         \
+	X(PUNT_FULL, "punt-full", "queue to the Linux stack was full")                           \
+	X(TX_FULL, "tx-full", "the port's transmit queue was full")                              \
+	X(NO_PORT, "no-port", "the port to leave by was taken away")                             \
+	X(MTU, "mtu", "longer than the MTU of the port to leave by")                             \
 	X(NO_MBUF, "no-mbuf", "packet memory is used up")
 
 enum dp_drop {
@@ -46,17 +48,46 @@ enum dp_drop {
 		DP_DROP_N,
 };
 
-/* One writer: that worker. Two cache lines and more apart from the next worker's. */
+/* The path of a packet through a worker, in this order. */
+#define DP_STAGES(X)            \
+	X(CLASSIFY, "classify") \
+	X(LOOKUP, "lookup")     \
+	X(GUARD, "guard")       \
+	X(REWRITE, "rewrite")   \
+	X(TRANSMIT, "transmit") \
+	X(PUNT, "punt")
+
+enum dp_stage {
+#define X(sym, name) DP_STAGE_##sym,
+	DP_STAGES(X)
+#undef X
+		DP_STAGE_N,
+};
+
+/* cycles are those of the batches that were sampled, sampled counts their packets. */
+struct dp_stage_stats {
+	uint64_t packets;
+	uint64_t sampled, cycles;
+};
+
+/*
+ * One writer: that worker. Each packet ends in exactly one place, so at rest
+ *   rx + taken_over + injected = relayed + sent_for_linux + punted + handed_over + sum of drops.
+ */
 struct dp_worker_stats {
-	uint64_t rx_packets, rx_bytes;
-	uint64_t relayed_packets, relayed_bytes;
-	uint64_t rtcp_packets;
-	uint64_t punted_packets;   /* to Linux */
-	uint64_t injected_packets; /* from Linux */
-	uint64_t handed_over;      /* to the worker that owns the stream */
+	uint64_t rx_packets, rx_bytes;		 /* from ports */
+	uint64_t relayed_packets, relayed_bytes; /* media given to a port's transmit queue */
+	uint64_t rtcp_packets;			 /* of them RTCP */
+	uint64_t punted_packets;		 /* to Linux */
+	uint64_t injected_packets;		 /* from Linux */
+	uint64_t sent_for_linux;		 /* of them given to a port's transmit queue */
+	uint64_t handed_over; /* to the worker that owns the stream or the transmit queue */
+	uint64_t taken_over;  /* the same, seen by that worker */
 	uint64_t cycles_total, cycles_busy, cycles_asleep;
 	uint64_t loops, sleeps;
+	uint64_t events_late; /* news for the control thread that had to wait for room */
 	uint64_t drops[DP_DROP_N];
+	struct dp_stage_stats stages[DP_STAGE_N];
 } __attribute__((aligned(128)));
 
 /* Written by the control thread once a second. */
@@ -73,18 +104,36 @@ struct dp_port_stats {
 } __attribute__((aligned(64)));
 
 /*
- * What one stream counts: one cache line, written by the owning worker alone. rx is what came
- * from the leg. See dataplane/session/stream.h for how the sums of dp_stream_sum come from it.
+ * What nearly every packet of a stream counts: one cache line, written by the owning worker
+ * alone. Row of a slot: dp_stats_header.off_streams + slot * 64. rx is what came from the leg
+ * and was valid. stream_sum() of dataplane/session/stream.h makes dp_stream_sum of both rows.
  */
 struct dp_stream_stats {
-	uint64_t rx_packets, rx_octets;
-	uint64_t last_rx_tsc;
-	uint32_t ssrc, ext_seq; /* highest sequence number with its cycles in the upper half */
-	uint32_t base_seq, received;
-	uint32_t transit, jitter; /* RFC 3550 A.8: jitter is scaled by 16, in timestamp units */
-	uint32_t rtcp_packets, dropped;
+	uint64_t rx_packets, rx_octets; /* RTP; octets of payload without headers and padding */
+	uint64_t last_rx_tsc;		/* of valid RTP; 0: never */
+	uint32_t ssrc;
+	uint32_t ext_seq;  /* highest sequence number with its cycles in the upper half */
+	uint32_t base_seq; /* of this SSRC, or since it jumped */
+	uint32_t received; /* of this SSRC since base_seq, duplicates included (RFC 3550 A.3) */
+	uint32_t transit;
+	uint32_t jitter,
+		max_jitter; /* RFC 3550 A.8: scaled by 16, in timestamp units of clock_hz */
+	uint32_t clock_hz;  /* 0: no packet with a clock yet */
+	uint32_t zero;
 } __attribute__((aligned(64)));
 _Static_assert(sizeof(struct dp_stream_stats) == 64, "one cache line");
+
+/* What is counted now and then. Row of a slot: off_rare + slot * 64. Same writer. */
+struct dp_stream_rare {
+	uint64_t lost_before;			/* by SSRCs, and before jumps, that are over */
+	uint64_t unsent_packets, unsent_octets; /* valid RTP that did not leave */
+	uint64_t last_rtcp_tsc;
+	uint32_t rtcp_packets;
+	uint32_t dropped; /* by the guards, all reasons */
+	uint32_t ssrc_changes;
+	uint32_t zero;
+} __attribute__((aligned(64)));
+_Static_assert(sizeof(struct dp_stream_rare) == 64, "one cache line");
 
 struct dp_stats_header {
 	uint32_t magic, version;
@@ -93,8 +142,9 @@ struct dp_stats_header {
 	uint64_t heartbeat_ms; /* CLOCK_MONOTONIC of the control thread's last turn */
 	uint32_t n_workers, n_ports, n_streams, n_drops;
 	uint32_t off_workers, off_ports;
-	uint64_t off_streams;
-	uint32_t hugepages; /* 1: packet memory is on hugepages */
+	uint64_t off_streams; /* dp_stream_stats[n_streams] */
+	uint64_t off_rare;    /* dp_stream_rare[n_streams] */
+	uint32_t hugepages;   /* 1: packet memory is on hugepages */
 	uint32_t n_sessions;
 	uint64_t api_requests, api_refused, api_malformed, api_overflows;
 	uint64_t mbufs_total, mbufs_in_use;

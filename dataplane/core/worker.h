@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The packet workers as the control thread of limen-dataplane sees them.
+ *
+ * Threads: one control thread (the main lcore) and N workers, each alone on an lcore. They share
+ * nothing but rings with one producer and one consumer each:
+ *
+ *   control -> worker   mailbox (struct worker_msg *), inject (frames from Linux)
+ *   worker -> control   completions (the same messages back), events, punt (frames for Linux)
+ *   worker -> worker    hand-over of packets whose stream, or whose transmit queue, is another's
+ *
+ * Everything a worker reads per packet it has written itself: it copies what a message says
+ * between two bursts. A message therefore has taken effect, and nothing of what it replaced is
+ * in use any more, when it comes back by worker_completions().
+ *
+ * Queues are bounded and never block: a full mailbox is -ENOBUFS for the control thread, a full
+ * punt ring is DP_DROP_PUNT_FULL. Hand-over rings shed the oldest packets first
+ * (DP_DROP_RING_FULL). News that finds no room in the event ring is kept in the stream and told
+ * with a later packet.
+ *
+ * A worker makes no system call but two: nanosleep when it had nothing to do for a while, and
+ * write() to the doorbell, only when the control thread has said that it is about to sleep.
+ *
+ * All functions are for the control thread unless the comment says otherwise.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "dataplane/api/dp_api.h"
+#include "dataplane/api/dp_stats.h"
+#include "dataplane/session/stream.h"
+
+#include <rte_mbuf.h>
+#include <rte_mempool.h>
+
+#define WORKER_BURST	32
+#define WORKER_PORT_ANY 0xff
+#define WORKER_MAILBOX	4096 /* messages in flight per worker */
+#define WORKER_EVENTS	1024
+#define WORKER_PUNT	2048
+#define WORKER_INJECT	1024
+#define WORKER_HANDOVER 2048 /* room; what is over WORKER_BACKLOG at a turn is shed */
+#define WORKER_BACKLOG	1024
+
+struct worker;
+struct worker_group;
+
+struct worker_group_conf {
+	const char
+		*name; /* of rings and memory zones, at most 8 characters, unique in the process */
+	uint32_t n_workers; /* 1..DP_WORKERS_MAX */
+	uint32_t n_streams; /* slots */
+	int socket_id;	    /* for memory, -1: any */
+	/* Rows in the shared segment; zeroed by the caller, written by the workers from then on. */
+	struct dp_worker_stats *stats;	      /* [n_workers] */
+	struct dp_stream_stats *stream_stats; /* [n_streams] */
+	struct dp_stream_rare *stream_rare;   /* [n_streams] */
+	/*
+	 * Microseconds without work before a worker sleeps for the first time, and the longest
+	 * sleep; 0, 0: 50 and 1000. While media flowed within the last second sleeps are at most
+	 * an eighth of that. max_sleep_us UINT32_MAX: never sleeps.
+	 */
+	uint32_t spin_us, max_sleep_us;
+};
+
+/* -EINVAL, -ENOMEM. The group is not running yet; messages may already be posted. */
+int worker_group_new(const struct worker_group_conf *conf, struct worker_group **ret_group)
+	__attribute__((warn_unused_result));
+/* Of a group that does not run; frees packets still in rings. NULL is fine. */
+void worker_group_free(struct worker_group *group);
+/* Worker i runs on lcores[i] from now on. Negative errno when one cannot be launched. */
+int worker_group_start(struct worker_group *group, const unsigned int *lcores)
+	__attribute__((warn_unused_result));
+/* Tells all workers to stop and waits until they have. Mail that is on its way is still done. */
+void worker_group_stop(struct worker_group *group);
+/*
+ * One turn of the loop of worker i in the calling thread, for a group that was not started
+ * (benchmarks, tests, fuzzing). Returns the number of packets and messages that were handled.
+ */
+unsigned int worker_turn(struct worker_group *group, uint32_t i);
+
+/* ---- mailbox ---- */
+
+enum worker_op {
+	WORKER_PORT_ATTACH,
+	WORKER_PORT_DETACH,
+	WORKER_ADDR_SET,
+	WORKER_ADDR_DEL,
+	WORKER_STREAM_SET,
+	WORKER_STREAM_UNLINK,
+	WORKER_STOP, /* by worker_group_stop() */
+};
+
+/*
+ * A started ethdev, to every worker. Worker w polls the receive queues q with q % N == w and
+ * sends by transmit queue w when there is one, else through worker w % n_txq. After DETACH came
+ * back from all workers nobody touches the ethdev; its mbufs may still be in rings.
+ */
+struct worker_port {
+	uint8_t index; /* 0..DP_PORTS_MAX-1: what stream_hop.port and worker_addr.in_port name */
+	uint8_t mac[6];
+	uint16_t ethdev; /* DPDK's port id */
+	uint16_t n_rxq, n_txq;
+	uint16_t mtu; /* of the IP packet */
+};
+
+/*
+ * A media address, to every worker, each with a table of its own from worker_table_new(). SET of
+ * an index that is in use changes the range and the port and leaves its table alone. The table
+ * that is not needed (any more) comes back in the completed message.
+ */
+struct worker_addr {
+	struct ipaddr addr; /* port 0 */
+	uint8_t index;	    /* 0..DP_MEDIA_ADDRS_MAX-1, chosen by the control thread */
+	uint8_t in_port;    /* media must arrive here; WORKER_PORT_ANY: wherever */
+	uint16_t port_lo, port_hi;
+	uint32_t *table;
+};
+
+/* To the owner, dp_port_owner(local port). -EADDRINUSE: another slot has the port; -ENOENT: no
+ * such media address. Statistics of a slot begin at 0 when it was not in use. */
+struct worker_stream_set {
+	uint32_t slot;
+	bool relearn; /* the leg's configured remote changed: forget what was learned */
+	struct stream_conf conf;
+};
+
+/* -ENOENT: the slot was not in use. Nothing of the stream is read or counted afterwards. */
+struct worker_stream_unlink {
+	uint32_t slot;
+	struct dp_stream_stats
+		stats; /* as they were at the end; the rows in the segment are zeroed */
+	struct dp_stream_rare rare;
+	struct ipaddr learned[STREAM_KINDS]; /* family 0: was not learned */
+};
+
+/* Owned by the control thread, lent to the worker from post to completion. */
+struct worker_msg {
+	enum worker_op op;
+	int result;	 /* 0 or a negative errno, by the worker */
+	uint32_t worker; /* by worker_post() */
+	void *owner;	 /* the control thread's */
+	union {
+		struct worker_port port;
+		struct worker_addr addr;
+		struct worker_stream_set set;
+		struct worker_stream_unlink unlink;
+	};
+};
+
+/* -ENOBUFS: WORKER_MAILBOX messages are in flight already. Order is kept per worker. */
+int worker_post(struct worker_group *group, uint32_t i, struct worker_msg *msg)
+	__attribute__((warn_unused_result));
+/* Messages that are done, from all workers. */
+unsigned int worker_completions(
+	struct worker_group *group, struct worker_msg **ret_msgs, unsigned int max);
+
+/* Zeroed [address][port] table of one media address and worker; NULL when memory is short. */
+uint32_t *worker_table_new(const struct worker_group *group);
+void worker_table_free(uint32_t *table);
+
+/* ---- events ---- */
+
+/* The stream's owner learned a source. epoch: of the stream_conf in force. */
+struct worker_event {
+	uint32_t slot;
+	uint32_t epoch;
+	uint32_t kind; /* enum stream_kind */
+	struct ipaddr learned;
+};
+
+unsigned int worker_events(
+	struct worker_group *group, struct worker_event *ret_events, unsigned int max);
+
+/* ---- frames from and to Linux ---- */
+
+/* Frames for the TAP twin; mbuf->port is the index of the port. The caller frees them. */
+unsigned int worker_punts(
+	struct worker_group *group, struct rte_mbuf **ret_frames, unsigned int max);
+/* A frame from the TAP twin, sent by port index. -ENOBUFS: full, the caller keeps the frame. */
+int worker_inject(struct worker_group *group, uint8_t port, struct rte_mbuf *frame)
+	__attribute__((warn_unused_result));
+
+/* ---- sleeping of the control thread ---- */
+
+/*
+ * An eventfd that becomes readable when a worker put something into a ring while the control
+ * thread sleeps. Read it empty on wake-up.
+ *
+ *   if (worker_doorbell_arm(group)) { poll(fd, timers...); worker_doorbell_disarm(group); }
+ *   worker_completions(); worker_events(); worker_punts();
+ *
+ * arm returns false when there is something to fetch already. With libevent: arm at the end of
+ * each turn, disarm first thing in the callbacks; when arm fails make the event active by hand.
+ */
+int worker_doorbell_fd(const struct worker_group *group);
+bool worker_doorbell_arm(struct worker_group *group);
+void worker_doorbell_disarm(struct worker_group *group);
+
+/* ---- looking inside ---- */
+
+/*
+ * Called by the worker after each stage with the packets that stay in the path; off (NULL) costs
+ * one predicted branch a stage. Set before start; runs in the worker's thread.
+ */
+typedef void (*worker_trace_fn)(void *arg, uint32_t worker, enum dp_stage stage,
+	struct rte_mbuf *const *frames, unsigned int n);
+void worker_group_set_trace(struct worker_group *group, worker_trace_fn trace, void *arg);

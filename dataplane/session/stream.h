@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * A stream is one direction of a media session: what arrives from leg L at L's local ports (RTP
+ * and RTCP) and leaves from the other leg's local ports. Its number, the slot, indexes four
+ * arrays whose rows belong to the one worker that owns the stream's UDP port:
+ *
+ *   struct stream           what nearly every packet reads: guard and IPv4 rewriting, one line
+ *   struct stream_more      IPv6, RTCP, payload types, learning: read by the other packets
+ *   struct dp_stream_stats  (shared segment) what nearly every packet counts, one line
+ *   struct dp_stream_rare   (shared segment) what is counted now and then
+ *
+ * The control thread never touches the first two: it builds a stream_conf with the pure function
+ * stream_build() and mails it to the owner (WORKER_STREAM_SET), who copies it between two bursts.
+ * So every variable has one writer and no reader on another core, except the statistics, which
+ * are read with relaxed loads.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "dataplane/api/dp_api.h"
+#include "dataplane/api/dp_stats.h"
+
+enum stream_kind { STREAM_RTP, STREAM_RTCP, STREAM_KINDS };
+
+#define STREAM_PT_NONE	0xff
+#define STREAM_SEQ_NONE 0x10000
+
+enum stream_flag {
+	/* from the configuration */
+	STREAM_RECV = 1 << 0,	/* the leg may send to us */
+	STREAM_SEND = 1 << 1,	/* we may send to the other leg */
+	STREAM_REMOTE = 1 << 2, /* the other leg's RTP address is known */
+	STREAM_HOP = 1 << 3,	/* and so is the MAC address of the next hop towards it */
+	STREAM_IN6 = 1 << 4,	/* arrives as IPv6 */
+	STREAM_OUT6 = 1 << 5,	/* leaves as IPv6 */
+	STREAM_MUX = 1 << 6,	/* RTCP arrives on the RTP port (RFC 5761) */
+	STREAM_ANY_PT = 1 << 7,
+	STREAM_LATCH = 1 << 8, /* the source is learned, not configured */
+	/* the owner's own */
+	STREAM_LEARN = 1 << 9,	 /* LATCH, and nothing was learned yet */
+	STREAM_NO_SRC = 1 << 10, /* not LATCH, and no source is configured: nothing is accepted */
+	STREAM_SEQ = 1 << 11,  /* at least one packet was accepted: sequence numbers are compared */
+	STREAM_TELL = 1 << 12, /* a learned source waits for room in the event ring */
+	STREAM_LIVE = 1 << 13, /* the slot is in use */
+};
+#define STREAM_OWN_FLAGS (STREAM_LEARN | STREAM_NO_SRC | STREAM_SEQ | STREAM_TELL | STREAM_LIVE)
+
+/* Read per packet, written by the owner alone. */
+struct stream {
+	uint32_t src_ip_be32; /* the accepted source of RTP over IPv4 */
+	uint16_t src_port_be16;
+	uint16_t flags;
+	uint8_t macs[12];    /* destination, source: as the frame begins */
+	uint8_t ends[12];    /* source and destination address, source and destination port */
+	uint32_t clock_mult; /* of pt: RTP time = TSC * clock_mult >> STREAM_CLOCK_SHIFT */
+	uint16_t ends_sum;   /* ones-complement sum of ends[] */
+	uint16_t ip_sum;     /* the same of the words of the IPv4 header that never change */
+	uint8_t pt;	     /* of the last packet; all others are looked for in stream_more */
+	uint8_t tos;	     /* DSCP << 2 */
+	uint8_t port;	     /* index of the port to leave by */
+	uint8_t zero;
+	uint16_t vlan_tci; /* room for tagged ports; 0 today */
+	uint8_t room[18];
+} __attribute__((aligned(64)));
+_Static_assert(sizeof(struct stream) == 64, "one cache line");
+
+#define STREAM_CLOCK_SHIFT 36
+#define STREAM_CLOCK_MAX   768000u /* Hz; with the shift above exact for any TSC over 13 MHz */
+
+/* One way out, for whatever the IPv4 line of struct stream does not serve. */
+struct stream_path {
+	uint8_t family; /* 0: the remote address is not known; 4, 6 */
+	uint8_t ready;	/* 1: macs and port are known */
+	uint8_t port;
+	uint8_t tos;
+	uint8_t macs[12];
+	uint8_t src_ip[16], dst_ip[16]; /* IPv4: the first 4 bytes, the rest zero */
+	uint16_t src_port_be16, dst_port_be16;
+} __attribute__((aligned(64)));
+_Static_assert(sizeof(struct stream_path) == 64, "one cache line");
+
+struct stream_more {
+	struct stream_path path[STREAM_KINDS];
+
+	struct ipaddr expect[STREAM_KINDS]; /* accepted sources; family 0: none (yet) */
+	uint32_t epoch;	    /* of the slot, from stream_args; comes back in events */
+	uint16_t half_port; /* local UDP port >> 1 and */
+	uint8_t addr_index; /* media address at which the owner has linked the stream */
+	uint8_t n_payloads;
+	/* the owner's own */
+	uint32_t bad_seq; /* RFC 3550 A.1; STREAM_SEQ_NONE: none */
+	uint8_t ssrc_budget;
+	uint8_t tell; /* 1 << enum stream_kind: sources learned and not told yet */
+	uint16_t zero;
+	uint64_t ssrc_tsc; /* when ssrc_budget was last topped up */
+
+	uint8_t pts[DP_PAYLOAD_TYPES];
+	uint32_t clock_mult[DP_PAYLOAD_TYPES];
+	uint32_t clock_hz[DP_PAYLOAD_TYPES]; /* 0: kept out of the jitter */
+} __attribute__((aligned(64)));
+
+/* What the control thread mails to the owner. */
+struct stream_conf {
+	struct stream hot; /* STREAM_OWN_FLAGS are clear */
+	struct stream_more more;
+};
+
+/* The next hop towards an address, as the netlink mirror resolved it. */
+struct stream_hop {
+	bool ready;   /* false: no route, or no neighbour yet */
+	uint8_t port; /* index of the port */
+	uint8_t dst_mac[6], src_mac[6];
+};
+
+struct stream_out {
+	struct ipaddr remote; /* configured, or learned by the opposite stream; family 0: unknown */
+	struct stream_hop hop;
+};
+
+struct stream_args {
+	const struct dp_session *session;
+	unsigned int leg;		     /* packets come from this leg and go to the other */
+	struct stream_out out[STREAM_KINDS]; /* towards the other leg; RTCP when muxed: as RTP */
+	uint8_t addr_index;		     /* of the leg's local address */
+	uint32_t epoch; /* chosen anew whenever the slot is reused, so that late events are known */
+	uint64_t tsc_hz;
+};
+
+/*
+ * Builds the configuration of one stream. Pure; any thread.
+ * -EINVAL: odd or missing local port, more than DP_PAYLOAD_TYPES payload types or one over 127,
+ * a clock over STREAM_CLOCK_MAX, a DSCP over 63, a remote of another family than the local
+ * address it is reached from.
+ */
+int stream_build(const struct stream_args *args, struct stream_conf *ret_conf)
+	__attribute__((warn_unused_result));
+
+/*
+ * Copies conf over the present state of a slot. fresh: the slot was not in use (learning,
+ * sequence state and SSRC budget begin anew). relearn: the configured remote of the leg
+ * changed, so what was learned is forgotten. Called by the owner; exposed for tests.
+ */
+void stream_apply(struct stream *s, struct stream_more *more, const struct stream_conf *conf,
+	bool fresh, bool relearn);
+
+/*
+ * The sums of the session API from the two rows of a slot. ret_sum->latched stays zero: the
+ * control thread knows it from the event. Pure; the rows may be written meanwhile.
+ */
+void stream_sum(const struct dp_stream_stats *stats, const struct dp_stream_rare *rare,
+	uint64_t now_tsc, uint64_t tsc_hz, struct dp_stream_sum *ret_sum);

@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The names of ./bench. One line a name; names of one function are measured together."""
+from . import relay
+
+BENCHES = {
+    "relay.rtp.1": relay.inproc,
+    "relay.rtp.1000": relay.inproc,
+    "relay.rtp.100000": relay.inproc,
+}
+ORDER = list(BENCHES)
+
+
+def grouped(wanted):
+    """(function, names) in the order of BENCHES."""
+    groups = {}
+    for name in BENCHES:
+        if name in wanted:
+            groups.setdefault(BENCHES[name], []).append(name)
+    return groups.items()

@@ -9,8 +9,13 @@
  * (type 1 in every table), and until it was accepted nothing else is.
  *
  * Sending never blocks: messages wait in a bounded queue and leave in batches (sendmmsg) when the
- * loop comes round. A full queue drops the oldest message whose row says IPC_DROPPABLE and counts
- * it; if there is none the peer is closed, and both sides resynchronise on the next connection.
+ * loop comes round. A full queue drops the oldest message whose row says IPC_DROPPABLE (the new
+ * one, if it is the only such) and counts it; if there is none the peer is closed, and both sides
+ * resynchronise on the next connection. Who has much to send at once (a replay) keeps below the
+ * bound with ipc_peer_n_queued() and goes on when drained is called.
+ *
+ * A reply with a status below 0 may come without its body, whatever min_len says. A descriptor
+ * that no handler takes is closed.
  *
  * Runs on a libevent base; one thread per base.
  */
@@ -72,13 +77,18 @@ struct ipc_table {
 	unsigned int n_rows;
 	/* After the peer is gone, for whatever reason; why is a sentence. The peer is freed next. */
 	void (*closed)(struct ipc_peer *peer, const char *why);
+	/* The queue was not empty and now is. May be NULL. */
+	void (*drained)(struct ipc_peer *peer);
 };
 
 struct ipc_stats {
 	uint64_t rx_msgs, tx_msgs, rx_malformed, rx_refused, tx_dropped;
 };
 
-/* Takes a connected descriptor. ctx is the owner's. NULL when memory is short (fd then stays). */
+/*
+ * Takes a connected descriptor. ctx is the owner's. queue_max: messages that may wait, and 2 KiB
+ * each on average (1 MiB at least). NULL when memory is short (fd then stays the caller's).
+ */
 struct ipc_peer *ipc_peer_new(struct event_base *base, int fd, const struct ipc_table *table,
 	unsigned int queue_max, void *ctx);
 void ipc_peer_free(struct ipc_peer *peer); /* without calling closed */
@@ -91,6 +101,7 @@ void ipc_peer_set_role(struct ipc_peer *peer, enum ipc_role role); /* HELLO was 
 enum ipc_role ipc_peer_role(const struct ipc_peer *peer);
 /* uid and pid of the process at the other end when it connected (SO_PEERCRED). */
 int ipc_peer_cred(const struct ipc_peer *peer, uid_t *ret_uid, pid_t *ret_pid);
+unsigned int ipc_peer_n_queued(const struct ipc_peer *peer);
 const struct ipc_stats *ipc_peer_stats(const struct ipc_peer *peer);
 
 /*
@@ -112,7 +123,10 @@ int ipc_take_fd(struct ipc_peer *peer);
 /* Writes what is queued now, without waiting for the loop (order against other sockets). */
 void ipc_flush(struct ipc_peer *peer);
 
-/* One message as it came; exposed for the fuzz target and the unit tests. */
+/*
+ * One message as it came, aligned to 8; exposed for the fuzz target and the unit tests. A negative
+ * errno: it was refused and the peer is closing.
+ */
 int ipc_dispatch(struct ipc_peer *peer, const void *msg, size_t len);
 
 /* A NUL within size bytes, and only printable UTF-8 or ASCII before it. */

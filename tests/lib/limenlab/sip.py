@@ -50,7 +50,7 @@ class Message:
     def label(self):
         text = self.start.split(" ", 1)[0] if self.is_request else self.start.split(" ", 1)[1]
         if not self.is_request:
-            text += f" ({self.method})"
+            text = f"{text[:20].strip()} ({self.method})"
         return text + (" + SDP" if b"m=audio" in self.body else "")
 
     def media(self):
@@ -167,7 +167,7 @@ def ladder(leg_a, leg_b, notes=(), names=("phone", "Limen", "carrier"), width=34
     start = rows[0][0]
 
     def arrow(text, right):
-        line = f" {text} ".center(width - 2, "-")
+        line = f" {text[:width - 5]} ".center(width - 2, "-")
         return line + "->" if right else "<-" + line
     out = ["           " + names[0].center(8) + " " * (width - 6) + names[1].center(8) +
            " " * (width - 6) + names[2].center(8)]

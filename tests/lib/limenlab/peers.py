@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The box's peers: SIPp and baresip as phones, SIPp and Kamailio as carriers."""
+import json
+import os
+import signal
+import socket
+import time
+
+from . import audio
+from .net import in_namespace
+from .proc import LabError, Proc, tail, wait_for
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+TESTS = os.path.dirname(os.path.dirname(HERE))
+SCENARIOS = os.path.join(TESTS, "netns", "sipp")
+AUDIO = os.path.join(TESTS, "data", "audio")
+
+TRANSPORTS = {"udp": "u1", "tcp": "t1"}
+
+
+def bracket(addr):
+    return f"[{addr}]" if ":" in addr else addr
+
+
+class Sipp:
+    """One SIPp process. Without remote it is the called side and runs until it is stopped, or
+    until it has had `calls` calls."""
+
+    def __init__(self, workdir, name, ns, scenario, local, port, remote=None, remote_port=5060, number="",
+                 calls=None, transport="udp", media_port=6000, rate=10, hold_ms=0, echo=False, keys=None,
+                 extra=()):
+        self.name = name
+        self.calls = calls
+        self.dir = os.path.join(workdir, name)
+        os.makedirs(self.dir, exist_ok=True)
+        for voice in audio.VOICES:
+            link = os.path.join(self.dir, voice)
+            if not os.path.exists(link):
+                os.symlink(os.path.join(AUDIO, voice), link)
+        path = scenario if os.path.isabs(scenario) else os.path.join(SCENARIOS, scenario)
+        self.stat_path = os.path.join(self.dir, "stat.csv")
+        self.error_path = os.path.join(self.dir, "errors.log")
+        self.media_port = media_port
+        argv = ["sipp", "-sf", path, "-i", local, "-p", port, "-mi", local, "-mp", media_port,
+                "-t", TRANSPORTS[transport], "-nostdin", "-trace_err", "-error_file", self.error_path,
+                "-trace_stat", "-stf", self.stat_path, "-fd", "1", "-max_socket", "1000",
+                "-cid_str", "inner-%u-%p@%s"]
+        if remote:
+            argv += [f"{bracket(remote)}:{remote_port}", "-s", number, "-r", rate, "-d", hold_ms,
+                     "-recv_timeout", "20000"]
+        if calls:
+            argv += ["-m", calls]
+        if echo:
+            argv += ["-rtp_echo"]
+        for key, value in (keys or {}).items():
+            argv += ["-key", key, value]
+        argv += list(extra)
+        self.proc = Proc(name, argv, os.path.join(self.dir, "sipp.log"), ns=ns, cwd=self.dir)
+        if not remote:
+            self.proc.wait_socket(transport, port)
+
+    def stats(self):
+        """The last row of SIPp's statistics, by column name."""
+        try:
+            with open(self.stat_path) as f:
+                rows = [line.rstrip("\n").split(";") for line in f]
+        except OSError:
+            return {}
+        return dict(zip(rows[0], rows[-1])) if len(rows) > 1 else {}
+
+    def successful(self):
+        return int(self.stats().get("SuccessfulCall(C)") or 0)
+
+    def failed(self):
+        return int(self.stats().get("FailedCall(C)") or 0)
+
+    def problem(self):
+        """SIPp's own words about what went wrong, shortened."""
+        return (tail(self.error_path, 12) or tail(self.proc.log_path, 12)).strip()
+
+    def wait_ok(self, timeout_s=40.0):
+        """Waits until all calls are over; raises when one failed."""
+        status = self.proc.wait(timeout_s)
+        if status != 0:
+            raise LabError(f"{self.name}: {self.failed()} of {self.calls} calls failed "
+                           f"(SIPp status {status}, logs in {self.dir})\n{self.problem()}")
+
+    def stop(self):
+        """SIGTERM: SIPp ends at once; its open calls count as failed."""
+        self.proc.stop(signal.SIGTERM)
+
+
+class Kamailio:
+    """A carrier's proxy at local:5060 (UDP and TCP) that sends every call on to far."""
+
+    def __init__(self, workdir, name, ns, local, far):
+        self.dir = os.path.join(workdir, name)
+        os.makedirs(os.path.join(self.dir, "run"), exist_ok=True)
+        listen = []
+        for addr in local if isinstance(local, (list, tuple)) else [local]:
+            listen += ["-l", f"udp:{bracket(addr)}:5060", "-l", f"tcp:{bracket(addr)}:5060"]
+        self.proc = Proc(name, ["kamailio", "-DD", "-E", "-m", "64", "-f", os.path.join(TESTS, "netns", "kamailio.cfg"),
+                                "-Y", os.path.join(self.dir, "run"), "-P", os.path.join(self.dir, "run", "pid"),
+                                "-A", f'FAR="sip:{far}"'] + listen,
+                         os.path.join(self.dir, "kamailio.log"), ns=ns)
+        self.proc.wait_socket("udp", 5060)
+
+    def stop(self):
+        self.proc.stop(signal.SIGTERM)
+
+
+class Baresip:
+    """A phone that speaks from a WAV file; commands over its own control connection."""
+
+    def __init__(self, workdir, name, ns, local, port=5070, transport="udp", seconds=5.0, answer="manual"):
+        self.dir = os.path.join(workdir, name)
+        self.ns = ns
+        os.makedirs(self.dir, exist_ok=True)
+        wav = os.path.join(self.dir, "voice.wav")
+        audio.wav(wav, audio.talk(seconds, 160.0, 37))
+        with open(os.path.join(self.dir, "config"), "w") as f:
+            f.write("\n".join([
+                "poll_method epoll", f"sip_listen {bracket(local)}:{port}", "call_max_calls 4",
+                f"audio_source aufile,{wav}", "audio_player aubridge,none", "audio_alert aubridge,none",
+                "audio_srate 8000-8000", "audio_channels 1-1", "rtp_tos 184", "rtp_ports 7000-7100",
+                "rtp_stats yes", "jitter_buffer_delay 1-5",
+                f"module_path {module_path()}", "module g711.so", "module aufile.so", "module aubridge.so",
+                "module_app account.so", "module_app menu.so", "module_app ctrl_tcp.so",
+                "ctrl_tcp_listen 127.0.0.1:4444", ""]))
+        with open(os.path.join(self.dir, "accounts"), "w") as f:
+            f.write(f'<sip:bruno@{bracket(local)}:{port};transport={transport}>;regint=0;'
+                    f'audio_codecs=PCMA/8000/1;answermode={answer};ptime=20\n')
+        self.proc = Proc(name, ["baresip", "-4" if ":" not in local else "-6", "-f", self.dir, "-v"],
+                         os.path.join(self.dir, "baresip.log"), ns=ns)
+        self.proc.wait_socket("tcp", 4444)
+        self._ctrl = in_namespace(ns, lambda: socket.create_connection(("127.0.0.1", 4444), 5))
+        self._buffer = b""
+        self.events = []
+
+    def command(self, name, params=""):
+        body = json.dumps({"command": name, "params": params, "token": "lab"}).encode()
+        self._ctrl.sendall(b"%d:%s," % (len(body), body))
+
+    def _pump(self):
+        self._ctrl.settimeout(0.05)
+        try:
+            data = self._ctrl.recv(65536)
+        except (TimeoutError, OSError):
+            return
+        self._buffer += data
+        while b":" in self._buffer:
+            size, _, rest = self._buffer.partition(b":")
+            length = int(size)
+            if len(rest) < length + 1:
+                return
+            self.events.append(json.loads(rest[:length]))
+            self._buffer = rest[length + 1:]
+
+    def wait_event(self, kind, timeout_s=15.0):
+        """kind as in baresip's events: CALL_ESTABLISHED, CALL_CLOSED, CALL_INCOMING, ..."""
+        def seen():
+            self._pump()
+            return next((e for e in self.events if e.get("type") == kind), None)
+        try:
+            return wait_for(f"{self.proc.name} should report {kind}", seen, timeout_s)
+        except LabError as exc:
+            said = [e.get("type") or e.get("data") for e in self.events]
+            raise LabError(f"{exc}; it reported {said} (log: {self.proc.log_path})\n{tail(self.proc.log_path)}") from exc
+
+    def call(self, uri):
+        self.command("dial", uri)
+        return self.wait_event("CALL_ESTABLISHED")
+
+    def hangup(self):
+        self.command("hangup")
+        return self.wait_event("CALL_CLOSED")
+
+    def stop(self):
+        self._ctrl.close()
+        self.proc.stop(signal.SIGTERM)
+
+
+def module_path():
+    for path in ("/usr/lib/baresip/modules", "/usr/lib/x86_64-linux-gnu/baresip/modules"):
+        if os.path.isdir(path):
+            return path
+    raise LabError("baresip's modules were not found (package baresip-core)")
+
+
+def talk_time(voice="voice-a.pcap"):
+    """Seconds that a voice file plays."""
+    return audio.VOICES[voice][0]
+
+
+def sleep_while_talking(seconds):
+    """Audio runs in real time: this is the one wait that no event can replace."""
+    time.sleep(seconds)

@@ -25,8 +25,12 @@ int cfg_from_text(const char *text, size_t len, const char *origin, struct cfg *
 int cfg_to_text(const struct cfg *cfg, char **ret_text, size_t *ret_len)
 	__attribute__((warn_unused_result));
 
-/* References between objects, overlaps, required settings. The first fault found, in a sentence. */
-int cfg_validate(const struct cfg *cfg, char error[CFG_ERROR_MAX]) __attribute__((warn_unused_result));
+/*
+ * References between objects, overlaps, required settings. The first fault found, in a sentence:
+ * -EINVAL, or -ENODATA when nothing is wrong but a required setting is missing.
+ */
+int cfg_validate(const struct cfg *cfg, char error[CFG_ERROR_MAX])
+	__attribute__((warn_unused_result));
 
 const struct cfg_realm *cfg_find_realm(const struct cfg *cfg, const char *name);
 const struct cfg_trunk *cfg_find_trunk(const struct cfg *cfg, const char *name);

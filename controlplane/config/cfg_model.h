@@ -41,7 +41,7 @@ struct cfg_interface {
 
 /* "ip route PREFIX NEXT-HOP", "ipv6 route ..." */
 struct cfg_route {
-	struct cfg_prefix dest;
+	struct cfg_prefix dest; /* host bits zero */
 	struct ipaddr next_hop;
 };
 
@@ -54,16 +54,16 @@ struct cfg_listen {
 struct cfg_realm {
 	char name[CFG_NAME_MAX];
 	char description[CFG_TEXT_MAX];
-	uint8_t class; /* enum cfg_realm_class */
-	char interface[CFG_IF_MAX]; /* of the media; empty: none (signalling only) */
+	uint8_t class;				/* enum cfg_realm_class */
+	char interface[CFG_IF_MAX];		/* of the media; empty: none (signalling only) */
 	struct cfg_listen listen[CFG_LIST_MAX]; /* sip listen udp|tcp ADDRESS [PORT] */
 	uint32_t n_listen;
-	struct ipaddr media_ipv4, media_ipv6; /* media address ADDRESS; port 0 */
+	struct ipaddr media_ipv4, media_ipv6;	 /* media address ADDRESS; port 0 */
 	uint32_t media_port_min, media_port_max; /* media port-range MIN MAX */
-	uint8_t dscp_media, dscp_signaling;      /* ip qos dscp ef media | cs3 signaling */
-	uint8_t admission;                       /* enum cfg_admission */
-	bool latch;                              /* media latching: learn the far media source (NAT) */
-	uint32_t media_timeout_s;                /* 0: never */
+	uint8_t dscp_media, dscp_signaling;	 /* ip qos dscp ef media | cs3 signaling */
+	uint8_t admission;			 /* enum cfg_admission */
+	bool latch;		  /* media latching: learn the far media source (NAT) */
+	uint32_t media_timeout_s; /* 0: never */
 };
 
 /* "trunk NAME": a far end with a fixed address. */
@@ -82,10 +82,11 @@ struct cfg_trunk {
 struct cfg_dial_peer {
 	uint32_t tag;
 	char description[CFG_TEXT_MAX];
-	char destination_pattern[CFG_TEXT_MAX]; /* digits, '+' first, '.' one digit, trailing 'T' any */
-	char incoming_realm[CFG_NAME_MAX];      /* only for calls from this realm; empty: any */
-	char trunk[CFG_NAME_MAX];               /* session target trunk NAME */
-	uint32_t preference;                    /* 0 first */
+	char destination_pattern
+		[CFG_TEXT_MAX];		   /* digits, '+' first, '.' one digit, trailing 'T' any */
+	char incoming_realm[CFG_NAME_MAX]; /* only for calls from this realm; empty: any */
+	char trunk[CFG_NAME_MAX];	   /* session target trunk NAME */
+	uint32_t preference;		   /* 0 first */
 	bool huntstop;
 	bool shutdown;
 };
@@ -93,11 +94,12 @@ struct cfg_dial_peer {
 struct cfg {
 	char hostname[CFG_NAME_MAX];
 	/* voice service voip */
-	uint32_t max_calls;      /* 0: no limit */
-	uint32_t max_forwards;   /* of requests that the box originates */
+	uint32_t max_calls; /* 0: no limit */
 	/* sip-ua */
-	uint32_t timer_t1_ms;    /* RFC 3261 17.1.1.1 */
+	uint32_t max_forwards;	    /* of requests that the box originates */
+	uint32_t timer_t1_ms;	    /* RFC 3261 17.1.1.1 */
 	uint32_t timer_no_answer_s; /* INVITE without a final answer */
+	/* Each array is sorted by its key: name, destination, tag. */
 	struct cfg_interface *interfaces;
 	uint32_t n_interfaces;
 	struct cfg_route *routes;

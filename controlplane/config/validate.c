@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * What one row of the schema cannot say: references, overlaps, required settings. The first fault
+ * is reported in a sentence. Quadratic loops are over interfaces, realms and their few addresses;
+ * trunks and dial-peers, of which there may be thousands, are only looked up.
+ */
+#include "controlplane/config/schema.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static int fault(char *error, int rc, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+static int fault(char *error, int rc, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(error, CFG_ERROR_MAX, fmt, ap);
+	va_end(ap);
+	return rc;
+}
+
+/* Every reference names an object that exists. */
+static int check_refs(const struct cfg *cfg, const struct cfg_leaf *leaf, char *error)
+{
+	char title[CFG_VALUE_MAX + 32];
+
+	if (leaf->ref == CFG_NO_KIND)
+		return 0;
+	for (unsigned int i = 0; i < cfg_object_count(cfg, leaf->kind); i++) {
+		const void *obj = cfg_object_at(cfg, leaf->kind, i);
+		const char *name = cfg_leaf_at(leaf, obj, 0);
+		if (!cfg_leaf_is_set(leaf, obj) || cfg_object_find(cfg, leaf->ref, view_of(name)))
+			continue;
+		return fault(error, -EINVAL, "%.64s: %s \"%s\": there is no %s of that name",
+			cfg_object_title(leaf->kind, obj, title), leaf->syntax, name,
+			cfg_objects[leaf->ref].noun);
+	}
+	return 0;
+}
+
+static int check_required(const struct cfg *cfg, const struct cfg_leaf *leaf, char *error)
+{
+	char title[CFG_VALUE_MAX + 32];
+
+	if (!(leaf->flags & CFG_F_REQUIRED))
+		return 0;
+	for (unsigned int i = 0; i < cfg_object_count(cfg, leaf->kind); i++) {
+		const void *obj = cfg_object_at(cfg, leaf->kind, i);
+		if (!cfg_leaf_is_set(leaf, obj))
+			return fault(error, -ENODATA, "%.64s: \"%s\" is missing",
+				cfg_object_title(leaf->kind, obj, title),
+				*leaf->syntax ? leaf->syntax : leaf->name);
+	}
+	return 0;
+}
+
+static int check_interface_pair(
+	const struct cfg_interface *a, const struct cfg_interface *b, char *error)
+{
+	char text[IPADDR_TEXT_MAX];
+
+	if (a != b && a->device[0] && strcmp(a->device, b->device) == 0)
+		return fault(error, -EINVAL, "interface %s: device %.80s is interface %s's already",
+			b->name, b->device, a->name);
+	for (uint32_t i = 0; i < a->n_address; i++) {
+		for (uint32_t j = a == b ? i + 1 : 0; j < b->n_address; j++) {
+			if (ipaddr_same_ip(&a->address[i].addr, &b->address[j].addr))
+				return fault(error, -EINVAL,
+					"interface %s: %s is an address of interface %s already",
+					b->name, ipaddr_print(&b->address[j].addr, text), a->name);
+		}
+	}
+	return 0;
+}
+
+static int check_interfaces(const struct cfg *cfg, char *error)
+{
+	for (uint32_t i = 0; i < cfg->n_interfaces; i++) {
+		if (strcmp(cfg->interfaces[i].name, "lo") == 0 && cfg->interfaces[i].device[0])
+			return fault(error, -EINVAL,
+				"interface lo: the loopback interface cannot have a device");
+		for (uint32_t j = i; j < cfg->n_interfaces; j++) {
+			int rc = check_interface_pair(
+				&cfg->interfaces[i], &cfg->interfaces[j], error);
+			if (rc < 0)
+				return rc;
+		}
+	}
+	return 0;
+}
+
+static int check_routes(const struct cfg *cfg, char *error)
+{
+	char dest[IPADDR_TEXT_MAX], next[IPADDR_TEXT_MAX];
+
+	for (uint32_t i = 0; i < cfg->n_routes; i++) {
+		const struct cfg_route *route = &cfg->routes[i];
+		if (ipaddr_is_set(&route->next_hop) &&
+			route->next_hop.family != route->dest.addr.family)
+			return fault(error, -EINVAL,
+				"route %s/%u: the gateway %s is of the other IP version",
+				ipaddr_print(&route->dest.addr, dest), route->dest.len,
+				ipaddr_print(&route->next_hop, next));
+	}
+	return 0;
+}
+
+static int check_media_addr(const struct cfg *cfg, const struct cfg_realm *realm,
+	const struct ipaddr *addr, char *error)
+{
+	const struct cfg_interface *interface = cfg_find_interface(cfg, realm->interface);
+	char text[IPADDR_TEXT_MAX];
+
+	if (!ipaddr_is_set(addr))
+		return 0;
+	if (!interface)
+		return fault(
+			error, -ENODATA, "realm %s: \"media interface\" is missing", realm->name);
+	if (!interface->device[0])
+		return fault(error, -EINVAL,
+			"realm %s: interface %s has no device, so it cannot carry media",
+			realm->name, interface->name);
+	for (uint32_t i = 0; i < interface->n_address; i++) {
+		if (ipaddr_same_ip(&interface->address[i].addr, addr))
+			return 0;
+	}
+	return fault(error, -EINVAL, "realm %s: media address %s is not an address of interface %s",
+		realm->name, ipaddr_print(addr, text), interface->name);
+}
+
+static bool listens_clash(const struct cfg_listen *a, const struct cfg_listen *b)
+{
+	return a->transport == b->transport && ipaddr_equal(&a->addr, &b->addr);
+}
+
+static bool takes_port(const struct cfg_realm *realm, const struct ipaddr *addr)
+{
+	return (ipaddr_same_ip(&realm->media_ipv4, addr) ||
+		       ipaddr_same_ip(&realm->media_ipv6, addr)) &&
+	       ipaddr_port(addr) >= realm->media_port_min &&
+	       ipaddr_port(addr) <= realm->media_port_max;
+}
+
+static bool media_overlaps(const struct cfg_realm *a, const struct cfg_realm *b)
+{
+	bool same = (ipaddr_is_set(&a->media_ipv4) &&
+			    ipaddr_same_ip(&a->media_ipv4, &b->media_ipv4)) ||
+		    (ipaddr_is_set(&a->media_ipv6) &&
+			    ipaddr_same_ip(&a->media_ipv6, &b->media_ipv6));
+
+	return same && a->media_port_min <= b->media_port_max &&
+	       b->media_port_min <= a->media_port_max;
+}
+
+static int check_realm_pair(const struct cfg_realm *a, const struct cfg_realm *b, char *error)
+{
+	char text[IPADDR_TEXT_MAX];
+
+	if (a != b && media_overlaps(a, b))
+		return fault(error, -EINVAL,
+			"realm %s: its media ports %u to %u overlap those of realm %s at the "
+			"same address",
+			b->name, b->media_port_min, b->media_port_max, a->name);
+	for (uint32_t j = 0; j < b->n_listen; j++) {
+		const struct cfg_listen *listen = &b->listen[j];
+		if (listen->transport == CFG_TRANSPORT_UDP && takes_port(a, &listen->addr))
+			return fault(error, -EINVAL,
+				"realm %s: sip listen udp %s is inside the media ports of realm %s",
+				b->name, ipaddr_print_port(&listen->addr, text), a->name);
+		for (uint32_t i = 0; a != b && i < a->n_listen; i++) {
+			if (listens_clash(&a->listen[i], listen))
+				return fault(error, -EINVAL,
+					"realm %s: %s is a listen address of realm %s already",
+					b->name, ipaddr_print_port(&listen->addr, text), a->name);
+		}
+	}
+	return 0;
+}
+
+static int check_realms(const struct cfg *cfg, char *error)
+{
+	for (uint32_t i = 0; i < cfg->n_realms; i++) {
+		const struct cfg_realm *realm = &cfg->realms[i];
+		int rc = check_media_addr(cfg, realm, &realm->media_ipv4, error);
+		if (rc == 0)
+			rc = check_media_addr(cfg, realm, &realm->media_ipv6, error);
+		for (uint32_t j = 0; rc == 0 && j < cfg->n_realms; j++)
+			rc = check_realm_pair(realm, &cfg->realms[j], error);
+		if (rc < 0)
+			return rc;
+		if (realm->interface[0] && !ipaddr_is_set(&realm->media_ipv4) &&
+			!ipaddr_is_set(&realm->media_ipv6))
+			return fault(error, -ENODATA, "realm %s: \"media address\" is missing",
+				realm->name);
+	}
+	return 0;
+}
+
+static bool realm_listens(const struct cfg_realm *realm, unsigned int family, uint8_t transport)
+{
+	for (uint32_t i = 0; i < realm->n_listen; i++) {
+		if (realm->listen[i].addr.family == family &&
+			realm->listen[i].transport == transport)
+			return true;
+	}
+	return false;
+}
+
+static int compare_trunks(const void *a, const void *b)
+{
+	const struct cfg_trunk *x = *(const struct cfg_trunk *const *)a,
+			       *y = *(const struct cfg_trunk *const *)b;
+	int c = strcmp(x->realm, y->realm);
+
+	if (c == 0)
+		c = memcmp(&x->target, &y->target, sizeof(x->target));
+	return c ? c : (int)x->transport - (int)y->transport;
+}
+
+/* A call from a far end must belong to one trunk. */
+static int check_trunks_distinct(const struct cfg *cfg, char *error)
+{
+	const struct cfg_trunk **sorted;
+	int rc = 0;
+
+	if (cfg->n_trunks < 2)
+		return 0;
+	sorted = malloc(cfg->n_trunks * sizeof(*sorted));
+	if (!sorted)
+		return fault(error, -ENOMEM, "out of memory");
+	for (uint32_t i = 0; i < cfg->n_trunks; i++)
+		sorted[i] = &cfg->trunks[i];
+	qsort(sorted, cfg->n_trunks, sizeof(*sorted), compare_trunks);
+	for (uint32_t i = 1; rc == 0 && i < cfg->n_trunks; i++) {
+		if (ipaddr_is_set(&sorted[i]->target) &&
+			compare_trunks(&sorted[i - 1], &sorted[i]) == 0)
+			rc = fault(error, -EINVAL,
+				"trunk %s: trunk %s has the same realm, target and transport",
+				sorted[i]->name, sorted[i - 1]->name);
+	}
+	free(sorted);
+	return rc;
+}
+
+static int check_trunks(const struct cfg *cfg, char *error)
+{
+	for (uint32_t i = 0; i < cfg->n_trunks; i++) {
+		const struct cfg_trunk *trunk = &cfg->trunks[i];
+		const struct cfg_realm *realm = cfg_find_realm(cfg, trunk->realm);
+		if (!realm || !ipaddr_is_set(&trunk->target) || realm->n_listen == 0)
+			continue;
+		if (!realm_listens(realm, trunk->target.family, trunk->transport))
+			return fault(error, -ENODATA,
+				"trunk %s: realm %s has no \"sip listen %s\" with an IPv%u address",
+				trunk->name, realm->name,
+				trunk->transport == CFG_TRANSPORT_TCP ? "tcp" : "udp",
+				trunk->target.family);
+	}
+	return check_trunks_distinct(cfg, error);
+}
+
+int cfg_validate(const struct cfg *cfg, char error[CFG_ERROR_MAX])
+{
+	static int (*const checks[])(const struct cfg *, char *) = {
+		check_interfaces, check_routes, check_realms, check_trunks};
+	int rc, missing = 0;
+	char text[CFG_ERROR_MAX];
+
+	for (unsigned int i = 0; i < cfg_n_leaves; i++) {
+		rc = check_refs(cfg, &cfg_leaves[i], error);
+		if (rc < 0)
+			return rc;
+	}
+	/* What contradicts comes before what is not there yet: the latter may still come. */
+	for (unsigned int i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
+		rc = checks[i](cfg, text);
+		if (rc < 0 && rc != -ENODATA)
+			return fault(error, rc, "%s", text);
+		if (rc < 0 && !missing)
+			missing = fault(error, rc, "%s", text);
+	}
+	for (unsigned int i = 0; !missing && i < cfg_n_leaves; i++)
+		missing = check_required(cfg, &cfg_leaves[i], error);
+	return missing;
+}

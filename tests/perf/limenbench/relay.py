@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Packets per second of one worker running the product's own stages in one process
 (tests/perf/relay_inproc), against the least that such a relay must do (relay_bench)."""
+import os
 import re
 import subprocess
 
@@ -19,8 +20,11 @@ def _reference(bench):
 
 
 def _eal(bench):
-    memory = [] if bench.huge else ["--no-huge", "-m", "700"]
-    return ["-l", "1", "--no-pci", "--in-memory", "--iova-mode=va", "--log-level=4", *memory, "--"]
+    # EAL refuses --in-memory together with --no-huge.
+    memory = ["--in-memory"] if bench.huge else ["--no-huge", "--no-shconf", "-m", "700"]
+    cpu = max(os.sched_getaffinity(0))
+    return ["-l", str(cpu), "--no-pci", "--iova-mode=va", "--no-telemetry", "--log-level=4", *memory,
+            "--"]
 
 
 def _mpps(text, what):

@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The names of ./bench. One line a name; names of one function are measured together."""
-from . import relay
+from . import calls, memif, relay
 
 BENCHES = {
     "relay.rtp.1": relay.inproc,
     "relay.rtp.1000": relay.inproc,
     "relay.rtp.100000": relay.inproc,
+    "relay.memif": memif.relay,
+    "b2bua.calls": calls.calls,
 }
+# A name may have further rows, for example relay.memif.busy: they follow it in the file.
 ORDER = list(BENCHES)
 
 

@@ -38,8 +38,12 @@ def merge(path, rows, order):
     except (OSError, ValueError):
         old = []
     new = {r["name"]: r for r in old} | {r["name"]: r for r in rows}
-    place = {name: i for i, name in enumerate(order)}
-    out = sorted(new.values(), key=lambda r: (place.get(r["name"], len(order)), r["name"]))
+
+    def place(name):
+        """By the longest name of the order that it is, or begins with."""
+        heads = [n for n in order if name == n or name.startswith(n + ".")]
+        return order.index(max(heads, key=len)) if heads else len(order)
+    out = sorted(new.values(), key=lambda r: (place(r["name"]), r["name"]))
     temporary = path + ".new"
     with open(temporary, "w") as f:
         f.write("[\n" + ",\n".join("  " + json.dumps(r) for r in out) + "\n]\n")

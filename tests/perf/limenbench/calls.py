@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Calls per CPU-second of all processes of the box together, against Kamailio as a stateful proxy
+at the same rate, alternately. The load comes from sipbench (../shared/reference/sipbench); where
+that folder is absent, from SIPp with this project's own scenarios (tests/data/sipp)."""
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+from .common import BenchError, median, say
+from .table import row
+
+RATE, CALLS, ROUNDS = 400, 6000, 3
+WARM_S = 4  # the box replays its configuration and opens its sockets
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def _sipbench(bench, clock, name, command, calls):
+    """One run in a network namespace of its own; the JSON object that bench.py prints."""
+    script = os.path.join(bench.reference, "sipbench", "bench.py")
+    inner = [sys.executable, script, "call", "--rate", str(RATE), "--calls", str(calls), "--hold", "0",
+             "--warm", str(WARM_S), "--max", str(calls / RATE * 3 + 30), "--name", name, "--", *command]
+    argv = ["unshare", "-n", "sh", "-c", 'ip link set lo up && exec "$@"', "sh", *inner]
+    try:
+        done = subprocess.run(argv, capture_output=True, text=True, stdin=subprocess.DEVNULL,
+                              timeout=calls / RATE * 4 + 90, env=dict(os.environ, FINECLOCK=clock))
+    except subprocess.TimeoutExpired:
+        raise BenchError(f"the run with {name} did not end") from None
+    lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
+    if not lines:
+        raise BenchError(f"no figure from the run with {name}:\n{(done.stderr or done.stdout)[-1500:]}")
+    result = json.loads(lines[-1])
+    say(f"b2bua.calls {name}: {result['ok']} calls, {result['failed']} failed, "
+        f"{result['sut_cpu_s']} CPU-seconds, {result['per_cpu_second']} calls per CPU-second, "
+        f"{result['retrans']} retransmissions")
+    if result["failed"] or result["ok"] < calls:
+        raise BenchError(f"{result['failed']} of {calls} calls through {name} failed, "
+                         f"{calls - result['ok'] - result['failed']} did not end:\n"
+                         f"{done.stderr[-1500:]}")
+    return result
+
+
+def _box_command(bench):
+    work = os.path.join(bench.work, "calls")
+    shutil.rmtree(work, ignore_errors=True)
+    command = [sys.executable, os.path.join(HERE, "box.py"), bench.build, work]
+    return command if bench.huge else command + ["--no-huge"]
+
+
+def _kamailio_command(bench):
+    config = os.path.join(bench.reference, "sipbench", "kamailio", "proxy.cfg")
+    return ["kamailio", "-DD", "-E", "-m", "512", "-x", "tlsf", "-X", "tlsf", "-A", "CHILDREN=1",
+            "-f", config]
+
+
+def calls(bench, names):
+    if bench.reference is None:
+        raise BenchError("needs the load scripts in ../shared/reference/sipbench")
+    if os.geteuid() != 0:
+        raise BenchError("needs root for a network namespace; run it with sudo")
+    for path in (("dataplane", "limen-dataplane"), ("controlplane", "limen-control"),
+                 ("sip-b2bua", "limen-sip")):
+        bench.program(*path)
+    clock = bench.reference_program("fineclock.so", ["sipbench/fineclock.c"],
+                                    ["-O2", "-shared", "-fPIC", "-ldl"])
+    own, reference = [], []
+    rounds, count = (1, RATE) if bench.quick else (ROUNDS, CALLS)
+    for _ in range(rounds):
+        own.append(_sipbench(bench, clock, "limen", _box_command(bench), count))
+        reference.append(_sipbench(bench, clock, "kamailio", _kamailio_command(bench), count))
+
+    def figure(runs, key):
+        return median([r[key] for r in runs])
+    rows = [row("b2bua.calls", figure(own, "per_cpu_second"), "calls per CPU-second",
+                figure(reference, "per_cpu_second")),
+            row("b2bua.memory", figure(own, "sut_pss_mb"), "MB", figure(reference, "sut_pss_mb"))]
+    return rows

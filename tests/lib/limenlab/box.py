@@ -156,6 +156,10 @@ class Box:
         except ValueError as exc:
             raise LabError(f"'{command} | json' is not JSON: {exc}\n{out[:500]}") from exc
 
+    def active_calls(self):
+        """Rows of 'show call active voice': one per call."""
+        return self.json("show call active voice brief")["calls"]
+
     def records(self):
         """All call records so far, oldest first."""
         out = []

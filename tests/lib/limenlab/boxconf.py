@@ -13,6 +13,7 @@ from . import net
 def standard():
     """A new configuration; scenarios change it before they start the box."""
     return {
+        "format": 1,
         "hostname": "limen-lab",
         "interfaces": [
             {"name": "access0", "device": f"net_af_packet,iface={net.Network.wire_a}",

@@ -88,14 +88,14 @@ def same_as_file(direction, name):
     return b"".join(p.payload for p in direction.received) == voice(name)
 
 
-def secrets_of(packets, own, box_addrs):
+def secrets_of(packets, own, box_addrs, words):
     """Inner things of one side, for the scan of the other: the addresses of everybody there and
-    of the box's side, and every Call-ID, tag, branch and host name seen in its SIP. A list of
-    (what, bytes)."""
+    of the box on it, every Call-ID, tag and branch seen in its SIP, what its programs call
+    themselves, and words that they put in. A list of (what, bytes)."""
     found = {}
 
     def add(what, data):
-        if len(data) >= 4:
+        if len(data) >= 4:  # shorter ones would be found in any audio
             found.setdefault(data, what)
     for addr in list(own) + list(box_addrs):
         add(f"address {addr}", addr.encode())
@@ -111,29 +111,22 @@ def secrets_of(packets, own, box_addrs):
             for part in via.split(";"):
                 if part.startswith("branch="):
                     add("Via branch", part[7:].encode())
-        if m.get("user-agent"):
-            add("User-Agent", m.get("user-agent").encode())
-        if m.get("server"):
-            add("Server", m.get("server").encode())
-    for word in (b"inner-", b"core-carrier", b"core-session"):
+        if m.src not in box_addrs:
+            for name in ("user-agent", "server"):
+                add(name, m.get(name).encode())
+    for word in words:
         add("inner name", word)
     return [(what, data) for data, what in found.items()]
 
 
-def leaks(packets, box_addrs, secrets, own_side):
-    """Sentences about every packet that the box sent and that holds something of the other side.
-    Searched are the payload and the IP header's addresses; own_side names what is this side's own
-    and may appear."""
+def leaks(packets, box_addrs, secrets):
+    """Sentences about every packet that the box sent and that holds something of the other side,
+    in its payload (SIP, RTP and RTCP alike) or in the addresses of its IP header."""
     out = []
     for p in packets:
-        if p.src not in box_addrs or not p.payload:
+        if p.src not in box_addrs:
             continue
-        rtp_packet = rtp.parse_rtp(p)
-        if rtp_packet is not None or (len(p.payload) > 1 and rtp.is_rtcp(p)):
-            continue  # audio is carried as it is
         for what, data in secrets:
-            if data in own_side:
-                continue
-            if data in p.payload:
+            if data in p.frame:
                 out.append(f"{what} ({data[:60]!r}) left the box in: {p.payload[:80]!r}")
     return out

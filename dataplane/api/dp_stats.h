@@ -116,10 +116,10 @@ struct dp_stream_stats {
 	uint32_t base_seq; /* of this SSRC, or since it jumped */
 	uint32_t received; /* of this SSRC since base_seq, duplicates included (RFC 3550 A.3) */
 	uint32_t transit;
-	uint32_t jitter,
-		max_jitter; /* RFC 3550 A.8: scaled by 16, in timestamp units of clock_hz */
-	uint32_t clock_hz;  /* 0: no packet with a clock yet */
-	uint32_t zero;
+	uint32_t jitter; /* RFC 3550 A.8: scaled by 16, in timestamp units of clock_hz */
+	uint32_t max_jitter;
+	uint32_t clock_hz;	/* 0: no packet with a clock yet */
+	uint32_t transit_valid; /* 0: the next packet only sets transit */
 } __attribute__((aligned(64)));
 _Static_assert(sizeof(struct dp_stream_stats) == 64, "one cache line");
 

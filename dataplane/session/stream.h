@@ -121,9 +121,13 @@ struct stream_out {
 
 struct stream_args {
 	const struct dp_session *session;
-	unsigned int leg;		     /* packets come from this leg and go to the other */
-	struct stream_out out[STREAM_KINDS]; /* towards the other leg; RTCP when muxed: as RTP */
-	uint8_t addr_index;		     /* of the leg's local address */
+	unsigned int leg; /* packets come from this leg and go to the other */
+	/*
+	 * Towards the other leg. RTCP is taken as RTP when that leg is muxed; when its address is
+	 * unknown it is RTP's with the next port and the same hop.
+	 */
+	struct stream_out out[STREAM_KINDS];
+	uint8_t addr_index; /* of the leg's local address */
 	uint32_t epoch; /* chosen anew whenever the slot is reused, so that late events are known */
 	uint64_t tsc_hz;
 };

@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The control thread's side of the workers: see worker.h. */
+#include "dataplane/core/worker_priv.h"
+
+#include <rte_cycles.h>
+#include <rte_errno.h>
+#include <rte_launch.h>
+#include <rte_lcore.h>
+#include <rte_malloc.h>
+#include <errno.h>
+#include <stdio.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#define NAME_MAX_LEN	     8
+#define SPIN_US_DEFAULT	     50
+#define MAX_SLEEP_US_DEFAULT 1000
+#define SLEEP_US_LIMIT	     100000
+#define HALF_PORTS	     32768u
+
+static struct rte_ring *ring_new(const struct worker_group_conf *conf, const char *kind,
+	uint32_t from, uint32_t to, unsigned int count, unsigned int esize)
+{
+	char name[RTE_RING_NAMESIZE];
+	unsigned int flags = RING_F_SP_ENQ | RING_F_SC_DEQ | RING_F_EXACT_SZ;
+
+	snprintf(name, sizeof(name), "%s_%s_%u_%u", conf->name, kind, from, to);
+	if (esize == sizeof(void *))
+		return rte_ring_create(name, count, conf->socket_id, flags);
+	return rte_ring_create_elem(name, esize, count, conf->socket_id, flags);
+}
+
+static int worker_new(const struct worker_group_conf *conf, struct worker_group *g, uint32_t id)
+{
+	struct worker *w = rte_zmalloc_socket("worker", sizeof(*w), 128, conf->socket_id);
+	uint32_t spin_us = conf->spin_us ? conf->spin_us : SPIN_US_DEFAULT;
+
+	if (!w)
+		return -ENOMEM;
+	g->workers[id] = w;
+	w->id = id;
+	w->n_workers = g->n_workers;
+	w->recip = ((UINT64_C(1) << 32) + g->n_workers - 1) / g->n_workers;
+	w->tsc_hz = rte_get_tsc_hz();
+	w->streams = g->streams;
+	w->more = g->more;
+	w->stream_stats = conf->stream_stats;
+	w->stream_rare = conf->stream_rare;
+	w->stats = &conf->stats[id];
+	w->n_streams = conf->n_streams;
+	w->bell = &g->bell;
+	w->spin_cycles = w->tsc_hz / 1000000 * spin_us;
+	w->max_sleep_us = conf->max_sleep_us ? conf->max_sleep_us : MAX_SLEEP_US_DEFAULT;
+	for (uint32_t i = 0; i < DP_PORTS_MAX; i++)
+		w->ports[i].index = (uint8_t)i;
+
+	/* one more than may be in flight: the STOP of worker_group_stop() */
+	w->mailbox = ring_new(conf, "mail", 0, id, WORKER_MAILBOX + 1, sizeof(void *));
+	w->inject = ring_new(conf, "inj", 0, id, WORKER_INJECT, sizeof(void *));
+	w->completions = ring_new(conf, "done", id, 0, WORKER_MAILBOX, sizeof(void *));
+	w->events = ring_new(conf, "event", id, 0, WORKER_EVENTS, sizeof(struct worker_event));
+	w->punt_ring = ring_new(conf, "punt", id, 0, WORKER_PUNT, sizeof(void *));
+	if (!w->mailbox || !w->inject || !w->completions || !w->events || !w->punt_ring)
+		return -ENOMEM;
+	return 0;
+}
+
+/* The hand-over rings from one worker to another. */
+static int join(const struct worker_group_conf *conf, struct worker *from, struct worker *to)
+{
+	from->to_rx[to->id] = to->from_rx[from->id] = ring_new(
+		conf, "rx", from->id, to->id, WORKER_HANDOVER, sizeof(void *));
+	from->to_tx[to->id] = to->from_tx[from->id] = ring_new(
+		conf, "tx", from->id, to->id, WORKER_HANDOVER, sizeof(void *));
+	return from->to_rx[to->id] && from->to_tx[to->id] ? 0 : -ENOMEM;
+}
+
+static bool conf_ok(const struct worker_group_conf *conf)
+{
+	return conf->name && strlen(conf->name) <= NAME_MAX_LEN && conf->n_workers >= 1 &&
+	       conf->n_workers <= DP_WORKERS_MAX && conf->n_streams >= 1 &&
+	       conf->n_streams < SLOT_LINUX && conf->stats && conf->stream_stats &&
+	       conf->stream_rare &&
+	       (conf->max_sleep_us <= SLEEP_US_LIMIT || conf->max_sleep_us == UINT32_MAX);
+}
+
+int worker_group_new(const struct worker_group_conf *conf, struct worker_group **ret_group)
+{
+	struct worker_group *g;
+	int r = -ENOMEM;
+
+	if (!conf_ok(conf))
+		return -EINVAL;
+	g = rte_zmalloc_socket("workers", sizeof(*g), RTE_CACHE_LINE_SIZE, conf->socket_id);
+	if (!g)
+		return -ENOMEM;
+	g->n_workers = conf->n_workers;
+	g->n_streams = conf->n_streams;
+	g->socket_id = conf->socket_id;
+	g->bell.fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (g->bell.fd < 0) {
+		r = -errno;
+		goto out;
+	}
+	g->streams = rte_zmalloc_socket("streams", sizeof(struct stream) * (size_t)conf->n_streams,
+		RTE_CACHE_LINE_SIZE, conf->socket_id);
+	g->more = rte_zmalloc_socket("streams2",
+		sizeof(struct stream_more) * (size_t)conf->n_streams, RTE_CACHE_LINE_SIZE,
+		conf->socket_id);
+	if (!g->streams || !g->more)
+		goto out;
+	for (uint32_t i = 0; i < g->n_workers; i++) {
+		r = worker_new(conf, g, i);
+		if (r < 0)
+			goto out;
+	}
+	for (uint32_t i = 0; i < g->n_workers; i++) {
+		for (uint32_t k = 0; k < g->n_workers; k++) {
+			if (i == k)
+				continue;
+			r = join(conf, g->workers[i], g->workers[k]);
+			if (r < 0)
+				goto out;
+		}
+	}
+	*ret_group = g;
+	return 0;
+out:
+	worker_group_free(g);
+	return r;
+}
+
+static void ring_free_frames(struct rte_ring *ring)
+{
+	void *frame;
+
+	while (ring && rte_ring_sc_dequeue(ring, &frame) == 0)
+		rte_pktmbuf_free(frame);
+	rte_ring_free(ring);
+}
+
+static void worker_free(struct worker *w)
+{
+	if (!w)
+		return;
+	rte_ring_free(w->mailbox);
+	rte_ring_free(w->completions);
+	rte_ring_free(w->events);
+	ring_free_frames(w->inject);
+	ring_free_frames(w->punt_ring);
+	for (uint32_t i = 0; i < w->n_workers; i++) {
+		ring_free_frames(w->to_rx[i]);
+		ring_free_frames(w->to_tx[i]);
+	}
+	for (uint32_t i = 0; i < DP_MEDIA_ADDRS_MAX; i++)
+		rte_free(w->addrs[i].table);
+	rte_free(w);
+}
+
+void worker_group_free(struct worker_group *group)
+{
+	if (!group)
+		return;
+	for (uint32_t i = 0; i < group->n_workers; i++)
+		worker_free(group->workers[i]);
+	rte_free(group->streams);
+	rte_free(group->more);
+	if (group->bell.fd >= 0)
+		close(group->bell.fd);
+	rte_free(group);
+}
+
+int worker_group_start(struct worker_group *group, const unsigned int *lcores)
+{
+	group->running = true;
+	for (uint32_t i = 0; i < group->n_workers; i++) {
+		int r = rte_eal_remote_launch(worker_main, group->workers[i], lcores[i]);
+		if (r < 0) {
+			uint32_t n = group->n_workers;
+			group->n_workers = i;
+			worker_group_stop(group);
+			group->n_workers = n;
+			return r;
+		}
+		group->lcores[i] = lcores[i];
+	}
+	return 0;
+}
+
+void worker_group_stop(struct worker_group *group)
+{
+	if (!group->running)
+		return;
+	for (uint32_t i = 0; i < group->n_workers; i++) {
+		struct worker *w = group->workers[i];
+		w->stop_msg = (struct worker_msg){.op = WORKER_STOP, .worker = i};
+		rte_ring_sp_enqueue(w->mailbox, &w->stop_msg);
+	}
+	for (uint32_t i = 0; i < group->n_workers; i++) {
+		rte_eal_wait_lcore(group->lcores[i]);
+		group->workers[i]->stop = false;
+	}
+	group->running = false;
+}
+
+unsigned int worker_turn(struct worker_group *group, uint32_t i)
+{
+	return turn(group->workers[i]);
+}
+
+int worker_post(struct worker_group *group, uint32_t i, struct worker_msg *msg)
+{
+	if (group->in_flight[i] >= WORKER_MAILBOX)
+		return -ENOBUFS;
+	msg->worker = i;
+	msg->result = 0;
+	if (msg->op == WORKER_PORT_ATTACH && msg->port.index < DP_PORTS_MAX && msg->port.n_txq)
+		group->port_tx_worker[msg->port.index] = msg->port.index %
+							 RTE_MIN(group->n_workers,
+								 (uint32_t)msg->port.n_txq);
+	if (rte_ring_sp_enqueue(group->workers[i]->mailbox, msg) != 0)
+		return -ENOBUFS;
+	group->in_flight[i]++;
+	return 0;
+}
+
+unsigned int worker_completions(
+	struct worker_group *group, struct worker_msg **ret_msgs, unsigned int max)
+{
+	unsigned int total = 0;
+
+	for (uint32_t k = 0; k < group->n_workers && total < max; k++) {
+		uint32_t i = group->next_completion++ % group->n_workers;
+		unsigned int n = rte_ring_sc_dequeue_burst(group->workers[i]->completions,
+			(void **)(ret_msgs + total), max - total, NULL);
+		group->in_flight[i] -= n;
+		total += n;
+	}
+	return total;
+}
+
+uint32_t *worker_table_new(const struct worker_group *group)
+{
+	size_t rows = (HALF_PORTS + group->n_workers - 1) / group->n_workers;
+
+	return rte_zmalloc_socket(
+		"media_addr", rows * sizeof(uint32_t), RTE_CACHE_LINE_SIZE, group->socket_id);
+}
+
+void worker_table_free(uint32_t *table)
+{
+	rte_free(table);
+}
+
+unsigned int worker_events(
+	struct worker_group *group, struct worker_event *ret_events, unsigned int max)
+{
+	unsigned int total = 0;
+
+	for (uint32_t k = 0; k < group->n_workers && total < max; k++) {
+		uint32_t i = group->next_event++ % group->n_workers;
+		total += rte_ring_sc_dequeue_burst_elem(group->workers[i]->events,
+			ret_events + total, sizeof(*ret_events), max - total, NULL);
+	}
+	return total;
+}
+
+unsigned int worker_punts(
+	struct worker_group *group, struct rte_mbuf **ret_frames, unsigned int max)
+{
+	unsigned int total = 0;
+
+	for (uint32_t k = 0; k < group->n_workers && total < max; k++) {
+		uint32_t i = group->next_punt++ % group->n_workers;
+		total += rte_ring_sc_dequeue_burst(group->workers[i]->punt_ring,
+			(void **)(ret_frames + total), max - total, NULL);
+	}
+	return total;
+}
+
+int worker_inject(struct worker_group *group, uint8_t port, struct rte_mbuf *frame)
+{
+	struct worker *w = group->workers[group->port_tx_worker[port]];
+
+	frame->port = port;
+	return rte_ring_sp_enqueue(w->inject, frame) == 0 ? 0 : -ENOBUFS;
+}
+
+int worker_doorbell_fd(const struct worker_group *group)
+{
+	return group->bell.fd;
+}
+
+/*
+ * Dekker's pattern with ring_bell(): either the worker sees the odd number and rings, or what it
+ * has put into a ring before is seen here.
+ */
+bool worker_doorbell_arm(struct worker_group *group)
+{
+	uint32_t seq = atomic_load_explicit(&group->bell.asleep_seq, memory_order_relaxed);
+
+	atomic_store_explicit(&group->bell.asleep_seq, (seq + 1) | 1, memory_order_relaxed);
+	atomic_thread_fence(memory_order_seq_cst);
+	for (uint32_t i = 0; i < group->n_workers; i++) {
+		const struct worker *w = group->workers[i];
+		if (!rte_ring_empty(w->completions) || !rte_ring_empty(w->events) ||
+			!rte_ring_empty(w->punt_ring)) {
+			worker_doorbell_disarm(group);
+			return false;
+		}
+	}
+	return true;
+}
+
+void worker_doorbell_disarm(struct worker_group *group)
+{
+	uint32_t seq = atomic_load_explicit(&group->bell.asleep_seq, memory_order_relaxed);
+
+	if (seq & 1)
+		atomic_store_explicit(&group->bell.asleep_seq, seq + 1, memory_order_relaxed);
+}
+
+void worker_group_set_trace(struct worker_group *group, worker_trace_fn trace, void *arg)
+{
+	for (uint32_t i = 0; i < group->n_workers; i++) {
+		group->workers[i]->trace = trace;
+		group->workers[i]->trace_arg = arg;
+	}
+}

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The loop of a worker: mail, ports, packets from other workers, frames from Linux, and sleep
+ * when there was nothing of it for a while.
+ *
+ * Time: one reading of the TSC a turn. The cycles between two readings belong to the earlier
+ * turn, which was busy when it handled anything; sleeps are measured apart, so that
+ * total = busy + asleep + polling for nothing.
+ */
+#include "dataplane/core/worker_priv.h"
+#include "dataplane/stages/stages.h"
+
+#include <rte_cycles.h>
+#include <rte_ethdev.h>
+#include <rte_lcore.h>
+#include <stdio.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#define FIRST_SLEEP_US	 50
+#define TIMER_SLACK_NS	 1000
+#define MEDIA_SLEEP_PART 8 /* of the longest sleep, while media flows */
+
+static __rte_noinline void trace_call(struct worker *w, enum dp_stage stage)
+{
+	struct rte_mbuf *frames[WORKER_BURST];
+
+	for (unsigned int i = 0; i < w->batch.n; i++)
+		frames[i] = w->batch.pkt[i].m;
+	w->trace(w->trace_arg, w->id, stage, frames, w->batch.n);
+}
+
+/* After a stage: its figures, and the hook. since: TSC at its start, 0: not sampled. */
+static inline uint64_t stage_end(
+	struct worker *w, enum dp_stage stage, unsigned int n, uint64_t since)
+{
+	struct dp_stage_stats *stats = &w->stats->stages[stage];
+
+	stats->packets += n;
+	if (unlikely(since)) {
+		uint64_t now = rte_rdtsc();
+		stats->cycles += now - since;
+		stats->sampled += n;
+		since = now;
+	}
+	if (unlikely(w->trace != NULL))
+		trace_call(w, stage);
+	return since;
+}
+
+/* One burst through all stages. */
+static void pipeline(struct worker *w, struct rte_mbuf **frames, unsigned int n, uint8_t in_port)
+{
+	struct batch *b = &w->batch;
+	bool sample = (w->n_batches++ & STAGE_SAMPLE_MASK) == 0;
+	uint64_t t = unlikely(sample) ? rte_rdtsc() : 0;
+	unsigned int n_in = n, n_punt;
+
+	b->now = w->now;
+	stage_classify(w, b, frames, n, in_port);
+	t = stage_end(w, DP_STAGE_CLASSIFY, n_in, t);
+	n_punt = w->n_punt;
+	if (likely(b->n)) {
+		n_in = b->n;
+		stage_lookup(w, b);
+		t = stage_end(w, DP_STAGE_LOOKUP, n_in, t);
+		n_in = b->n;
+		stage_guard(w, b);
+		t = stage_end(w, DP_STAGE_GUARD, n_in, t);
+		n_in = b->n;
+		stage_rewrite(w, b);
+		t = stage_end(w, DP_STAGE_REWRITE, n_in, t);
+		stage_transmit(w);
+		t = stage_end(w, DP_STAGE_TRANSMIT, n_in, t);
+		w->media_tsc = w->now;
+	}
+	if (unlikely(n_punt)) {
+		b->n = 0;
+		stage_punt(w);
+		stage_end(w, DP_STAGE_PUNT, n_punt, t);
+	}
+}
+
+static unsigned int poll_ports(struct worker *w)
+{
+	struct rte_mbuf *frames[WORKER_BURST];
+	unsigned int total = 0;
+
+	for (uint32_t i = 0; i < w->n_polls; i++) {
+		const struct poll *poll = &w->polls[i];
+		unsigned int n = rte_eth_rx_burst(poll->ethdev, poll->queue, frames, WORKER_BURST);
+		uint64_t bytes = 0;
+		if (!n)
+			continue;
+		for (unsigned int k = 0; k < n; k++)
+			bytes += frames[k]->pkt_len;
+		w->stats->rx_packets += n;
+		w->stats->rx_bytes += bytes;
+		pipeline(w, frames, n, poll->port);
+		total += n;
+	}
+	return total;
+}
+
+/* Sheds the oldest when the ring has fallen behind, so that what is served is fresh. */
+static unsigned int take(struct worker *w, struct rte_ring *ring, struct rte_mbuf **frames)
+{
+	unsigned int n, backlog = rte_ring_count(ring);
+
+	if (likely(backlog == 0))
+		return 0;
+	while (unlikely(backlog > WORKER_BACKLOG)) {
+		unsigned int shed = RTE_MIN(backlog - WORKER_BACKLOG, (unsigned int)WORKER_BURST);
+		n = rte_ring_sc_dequeue_burst(ring, (void **)frames, shed, NULL);
+		w->stats->taken_over += n;
+		for (unsigned int i = 0; i < n; i++)
+			drop(w, frames[i], DP_DROP_RING_FULL);
+		backlog -= shed;
+	}
+	return rte_ring_sc_dequeue_burst(ring, (void **)frames, WORKER_BURST, NULL);
+}
+
+/* Frames that are ready to leave by a port whose queue is this worker's. */
+static void send_frames(struct worker *w, struct rte_mbuf **frames, unsigned int n, uint32_t slot)
+{
+	for (unsigned int i = 0; i < n; i++) {
+		struct port *port = &w->ports[frames[i]->port];
+		if (likely(port->attached))
+			transmit_queue(w, port, frames[i], slot);
+		else
+			drop(w, frames[i], DP_DROP_NO_PORT);
+	}
+	stage_transmit(w);
+}
+
+static unsigned int poll_others(struct worker *w)
+{
+	struct rte_mbuf *frames[WORKER_BURST];
+	unsigned int n, total = 0;
+
+	for (uint32_t i = 0; i < w->n_workers; i++) {
+		if (i == w->id)
+			continue;
+		n = take(w, w->from_rx[i], frames);
+		if (n) {
+			w->stats->taken_over += n;
+			pipeline(w, frames, n, WORKER_PORT_ANY);
+			total += n;
+		}
+		n = take(w, w->from_tx[i], frames);
+		if (n) {
+			w->stats->taken_over += n;
+			send_frames(w, frames, n, SLOT_NONE);
+			total += n;
+		}
+	}
+	return total;
+}
+
+static unsigned int poll_linux(struct worker *w)
+{
+	struct rte_mbuf *frames[WORKER_BURST];
+	unsigned int n;
+
+	if (likely(rte_ring_empty(w->inject)))
+		return 0;
+	n = rte_ring_sc_dequeue_burst(w->inject, (void **)frames, WORKER_BURST, NULL);
+	w->stats->injected_packets += n;
+	send_frames(w, frames, n, SLOT_LINUX);
+	return n;
+}
+
+/* The doorbell, once for each time the control thread lies down: see worker_doorbell_arm(). */
+static void ring_bell(struct worker *w)
+{
+	uint32_t seq;
+	uint64_t one = 1;
+
+	w->ring_bell = false;
+	/* What was put into the rings must be visible before asleep_seq is read (store, load). */
+	atomic_thread_fence(memory_order_seq_cst);
+	seq = atomic_load_explicit(&w->bell->asleep_seq, memory_order_relaxed);
+	if (!(seq & 1) || seq == w->ring_seq)
+		return;
+	w->ring_seq = seq;
+	/* Can only fail when the counter is at its end, and then the control thread wakes anyway. */
+	if (write(w->bell->fd, &one, sizeof(one)) < 0)
+		w->ring_seq = 0;
+}
+
+unsigned int turn(struct worker *w)
+{
+	uint64_t now = rte_rdtsc();
+	unsigned int work = 0;
+
+	if (likely(w->turn_tsc)) {
+		uint64_t cycles = now - w->turn_tsc;
+		w->stats->cycles_total += cycles;
+		if (w->turn_busy)
+			w->stats->cycles_busy += cycles;
+	}
+	w->turn_tsc = now;
+	w->now = now;
+	w->stats->loops++;
+
+	if (unlikely(!rte_ring_empty(w->mailbox)))
+		work += mailbox_run(w);
+	work += poll_ports(w);
+	if (w->n_workers > 1)
+		work += poll_others(w);
+	work += poll_linux(w);
+	if (unlikely(w->ring_bell))
+		ring_bell(w);
+	w->turn_busy = work > 0;
+	return work;
+}
+
+/* Sleeps longer each time, from FIRST_SLEEP_US to the longest that is allowed now. */
+static void back_off(struct worker *w)
+{
+	uint64_t before = rte_rdtsc(), after;
+	uint32_t longest = w->max_sleep_us;
+
+	if (!w->idle_tsc) {
+		w->idle_tsc = before;
+		w->sleep_us = RTE_MIN(longest, (uint32_t)FIRST_SLEEP_US);
+	}
+	if (before - w->idle_tsc < w->spin_cycles) {
+		rte_pause();
+		return;
+	}
+	if (before - w->media_tsc < w->tsc_hz)
+		longest = RTE_MAX(longest / MEDIA_SLEEP_PART, 1u);
+	struct timespec ts = {.tv_nsec = (long)RTE_MIN(w->sleep_us, longest) * 1000};
+	nanosleep(&ts, NULL);
+	after = rte_rdtsc();
+	w->stats->sleeps++;
+	w->stats->cycles_asleep += after - before;
+	w->stats->cycles_total += after - w->turn_tsc;
+	w->turn_tsc = after;
+	w->sleep_us = RTE_MIN(w->sleep_us * 2, w->max_sleep_us);
+}
+
+int worker_main(void *arg)
+{
+	struct worker *w = arg;
+
+	/* Without this the kernel adds 50 us to each sleep. */
+	prctl(PR_SET_TIMERSLACK, TIMER_SLACK_NS, 0, 0, 0);
+	w->turn_tsc = 0;
+	w->idle_tsc = 0;
+	while (!w->stop) {
+		if (turn(w))
+			w->idle_tsc = 0;
+		else if (w->max_sleep_us != UINT32_MAX)
+			back_off(w);
+	}
+	return 0;
+}

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * What a worker does between two bursts when the control thread has written to it. Runs in the
+ * worker's thread; each message goes back with its result. Nothing here allocates.
+ */
+#include "dataplane/core/worker_priv.h"
+
+#include <errno.h>
+
+static void polls_rebuild(struct worker *w, const struct worker_port *added)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < w->n_polls; i++)
+		if (w->ports[w->polls[i].port].attached && w->polls[i].port != added->index)
+			w->polls[n++] = w->polls[i];
+	w->n_polls = n;
+	if (!w->ports[added->index].attached)
+		return;
+	for (uint16_t q = (uint16_t)w->id; q < added->n_rxq && w->n_polls < RTE_DIM(w->polls);
+		q = (uint16_t)(q + w->n_workers))
+		w->polls[w->n_polls++] = (struct poll){added->ethdev, q, added->index};
+}
+
+static int port_attach(struct worker *w, const struct worker_port *conf)
+{
+	struct port *port = &w->ports[conf->index];
+
+	if (port->attached)
+		return -EEXIST;
+	*port = (struct port){
+		.attached = true,
+		.own_tx = w->id < conf->n_txq,
+		.index = conf->index,
+		.ethdev = conf->ethdev,
+		.tx_queue = (uint16_t)w->id,
+		.tx_worker = (uint16_t)(w->id % conf->n_txq),
+		.mtu = conf->mtu,
+	};
+	memcpy(&port->mac, conf->mac, 6);
+	polls_rebuild(w, conf);
+	return 0;
+}
+
+static int port_detach(struct worker *w, const struct worker_port *conf)
+{
+	struct port *port = &w->ports[conf->index];
+
+	if (!port->attached)
+		return -ENOENT;
+	/* All 0: rewrite takes an MTU of 0 for a port that is gone, and no frame has MAC 0. */
+	*port = (struct port){.index = conf->index};
+	polls_rebuild(w, conf);
+	return 0;
+}
+
+static int do_port(struct worker *w, struct worker_msg *msg)
+{
+	const struct worker_port *conf = &msg->port;
+
+	if (conf->index >= DP_PORTS_MAX)
+		return -EINVAL;
+	if (msg->op == WORKER_PORT_DETACH)
+		return port_detach(w, conf);
+	return conf->n_rxq && conf->n_txq ? port_attach(w, conf) : -EINVAL;
+}
+
+/* All of it anew: there are few addresses, they change rarely, and no row needs a tombstone. */
+static void addr_hash_rebuild(struct worker *w)
+{
+	memset(w->addr4, 0, sizeof(w->addr4));
+	w->n_addr6 = 0;
+	for (unsigned int i = 0; i < DP_MEDIA_ADDRS_MAX; i++) {
+		const struct media_addr *a = &w->addrs[i];
+		uint32_t ip;
+		if (!a->table)
+			continue;
+		if (a->addr.family == 6) {
+			w->n_addr6++;
+			continue;
+		}
+		memcpy(&ip, a->addr.ip, 4);
+		uint32_t at = addr_hash(ip);
+		while (w->addr4[at].table)
+			at = (at + 1) % ADDR_BUCKETS;
+		w->addr4[at] = (struct addr_bucket){
+			a->table, ip, a->port_lo, a->port_hi, a->in_port};
+	}
+}
+
+static int addr_set(struct worker *w, struct worker_addr *conf)
+{
+	struct media_addr *a = &w->addrs[conf->index];
+
+	if (conf->addr.family != 4 && conf->addr.family != 6)
+		return -EINVAL;
+	for (unsigned int i = 0; i < DP_MEDIA_ADDRS_MAX; i++) {
+		bool same = w->addrs[i].table &&
+			    memcmp(&w->addrs[i].addr, &conf->addr, sizeof(conf->addr)) == 0;
+		if (same != (i == conf->index && a->table))
+			return -EEXIST; /* the address at another index, or the index taken */
+	}
+	if (!a->table) {
+		if (!conf->table)
+			return -EINVAL;
+		a->table = conf->table;
+		conf->table = NULL;
+	}
+	a->addr = conf->addr;
+	a->port_lo = conf->port_lo;
+	a->port_hi = conf->port_hi;
+	a->in_port = conf->in_port;
+	addr_hash_rebuild(w);
+	return 0;
+}
+
+static int addr_del(struct worker *w, struct worker_addr *conf)
+{
+	struct media_addr *a = &w->addrs[conf->index];
+
+	if (!a->table)
+		return -ENOENT;
+	conf->table = a->table;
+	*a = (struct media_addr){0};
+	addr_hash_rebuild(w);
+	return 0;
+}
+
+static int do_addr(struct worker *w, struct worker_msg *msg)
+{
+	if (msg->addr.index >= DP_MEDIA_ADDRS_MAX)
+		return -EINVAL;
+	return msg->op == WORKER_ADDR_SET ? addr_set(w, &msg->addr) : addr_del(w, &msg->addr);
+}
+
+/* The row of a stream's port in the direct table; NULL: the media address is gone. */
+static uint32_t *table_row(struct worker *w, const struct stream_more *more)
+{
+	uint32_t *table = w->addrs[more->addr_index].table, row;
+
+	owner_of(w, more->half_port, &row);
+	return table ? table + row : NULL;
+}
+
+static int stream_set(struct worker *w, const struct worker_stream_set *set)
+{
+	const struct stream_more *conf = &set->conf.more;
+	struct stream *s = &w->streams[set->slot];
+	struct stream_more *more = &w->more[set->slot];
+	bool fresh = !(s->flags & STREAM_LIVE);
+	uint32_t *row, row_index;
+
+	if (conf->addr_index >= DP_MEDIA_ADDRS_MAX || conf->half_port > UINT16_MAX / 2)
+		return -EINVAL;
+	if (owner_of(w, conf->half_port, &row_index) != w->id)
+		return -EXDEV;
+	row = table_row(w, conf);
+	if (!row)
+		return -ENOENT;
+	if ((w->addrs[conf->addr_index].addr.family == 6) != !!(set->conf.hot.flags & STREAM_IN6))
+		return -EINVAL;
+	if (*row && *row != set->slot + 1)
+		return -EADDRINUSE;
+	if (!fresh) {
+		uint32_t *old = table_row(w, more);
+		if (old && *old == set->slot + 1)
+			*old = 0;
+	}
+	stream_apply(s, more, &set->conf, fresh, set->relearn);
+	*row = set->slot + 1;
+	return 0;
+}
+
+static int stream_unlink(struct worker *w, struct worker_stream_unlink *unlink)
+{
+	struct stream *s = &w->streams[unlink->slot];
+	struct stream_more *more = &w->more[unlink->slot];
+	uint32_t *row;
+
+	if (!(s->flags & STREAM_LIVE))
+		return -ENOENT;
+	row = table_row(w, more);
+	if (row && *row == unlink->slot + 1)
+		*row = 0;
+	unlink->stats = w->stream_stats[unlink->slot];
+	unlink->rare = w->stream_rare[unlink->slot];
+	memset(unlink->learned, 0, sizeof(unlink->learned));
+	if (s->flags & STREAM_LATCH)
+		memcpy(unlink->learned, more->expect, sizeof(unlink->learned));
+	memset(&w->stream_stats[unlink->slot], 0, sizeof(struct dp_stream_stats));
+	memset(&w->stream_rare[unlink->slot], 0, sizeof(struct dp_stream_rare));
+	memset(more, 0, sizeof(*more));
+	memset(s, 0, sizeof(*s));
+	return 0;
+}
+
+static int do_stream(struct worker *w, struct worker_msg *msg)
+{
+	if (msg->op == WORKER_STREAM_SET)
+		return msg->set.slot < w->n_streams ? stream_set(w, &msg->set) : -EINVAL;
+	return msg->unlink.slot < w->n_streams ? stream_unlink(w, &msg->unlink) : -EINVAL;
+}
+
+unsigned int mailbox_run(struct worker *w)
+{
+	struct worker_msg *msgs[WORKER_BURST];
+	unsigned int n = rte_ring_sc_dequeue_burst(w->mailbox, (void **)msgs, WORKER_BURST, NULL);
+
+	for (unsigned int i = 0; i < n; i++) {
+		struct worker_msg *msg = msgs[i];
+		switch (msg->op) {
+		case WORKER_PORT_ATTACH:
+		case WORKER_PORT_DETACH:
+			msg->result = do_port(w, msg);
+			break;
+		case WORKER_ADDR_SET:
+		case WORKER_ADDR_DEL:
+			msg->result = do_addr(w, msg);
+			break;
+		case WORKER_STREAM_SET:
+		case WORKER_STREAM_UNLINK:
+			msg->result = do_stream(w, msg);
+			break;
+		case WORKER_STOP:
+			w->stop = true;
+			continue; /* stays the worker's */
+		default:
+			msg->result = -EINVAL;
+			break;
+		}
+		/* Has room for every message that may be in flight, see worker_post(). */
+		rte_ring_sp_enqueue(w->completions, msg);
+		w->ring_bell = true;
+	}
+	return n;
+}

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The inside of a worker: private to dataplane/core and dataplane/stages (and to tests that look
+ * at its state while it stands still). Unless a field says otherwise it is read and written by
+ * the worker's own thread alone, and by the control thread only before start and after stop.
+ */
+#pragma once
+
+#include "dataplane/core/worker.h"
+
+#include <rte_ring.h>
+#include <stdatomic.h>
+
+#define ADDR_BUCKETS	  128 /* twice DP_MEDIA_ADDRS_MAX, so that probing ends */
+#define STAGE_SAMPLE_MASK 63  /* one batch of 64 is timed stage by stage */
+#define PORT_TX_ROOM	  (2 * WORKER_BURST)
+#define SLOT_NONE	  UINT32_MAX	   /* no stream counts the frame */
+#define SLOT_LINUX	  (UINT32_MAX - 1) /* it comes from Linux */
+#define ETH_HDR_LEN	  14
+#define IPV4_HDR_LEN	  20
+#define IPV6_HDR_LEN	  40
+#define UDP_HDR_LEN	  8
+
+/*
+ * A packet on its way through the stages. Each stage fills in what the next ones read.
+ * classify: m .. in6; lookup: slot, kind; guard: plain, ecn untouched.
+ */
+struct packet {
+	struct rte_mbuf *m;
+	uint8_t *frame;	       /* the Ethernet header */
+	const uint32_t *entry; /* of the direct table */
+	uint32_t slot;
+	uint16_t udp_len; /* payload of UDP */
+	uint8_t kind;	  /* enum stream_kind, by the port and then by RFC 5761 */
+	uint8_t flags;	  /* enum packet_flag */
+};
+
+enum packet_flag {
+	PACKET_IN6 = 1 << 0,
+	PACKET_PLAIN = 1 << 1, /* RTP, IPv4 to IPv4: rewritten from struct stream alone */
+};
+
+struct batch {
+	unsigned int n; /* packets still in the path */
+	bool sampled;
+	uint64_t now; /* TSC: their time of arrival */
+	struct packet pkt[WORKER_BURST];
+};
+
+/* A media address; IPv4 ones are also in the hash. */
+struct media_addr {
+	uint32_t *table; /* [half port / n_workers] of slot + 1; NULL: the row is free */
+	struct ipaddr addr;
+	uint16_t port_lo, port_hi;
+	uint8_t in_port;
+};
+
+/* One row of the hash of IPv4 media addresses: all that classify reads of an address. */
+struct addr_bucket {
+	uint32_t *table; /* NULL: free */
+	uint32_t ip_be32;
+	uint16_t port_lo, port_hi;
+	uint8_t in_port;
+};
+
+struct port {
+	bool attached;
+	bool own_tx;
+	uint8_t index;
+	uint16_t ethdev;
+	uint16_t tx_queue;
+	uint16_t tx_worker; /* when not own_tx */
+	uint16_t mtu;
+	uint64_t mac; /* as the first 6 bytes of a frame, in an integer's lower 48 bits */
+	/* Waiting for the end of the batch, with the stream of each. */
+	unsigned int n_tx;
+	uint64_t tx_bytes;
+	struct rte_mbuf *tx[PORT_TX_ROOM];
+	uint32_t tx_slot[PORT_TX_ROOM];
+};
+
+struct poll {
+	uint16_t ethdev, queue;
+	uint8_t port;
+};
+
+struct worker {
+	uint32_t id, n_workers;
+	uint64_t recip; /* ceil(2^32 / n_workers): half port / n_workers without a division */
+	uint64_t tsc_hz;
+	uint64_t now;
+
+	/* arrays by slot; only the rows of this worker's streams are touched */
+	struct stream *streams;
+	struct stream_more *more;
+	struct dp_stream_stats *stream_stats;
+	struct dp_stream_rare *stream_rare;
+	struct dp_worker_stats *stats;
+	uint32_t n_streams;
+
+	uint32_t n_polls;
+	uint32_t tx_pending; /* bit p: port p has packets waiting */
+	uint32_t n_addr6;
+	uint32_t n_punt;
+	uint32_t n_batches;
+	uint32_t ring_seq; /* sleep of the control thread for which the bell was rung */
+	bool ring_bell;
+	bool stop;
+
+	worker_trace_fn trace;
+	void *trace_arg;
+
+	struct rte_ring *mailbox;     /* from the control thread */
+	struct rte_ring *inject;      /* from the control thread */
+	struct rte_ring *completions; /* to the control thread */
+	struct rte_ring *events;      /* to the control thread */
+	struct rte_ring *punt_ring;   /* to the control thread */
+	/* by worker: to_rx/to_tx the other consumes, from_rx/from_tx the other fills */
+	struct rte_ring *to_rx[DP_WORKERS_MAX], *to_tx[DP_WORKERS_MAX];
+	struct rte_ring *from_rx[DP_WORKERS_MAX], *from_tx[DP_WORKERS_MAX];
+
+	const struct doorbell *bell; /* read only here */
+
+	/* accounting of time, see worker.c */
+	uint64_t turn_tsc;  /* start of the last turn; 0: none yet */
+	bool turn_busy;	    /* it did something */
+	uint64_t media_tsc; /* media last flowed */
+	uint64_t idle_tsc;  /* first turn without work; 0: not idle */
+	uint64_t spin_cycles;
+	uint32_t sleep_us, max_sleep_us;
+
+	struct addr_bucket addr4[ADDR_BUCKETS];
+	struct media_addr addrs[DP_MEDIA_ADDRS_MAX];
+	struct poll polls[256];
+	struct rte_mbuf *punt[WORKER_BURST];
+	struct batch batch;
+	struct port ports[DP_PORTS_MAX];
+	struct worker_msg stop_msg; /* written by the control thread before it is posted */
+} __rte_cache_aligned;
+
+/* Written by the control thread, read by all workers. */
+struct doorbell {
+	_Atomic uint32_t asleep_seq; /* odd: the control thread sleeps; each sleep has its own */
+	int fd;
+} __rte_cache_aligned;
+
+struct worker_group {
+	uint32_t n_workers;
+	uint32_t n_streams;
+	int socket_id;
+	bool running;
+	struct doorbell bell;
+	struct worker *workers[DP_WORKERS_MAX];
+	uint32_t in_flight[DP_WORKERS_MAX];    /* messages; control thread */
+	uint32_t port_tx_worker[DP_PORTS_MAX]; /* who sends injected frames; control thread */
+	unsigned int lcores[DP_WORKERS_MAX];
+	uint32_t next_completion, next_event, next_punt; /* round robin over the workers */
+	struct stream *streams;
+	struct stream_more *more;
+};
+
+/* mailbox.c: does what is in the mailbox; number of messages. */
+unsigned int mailbox_run(struct worker *w);
+/* loop.c */
+unsigned int turn(struct worker *w);
+int worker_main(void *arg);
+
+/* The owner of a half port, and the row in that owner's table. */
+static inline uint32_t owner_of(const struct worker *w, uint32_t half, uint32_t *ret_row)
+{
+	uint32_t row = (uint32_t)((half * w->recip) >> 32);
+
+	*ret_row = row;
+	return half - row * w->n_workers;
+}
+
+static inline uint32_t addr_hash(uint32_t ip_be32)
+{
+	return (ip_be32 * 0x9e3779b1u) >> 25;
+}
+_Static_assert(ADDR_BUCKETS == 1 << (32 - 25), "addr_hash() gives 7 bits");
+
+/* A named exit: counts and frees. */
+static inline void drop(struct worker *w, struct rte_mbuf *m, enum dp_drop reason)
+{
+	w->stats->drops[reason]++;
+	rte_pktmbuf_free(m);
+}

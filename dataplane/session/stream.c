@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Building, applying and summing streams: see stream.h. No state, no DPDK. */
+#include "dataplane/session/stream.h"
+
+#include "dataplane/stages/csum.h"
+#include "dataplane/stages/rtp.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <string.h>
+
+#define IPV4_TTL 64
+#define MICROS	 1000000u
+
+static struct ipaddr next_port(const struct ipaddr *addr)
+{
+	struct ipaddr next = *addr;
+	uint16_t port = ipaddr_port(addr);
+
+	if (!addr->family || port == UINT16_MAX)
+		return (struct ipaddr){0};
+	next.port_be16 = htons(port + 1);
+	return next;
+}
+
+/* An address without a port is as good as none. */
+static struct ipaddr usable(const struct ipaddr *addr)
+{
+	return addr->port_be16 ? *addr : (struct ipaddr){0};
+}
+
+static int check_leg(const struct dp_leg *leg)
+{
+	uint16_t port = ipaddr_port(&leg->local);
+
+	if (!leg->local.family || !port || (port & 1) || leg->dscp > 63 ||
+		leg->n_payloads > DP_PAYLOAD_TYPES)
+		return -EINVAL;
+	for (unsigned int i = 0; i < leg->n_payloads; i++)
+		if (leg->payloads[i].pt > 127 || leg->payloads[i].clock_hz > STREAM_CLOCK_MAX)
+			return -EINVAL;
+	return 0;
+}
+
+static void build_path(struct stream_path *path, const struct stream_out *out,
+	const struct ipaddr *local, uint16_t local_port, uint8_t tos)
+{
+	*path = (struct stream_path){.tos = tos};
+	if (!out->remote.family)
+		return;
+	path->family = out->remote.family;
+	path->ready = out->hop.ready;
+	path->port = out->hop.port;
+	memcpy(path->macs, out->hop.dst_mac, 6);
+	memcpy(path->macs + 6, out->hop.src_mac, 6);
+	memcpy(path->src_ip, local->ip, 16);
+	memcpy(path->dst_ip, out->remote.ip, 16);
+	path->src_port_be16 = htons(local_port);
+	path->dst_port_be16 = out->remote.port_be16;
+}
+
+/* What the one line of an IPv4 stream needs of its path. */
+static void build_hot(struct stream *hot, const struct stream_path *path)
+{
+	const uint8_t fixed[8] = {0, 0, 0x40, 0, IPV4_TTL, 17, 0, 0}; /* no id, DF, TTL, UDP */
+
+	hot->port = path->port;
+	hot->tos = path->tos;
+	if (path->family)
+		hot->flags |= STREAM_REMOTE;
+	if (path->family && path->ready)
+		hot->flags |= STREAM_HOP;
+	memcpy(hot->macs, path->macs, 12);
+	memcpy(hot->ends, path->src_ip, 4);
+	memcpy(hot->ends + 4, path->dst_ip, 4);
+	memcpy(hot->ends + 8, &path->src_port_be16, 2);
+	memcpy(hot->ends + 10, &path->dst_port_be16, 2);
+	hot->ends_sum = csum_fold(csum_add(0, hot->ends, 12));
+	hot->ip_sum = csum_fold(csum_add(csum_add(0, fixed, 8), hot->ends, 8));
+}
+
+static void build_guard(struct stream_conf *conf, const struct dp_leg *in, uint64_t tsc_hz)
+{
+	struct stream_more *more = &conf->more;
+
+	if (in->flags & DP_LEG_LATCH) {
+		conf->hot.flags |= STREAM_LATCH;
+	} else {
+		struct ipaddr rtp = usable(&in->remote_rtp), rtcp = usable(&in->remote_rtcp);
+		more->expect[STREAM_RTP] = rtp;
+		if (in->flags & DP_LEG_RTCP_MUX)
+			rtcp = rtp;
+		else if (!rtcp.family)
+			rtcp = next_port(&rtp);
+		more->expect[STREAM_RTCP] = rtcp;
+	}
+	more->n_payloads = in->n_payloads;
+	for (unsigned int i = 0; i < in->n_payloads; i++) {
+		uint64_t hz = in->payloads[i].clock_hz;
+		more->pts[i] = in->payloads[i].pt;
+		more->clock_hz[i] = (uint32_t)hz;
+		more->clock_mult[i] = (uint32_t)(((hz << STREAM_CLOCK_SHIFT) + tsc_hz / 2) /
+						 tsc_hz);
+	}
+}
+
+int stream_build(const struct stream_args *args, struct stream_conf *ret_conf)
+{
+	const struct dp_leg *in = &args->session->leg[args->leg];
+	const struct dp_leg *out = &args->session->leg[!args->leg];
+	struct stream_out rtp = args->out[STREAM_RTP], rtcp = args->out[STREAM_RTCP];
+	bool out_mux = out->flags & DP_LEG_RTCP_MUX;
+	uint16_t out_port = ipaddr_port(&out->local);
+	struct stream_conf conf = {.hot.pt = STREAM_PT_NONE, .more.bad_seq = STREAM_SEQ_NONE};
+
+	if (check_leg(in) < 0 || check_leg(out) < 0 || args->tsc_hz == 0)
+		return -EINVAL;
+	if (in->remote_rtp.family && in->remote_rtp.family != in->local.family)
+		return -EINVAL;
+	rtp.remote = usable(&rtp.remote);
+	rtcp.remote = usable(&rtcp.remote);
+	if (out_mux) {
+		rtcp = rtp;
+	} else if (!rtcp.remote.family) {
+		rtcp.remote = next_port(&rtp.remote);
+		rtcp.hop = rtp.hop;
+	}
+	if ((rtp.remote.family && rtp.remote.family != out->local.family) ||
+		(rtcp.remote.family && rtcp.remote.family != out->local.family))
+		return -EINVAL;
+
+	uint8_t tos = (uint8_t)(out->dscp << 2);
+	build_path(&conf.more.path[STREAM_RTP], &rtp, &out->local, out_port, tos);
+	build_path(&conf.more.path[STREAM_RTCP], &rtcp, &out->local,
+		out_mux ? out_port : out_port + 1, tos);
+	build_hot(&conf.hot, &conf.more.path[STREAM_RTP]);
+	conf.hot.flags |= (in->flags & DP_LEG_RECV ? STREAM_RECV : 0) |
+			  (out->flags & DP_LEG_SEND ? STREAM_SEND : 0) |
+			  (in->local.family == 6 ? STREAM_IN6 : 0) |
+			  (out->local.family == 6 ? STREAM_OUT6 : 0) |
+			  (in->flags & DP_LEG_RTCP_MUX ? STREAM_MUX : 0) |
+			  (in->flags & DP_LEG_ANY_PT ? STREAM_ANY_PT : 0);
+	build_guard(&conf, in, args->tsc_hz);
+	conf.more.epoch = args->epoch;
+	conf.more.half_port = ipaddr_port(&in->local) >> 1;
+	conf.more.addr_index = args->addr_index;
+	*ret_conf = conf;
+	return 0;
+}
+
+/* The sources to accept: as configured, or as learned when that is still good. */
+static void apply_sources(struct stream *s, struct stream_more *more, const struct stream *old,
+	const struct stream_more *old_more, bool keep)
+{
+	struct ipaddr *rtp = &more->expect[STREAM_RTP], *rtcp = &more->expect[STREAM_RTCP];
+
+	if ((s->flags & STREAM_LATCH) && keep) {
+		*rtp = old_more->expect[STREAM_RTP];
+		if (s->flags & STREAM_MUX)
+			*rtcp = *rtp;
+		else if (!(old->flags & STREAM_MUX))
+			*rtcp = old_more->expect[STREAM_RTCP];
+		more->tell = old_more->tell;
+		s->flags |= old->flags & STREAM_TELL;
+	}
+	if (!rtp->family)
+		s->flags |= s->flags & STREAM_LATCH ? STREAM_LEARN : STREAM_NO_SRC;
+	if (rtp->family == 4)
+		memcpy(&s->src_ip_be32, rtp->ip, 4);
+	s->src_port_be16 = rtp->port_be16;
+}
+
+void stream_apply(struct stream *s, struct stream_more *more, const struct stream_conf *conf,
+	bool fresh, bool relearn)
+{
+	struct stream old = *s;
+	struct stream_more old_more = *more;
+	bool keep = !fresh && !relearn && (old.flags & STREAM_LATCH) &&
+		    ((old.flags ^ conf->hot.flags) & STREAM_IN6) == 0;
+
+	*s = conf->hot;
+	*more = conf->more;
+	s->flags = (uint16_t)((s->flags & ~STREAM_OWN_FLAGS) | STREAM_LIVE);
+	s->pt = STREAM_PT_NONE;
+	s->clock_mult = 0;
+	if (fresh) {
+		more->bad_seq = STREAM_SEQ_NONE;
+		more->ssrc_budget = RTP_SSRC_BUDGET;
+	} else {
+		s->flags |= old.flags & STREAM_SEQ;
+		more->bad_seq = old_more.bad_seq;
+		more->ssrc_budget = old_more.ssrc_budget;
+		more->ssrc_tsc = old_more.ssrc_tsc;
+	}
+	apply_sources(s, more, &old, &old_more, keep);
+}
+
+/* TSC cycles in units of 1/unit s, without overflow for years of uptime. */
+static uint64_t cycles_in(uint64_t cycles, uint64_t tsc_hz, uint64_t unit)
+{
+	return cycles / tsc_hz * unit + cycles % tsc_hz * unit / tsc_hz;
+}
+
+void stream_sum(const struct dp_stream_stats *stats, const struct dp_stream_rare *rare,
+	uint64_t now_tsc, uint64_t tsc_hz, struct dp_stream_sum *ret_sum)
+{
+#define LOAD(field) __atomic_load_n(&(field), __ATOMIC_RELAXED)
+	struct dp_stream_sum sum = {
+		.rx_packets = LOAD(stats->rx_packets),
+		.rx_octets = LOAD(stats->rx_octets),
+		.rtcp_packets = LOAD(rare->rtcp_packets),
+		.dropped = LOAD(rare->dropped),
+		.ssrc = LOAD(stats->ssrc),
+		.ssrc_changes = LOAD(rare->ssrc_changes),
+		.last_rx_ago_ms = UINT64_MAX,
+	};
+	/* Read after rx: a packet that is counted in between makes tx smaller, never negative. */
+	uint64_t unsent = LOAD(rare->unsent_packets), unsent_octets = LOAD(rare->unsent_octets);
+	uint64_t last = LOAD(stats->last_rx_tsc);
+	uint32_t hz = LOAD(stats->clock_hz);
+
+	sum.tx_packets = sum.rx_packets > unsent ? sum.rx_packets - unsent : 0;
+	sum.tx_octets = sum.rx_octets > unsent_octets ? sum.rx_octets - unsent_octets : 0;
+	sum.lost = LOAD(rare->lost_before) +
+		   rtp_lost(LOAD(stats->ext_seq), LOAD(stats->base_seq), LOAD(stats->received));
+	if (hz) {
+		sum.jitter_us = (uint32_t)((uint64_t)LOAD(stats->jitter) * MICROS / 16 / hz);
+		sum.max_jitter_us = (uint32_t)((uint64_t)LOAD(stats->max_jitter) * MICROS / 16 /
+					       hz);
+	}
+	if (last)
+		sum.last_rx_ago_ms = now_tsc > last ? cycles_in(now_tsc - last, tsc_hz, 1000) : 0;
+#undef LOAD
+	*ret_sum = sum;
+}

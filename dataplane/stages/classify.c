@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Which frames are media. A frame to our MAC, without IP options or extension headers, with UDP
+ * to a media address and a port of its range is ours; Linux gets all the rest, so nothing is
+ * dropped here but what is ours and broken. Fragments: the first of a datagram to a media port is
+ * dropped (media is never fragmented by design, and reassembly would be a target), later ones
+ * carry no port and go to Linux, which discards them for want of the first.
+ */
+#include "dataplane/stages/csum.h"
+#include "dataplane/stages/stages.h"
+
+#include <rte_prefetch.h>
+
+#define PREFETCH_AHEAD	8
+#define ETH_P_IPV4	RTE_BE16(0x0800)
+#define ETH_P_IPV6	RTE_BE16(0x86dd)
+#define IP4_FRAG_MASK	RTE_BE16(0x3fff) /* more fragments, and the offset */
+#define IP4_OFFSET_MASK RTE_BE16(0x1fff)
+#define MAC_MASK	UINT64_C(0xffffffffffff)
+#define PROTO_UDP	17
+#define PROTO_FRAGMENT	44
+
+#if RTE_BYTE_ORDER != RTE_LITTLE_ENDIAN
+#error "the MAC compare and the checksum words are written for little-endian machines"
+#endif
+
+static inline uint16_t load16(const uint8_t *p)
+{
+	uint16_t v;
+	memcpy(&v, p, 2);
+	return v;
+}
+
+static inline uint32_t load32(const uint8_t *p)
+{
+	uint32_t v;
+	memcpy(&v, p, 4);
+	return v;
+}
+
+static inline uint64_t load64(const uint8_t *p)
+{
+	uint64_t v;
+	memcpy(&v, p, 8);
+	return v;
+}
+
+static inline bool in_range(uint16_t lo, uint16_t hi, uint8_t want, uint8_t in_port, uint16_t dport)
+{
+	return dport >= lo && dport <= hi && (want == in_port || want == WORKER_PORT_ANY);
+}
+
+static void hand_over(struct worker *w, uint32_t owner, struct rte_mbuf *m, uint8_t in_port)
+{
+	m->port = in_port;
+	if (likely(rte_ring_sp_enqueue(w->to_rx[owner], m) == 0))
+		w->stats->handed_over++;
+	else
+		drop(w, m, DP_DROP_RING_FULL);
+}
+
+/* Media for whoever owns the port. */
+static inline void admit(struct worker *w, struct batch *b, struct rte_mbuf *m, uint8_t *frame,
+	const uint32_t *table, uint16_t dport, uint16_t udp_len, uint8_t flags, uint8_t in_port)
+{
+	uint32_t row, owner = owner_of(w, dport >> 1, &row);
+
+	if (unlikely(owner != w->id)) {
+		hand_over(w, owner, m, in_port);
+		return;
+	}
+	struct packet *p = &b->pkt[b->n++];
+	p->m = m;
+	p->frame = frame;
+	p->entry = table + row;
+	p->udp_len = udp_len;
+	p->kind = dport & 1;
+	p->flags = flags;
+	rte_prefetch0(p->entry);
+}
+
+static inline const struct addr_bucket *find_addr4(const struct worker *w, uint32_t ip_be32)
+{
+	for (uint32_t i = addr_hash(ip_be32);; i = (i + 1) % ADDR_BUCKETS) {
+		const struct addr_bucket *a = &w->addr4[i];
+		if (a->ip_be32 == ip_be32 && a->table)
+			return a;
+		if (!a->table)
+			return NULL;
+	}
+}
+
+static const struct media_addr *find_addr6(const struct worker *w, const uint8_t *ip)
+{
+	if (!w->n_addr6)
+		return NULL;
+	for (unsigned int i = 0; i < DP_MEDIA_ADDRS_MAX; i++) {
+		const struct media_addr *a = &w->addrs[i];
+		if (a->table && a->addr.family == 6 && memcmp(a->addr.ip, ip, 16) == 0)
+			return a;
+	}
+	return NULL;
+}
+
+/* Media over IPv4 whose header has no options: the lengths, the checksum, the TTL. */
+static inline enum dp_drop check_ipv4(const uint8_t *ip, uint32_t len, uint16_t *ret_udp_len)
+{
+	uint16_t ip_len = rte_be_to_cpu_16(load16(ip + 2));
+	uint16_t dgram_len = rte_be_to_cpu_16(load16(ip + IPV4_HDR_LEN + 4));
+
+	if (unlikely(ip_len > len || dgram_len < UDP_HDR_LEN || dgram_len + IPV4_HDR_LEN != ip_len))
+		return DP_DROP_MALFORMED;
+	if (unlikely(csum_fold(csum_add(0, ip, IPV4_HDR_LEN)) != 0xffff))
+		return DP_DROP_IP_CHECKSUM;
+	if (unlikely(ip[8] == 0))
+		return DP_DROP_TTL;
+	*ret_udp_len = dgram_len - UDP_HDR_LEN;
+	return DP_DROP_N;
+}
+
+/* Ethernet padding and trailers do not travel on. */
+static inline void trim(struct rte_mbuf *m, uint32_t len)
+{
+	if (unlikely(m->data_len != len)) {
+		m->data_len = (uint16_t)len;
+		m->pkt_len = len;
+	}
+}
+
+/* Fragments of IPv4: see the head of this file. */
+static void classify_fragment4(
+	struct worker *w, struct rte_mbuf *m, const uint8_t *ip, uint32_t len, uint8_t in_port)
+{
+	const struct addr_bucket *a = find_addr4(w, load32(ip + 16));
+	uint32_t hdr = (ip[0] & 0x0fu) * 4;
+
+	if (a && !(load16(ip + 6) & IP4_OFFSET_MASK) && hdr >= IPV4_HDR_LEN && hdr + 4 <= len) {
+		uint16_t dport = rte_be_to_cpu_16(load16(ip + hdr + 2));
+		if (in_range(a->port_lo, a->port_hi, a->in_port, in_port, dport)) {
+			drop(w, m, DP_DROP_FRAGMENT);
+			return;
+		}
+	}
+	punt(w, m, in_port);
+}
+
+static void classify_ipv6(
+	struct worker *w, struct batch *b, struct rte_mbuf *m, uint8_t *frame, uint8_t in_port)
+{
+	const uint8_t *ip = frame + ETH_HDR_LEN, *udp = ip + IPV6_HDR_LEN;
+	uint32_t len = m->data_len - ETH_HDR_LEN;
+	const struct media_addr *a;
+	bool fragment;
+
+	if (len < IPV6_HDR_LEN + UDP_HDR_LEN || ip[0] >> 4 != 6 || !(a = find_addr6(w, ip + 24))) {
+		punt(w, m, in_port);
+		return;
+	}
+	fragment = ip[6] == PROTO_FRAGMENT;
+	if (fragment) {
+		/* RFC 8200 4.5: the header is 8 octets; only the first fragment has the port */
+		if (udp[0] != PROTO_UDP || (load16(udp + 2) & RTE_BE16(0xfff8)) ||
+			len < IPV6_HDR_LEN + 8 + 4) {
+			punt(w, m, in_port);
+			return;
+		}
+		udp += 8;
+	} else if (ip[6] != PROTO_UDP) {
+		punt(w, m, in_port);
+		return;
+	}
+	uint16_t dport = rte_be_to_cpu_16(load16(udp + 2));
+	if (!in_range(a->port_lo, a->port_hi, a->in_port, in_port, dport)) {
+		punt(w, m, in_port);
+		return;
+	}
+	if (fragment) {
+		drop(w, m, DP_DROP_FRAGMENT);
+		return;
+	}
+	uint32_t ip_len = rte_be_to_cpu_16(load16(ip + 4)) + (uint32_t)IPV6_HDR_LEN;
+	uint32_t dgram_len = rte_be_to_cpu_16(load16(udp + 4));
+	if (ip_len > len || dgram_len < UDP_HDR_LEN || dgram_len + IPV6_HDR_LEN != ip_len ||
+		load16(udp + 6) == 0) { /* RFC 8200 8.1: the checksum is not optional */
+		drop(w, m, DP_DROP_MALFORMED);
+	} else if (ip[7] == 0) {
+		drop(w, m, DP_DROP_TTL);
+	} else {
+		trim(m, ip_len + ETH_HDR_LEN);
+		admit(w, b, m, frame, a->table, dport, (uint16_t)(dgram_len - UDP_HDR_LEN),
+			PACKET_IN6, in_port);
+	}
+}
+
+/* Everything that is not plain UDP over IPv4 in one segment to our MAC. */
+static __rte_noinline void classify_other(struct worker *w, struct batch *b, struct rte_mbuf *m,
+	uint8_t *frame, uint8_t in_port, bool to_us)
+{
+	if (m->data_len < ETH_HDR_LEN) {
+		drop(w, m, DP_DROP_MALFORMED);
+		return;
+	}
+	const uint8_t *ip = frame + ETH_HDR_LEN;
+	uint32_t len = m->data_len - ETH_HDR_LEN;
+	uint16_t type = load16(frame + 12);
+	if (to_us && type == ETH_P_IPV6)
+		classify_ipv6(w, b, m, frame, in_port);
+	else if (to_us && type == ETH_P_IPV4 && len >= IPV4_HDR_LEN + UDP_HDR_LEN &&
+		 ip[0] >> 4 == 4 && ip[9] == PROTO_UDP && (load16(ip + 6) & IP4_FRAG_MASK))
+		classify_fragment4(w, m, ip, len, in_port);
+	else
+		punt(w, m, in_port);
+}
+
+static inline void classify_one(
+	struct worker *w, struct batch *b, struct rte_mbuf *m, uint8_t in_port)
+{
+	uint8_t *frame = rte_pktmbuf_mtod(m, uint8_t *);
+	const uint8_t *ip = frame + ETH_HDR_LEN;
+	uint16_t udp_len;
+	/* data_off leaves head room, so reading 8 bytes of a runt stays inside the buffer */
+	bool to_us = (load64(frame) & MAC_MASK) == w->ports[in_port].mac;
+
+	if (unlikely(!to_us || m->data_len < ETH_HDR_LEN + IPV4_HDR_LEN + UDP_HDR_LEN ||
+		     load16(frame + 12) != ETH_P_IPV4 || ip[0] != 0x45 || ip[9] != PROTO_UDP ||
+		     (load16(ip + 6) & IP4_FRAG_MASK))) {
+		classify_other(w, b, m, frame, in_port, to_us);
+		return;
+	}
+	const struct addr_bucket *a = find_addr4(w, load32(ip + 16));
+	uint16_t dport = rte_be_to_cpu_16(load16(ip + IPV4_HDR_LEN + 2));
+	if (unlikely(!a || !in_range(a->port_lo, a->port_hi, a->in_port, in_port, dport))) {
+		punt(w, m, in_port);
+		return;
+	}
+	enum dp_drop reason = check_ipv4(ip, m->data_len - ETH_HDR_LEN, &udp_len);
+	if (unlikely(reason != DP_DROP_N)) {
+		drop(w, m, reason);
+		return;
+	}
+	trim(m, ETH_HDR_LEN + IPV4_HDR_LEN + UDP_HDR_LEN + udp_len);
+	admit(w, b, m, frame, a->table, dport, udp_len, 0, in_port);
+}
+
+void stage_classify(struct worker *w, struct batch *b, struct rte_mbuf **frames, unsigned int n,
+	uint8_t in_port)
+{
+	b->n = 0;
+	for (unsigned int i = 0; i < n && i < PREFETCH_AHEAD; i++)
+		rte_prefetch0(rte_pktmbuf_mtod(frames[i], void *));
+	for (unsigned int i = 0; i < n; i++) {
+		if (i + PREFETCH_AHEAD < n)
+			rte_prefetch0(rte_pktmbuf_mtod(frames[i + PREFETCH_AHEAD], void *));
+		classify_one(w, b, frames[i],
+			in_port == WORKER_PORT_ANY ? (uint8_t)frames[i]->port : in_port);
+	}
+}

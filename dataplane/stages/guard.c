@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Who may use a stream, and what it counts. The order is that of trust: nothing of a packet from
+ * a wrong source is looked at, and a source is learned only from a packet that is valid in every
+ * other respect. guard_fast() is what nearly every packet of a running call needs: one compare
+ * each of state, source, first octet, payload type, SSRC and sequence number. Whatever differs
+ * in any of them is judged by guard_rtp(), which knows all the rules.
+ */
+#include "dataplane/stages/rtp.h"
+#include "dataplane/stages/stages.h"
+
+/* What guard_fast() and rewrite_plain() need to be so. */
+#define FAST_MASK                                                                            \
+	(STREAM_RECV | STREAM_SEND | STREAM_REMOTE | STREAM_HOP | STREAM_IN6 | STREAM_OUT6 | \
+		STREAM_LEARN | STREAM_NO_SRC | STREAM_SEQ | STREAM_TELL)
+#define FAST_WANT     (STREAM_RECV | STREAM_SEND | STREAM_REMOTE | STREAM_HOP | STREAM_SEQ)
+
+#define IP4_SRC_OFF   (ETH_HDR_LEN + 12)
+#define IP4_SPORT_OFF (ETH_HDR_LEN + IPV4_HDR_LEN)
+#define RTP4_OFF      (ETH_HDR_LEN + IPV4_HDR_LEN + UDP_HDR_LEN)
+#define IP6_SRC_OFF   (ETH_HDR_LEN + 8)
+#define IP6_SPORT_OFF (ETH_HDR_LEN + IPV6_HDR_LEN)
+#define RTP6_OFF      (ETH_HDR_LEN + IPV6_HDR_LEN + UDP_HDR_LEN)
+
+static inline void count_rtp(struct dp_stream_stats *stats, uint32_t octets, uint64_t now)
+{
+	stats->rx_packets++;
+	stats->rx_octets += octets;
+	stats->last_rx_tsc = now;
+}
+
+static inline bool guard_fast(struct worker *w, const struct batch *b, struct packet *p)
+{
+	const struct stream *s = &w->streams[p->slot];
+	const uint8_t *rtp = p->frame + RTP4_OFF;
+	uint32_t src_ip, ssrc;
+	uint16_t src_port;
+
+	memcpy(&src_ip, p->frame + IP4_SRC_OFF, 4);
+	memcpy(&src_port, p->frame + IP4_SPORT_OFF, 2);
+	if (unlikely((s->flags & FAST_MASK) != FAST_WANT || p->kind != STREAM_RTP || p->flags ||
+		     src_ip != s->src_ip_be32 || src_port != s->src_port_be16 ||
+		     p->udp_len < RTP_HDR_LEN || rtp[0] != 0x80 || (rtp[1] & 0x7f) != s->pt))
+		return false;
+
+	struct dp_stream_stats *stats = &w->stream_stats[p->slot];
+	uint16_t delta = (uint16_t)(rtp_be16(rtp + 2) - (uint16_t)stats->ext_seq);
+	ssrc = rtp_be32(rtp + 8);
+	if (unlikely(ssrc != stats->ssrc || delta >= RTP_MAX_DROPOUT || !stats->transit_valid))
+		return false;
+	stats->ext_seq += delta;
+	stats->received++;
+	if (likely(s->clock_mult != 0))
+		rtp_jitter(stats, rtp_arrival(b->now, s->clock_mult) - rtp_be32(rtp + 4));
+	count_rtp(stats, p->udp_len - RTP_HDR_LEN, b->now);
+	p->flags |= PACKET_PLAIN;
+	return true;
+}
+
+static struct ipaddr source_of(const struct packet *p)
+{
+	struct ipaddr src = {0};
+
+	if (p->flags & PACKET_IN6) {
+		src.family = 6;
+		memcpy(src.ip, p->frame + IP6_SRC_OFF, 16);
+		memcpy(&src.port_be16, p->frame + IP6_SPORT_OFF, 2);
+	} else {
+		src.family = 4;
+		memcpy(src.ip, p->frame + IP4_SRC_OFF, 4);
+		memcpy(&src.port_be16, p->frame + IP4_SPORT_OFF, 2);
+	}
+	return src;
+}
+
+static bool same_ip(const struct ipaddr *a, const struct ipaddr *b)
+{
+	return a->family == b->family && memcmp(a->ip, b->ip, 16) == 0;
+}
+
+static bool same_source(const struct ipaddr *a, const struct ipaddr *b)
+{
+	return a->port_be16 == b->port_be16 && same_ip(a, b);
+}
+
+/* Tells the control thread what was learned; what finds no room stays in more->tell. */
+static void tell(struct worker *w, struct stream *s, struct stream_more *more, uint32_t slot)
+{
+	for (unsigned int kind = 0; kind < STREAM_KINDS; kind++) {
+		struct worker_event event = {
+			.slot = slot,
+			.epoch = more->epoch,
+			.kind = kind,
+			.learned = more->expect[kind],
+		};
+		if (!(more->tell & 1u << kind))
+			continue;
+		if (rte_ring_sp_enqueue_elem(w->events, &event, sizeof(event)) != 0) {
+			w->stats->events_late++;
+			return;
+		}
+		more->tell &= (uint8_t) ~(1u << kind);
+		w->ring_bell = true;
+	}
+	s->flags &= (uint16_t)~STREAM_TELL;
+}
+
+static void learn(struct worker *w, struct stream *s, struct stream_more *more, uint32_t slot,
+	enum stream_kind kind, const struct ipaddr *src)
+{
+	more->expect[kind] = *src;
+	more->tell |= (uint8_t)(1u << kind);
+	if (kind == STREAM_RTP) {
+		s->flags &= (uint16_t)~STREAM_LEARN;
+		s->src_ip_be32 = 0;
+		if (src->family == 4)
+			memcpy(&s->src_ip_be32, src->ip, 4);
+		s->src_port_be16 = src->port_be16;
+		if (s->flags & STREAM_MUX)
+			more->expect[STREAM_RTCP] = *src;
+	}
+	s->flags |= STREAM_TELL;
+	tell(w, s, more, slot);
+}
+
+/* Index into more->pts, DP_PAYLOAD_TYPES when any type goes, -1 when it was not negotiated. */
+static int find_payload(const struct stream *s, const struct stream_more *more, uint8_t pt)
+{
+	for (int i = 0; i < more->n_payloads; i++)
+		if (more->pts[i] == pt)
+			return i;
+	return s->flags & STREAM_ANY_PT ? DP_PAYLOAD_TYPES : -1;
+}
+
+/* Keeps the type at hand for guard_fast(), unless its marker bit would make it look like RTCP. */
+static void remember_payload(struct stream *s, const struct stream_more *more, uint8_t pt, int i)
+{
+	bool ambiguous = (s->flags & STREAM_MUX) && pt >= 64 && pt < 96;
+
+	s->pt = ambiguous ? STREAM_PT_NONE : pt;
+	s->clock_mult = i < DP_PAYLOAD_TYPES ? more->clock_mult[i] : 0;
+}
+
+/* Why a valid RTP packet cannot leave, or DP_DROP_N. */
+static enum dp_drop way_out(const struct stream *s)
+{
+	if (!(s->flags & STREAM_SEND))
+		return DP_DROP_DIRECTION;
+	if (!(s->flags & STREAM_REMOTE))
+		return DP_DROP_NO_REMOTE;
+	return s->flags & STREAM_HOP ? DP_DROP_N : DP_DROP_NO_NEIGHBOUR;
+}
+
+/* Whether the packet is the other side's RTP. DP_DROP_N: yes, and it is counted. */
+static enum dp_drop accept_rtp(
+	struct worker *w, const struct batch *b, const struct packet *p, const uint8_t *rtp)
+{
+	struct stream *s = &w->streams[p->slot];
+	struct stream_more *more = &w->more[p->slot];
+	struct dp_stream_stats *stats = &w->stream_stats[p->slot];
+	struct dp_stream_rare *rare = &w->stream_rare[p->slot];
+	struct ipaddr src = source_of(p);
+	enum dp_drop reason;
+
+	if (!(s->flags & STREAM_LEARN) && !same_source(&src, &more->expect[STREAM_RTP]))
+		return DP_DROP_SOURCE;
+	if (!(s->flags & STREAM_RECV))
+		return DP_DROP_DIRECTION;
+	int octets = rtp_payload_len(rtp, p->udp_len);
+	if (octets < 0)
+		return DP_DROP_NOT_RTP;
+	uint8_t pt = rtp[1] & 0x7f;
+	int i = find_payload(s, more, pt);
+	if (i < 0)
+		return DP_DROP_PAYLOAD_TYPE;
+	reason = rtp_sequence(
+		s, more, stats, rare, rtp_be32(rtp + 8), rtp_be16(rtp + 2), b->now, w->tsc_hz);
+	if (reason != DP_DROP_N)
+		return reason;
+
+	remember_payload(s, more, pt, i);
+	if (i < DP_PAYLOAD_TYPES)
+		rtp_clock(stats, rtp_be32(rtp + 4), b->now, more->clock_mult[i], more->clock_hz[i]);
+	count_rtp(stats, (uint32_t)octets, b->now);
+	if (s->flags & STREAM_LEARN)
+		learn(w, s, more, p->slot, STREAM_RTP, &src);
+	return DP_DROP_N;
+}
+
+static enum dp_drop guard_rtp(
+	struct worker *w, const struct batch *b, struct packet *p, const uint8_t *rtp)
+{
+	struct stream *s = &w->streams[p->slot];
+	struct dp_stream_rare *rare = &w->stream_rare[p->slot];
+	uint64_t octets = w->stream_stats[p->slot].rx_octets;
+	enum dp_drop reason = accept_rtp(w, b, p, rtp);
+
+	if (reason != DP_DROP_N) {
+		rare->dropped++;
+		return reason;
+	}
+	reason = way_out(s);
+	if (reason != DP_DROP_N) {
+		rare->unsent_packets++;
+		rare->unsent_octets += w->stream_stats[p->slot].rx_octets - octets;
+	} else if (!(s->flags & (STREAM_IN6 | STREAM_OUT6))) {
+		p->flags |= PACKET_PLAIN;
+	}
+	return reason;
+}
+
+/*
+ * RTCP has its own source. One that learns takes it only from the IP address of its RTP, so that
+ * whoever is first at the odd port of somebody else's call gains nothing.
+ */
+static enum dp_drop guard_rtcp(
+	struct worker *w, const struct batch *b, struct packet *p, const uint8_t *rtcp)
+{
+	struct stream *s = &w->streams[p->slot];
+	struct stream_more *more = &w->more[p->slot];
+	struct dp_stream_rare *rare = &w->stream_rare[p->slot];
+	const struct stream_path *path = &more->path[STREAM_RTCP];
+	struct ipaddr src = source_of(p), *expect = more->expect;
+	bool may_learn = (s->flags & STREAM_LATCH) && !expect[STREAM_RTCP].family &&
+			 same_ip(&src, &expect[STREAM_RTP]);
+
+	if (!may_learn && !same_source(&src, &expect[STREAM_RTCP])) {
+		rare->dropped++;
+		return DP_DROP_SOURCE;
+	}
+	if (!rtcp_is_valid(rtcp, p->udp_len)) {
+		rare->dropped++;
+		return DP_DROP_RTCP_INVALID;
+	}
+	if (may_learn)
+		learn(w, s, more, p->slot, STREAM_RTCP, &src);
+	rare->rtcp_packets++;
+	rare->last_rtcp_tsc = b->now;
+	/* RFC 3264 5.1: RTCP flows on while media is on hold, so SEND does not matter here */
+	if (!path->family)
+		return DP_DROP_NO_REMOTE;
+	return path->ready ? DP_DROP_N : DP_DROP_NO_NEIGHBOUR;
+}
+
+static __rte_noinline enum dp_drop guard_slow(
+	struct worker *w, const struct batch *b, struct packet *p)
+{
+	struct stream *s = &w->streams[p->slot];
+	bool in6 = p->flags & PACKET_IN6;
+	const uint8_t *payload = p->frame + (in6 ? RTP6_OFF : RTP4_OFF);
+
+	if (s->flags & STREAM_TELL)
+		tell(w, s, &w->more[p->slot], p->slot);
+	if (s->flags & STREAM_MUX) {
+		if (p->kind == STREAM_RTCP)
+			return DP_DROP_NO_STREAM; /* the second port of the pair is not in use */
+		if (p->udp_len >= 2 && rtp_is_rtcp(payload))
+			p->kind = STREAM_RTCP;
+	}
+	return p->kind == STREAM_RTCP ? guard_rtcp(w, b, p, payload) : guard_rtp(w, b, p, payload);
+}
+
+void stage_guard(struct worker *w, struct batch *b)
+{
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < b->n; i++) {
+		struct packet *p = &b->pkt[i];
+
+		if (unlikely(!guard_fast(w, b, p))) {
+			enum dp_drop reason = guard_slow(w, b, p);
+			if (reason != DP_DROP_N) {
+				drop(w, p->m, reason);
+				continue;
+			}
+		}
+		b->pkt[n++] = *p;
+	}
+	b->n = n;
+}

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * New headers. What leaves is a datagram of our own, not a forwarded one: our MAC, address and
+ * port, TTL 64, no IP id (RFC 6864: atomic datagrams need none), the leg's DSCP; of the old
+ * headers only ECN and the checksum of UDP stay. That one is carried on by difference (RFC 1624),
+ * so that a payload that was damaged before it came here is still found out by the receiver.
+ */
+#include "dataplane/stages/csum.h"
+#include "dataplane/stages/stages.h"
+
+#include <rte_ip.h>
+
+#define IP4_DF	  RTE_BE16(0x4000)
+#define TTL	  64
+#define PROTO_UDP 17
+
+static inline uint32_t load32(const uint8_t *p)
+{
+	uint32_t v;
+	memcpy(&v, p, 4);
+	return v;
+}
+
+/* RTP from IPv4 to IPv4: all that is needed is in the stream's one line. */
+static inline void rewrite_plain(const struct stream *s, struct packet *p)
+{
+	uint8_t *ip = p->frame + ETH_HDR_LEN, *udp = ip + IPV4_HDR_LEN;
+	uint16_t old = csum_fold(csum_add(0, ip + 12, 12)); /* addresses and ports */
+	uint16_t csum, udp_csum;
+	uint32_t words[3];
+
+	/* version and length, TOS, total length: in memory order on a little-endian machine */
+	words[0] = 0x45u | (uint32_t)(s->tos | (ip[1] & 3)) << 8 | (load32(ip) & 0xffff0000);
+	words[1] = (uint32_t)IP4_DF << 16;
+	csum = (uint16_t)~csum_fold((uint64_t)s->ip_sum + (words[0] & 0xffff) + (words[0] >> 16));
+	words[2] = TTL | PROTO_UDP << 8 | (uint32_t)csum << 16;
+
+	memcpy(p->frame, s->macs, 12);
+	memcpy(ip, words, 12);
+	memcpy(ip + 12, s->ends, 12);
+	memcpy(&udp_csum, udp + 6, 2);
+	if (udp_csum) {
+		udp_csum = csum_udp_update(udp_csum, old, s->ends_sum);
+		memcpy(udp + 6, &udp_csum, 2);
+	}
+}
+
+static void put_ipv4(uint8_t *ip, const struct stream_path *path, uint8_t ecn, uint16_t ip_len)
+{
+	struct rte_ipv4_hdr hdr = {
+		.version_ihl = 0x45,
+		.type_of_service = path->tos | ecn,
+		.total_length = rte_cpu_to_be_16(ip_len),
+		.fragment_offset = IP4_DF,
+		.time_to_live = TTL,
+		.next_proto_id = PROTO_UDP,
+	};
+
+	memcpy(&hdr.src_addr, path->src_ip, 4);
+	memcpy(&hdr.dst_addr, path->dst_ip, 4);
+	hdr.hdr_checksum = (uint16_t)~csum_fold(csum_add(0, &hdr, sizeof(hdr)));
+	memcpy(ip, &hdr, sizeof(hdr));
+}
+
+static void put_ipv6(uint8_t *ip, const struct stream_path *path, uint8_t ecn, uint16_t udp_total)
+{
+	struct rte_ipv6_hdr hdr = {
+		.vtc_flow = rte_cpu_to_be_32(6u << 28 | (uint32_t)(path->tos | ecn) << 20),
+		.payload_len = rte_cpu_to_be_16(udp_total),
+		.proto = PROTO_UDP,
+		.hop_limits = TTL,
+	};
+
+	memcpy(hdr.src_addr, path->src_ip, 16);
+	memcpy(hdr.dst_addr, path->dst_ip, 16);
+	memcpy(ip, &hdr, sizeof(hdr));
+}
+
+/* Moves the start of the frame so that an IP header of another length fits. */
+static bool resize(struct packet *p, int more)
+{
+	struct rte_mbuf *m = p->m;
+
+	if (more > 0 && rte_pktmbuf_headroom(m) < (uint16_t)more)
+		return false;
+	m->data_off = (uint16_t)(m->data_off - more);
+	m->data_len = (uint16_t)(m->data_len + more);
+	m->pkt_len = (uint32_t)((int)m->pkt_len + more);
+	p->frame -= more;
+	return true;
+}
+
+/* Any family to any family, RTP or RTCP. DP_DROP_N, or why it cannot be. */
+static __rte_noinline enum dp_drop rewrite_path(const struct stream_path *path, struct packet *p)
+{
+	bool in6 = p->flags & PACKET_IN6, out6 = path->family == 6;
+	uint8_t *ip = p->frame + ETH_HDR_LEN;
+	uint8_t *udp = ip + (in6 ? IPV6_HDR_LEN : IPV4_HDR_LEN);
+	uint8_t ecn = in6 ? (ip[1] >> 4) & 3 : ip[1] & 3;
+	uint16_t udp_total = p->udp_len + UDP_HDR_LEN, csum;
+	uint16_t type = out6 ? RTE_BE16(0x86dd) : RTE_BE16(0x0800);
+	uint64_t old = csum_add(0, in6 ? ip + 8 : ip + 12, in6 ? 32 : 8);
+	uint64_t new = csum_add(0, path->src_ip, 16);
+
+	old = csum_add(old, udp, 4);
+	new = csum_add(new, path->dst_ip, 16);
+	if (in6 != out6 && !resize(p, out6 ? 20 : -20))
+		return DP_DROP_NO_MBUF;
+
+	ip = p->frame + ETH_HDR_LEN;
+	memcpy(p->frame, path->macs, 12);
+	memcpy(p->frame + 12, &type, 2);
+	memcpy(udp, &path->src_port_be16, 2);
+	memcpy(udp + 2, &path->dst_port_be16, 2);
+	new = csum_add(new, udp, 4);
+	if (out6)
+		put_ipv6(ip, path, ecn, udp_total);
+	else
+		put_ipv4(ip, path, ecn, udp_total + IPV4_HDR_LEN);
+
+	memcpy(&csum, udp + 6, 2);
+	if (csum)
+		csum = csum_udp_update(csum, csum_fold(old), csum_fold(new));
+	else if (out6) /* RFC 8200 8.1: IPv6 must have what IPv4 may leave out */
+		csum = rte_ipv6_udptcp_cksum((struct rte_ipv6_hdr *)ip, udp);
+	memcpy(udp + 6, &csum, 2);
+	return DP_DROP_N;
+}
+
+void stage_rewrite(struct worker *w, struct batch *b)
+{
+	for (unsigned int i = 0; i < b->n; i++) {
+		struct packet *p = &b->pkt[i];
+		const struct stream *s = &w->streams[p->slot];
+		enum dp_drop reason = DP_DROP_N;
+		uint8_t port_index = s->port;
+
+		if (likely(p->flags & PACKET_PLAIN)) {
+			rewrite_plain(s, p);
+		} else {
+			const struct stream_path *path = &w->more[p->slot].path[p->kind];
+			port_index = path->port;
+			reason = rewrite_path(path, p);
+			w->stats->rtcp_packets += p->kind == STREAM_RTCP;
+		}
+		struct port *port = &w->ports[port_index];
+		/* a port that was taken away has an MTU of 0 */
+		if (unlikely(reason == DP_DROP_N && p->m->data_len - ETH_HDR_LEN > port->mtu))
+			reason = port->attached ? DP_DROP_MTU : DP_DROP_NO_PORT;
+		if (unlikely(reason != DP_DROP_N)) {
+			transmit_unsent(w, p->m, p->kind == STREAM_RTP ? p->slot : SLOT_NONE);
+			drop(w, p->m, reason);
+			continue;
+		}
+		transmit_queue(w, port, p->m, p->kind == STREAM_RTP ? p->slot : SLOT_NONE);
+	}
+}

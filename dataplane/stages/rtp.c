@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* RTP and RTCP by RFC 3550, the parts that not every packet needs: see rtp.h. */
+#include "dataplane/stages/rtp.h"
+
+#define RTCP_SR 200
+#define RTCP_RR 201
+
+bool rtcp_is_valid(const uint8_t *pkt, uint32_t len)
+{
+	uint32_t at = 0;
+
+	/* RFC 3550 A.2: padding may only be on the last packet, so not on the first of several */
+	while (at < len) {
+		const uint8_t *p = pkt + at;
+		if (len - at < 4 || p[0] >> 6 != 2 || !rtp_is_rtcp(p))
+			return false;
+		uint32_t n = (rtp_be16(p + 2) + 1u) * 4;
+		if (n > len - at)
+			return false;
+		if (p[0] & 0x20) {
+			uint8_t pad = p[n - 1];
+			if (at + n != len || pad == 0 || pad % 4 || pad > n - 4)
+				return false;
+		}
+		/* reports carry their sender's SSRC, and an SR its 20 octets of sender info */
+		if ((p[1] == RTCP_RR && n < 8u + (p[0] & 0x1fu) * 24) ||
+			(p[1] == RTCP_SR && n < 28u + (p[0] & 0x1fu) * 24))
+			return false;
+		at += n;
+	}
+	return len > 0;
+}
+
+static uint32_t rescale(uint32_t value, uint32_t to_hz, uint32_t from_hz)
+{
+	return (uint32_t)((uint64_t)value * to_hz / from_hz);
+}
+
+void rtp_clock(struct dp_stream_stats *stats, uint32_t timestamp, uint64_t now_tsc,
+	uint32_t clock_mult, uint32_t clock_hz)
+{
+	uint32_t transit = rtp_arrival(now_tsc, clock_mult) - timestamp;
+
+	if (!clock_hz)
+		return;
+	if (stats->transit_valid && stats->clock_hz == clock_hz) {
+		rtp_jitter(stats, transit);
+		return;
+	}
+	if (stats->clock_hz && stats->clock_hz != clock_hz) {
+		stats->jitter = rescale(stats->jitter, clock_hz, stats->clock_hz);
+		stats->max_jitter = rescale(stats->max_jitter, clock_hz, stats->clock_hz);
+	}
+	stats->clock_hz = clock_hz;
+	stats->transit = transit;
+	stats->transit_valid = 1;
+}
+
+/* A.1 init_seq(), after what the past has lost was put aside. */
+static void init_seq(struct stream_more *more, struct dp_stream_stats *stats,
+	struct dp_stream_rare *rare, uint16_t seq)
+{
+	rare->lost_before += rtp_lost(stats->ext_seq, stats->base_seq, stats->received);
+	stats->base_seq = seq;
+	stats->ext_seq = seq;
+	stats->received = 1;
+	stats->transit_valid = 0;
+	more->bad_seq = STREAM_SEQ_NONE;
+}
+
+/* One change of SSRC costs one token; a token comes back every RTP_SSRC_REFILL_MS. */
+static bool ssrc_may_change(struct stream_more *more, uint64_t now_tsc, uint64_t tsc_hz)
+{
+	uint64_t period = tsc_hz / 1000 * RTP_SSRC_REFILL_MS;
+
+	if (more->ssrc_budget >= RTP_SSRC_BUDGET) {
+		more->ssrc_tsc = now_tsc;
+	} else if (period && now_tsc - more->ssrc_tsc >= period) {
+		uint64_t n = (now_tsc - more->ssrc_tsc) / period;
+		uint64_t room = RTP_SSRC_BUDGET - more->ssrc_budget;
+		more->ssrc_budget = (uint8_t)(more->ssrc_budget + (n < room ? n : room));
+		more->ssrc_tsc += n * period;
+	}
+	if (!more->ssrc_budget)
+		return false;
+	more->ssrc_budget--;
+	return true;
+}
+
+enum dp_drop rtp_sequence(struct stream *s, struct stream_more *more, struct dp_stream_stats *stats,
+	struct dp_stream_rare *rare, uint32_t ssrc, uint16_t seq, uint64_t now_tsc, uint64_t tsc_hz)
+{
+	if (!(s->flags & STREAM_SEQ)) {
+		s->flags |= STREAM_SEQ;
+		stats->ssrc = ssrc;
+		init_seq(more, stats, rare, seq);
+		return DP_DROP_N;
+	}
+	if (ssrc != stats->ssrc) {
+		if (!ssrc_may_change(more, now_tsc, tsc_hz))
+			return DP_DROP_SSRC;
+		init_seq(more, stats, rare, seq);
+		stats->ssrc = ssrc;
+		rare->ssrc_changes++;
+		return DP_DROP_N;
+	}
+
+	uint16_t delta = (uint16_t)(seq - (uint16_t)stats->ext_seq);
+	if (delta < RTP_MAX_DROPOUT) {
+		stats->ext_seq += delta;
+	} else if (delta <= 65536 - RTP_MAX_MISORDER) {
+		/* Two in a row at the new place: the sender restarted without telling. */
+		if (seq == more->bad_seq) {
+			init_seq(more, stats, rare, seq);
+			return DP_DROP_N;
+		}
+		more->bad_seq = (uint16_t)(seq + 1);
+		return DP_DROP_SEQUENCE;
+	}
+	stats->received++;
+	return DP_DROP_N;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The stages of the packet path, in the order in which a batch passes them. Each works on all
+ * packets of the batch, moves those that go on to the front, and counts the others at a named
+ * exit. They run in the worker's thread; none allocates, locks, logs or makes a system call.
+ */
+#pragma once
+
+#include "dataplane/core/worker_priv.h"
+
+/*
+ * Sorts n frames into the batch (media for this worker), the owner's ring, the punt list and
+ * drops. in_port: index of the port they came from, or WORKER_PORT_ANY: as mbuf->port says.
+ */
+void stage_classify(struct worker *w, struct batch *b, struct rte_mbuf **frames, unsigned int n,
+	uint8_t in_port);
+/* Finds the streams, and fetches their lines into the cache. */
+void stage_lookup(struct worker *w, struct batch *b);
+/* Source and learning, direction, RTP and RTCP validity, payload type, sequence; counts. */
+void stage_guard(struct worker *w, struct batch *b);
+/* New headers; queues the frames at their ports. */
+void stage_rewrite(struct worker *w, struct batch *b);
+/* Sends what is queued at the ports, or hands it to the worker that can. */
+void stage_transmit(struct worker *w);
+/* Passes the punt list to the control thread. */
+void stage_punt(struct worker *w);
+
+/* Queues one frame at an attached port. slot: whose RTP it is, SLOT_NONE or SLOT_LINUX. */
+void transmit_queue(struct worker *w, struct port *port, struct rte_mbuf *m, uint32_t slot);
+/* Takes a frame that does not leave after all out of what the stream has sent. */
+void transmit_unsent(struct worker *w, const struct rte_mbuf *m, uint32_t slot);
+
+/* Puts a frame on the punt list. */
+static inline void punt(struct worker *w, struct rte_mbuf *m, uint8_t in_port)
+{
+	m->port = in_port;
+	w->punt[w->n_punt++] = m;
+}

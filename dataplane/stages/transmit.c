@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Sending. Each worker has a transmit queue of its own where the device has enough of them;
+ * otherwise frames go over a ring to a worker that has one, which counts them as relayed.
+ */
+#include "dataplane/stages/rtp.h"
+#include "dataplane/stages/stages.h"
+
+#include <rte_ethdev.h>
+
+#define ETH_P_IPV6 RTE_BE16(0x86dd)
+
+void transmit_unsent(struct worker *w, const struct rte_mbuf *m, uint32_t slot)
+{
+	const uint8_t *frame = rte_pktmbuf_mtod(m, const uint8_t *);
+	uint32_t off = ETH_HDR_LEN + UDP_HDR_LEN;
+	uint16_t type;
+
+	if (slot >= SLOT_LINUX)
+		return;
+	memcpy(&type, frame + 12, 2);
+	off += type == ETH_P_IPV6 ? IPV6_HDR_LEN : IPV4_HDR_LEN;
+	int octets = rtp_payload_len(frame + off, m->data_len - off);
+	w->stream_rare[slot].unsent_packets++;
+	w->stream_rare[slot].unsent_octets += octets > 0 ? (uint32_t)octets : 0;
+}
+
+static void count_sent(
+	struct worker *w, const struct port *port, unsigned int from, unsigned int to)
+{
+	for (unsigned int i = from; i < to; i++) {
+		if (port->tx_slot[i] == SLOT_LINUX)
+			w->stats->sent_for_linux++;
+		else
+			w->stats->relayed_packets++;
+	}
+}
+
+static void send_own(struct worker *w, struct port *port)
+{
+	unsigned int n = 0, k;
+	uint64_t bytes = port->tx_bytes;
+
+	do {
+		k = rte_eth_tx_burst(
+			port->ethdev, port->tx_queue, port->tx + n, (uint16_t)(port->n_tx - n));
+		n += k;
+	} while (unlikely(k && n < port->n_tx));
+	count_sent(w, port, 0, n);
+	for (unsigned int i = n; i < port->n_tx; i++) {
+		if (port->tx_slot[i] != SLOT_LINUX)
+			bytes -= port->tx[i]->pkt_len;
+		transmit_unsent(w, port->tx[i], port->tx_slot[i]);
+		drop(w, port->tx[i], DP_DROP_TX_FULL);
+	}
+	w->stats->relayed_bytes += bytes;
+}
+
+static void send_by_other(struct worker *w, struct port *port)
+{
+	for (unsigned int i = 0; i < port->n_tx; i++) {
+		port->tx[i]->port = port->index;
+		if (rte_ring_sp_enqueue(w->to_tx[port->tx_worker], port->tx[i]) == 0) {
+			w->stats->handed_over++;
+		} else {
+			transmit_unsent(w, port->tx[i], port->tx_slot[i]);
+			drop(w, port->tx[i], DP_DROP_RING_FULL);
+		}
+	}
+}
+
+static void flush(struct worker *w, struct port *port)
+{
+	if (likely(port->own_tx))
+		send_own(w, port);
+	else
+		send_by_other(w, port);
+	port->n_tx = 0;
+	port->tx_bytes = 0;
+}
+
+void transmit_queue(struct worker *w, struct port *port, struct rte_mbuf *m, uint32_t slot)
+{
+	if (unlikely(port->n_tx == PORT_TX_ROOM))
+		flush(w, port);
+	if (likely(slot != SLOT_LINUX))
+		port->tx_bytes += m->pkt_len;
+	port->tx[port->n_tx] = m;
+	port->tx_slot[port->n_tx++] = slot;
+	w->tx_pending |= 1u << port->index;
+}
+
+void stage_transmit(struct worker *w)
+{
+	while (w->tx_pending) {
+		unsigned int i = (unsigned int)__builtin_ctz(w->tx_pending);
+		w->tx_pending &= w->tx_pending - 1;
+		flush(w, &w->ports[i]);
+	}
+}

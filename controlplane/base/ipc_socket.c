@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "controlplane/base/log.h"
+#include "controlplane/base/view.h"
 
 LOG_TOPIC("ipc");
 
@@ -27,37 +28,6 @@ struct ipc_listener {
 	ino_t ino;
 };
 
-/*
- * The length of the UTF-8 sequence at s (RFC 3629: shortest form, no surrogates), 0 when broken.
- * A NUL ends the string, so a sequence is never read beyond it: NUL is no continuation byte.
- */
-static size_t utf8_len(const uint8_t *s, size_t n)
-{
-	uint32_t min, code;
-	size_t len;
-
-	if (s[0] >= 0xc2 && s[0] <= 0xdf) {
-		len = 2, min = 0x80, code = s[0] & 0x1f;
-	} else if (s[0] >= 0xe0 && s[0] <= 0xef) {
-		len = 3, min = 0x800, code = s[0] & 0x0f;
-	} else if (s[0] >= 0xf0 && s[0] <= 0xf4) {
-		len = 4, min = 0x10000, code = s[0] & 0x07;
-	} else {
-		return 0;
-	}
-	if (len > n)
-		return 0;
-	for (size_t i = 1; i < len; i++) {
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-		code = code << 6 | (s[i] & 0x3f);
-	}
-	if (code < min || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff) ||
-		(code >= 0x80 && code < 0xa0))
-		return 0;
-	return len;
-}
-
 bool ipc_str_ok(const char *field, size_t size)
 {
 	const uint8_t *s = (const uint8_t *)field;
@@ -67,8 +37,11 @@ bool ipc_str_ok(const char *field, size_t size)
 		if (s[i] == '\0')
 			return true;
 		size_t len = 1;
-		if (s[i] >= 0x80)
-			len = utf8_len(s + i, size - i);
+		/* c2 80 to c2 9f are control characters too (ISO 6429). */
+		if (s[i] == 0xc2 && i + 1 < size && s[i + 1] < 0xa0)
+			len = 0;
+		else if (s[i] >= 0x80)
+			len = view_utf8_len((struct view){field + i, size - i});
 		else if (s[i] < 0x20 || s[i] == 0x7f)
 			len = 0;
 		if (len == 0)

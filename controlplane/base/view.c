@@ -76,3 +76,35 @@ int view_copy(struct view v, char *dst, size_t dst_size)
 	}
 	return ret;
 }
+
+size_t view_utf8_len(struct view v)
+{
+	const uint8_t *s = (const uint8_t *)v.p;
+	uint8_t lo = 0x80, hi = 0xbf; /* of the second byte */
+	size_t len;
+
+	if (v.n == 0)
+		return 0;
+	if (s[0] < 0x80)
+		return 1;
+	if (s[0] >= 0xc2 && s[0] <= 0xdf) {
+		len = 2;
+	} else if ((s[0] & 0xf0) == 0xe0) {
+		len = 3;
+		lo = s[0] == 0xe0 ? 0xa0 : lo; /* shorter forms exist */
+		hi = s[0] == 0xed ? 0x9f : hi; /* surrogates */
+	} else if (s[0] >= 0xf0 && s[0] <= 0xf4) {
+		len = 4;
+		lo = s[0] == 0xf0 ? 0x90 : lo;
+		hi = s[0] == 0xf4 ? 0x8f : hi; /* above U+10FFFF */
+	} else {
+		return 0;
+	}
+	if (v.n < len || s[1] < lo || s[1] > hi)
+		return 0;
+	for (size_t i = 2; i < len; i++) {
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+	}
+	return len;
+}

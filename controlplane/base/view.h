@@ -33,6 +33,12 @@ static inline bool view_eq(struct view a, struct view b)
 /* ASCII case-insensitive comparison, independent of the locale. */
 bool view_eq_nocase(struct view a, struct view b);
 
+/*
+ * Length of the UTF-8 character that v begins with (RFC 3629: shortest form, no surrogates);
+ * 0 when v is empty or broken there.
+ */
+size_t view_utf8_len(struct view v);
+
 /* Without leading and trailing SP, HTAB, CR and LF. */
 struct view view_trim(struct view v);
 

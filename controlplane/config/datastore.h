@@ -10,8 +10,9 @@
  * next commit is applied.
  *
  * Files below the state directory: startup.cfg; rev/NNNNNN.cfg with rev/NNNNNN.json (who, when,
- * comment), the newest CFG_REVISIONS of them; pending.json while a confirmed commit waits. Each
- * is replaced atomically (own temporary file, fsync, rename, fsync of the directory).
+ * comment), the newest CFG_REVISIONS of them; pending.json while a confirmed commit waits;
+ * running.json, which revision runs. Each is replaced atomically (own temporary file, fsync,
+ * rename, fsync of the directory).
  *
  * One thread. Time is an input (wall clock, because a confirmed commit outlives the process).
  */
@@ -55,6 +56,7 @@ void cfg_txn_prepared(struct cfg_store *store, const struct cfg_subscriber *subs
 /* state_dir NULL: nothing is kept on disk (tests). Creates rev/. Negative errno with error. */
 int cfg_store_open(const char *state_dir, uint64_t now_ms, struct cfg_store **ret_store,
 	char error[CFG_ERROR_MAX]) __attribute__((warn_unused_result));
+/* A clean end: the next start takes startup.cfg. */
 void cfg_store_close(struct cfg_store *store);
 /* The row stays the caller's. Before cfg_store_start(). */
 int cfg_store_subscribe(struct cfg_store *store, const struct cfg_subscriber *subscriber)
@@ -63,9 +65,10 @@ int cfg_store_subscribe(struct cfg_store *store, const struct cfg_subscriber *su
 typedef void (*cfg_done_fn)(void *arg, int status, const char *text);
 
 /*
- * The first commit: startup.cfg, or factory_text when there is none. When a confirmed commit was
- * not confirmed before the end of the last process, the revision before it is loaded instead.
- * done as for cfg_store_commit(). A start-up file that cannot be read is an error, never an empty
+ * The first commit: startup.cfg, or factory_text when there is none. When the last process was
+ * killed and the machine is still up, what it ran is taken instead, because calls run on it; but
+ * when a commit of it waited to be confirmed, the revision before that commit. done as for
+ * cfg_store_commit(). A start-up file that cannot be read is an error, never an empty
  * configuration.
  */
 void cfg_store_start(
@@ -96,6 +99,11 @@ struct cfg_commit {
 	const char *comment;	  /* NULL: none */
 	bool check;		  /* validate and prepare only, then abort */
 	unsigned int confirm_min; /* not 0: rolled back after so many minutes without confirm */
+	/*
+	 * Not 0: commits in a row with the same number are one step of the history (the lines of
+	 * one `configure terminal`, each of which is a commit).
+	 */
+	uint64_t group;
 };
 
 /*

@@ -167,14 +167,10 @@ static int read_top(const struct reader *reader, struct cfg *cfg, const config_s
 	return 0;
 }
 
-/*
- * What libconfig must not see: a NUL would end the text early, @include reads files of this
- * machine, and the depth of groups is the depth of its recursion (we need three levels).
- */
+/* What libconfig must not see: a NUL would end the text early, @include reads files of ours. */
 static int check_raw(const struct reader *reader, const char *text, size_t len)
 {
-	unsigned int line = 1, depth = 0;
-	bool quoted = false;
+	unsigned int line = 1;
 
 	if (len > TEXT_MAX)
 		return refuse_at(reader, 1, "", "the file is too large");
@@ -185,13 +181,6 @@ static int check_raw(const struct reader *reader, const char *text, size_t len)
 			return refuse_at(reader, line, "", "@include is not allowed");
 		if (text[i] == '\n')
 			line++;
-		if (text[i] == '"' && !(i && quoted && text[i - 1] == '\\'))
-			quoted = !quoted;
-		/* Brackets in text count too when quotes are not balanced: 64 is room enough. */
-		if (strchr("([{", text[i]) && !quoted && ++depth > 64)
-			return refuse_at(reader, line, "", "groups inside each other too deep");
-		if (strchr(")]}", text[i]) && !quoted && depth)
-			depth--;
 	}
 	return 0;
 }

@@ -28,6 +28,7 @@ struct sip_hdr {
 };
 
 struct sip_via {
+	struct view version;   /* "2.0"; a message with another one is refused, but answered */
 	struct view transport; /* "UDP", "TCP", ... as written */
 	uint8_t host_kind;     /* enum sip_host_kind */
 	bool has_rport;	       /* the parameter is there, with or without a value (RFC 3581) */

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Outcome, sums and JSON form of a call record; see record.h. */
+#include "controlplane/records/record.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "controlplane/records/json_out.h"
+
+enum record_outcome record_outcome(const struct ctl_call *call)
+{
+	uint32_t status = call->sip_status;
+
+	if (call->answer_ms != 0)
+		return RECORD_ANSWERED;
+	if (status == 486 || status == 600)
+		return RECORD_BUSY;
+	if (status == 487 && call->released_by == CTL_BY_CALLER)
+		return RECORD_CANCELLED;
+	if (status == 408 || status == 480 || status == 487)
+		return RECORD_NO_ANSWER;
+	switch (status / 100) {
+	case 3:
+		return RECORD_REDIRECTED;
+	case 4:
+	case 6:
+		return RECORD_REFUSED;
+	case 5:
+		return RECORD_FAILED;
+	default:
+		return RECORD_NO_FINAL;
+	}
+}
+
+const char *record_outcome_word(enum record_outcome outcome)
+{
+	static const char *const words[] = {
+#define X(sym, word, text) word,
+		RECORD_OUTCOMES(X)
+#undef X
+	};
+	return (unsigned int)outcome < RECORD_OUTCOME_N ? words[outcome] : "?";
+}
+
+void record_sum_add(struct dp_stream_sum *sum, const struct dp_stream_sum *more)
+{
+	sum->rx_packets += more->rx_packets;
+	sum->rx_octets += more->rx_octets;
+	sum->tx_packets += more->tx_packets;
+	sum->tx_octets += more->tx_octets;
+	sum->lost += more->lost;
+	sum->rtcp_packets += more->rtcp_packets;
+	sum->dropped += more->dropped;
+	sum->ssrc_changes += more->ssrc_changes;
+	if (more->jitter_us > sum->jitter_us)
+		sum->jitter_us = more->jitter_us;
+	if (more->max_jitter_us > sum->max_jitter_us)
+		sum->max_jitter_us = more->max_jitter_us;
+	if (sum->ssrc == 0)
+		sum->ssrc = more->ssrc;
+	if (!ipaddr_is_set(&sum->latched))
+		sum->latched = more->latched;
+	if (more->last_rx_ago_ms < sum->last_rx_ago_ms)
+		sum->last_rx_ago_ms = more->last_rx_ago_ms;
+}
+
+uint32_t record_source_add(uint32_t a, uint32_t b)
+{
+	return a > b ? a : b;
+}
+
+static const char *transport_word(uint32_t transport)
+{
+	return transport == 1 ? "udp" : transport == 2 ? "tcp" : "";
+}
+
+static const char *released_word(uint32_t by)
+{
+	static const char *const words[] = {"", "caller", "called", "box", "operator"};
+	return by < sizeof(words) / sizeof(words[0]) ? words[by] : "";
+}
+
+static const char *source_word(uint32_t source)
+{
+	static const char *const words[] = {"none", "dataplane", "segment", "unknown"};
+	return source < sizeof(words) / sizeof(words[0]) ? words[source] : "unknown";
+}
+
+/* "2026-01-31T23:59:59.999Z"; what did not happen is null, in both forms. */
+static void print_time(struct json_out *out, const char *key, const char *key_ms, uint64_t ms)
+{
+	time_t seconds = (time_t)(ms / 1000);
+	struct tm tm;
+	char text[48];
+
+	jout_key(out, key);
+	if (ms == 0 || gmtime_r(&seconds, &tm) == NULL || tm.tm_year > 8000) {
+		jout_null(out);
+	} else {
+		snprintf(text, sizeof(text), "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ",
+			tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min,
+			tm.tm_sec, (int)(ms % 1000));
+		jout_str(out, text);
+	}
+	jout_key(out, key_ms);
+	if (ms == 0)
+		jout_null(out);
+	else
+		jout_u64(out, ms);
+}
+
+static void print_span(struct json_out *out, const char *key, uint64_t from_ms, uint64_t to_ms)
+{
+	jout_key(out, key);
+	if (from_ms == 0 || to_ms == 0)
+		jout_null(out);
+	else
+		jout_u64(out, to_ms > from_ms ? to_ms - from_ms : 0);
+}
+
+/* What was received from one leg and what of it was sent on to the other. */
+static void print_media(struct json_out *out, const struct dp_stream_sum *sum)
+{
+	char addr[IPADDR_TEXT_MAX];
+
+	jout_key(out, "media");
+	jout_open(out, '{');
+	jout_key_u64(out, "packets", sum->rx_packets);
+	jout_key_u64(out, "octets", sum->rx_octets);
+	jout_key_u64(out, "sent_packets", sum->tx_packets);
+	jout_key_u64(out, "sent_octets", sum->tx_octets);
+	jout_key_u64(out, "lost", sum->lost);
+	jout_key(out, "jitter_ms");
+	jout_milli(out, sum->jitter_us);
+	jout_key(out, "max_jitter_ms");
+	jout_milli(out, sum->max_jitter_us);
+	jout_key_u64(out, "rtcp_packets", sum->rtcp_packets);
+	jout_key_u64(out, "dropped", sum->dropped);
+	jout_key_u64(out, "ssrc_changes", sum->ssrc_changes);
+	jout_key_str(out, "latched",
+		ipaddr_is_set(&sum->latched) ? ipaddr_print_port(&sum->latched, addr) : "");
+	jout_close(out, '}');
+}
+
+static void print_leg(struct json_out *out, const struct record *record, unsigned int leg)
+{
+	const struct ctl_call *call = &record->call;
+	const struct ipaddr *peer = &call->peer_sig[leg];
+	char addr[IPADDR_TEXT_MAX];
+
+	jout_open(out, '{');
+	jout_key_str(out, "side", leg == 0 ? "caller" : "called");
+	jout_key_str(out, "realm", call->realm[leg]);
+	jout_key_str(out, "trunk", call->trunk[leg]);
+	jout_key(out, "dial_peer");
+	uint32_t tag = leg == 0 ? call->dial_peer_in : call->dial_peer_out;
+	if (tag != 0)
+		jout_u64(out, tag);
+	else
+		jout_null(out);
+	jout_key_str(out, "calling", call->calling[leg]);
+	jout_key_str(out, "called", call->called[leg]);
+	jout_key_str(out, "sip_call_id", call->sip_call_id[leg]);
+	jout_key_str(out, "transport", transport_word(call->transport[leg]));
+	jout_key_str(out, "peer", ipaddr_is_set(peer) ? ipaddr_print_port(peer, addr) : "");
+	print_media(out, &record->from[leg]);
+	jout_close(out, '}');
+}
+
+size_t record_print(const struct record *record, const char *node, char *buf, size_t size)
+{
+	const struct ctl_call *call = &record->call;
+	struct json_out out;
+	char id[24];
+
+	jout_init(&out, buf, size);
+	snprintf(id, sizeof(id), "%016llx", (unsigned long long)call->id);
+	jout_open(&out, '{');
+	jout_key_u64(&out, "schema", RECORD_SCHEMA);
+	jout_key_str(&out, "id", id);
+	jout_key_str(&out, "node", node);
+	jout_key_str(&out, "outcome", record_outcome_word(record_outcome(call)));
+	print_time(&out, "invite", "invite_ms", call->invite_ms);
+	print_time(&out, "ringing", "ringing_ms", call->ringing_ms);
+	print_time(&out, "answer", "answer_ms", call->answer_ms);
+	print_time(&out, "end", "end_ms", call->end_ms);
+	/* Post-dial delay: until it rang, or was answered without ringing. */
+	print_span(&out, "pdd_ms", call->invite_ms,
+		call->ringing_ms != 0 ? call->ringing_ms : call->answer_ms);
+	print_span(&out, "duration_ms", call->answer_ms, call->end_ms);
+	jout_key_u64(&out, "sip_status", call->sip_status);
+	jout_key(&out, "q850");
+	if (call->q850 != 0)
+		jout_u64(&out, call->q850);
+	else
+		jout_null(&out);
+	jout_key_str(&out, "released_by", released_word(call->released_by));
+	jout_key_str(&out, "reason", call->reason);
+	jout_key_str(&out, "codec", call->codec);
+	jout_key_u64(&out, "media_lines", record->n_media);
+	jout_key_str(&out, "media_source", source_word(record->source));
+	jout_key(&out, "legs");
+	jout_open(&out, '[');
+	print_leg(&out, record, 0);
+	print_leg(&out, record, 1);
+	jout_close(&out, ']');
+	jout_close(&out, '}');
+	jout_newline(&out);
+	return out.overflow ? 0 : out.n;
+}
+
+int record_line_id(const char *line, size_t len, uint64_t *ret_id)
+{
+	static const char head[] = "{\"schema\":1,\"id\":\"";
+	const size_t head_len = sizeof(head) - 1;
+	uint64_t id = 0;
+
+	if (len < head_len + 17 || memcmp(line, head, head_len) != 0 || line[head_len + 16] != '"')
+		return -EINVAL;
+	for (size_t i = 0; i < 16; i++) {
+		char c = line[head_len + i];
+		uint64_t digit;
+		if (c >= '0' && c <= '9')
+			digit = (uint64_t)(c - '0');
+		else if (c >= 'a' && c <= 'f')
+			digit = (uint64_t)(c - 'a' + 10);
+		else
+			return -EINVAL;
+		id = id << 4 | digit;
+	}
+	*ret_id = id;
+	return 0;
+}

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Printing of SDP by a plan: only what the plan names leaves; see sdp.h. */
+#include <errno.h>
+
+#include "sip-b2bua/sdp/sdp.h"
+
+static void connection_put(struct sip_buf *b, const struct ipaddr *addr)
+{
+	char text[IPADDR_TEXT_MAX];
+	if (addr->family == 6)
+		sip_put_lit(b, "IN IP6 ");
+	else
+		sip_put_lit(b, "IN IP4 ");
+	sip_put(b, view_of(ipaddr_print(addr, text)));
+	sip_put_crlf(b);
+}
+
+static void line_put(struct sip_buf *b, const struct sdp_line *l)
+{
+	char head[2] = {l->type, '='};
+	sip_put_mem(b, head, 2);
+	sip_put(b, l->value);
+	sip_put_crlf(b);
+}
+
+/* All lines of one type within a section. Returns how many. */
+static unsigned int lines_put(
+	struct sip_buf *b, const struct sdp *sdp, unsigned int first, unsigned int n, char type)
+{
+	unsigned int count = 0;
+	for (unsigned int i = first; i < first + n; i++) {
+		if (sdp->lines[i].type == type) {
+			line_put(b, &sdp->lines[i]);
+			count++;
+		}
+	}
+	return count;
+}
+
+/* The plan says these itself, so what came is never repeated. */
+static bool is_planned(struct view attr)
+{
+	return view_eq(attr, VIEW("sendrecv")) || view_eq(attr, VIEW("sendonly")) ||
+	       view_eq(attr, VIEW("recvonly")) || view_eq(attr, VIEW("inactive")) ||
+	       view_eq(attr, VIEW("rtcp")) || view_eq(attr, VIEW("rtcp-mux"));
+}
+
+static bool is_allowed(const char *const *allow, struct view attr)
+{
+	for (; allow != NULL && *allow != NULL; allow++) {
+		if (view_eq(view_of(*allow), attr))
+			return true;
+	}
+	return false;
+}
+
+static bool format_in(struct view formats, struct view format)
+{
+	struct view f;
+	while (sdp_format_next(&formats, &f)) {
+		if (view_eq(f, format))
+			return true;
+	}
+	return false;
+}
+
+/* Attributes that belong to one format leave with it. */
+static bool is_of_gone_format(const struct sdp_line *l, struct view formats)
+{
+	struct view rest = l->attr_value, format;
+	if (!view_eq(l->attr, VIEW("rtpmap")) && !view_eq(l->attr, VIEW("fmtp")) &&
+		!view_eq(l->attr, VIEW("rtcp-fb")))
+		return false;
+	if (!sdp_format_next(&rest, &format))
+		return true;
+	return !view_eq(format, VIEW("*")) && !format_in(formats, format);
+}
+
+static void attrs_put(struct sip_buf *b, const struct sdp *sdp, unsigned int first, unsigned int n,
+	const char *const *allow, const struct view *formats)
+{
+	for (unsigned int i = first; i < first + n; i++) {
+		const struct sdp_line *l = &sdp->lines[i];
+		if (l->type != 'a' || is_planned(l->attr) || !is_allowed(allow, l->attr))
+			continue;
+		if (formats != NULL && is_of_gone_format(l, *formats))
+			continue;
+		line_put(b, l);
+	}
+}
+
+static void media_head_put(
+	struct sip_buf *b, const struct sdp_media *m, unsigned int port, struct view formats)
+{
+	struct view format;
+	sip_put_lit(b, "m=");
+	sip_put(b, m->media);
+	sip_put_char(b, ' ');
+	sip_put_u64(b, port);
+	sip_put_char(b, ' ');
+	sip_put(b, m->proto);
+	while (sdp_format_next(&formats, &format)) {
+		sip_put_char(b, ' ');
+		sip_put(b, format);
+	}
+	sip_put_crlf(b);
+}
+
+static void media_put(struct sip_buf *b, const struct sdp *sdp, const struct sdp_media *m,
+	const struct sdp_media_plan *plan, const struct sdp_plan *whole)
+{
+	unsigned int port = ipaddr_port(&plan->addr);
+	struct view formats = plan->formats.p ? plan->formats : m->formats;
+	media_head_put(b, m, port, formats);
+	if (port == 0)
+		return; /* refused: the rest has no meaning (RFC 3264 6) */
+	if (!ipaddr_same_ip(&plan->addr, whole->origin)) {
+		sip_put_lit(b, "c=");
+		connection_put(b, &plan->addr);
+	}
+	(void)lines_put(b, sdp, m->line + 1u, m->n_lines - 1u, 'b');
+	attrs_put(b, sdp, m->line + 1u, m->n_lines - 1u, whole->allow_attrs, &formats);
+	if (plan->rtcp_port != 0 && plan->rtcp_port != port + 1) {
+		sip_put_lit(b, "a=rtcp:");
+		sip_put_u64(b, plan->rtcp_port);
+		sip_put_crlf(b);
+	}
+	if (plan->rtcp_mux)
+		sip_put_lit(b, "a=rtcp-mux\r\n");
+	sip_put_lit(b, "a=");
+	sip_put(b, sdp_direction_text(
+			   plan->direction != SDP_DIR_NONE ? plan->direction : m->direction));
+	sip_put_crlf(b);
+}
+
+int sdp_print(const struct sdp *sdp, const struct sdp_plan *plan, struct sip_buf *out)
+{
+	if (plan->n_media != sdp->n_media)
+		return -EINVAL;
+	sip_put_lit(out, "v=0\r\no=");
+	sip_put(out, plan->username);
+	sip_put_char(out, ' ');
+	sip_put_u64(out, plan->sess_id);
+	sip_put_char(out, ' ');
+	sip_put_u64(out, plan->sess_version);
+	sip_put_char(out, ' ');
+	connection_put(out, plan->origin);
+	sip_put_lit(out, "s=");
+	sip_put(out, plan->session_name);
+	sip_put_lit(out, "\r\nc=");
+	connection_put(out, plan->origin);
+	(void)lines_put(out, sdp, 0, sdp->n_session_lines, 'b');
+	if (lines_put(out, sdp, 0, sdp->n_session_lines, 't') == 0)
+		sip_put_lit(out, "t=0 0\r\n");
+	attrs_put(out, sdp, 0, sdp->n_session_lines, plan->allow_attrs, NULL);
+	for (unsigned int i = 0; i < sdp->n_media; i++)
+		media_put(out, sdp, &sdp->media[i], &plan->media[i], plan);
+	return out->overflow ? -EMSGSIZE : 0;
+}

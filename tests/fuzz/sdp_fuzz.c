@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Fuzz target of SDP: parse, every typed access, print by a plan; the printed one must parse again
+ * and hold no address but ours.
+ */
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "sip-b2bua/sdp/sdp.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static struct sdp sdp, again;
+static char out[1 << 20];
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static const char *const allow[] = {"rtpmap", "fmtp", "ptime", NULL};
+	struct ipaddr origin = {.family = 4, .ip = {192, 0, 2, 1}};
+	struct sdp_media_plan media[SDP_MEDIA_MAX];
+	struct sdp_plan plan = {VIEW("-"), 1, 1, VIEW("-"), &origin, media, 0, allow};
+	struct sdp_rtpmap map;
+	struct sip_buf b;
+
+	int rc = sdp_parse(&sdp, (struct view){(const char *)data, size});
+	if ((rc == 0) != (sdp.error == NULL))
+		abort();
+	if (rc != 0)
+		return 0;
+	for (unsigned int i = 0; i < sdp.n_media; i++) {
+		for (uint32_t pt = 0; pt < 128; pt += 9)
+			(void)!sdp_rtpmap(&sdp, i, pt, &map);
+		(void)sdp_fmtp(&sdp, i, VIEW("101"));
+		media[i] = (struct sdp_media_plan){.addr = origin, .rtcp_mux = i & 1};
+		media[i].addr.port_be16 = sdp.media[i].port == 0 ? 0 : 0x1234;
+	}
+	plan.n_media = sdp.n_media;
+	sip_buf_init(&b, out, sizeof(out));
+	if (sdp_print(&sdp, &plan, &b) != 0)
+		abort();
+	if (sdp_parse(&again, sip_buf_view(&b)) != 0 || again.n_media != sdp.n_media)
+		abort();
+	for (unsigned int i = 0; i < again.n_media; i++) {
+		if (again.media[i].port != 0 &&
+			!ipaddr_same_ip(&again.media[i].connection, &origin))
+			abort();
+		if (again.media[i].port != 0 && again.media[i].direction != sdp.media[i].direction)
+			abort();
+	}
+	return 0;
+}

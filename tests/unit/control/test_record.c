@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Unit tests of controlplane/records/json_out.c and record.c: jansson reads what they write. */
+#include <errno.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "controlplane/records/json_out.h"
+#include "controlplane/records/record.h"
+
+static void test_strings(void **state)
+{
+	static const struct {
+		const char *in, *out;
+	} rows[] = {
+		{"", ""},
+		{"plain", "plain"},
+		{"q\"b\\s/", "q\"b\\s/"},
+		{"\x01\x1f\n\r\t\x7f", "\x01\x1f\n\r\t\x7f"},
+		{"\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80", "\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80"},
+		{"a\xff"
+		 "b",
+			"a\xef\xbf\xbd"
+			"b"},
+		{"\xc3", "\xef\xbf\xbd"},
+		{"\xc0\x80", "\xef\xbf\xbd\xef\xbf\xbd"},
+		{"\xed\xa0\x80", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"},
+		{"\xf4\x90\x80\x80", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"},
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char buf[256];
+		struct json_out out;
+		jout_init(&out, buf, sizeof(buf));
+		jout_open(&out, '[');
+		jout_str(&out, rows[i].in);
+		jout_close(&out, ']');
+		json_t *root = json_loadb(buf, out.n, 0, NULL);
+		assert_non_null(root);
+		assert_string_equal(json_string_value(json_array_get(root, 0)), rows[i].out);
+		json_decref(root);
+	}
+}
+
+static void test_numbers_and_nesting(void **state)
+{
+	char buf[256];
+	struct json_out out;
+
+	jout_init(&out, buf, sizeof(buf));
+	jout_open(&out, '{');
+	jout_key_u64(&out, "z", 0);
+	jout_key_u64(&out, "m", UINT64_MAX);
+	jout_key(&out, "a");
+	jout_open(&out, '[');
+	jout_close(&out, ']');
+	jout_key(&out, "o");
+	jout_open(&out, '{');
+	jout_key(&out, "n");
+	jout_null(&out);
+	jout_close(&out, '}');
+	jout_key(&out, "f");
+	jout_milli(&out, 12007);
+	jout_close(&out, '}');
+	jout_newline(&out);
+	buf[out.n] = '\0';
+	assert_string_equal(buf,
+		"{\"z\":0,\"m\":18446744073709551615,\"a\":[],\"o\":{\"n\":null},\"f\":12.007}\n");
+	for (size_t cap = 0; cap < strlen(buf); cap++) {
+		char *small = malloc(cap + 1);
+		jout_init(&out, small, cap);
+		jout_open(&out, '{');
+		jout_key_str(&out, "key", "some text \" that is \xff long enough for the purpose");
+		jout_key_u64(&out, "n", 1234567890123);
+		jout_close(&out, '}');
+		assert_true(out.overflow == (cap < 72 + 8));
+		assert_true(out.n <= cap);
+		free(small);
+	}
+}
+
+/* Every text at its longest and with what takes most room when escaped. */
+static void fill(char *text, size_t size)
+{
+	memset(text, 1, size - 1);
+	text[size - 1] = '\0';
+}
+
+static void test_longest_record(void **state)
+{
+	static char buf[RECORD_LINE_MAX];
+	struct record r;
+	char node[64];
+
+	memset(&r, 0xff, sizeof(r));
+	memset(&r.call.peer_sig, 0, sizeof(r.call.peer_sig));
+	for (unsigned int leg = 0; leg < DP_LEGS; leg++) {
+		fill(r.call.calling[leg], CTL_NUMBER_MAX);
+		fill(r.call.called[leg], CTL_NUMBER_MAX);
+		fill(r.call.realm[leg], CTL_NAME_MAX);
+		fill(r.call.trunk[leg], CTL_NAME_MAX);
+		fill(r.call.sip_call_id[leg], sizeof(r.call.sip_call_id[leg]));
+		memset(&r.call.peer_sig[leg], 0xab, sizeof(struct ipaddr));
+		r.call.peer_sig[leg].family = 6;
+		r.from[leg].latched = r.call.peer_sig[leg];
+	}
+	fill(r.call.codec, sizeof(r.call.codec));
+	fill(r.call.reason, sizeof(r.call.reason));
+	fill(node, sizeof(node));
+	size_t n = record_print(&r, node, buf, sizeof(buf));
+	assert_in_range(n, 4000, sizeof(buf) - 1);
+	json_t *root = json_loadb(buf, n, JSON_DECODE_INT_AS_REAL, NULL);
+	assert_non_null(root);
+	json_decref(root);
+	assert_int_equal(record_print(&r, node, buf, n - 1), 0);
+}
+
+static struct record sample(void)
+{
+	struct record r = {0};
+
+	r.call.id = 0xab12;
+	r.call.invite_ms = 1767225599123;
+	r.call.ringing_ms = r.call.invite_ms + 250;
+	r.call.answer_ms = r.call.invite_ms + 2000;
+	r.call.end_ms = r.call.invite_ms + 62500;
+	r.call.sip_status = 200;
+	r.call.q850 = 16;
+	r.call.released_by = CTL_BY_CALLED;
+	r.call.dial_peer_out = 100;
+	r.call.transport[0] = 1;
+	r.call.transport[1] = 2;
+	r.call.peer_sig[0] = (struct ipaddr){
+		.family = 4, .port_be16 = htons(5060), .ip = {192, 0, 2, 7}};
+	strcpy(r.call.calling[0], "100");
+	strcpy(r.call.called[1], "+4930123");
+	strcpy(r.call.sip_call_id[0], "a84b4c76e66710@pc33");
+	strcpy(r.call.reason, "said \"bye\"");
+	r.n_media = 1;
+	r.source = RECORD_MEDIA_DATAPLANE;
+	r.from[0].rx_packets = 3000;
+	r.from[0].jitter_us = 1234;
+	r.from[1].lost = 3;
+	return r;
+}
+
+static void test_fields(void **state)
+{
+	static char buf[RECORD_LINE_MAX];
+	struct record r = sample();
+	size_t n = record_print(&r, "limen-1", buf, sizeof(buf));
+	json_t *root = json_loadb(buf, n, 0, NULL), *legs, *a, *b;
+	uint64_t id;
+
+	assert_int_equal(buf[n - 1], '\n');
+	assert_int_equal(record_line_id(buf, n, &id), 0);
+	assert_int_equal(id, 0xab12);
+	assert_non_null(root);
+#define STR(o, k) json_string_value(json_object_get(o, k))
+#define INT(o, k) json_integer_value(json_object_get(o, k))
+	assert_string_equal(STR(root, "id"), "000000000000ab12");
+	assert_string_equal(STR(root, "node"), "limen-1");
+	assert_string_equal(STR(root, "outcome"), "answered");
+	assert_string_equal(STR(root, "invite"), "2025-12-31T23:59:59.123Z");
+	assert_string_equal(STR(root, "answer"), "2026-01-01T00:00:01.123Z");
+	assert_int_equal(INT(root, "invite_ms"), 1767225599123);
+	assert_int_equal(INT(root, "pdd_ms"), 250);
+	assert_int_equal(INT(root, "duration_ms"), 60500);
+	assert_int_equal(INT(root, "sip_status"), 200);
+	assert_int_equal(INT(root, "q850"), 16);
+	assert_string_equal(STR(root, "released_by"), "called");
+	assert_string_equal(STR(root, "reason"), "said \"bye\"");
+	assert_string_equal(STR(root, "media_source"), "dataplane");
+	legs = json_object_get(root, "legs");
+	assert_int_equal(json_array_size(legs), 2);
+	a = json_array_get(legs, 0);
+	b = json_array_get(legs, 1);
+	assert_string_equal(STR(a, "sip_call_id"), "a84b4c76e66710@pc33");
+	assert_string_equal(STR(a, "peer"), "192.0.2.7:5060");
+	assert_string_equal(STR(b, "peer"), "");
+	assert_string_equal(STR(a, "transport"), "udp");
+	assert_string_equal(STR(b, "transport"), "tcp");
+	assert_string_equal(STR(b, "called"), "+4930123");
+	assert_true(json_is_null(json_object_get(a, "dial_peer")));
+	assert_int_equal(INT(b, "dial_peer"), 100);
+	assert_int_equal(INT(json_object_get(a, "media"), "packets"), 3000);
+	assert_int_equal(INT(json_object_get(b, "media"), "lost"), 3);
+	assert_true(json_number_value(json_object_get(json_object_get(a, "media"), "jitter_ms")) ==
+		    1.234);
+	json_decref(root);
+
+	/* An attempt that was refused: what did not happen is null. */
+	r.call.answer_ms = r.call.ringing_ms = 0;
+	r.call.q850 = 0;
+	r.call.sip_status = 404;
+	n = record_print(&r, "limen-1", buf, sizeof(buf));
+	root = json_loadb(buf, n, 0, NULL);
+	assert_true(json_is_null(json_object_get(root, "answer")));
+	assert_true(json_is_null(json_object_get(root, "answer_ms")));
+	assert_true(json_is_null(json_object_get(root, "pdd_ms")));
+	assert_true(json_is_null(json_object_get(root, "duration_ms")));
+	assert_true(json_is_null(json_object_get(root, "q850")));
+	assert_string_equal(STR(root, "outcome"), "refused");
+	json_decref(root);
+}
+
+static void test_line_id(void **state)
+{
+	static const char *const bad[] = {
+		"",
+		"{\"schema\":1,\"id\":\"",
+		"{\"schema\":1,\"id\":\"000000000000ab1\"}",
+		"{\"schema\":1,\"id\":\"000000000000AB12\"}",
+		"{\"schema\":2,\"id\":\"000000000000ab12\"}",
+		"{ \"schema\":1,\"id\":\"000000000000ab12\"}",
+	};
+	uint64_t id = 5;
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_int_equal(record_line_id(bad[i], strlen(bad[i]), &id), -EINVAL);
+	assert_int_equal(id, 5);
+	assert_int_equal(record_line_id("{\"schema\":1,\"id\":\"fedcba9876543210\"", 35, &id), 0);
+	assert_true(id == UINT64_C(0xfedcba9876543210));
+}
+
+static void test_outcomes(void **state)
+{
+	static const struct {
+		uint64_t answer_ms;
+		uint32_t status, by;
+		const char *word;
+	} rows[] = {
+		{1, 200, CTL_BY_CALLER, "answered"},
+		{1, 503, CTL_BY_BOX, "answered"},
+		{0, 486, CTL_BY_CALLED, "busy"},
+		{0, 600, CTL_BY_CALLED, "busy"},
+		{0, 487, CTL_BY_CALLER, "cancelled"},
+		{0, 487, CTL_BY_BOX, "no-answer"},
+		{0, 408, CTL_BY_BOX, "no-answer"},
+		{0, 480, CTL_BY_CALLED, "no-answer"},
+		{0, 302, CTL_BY_CALLED, "redirected"},
+		{0, 404, CTL_BY_BOX, "refused"},
+		{0, 603, CTL_BY_CALLED, "refused"},
+		{0, 503, CTL_BY_BOX, "failed"},
+		{0, 0, CTL_BY_BOX, "no-final"},
+		{0, 999, CTL_BY_BOX, "no-final"},
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct ctl_call call = {.answer_ms = rows[i].answer_ms,
+			.sip_status = rows[i].status,
+			.released_by = rows[i].by};
+		assert_string_equal(record_outcome_word(record_outcome(&call)), rows[i].word);
+	}
+	assert_string_equal(record_outcome_word(RECORD_OUTCOME_N), "?");
+}
+
+static void test_sums(void **state)
+{
+	struct dp_stream_sum sum = {.last_rx_ago_ms = UINT64_MAX};
+	struct dp_stream_sum a = {.rx_packets = 5,
+		.lost = 1,
+		.jitter_us = 10,
+		.ssrc = 7,
+		.last_rx_ago_ms = 50,
+		.latched = {.family = 4}};
+	struct dp_stream_sum b = {
+		.rx_packets = 6, .tx_octets = 9, .jitter_us = 4, .ssrc = 8, .last_rx_ago_ms = 40};
+
+	record_sum_add(&sum, &a);
+	record_sum_add(&sum, &b);
+	assert_int_equal(sum.rx_packets, 11);
+	assert_int_equal(sum.tx_octets, 9);
+	assert_int_equal(sum.lost, 1);
+	assert_int_equal(sum.jitter_us, 10);
+	assert_int_equal(sum.ssrc, 7);
+	assert_int_equal(sum.last_rx_ago_ms, 40);
+	assert_int_equal(sum.latched.family, 4);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_strings),
+		cmocka_unit_test(test_numbers_and_nesting),
+		cmocka_unit_test(test_longest_record),
+		cmocka_unit_test(test_fields),
+		cmocka_unit_test(test_line_id),
+		cmocka_unit_test(test_outcomes),
+		cmocka_unit_test(test_sums),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

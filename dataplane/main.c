@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * limen-dataplane: starts DPDK and the packet workers, then is the control thread itself. It
+ * serves the session API, follows the kernel's tables, and carries frames between the workers
+ * and the TAP twins. Everything it knows of ports and sessions comes from limen-control.
+ *
+ * The loop sleeps in libevent; a worker that has something for us rings the doorbell
+ * (core/worker.h). After each turn all rings are looked at, so no ring has a callback of its own.
+ */
+#include <errno.h>
+#include <event2/event.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <rte_cycles.h>
+#include <rte_eal.h>
+#include <rte_mbuf.h>
+
+#include "controlplane/base/clock.h"
+#include "controlplane/base/log.h"
+#include "controlplane/base/notify.h"
+#include "controlplane/base/secret.h"
+#include "dataplane/core/worker.h"
+#include "dataplane/eal.h"
+#include "dataplane/linux/mirror.h"
+#include "dataplane/linux/rtnl.h"
+#include "dataplane/linux/rights.h"
+#include "dataplane/options.h"
+#include "dataplane/ports/ports.h"
+#include "dataplane/server/server.h"
+
+LOG_TOPIC("main");
+
+#define PUNT_BURST    256
+#define EVENT_BURST   64
+#define TIMERS_MS     100 /* resolution of media timeouts */
+#define SECOND_MS     1000
+#define STALE_PROBE_S 10 /* well under the kernel's gc_stale_time of 60 s */
+#define MEMPOOL_CACHE 256
+
+/* The whole process; each part owns itself. */
+struct dp {
+	struct options options;
+	struct eal eal;
+	struct event_base *base;
+	struct event *doorbell, *timers, *second, *sigterm, *sigint;
+	struct rte_mempool *pool;
+	struct segment segment;
+	struct worker_group *group;
+	struct mail *mail;
+	struct mirror *mirror;
+	struct rtnl *rtnl;
+	struct ports *ports;
+	struct addrs *addrs;
+	struct media media;
+	struct sessions *sessions;
+	struct server *server;
+	bool workers_run, stopping;
+	uint64_t seconds;
+};
+
+/* ---- callbacks between the parts ---- */
+
+static void on_hop_changed(struct mirror_hop *hop, void *arg)
+{
+	struct dp *dp = arg;
+	sessions_hop_changed(dp->sessions, hop);
+}
+
+static void on_routes_changed(void *arg)
+{
+	struct dp *dp = arg;
+	if (dp->sessions)
+		sessions_routes_changed(dp->sessions);
+}
+
+static void on_hop_probe(const struct mirror_hop *hop, void *arg)
+{
+	struct dp *dp = arg;
+	uint8_t index, mac[6];
+	/* What does not leave by one of our ports is none of our business. */
+	if (ports_egress(dp->ports, hop->ifindex, &index, mac))
+		rtnl_probe(dp->rtnl, hop);
+}
+
+static const struct mirror_ops mirror_ops = {on_hop_changed, on_routes_changed, on_hop_probe};
+
+static void on_session_done(
+	void *arg, const struct session_ticket *ticket, int status, const void *body, size_t len)
+{
+	struct dp *dp = arg;
+	server_session_done(dp->server, ticket, status, body, len);
+}
+
+static void on_session_event(void *arg, enum dp_msg type, const struct dp_event *event)
+{
+	struct dp *dp = arg;
+	server_session_event(dp->server, type, event);
+}
+
+static bool on_egress(void *arg, int ifindex, uint8_t *ret_port, uint8_t ret_mac[6])
+{
+	const struct dp *dp = arg;
+	return ports_egress(dp->ports, ifindex, ret_port, ret_mac);
+}
+
+static const struct sessions_ops sessions_ops = {on_session_done, on_session_event, on_egress};
+
+static void on_port_link(void *arg, const struct dp_event_port *event)
+{
+	struct dp *dp = arg;
+	server_port_event(dp->server, event);
+}
+
+static void on_ports_changed(void *arg)
+{
+	struct dp *dp = arg;
+	media_rebind(&dp->media);
+	sessions_routes_changed(dp->sessions);
+}
+
+static const struct ports_ops ports_ops = {on_port_link, on_ports_changed};
+
+/* ---- the loop ---- */
+
+/* Everything that waits in the rings. True when there is more than one turn's worth. */
+static bool collect(struct dp *dp)
+{
+	struct rte_mbuf *frames[PUNT_BURST];
+	struct worker_event events[EVENT_BURST];
+	mail_turn(dp->mail);
+	unsigned int n_events = worker_events(dp->group, events, EVENT_BURST);
+	for (unsigned int i = 0; i < n_events; i++)
+		sessions_learned(dp->sessions, &events[i]);
+	unsigned int n_frames = worker_punts(dp->group, frames, PUNT_BURST);
+	ports_punt(dp->ports, frames, n_frames);
+	bool more = sessions_turn(dp->sessions, clock_mono_ms(), rte_rdtsc());
+	return more || n_events == EVENT_BURST || n_frames == PUNT_BURST;
+}
+
+static void loop(struct dp *dp)
+{
+	while (!dp->stopping) {
+		bool more = collect(dp);
+		bool armed = !more && worker_doorbell_arm(dp->group);
+		event_base_loop(dp->base, armed ? EVLOOP_ONCE : EVLOOP_NONBLOCK);
+		if (armed)
+			worker_doorbell_disarm(dp->group);
+	}
+}
+
+static void on_doorbell(evutil_socket_t fd, short what, void *arg)
+{
+	uint64_t rings;
+	/* Only wakes us; nothing depends on how often it rang. */
+	if (read(fd, &rings, sizeof rings) < 0 && errno != EAGAIN)
+		log_warning("doorbell: %s", strerror(errno));
+}
+
+static void on_timers(evutil_socket_t fd, short what, void *arg)
+{
+	/* sessions_turn() runs after every turn of the loop; this only sees to it that there is
+	 * one. */
+}
+
+static void header_write(struct dp *dp)
+{
+	struct dp_stats_header *h = dp->segment.header;
+	h->heartbeat_ms = clock_mono_ms();
+	h->mbufs_in_use = rte_mempool_in_use_count(dp->pool);
+	server_stats(dp->server);
+}
+
+static void on_second(evutil_socket_t fd, short what, void *arg)
+{
+	struct dp *dp = arg;
+	ports_watch(dp->ports);
+	header_write(dp);
+	mirror_probe_used(dp->mirror, ++dp->seconds % STALE_PROBE_S == 0);
+}
+
+static void on_signal(evutil_socket_t fd, short what, void *arg)
+{
+	struct dp *dp = arg;
+	log_notice("signal %d: stopping", (int)fd);
+	dp->stopping = true;
+}
+
+/* ---- start and end ---- */
+
+static int event_start(struct event **ev, struct event_base *base, int fd, short what,
+	event_callback_fn fn, struct dp *dp, unsigned int ms)
+{
+	struct timeval tv = {.tv_sec = ms / 1000, .tv_usec = (suseconds_t)(ms % 1000) * 1000};
+	*ev = event_new(base, fd, what | EV_PERSIST, fn, dp);
+	return !*ev || event_add(*ev, ms ? &tv : NULL) ? -ENOMEM : 0;
+}
+
+static int packet_path_new(struct dp *dp)
+{
+	const struct options *o = &dp->options;
+	int err = segment_new(o->n_workers, o->max_sessions * DP_LEGS, &dp->segment);
+	if (err)
+		return err;
+	dp->pool = rte_pktmbuf_pool_create("limen", o->n_mbufs - 1, MEMPOOL_CACHE, 0,
+		RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
+	struct worker_group_conf conf = {
+		.name = "w",
+		.n_workers = o->n_workers,
+		.n_streams = o->max_sessions * DP_LEGS,
+		.socket_id = SOCKET_ID_ANY,
+		.stats = dp->segment.workers,
+		.stream_stats = dp->segment.streams,
+		.stream_rare = dp->segment.rare,
+	};
+	err = dp->pool ? worker_group_new(&conf, &dp->group) : -ENOMEM;
+	if (err) {
+		log_err("the packet memory of %u MB is too small for %u sessions and %u buffers: "
+			"give more with --memory",
+			dp->eal.memory_mb, o->max_sessions, o->n_mbufs);
+		return err;
+	}
+	struct dp_stats_header *h = dp->segment.header;
+	secret_random(&h->boot_id, sizeof h->boot_id);
+	h->tsc_hz = rte_get_tsc_hz();
+	h->hugepages = dp->eal.hugepages;
+	h->mbufs_total = dp->pool->size;
+	return 0;
+}
+
+static int tables_new(struct dp *dp)
+{
+	const struct options *o = &dp->options;
+	int err = mail_new(dp->group, &dp->mail);
+	dp->mirror = mirror_new(&mirror_ops, dp);
+	dp->addrs = addrs_new();
+	if (err || !dp->mirror || !dp->addrs)
+		return -ENOMEM;
+	struct ports_conf ports = {
+		.base = dp->base,
+		.group = dp->group,
+		.mail = dp->mail,
+		.pool = dp->pool,
+		.n_workers = o->n_workers,
+		.stats = dp->segment.ports,
+		.ops = &ports_ops,
+		.arg = dp,
+	};
+	err = ports_new(&ports, &dp->ports);
+	if (err)
+		return err;
+	dp->media = (struct media){dp->addrs, dp->ports, dp->mail, dp->group, o->n_workers};
+	struct sessions_conf sessions = {
+		.max_sessions = o->max_sessions,
+		.n_workers = o->n_workers,
+		.tsc_hz = rte_get_tsc_hz(),
+		.mail = dp->mail,
+		.mirror = dp->mirror,
+		.addrs = dp->addrs,
+		.stream_stats = dp->segment.streams,
+		.stream_rare = dp->segment.rare,
+		.ops = &sessions_ops,
+		.arg = dp,
+	};
+	err = sessions_new(&sessions, clock_mono_ms(), &dp->sessions);
+	if (!err)
+		err = rtnl_new(dp->base, dp->mirror, &dp->rtnl);
+	return err;
+}
+
+static int server_start(struct dp *dp)
+{
+	char path[128];
+	struct server_conf conf = {
+		.base = dp->base,
+		.control_uid_set = dp->options.control_uid_set,
+		.control_uid = dp->options.control_uid,
+		.n_workers = dp->options.n_workers,
+		.max_sessions = dp->options.max_sessions,
+		.boot_id = dp->segment.header->boot_id,
+		.sessions = dp->sessions,
+		.ports = dp->ports,
+		.media = &dp->media,
+		.segment = &dp->segment,
+		.tsc = rte_rdtsc,
+	};
+	int err = server_new(&conf, &dp->server);
+	if (err)
+		return err;
+	snprintf(path, sizeof path, "%s/dataplane.sock", dp->options.run_dir);
+	if (mkdir(dp->options.run_dir, 0755) && errno != EEXIST)
+		log_debug("mkdir %s: %s", dp->options.run_dir, strerror(errno));
+	return server_listen(dp->server, path);
+}
+
+static int events_start(struct dp *dp)
+{
+	int bell = worker_doorbell_fd(dp->group);
+	int err = event_start(&dp->doorbell, dp->base, bell, EV_READ, on_doorbell, dp, 0);
+	if (!err)
+		err = event_start(&dp->timers, dp->base, -1, 0, on_timers, dp, TIMERS_MS);
+	if (!err)
+		err = event_start(&dp->second, dp->base, -1, 0, on_second, dp, SECOND_MS);
+	if (!err)
+		err = event_start(&dp->sigterm, dp->base, SIGTERM, EV_SIGNAL, on_signal, dp, 0);
+	if (!err)
+		err = event_start(&dp->sigint, dp->base, SIGINT, EV_SIGNAL, on_signal, dp, 0);
+	return err;
+}
+
+static int dp_start(struct dp *dp)
+{
+	dp->base = event_base_new();
+	if (!dp->base)
+		return -ENOMEM;
+	int err = eal_start(&dp->options, &dp->eal);
+	if (!err)
+		err = packet_path_new(dp);
+	if (!err)
+		err = tables_new(dp);
+	if (!err)
+		err = events_start(dp);
+	if (!err)
+		err = worker_group_start(dp->group, dp->eal.lcores);
+	dp->workers_run = err == 0;
+	if (!err)
+		err = server_start(dp);
+	return err;
+}
+
+/* In reverse order of dp_start(), whatever of it was done. */
+static void dp_stop(struct dp *dp)
+{
+	struct event *events[] = {dp->doorbell, dp->timers, dp->second, dp->sigterm, dp->sigint};
+	server_free(dp->server);
+	if (dp->workers_run)
+		worker_group_stop(dp->group);
+	ports_free(dp->ports);
+	rtnl_free(dp->rtnl);
+	sessions_free(dp->sessions);
+	addrs_free(dp->addrs);
+	mirror_free(dp->mirror);
+	worker_group_free(dp->group);
+	mail_free(dp->mail);
+	segment_free(&dp->segment);
+	for (unsigned int i = 0; i < sizeof events / sizeof events[0]; i++)
+		if (events[i])
+			event_free(events[i]);
+	if (dp->base)
+		event_base_free(dp->base);
+	(void)rte_eal_cleanup();
+}
+
+int main(int argc, char **argv)
+{
+	static struct dp dp;
+	log_init("limen-dataplane", LOG_L_NOTICE);
+	int err = options_parse(argc, argv, &dp.options);
+	if (err)
+		return err > 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	log_set_level(dp.options.log_level);
+	signal(SIGPIPE, SIG_IGN);
+	if (rights_reduce())
+		return EXIT_FAILURE;
+	err = dp_start(&dp);
+	if (!err) {
+		log_notice("ready: %u workers, room for %u sessions", dp.options.n_workers,
+			dp.options.max_sessions);
+		(void)notify_send("READY=1");
+		loop(&dp);
+		(void)notify_send("STOPPING=1");
+	} else {
+		log_err("limen-dataplane cannot start: %s", strerror(-err));
+	}
+	dp_stop(&dp);
+	return err ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* See server.h. */
+#include "dataplane/server/server.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "controlplane/base/ipc.h"
+#include "controlplane/base/log.h"
+
+LOG_TOPIC("api");
+
+#define CLIENTS_MAX 8	  /* connections that did not say HELLO yet, and the one that did */
+#define QUEUE_MAX   32768 /* replies and events that may wait for the client */
+#define DUMP_ROWS                                                                \
+	((IPC_MSG_MAX - sizeof(struct ipc_hdr) - sizeof(struct dp_dump_reply)) / \
+		sizeof(struct dp_dump_row))
+
+struct client {
+	struct server *server;
+	struct ipc_peer *peer; /* NULL: free */
+	uint64_t number;       /* never used twice: late replies find nobody */
+	uid_t uid;
+};
+
+struct server {
+	struct server_conf conf;
+	struct ipc_listener *listener;
+	struct client clients[CLIENTS_MAX];
+	struct client *active; /* said HELLO */
+	uint64_t next_number;
+	uint64_t lost_told, lost_alone; /* events: reported as lost; lost without a client */
+	uint64_t requests, refused, malformed, overflows; /* of connections that are gone too */
+	union {
+		struct dp_dump_reply head;
+		uint8_t bytes[sizeof(struct dp_dump_reply) +
+			      DUMP_ROWS * sizeof(struct dp_dump_row)];
+	} dump __attribute__((aligned(8)));
+};
+
+static struct server *server_of(struct ipc_peer *peer)
+{
+	const struct client *c = ipc_peer_ctx(peer);
+	return c->server;
+}
+
+static struct session_ticket ticket_of(struct ipc_peer *peer, const struct ipc_hdr *hdr)
+{
+	const struct client *c = ipc_peer_ctx(peer);
+	return (struct session_ticket){
+		.client = c->number,
+		.type = hdr->type,
+		.seq = hdr->seq,
+		.generation = hdr->generation,
+	};
+}
+
+static int answer(struct ipc_peer *peer, const struct ipc_hdr *hdr, int status)
+{
+	if (status)
+		server_of(peer)->refused++;
+	(void)ipc_reply(peer, hdr, status, NULL, 0);
+	return 0;
+}
+
+/* A request that goes to the workers: refused now, or answered by server_session_done(). */
+static int answer_later(struct ipc_peer *peer, const struct ipc_hdr *hdr, int err)
+{
+	server_of(peer)->requests++;
+	return err ? answer(peer, hdr, err) : 0;
+}
+
+/* ---- handlers ---- */
+
+static void take_over(struct server *s, struct client *c)
+{
+	if (s->active)
+		ipc_peer_close(s->active->peer, "another control process took its place");
+	s->active = c;
+	const struct ipc_stats *stats = ipc_peer_stats(c->peer);
+	s->lost_told = stats->tx_dropped + s->lost_alone;
+}
+
+static int on_hello(struct ipc_peer *peer, const struct ipc_hdr *hdr, const void *body, size_t len)
+{
+	const struct dp_hello *hello = body;
+	struct client *c = ipc_peer_ctx(peer);
+	struct server *s = c->server;
+	if (hello->api_version != DP_API_VERSION) {
+		log_err("a control process speaks version %u of the session API, this one %u: "
+			"both must come from one release",
+			hello->api_version, DP_API_VERSION);
+		(void)answer(peer, hdr, -EPROTO);
+		return -EPROTO;
+	}
+	if (hello->role != IPC_ROLE_CONTROL) {
+		(void)answer(peer, hdr, -EPERM);
+		return -EPERM;
+	}
+	if (s->active && c->uid && c->uid != s->active->uid) {
+		(void)answer(peer, hdr, -EBUSY);
+		return -EBUSY;
+	}
+	take_over(s, c);
+	ipc_peer_set_role(peer, IPC_ROLE_CONTROL);
+	struct dp_hello_reply reply = {
+		.api_version = DP_API_VERSION,
+		.n_workers = s->conf.n_workers,
+		.boot_id = s->conf.boot_id,
+		.max_sessions = s->conf.max_sessions,
+		.n_sessions = sessions_n(s->conf.sessions),
+		.stats_len = s->conf.segment->len,
+	};
+	log_notice("limen-control is connected, %u sessions are here", reply.n_sessions);
+	return ipc_send_fd(peer, DP_HELLO | IPC_TYPE_REPLY, hdr->seq, 0, hdr->generation, &reply,
+		sizeof reply, s->conf.segment->fd);
+}
+
+static int on_port_set(
+	struct ipc_peer *peer, const struct ipc_hdr *hdr, const void *body, size_t len)
+{
+	struct server *s = server_of(peer);
+	s->requests++;
+	return answer(peer, hdr, ports_set(s->conf.ports, body));
+}
+
+static int on_port_del(
+	struct ipc_peer *peer, const struct ipc_hdr *hdr, const void *body, size_t len)
+{
+	const struct dp_port_name *name = body;
+	struct server *s = server_of(peer);
+	s->requests++;
+	if (!ipc_str_ok(name->name, sizeof name->name))
+		return answer(peer, hdr, -EINVAL);
+	return answer(peer, hdr, ports_del(s->conf.ports, name->name));
+}
+
+static int on_addr_set(
+	struct ipc_peer *peer, const struct ipc_hdr *hdr, const void *body, size_t len)
+{
+	struct server *s = server_of(peer);
+	s->requests++;
+	return answer(peer, hdr, media_addr_set(s->conf.media, body));
+}
+
+static int on_addr_del(
+	struct ipc_peer *peer, const struct ipc_hdr *hdr, const void *body, size_t len)
+{
+	struct server *s = server_of(peer);
+	s->requests++;
+	return answer(peer, hdr, media_addr_del(s->conf.media, body));
+}
+
+static int on_add(struct ipc_peer *peer, const struct ipc_hdr *hdr, const void *body, size_t len)
+{
+	struct session_ticket t = ticket_of(peer, hdr);
+	return answer_later(peer, hdr, sessions_add(server_of(peer)->conf.sessions, body, &t));
+}
+
+static int on_modify(struct ipc_peer *peer, const struct ipc_hdr *hdr, const void *body, size_t len)
+{
+	struct session_ticket t = ticket_of(peer, hdr);
+	return answer_later(peer, hdr, sessions_modify(server_of(peer)->conf.sessions, body, &t));
+}
+
+static int on_remove(struct ipc_peer *peer, const struct ipc_hdr *hdr, const void *body, size_t len)
+{
+	const struct dp_session_id *id = body;
+	struct session_ticket t = ticket_of(peer, hdr);
+	return answer_later(peer, hdr, sessions_remove(server_of(peer)->conf.sessions, id->id, &t));
+}
+
+static int on_sweep(struct ipc_peer *peer, const struct ipc_hdr *hdr, const void *body, size_t len)
+{
+	struct session_ticket t = ticket_of(peer, hdr);
+	return answer_later(peer, hdr, sessions_sweep(server_of(peer)->conf.sessions, &t));
+}
+
+static int on_dump(struct ipc_peer *peer, const struct ipc_hdr *hdr, const void *body, size_t len)
+{
+	const struct dp_dump *dump = body;
+	struct server *s = server_of(peer);
+	uint32_t max = dump->max < DUMP_ROWS ? dump->max : (uint32_t)DUMP_ROWS;
+	s->requests++;
+	if (!dump->max || dump->zero)
+		return answer(peer, hdr, -EINVAL);
+	s->dump.head.n = sessions_dump(s->conf.sessions, dump->after_id, max, s->conf.tsc(),
+		s->dump.head.rows, &s->dump.head.more);
+	size_t n = sizeof s->dump.head + s->dump.head.n * sizeof(struct dp_dump_row);
+	(void)ipc_reply(peer, hdr, 0, &s->dump, n);
+	return 0;
+}
+
+static void client_free(struct client *c)
+{
+	struct server *s = c->server;
+	const struct ipc_stats *stats = ipc_peer_stats(c->peer);
+	s->malformed += stats->rx_malformed + stats->rx_refused;
+	s->overflows += stats->tx_dropped;
+	if (s->active == c)
+		s->active = NULL;
+	c->peer = NULL;
+	c->number = 0;
+}
+
+static void on_closed(struct ipc_peer *peer, const char *why)
+{
+	struct client *c = ipc_peer_ctx(peer);
+	if (c->server->active == c)
+		log_notice("limen-control is gone: %s; %u sessions go on", why,
+			sessions_n(c->server->conf.sessions));
+	else
+		log_debug("connection closed: %s", why);
+	client_free(c);
+}
+
+#define ROW(type, body, name, handler)                                               \
+	{                                                                            \
+		type, 0, IPC_ROLE_CONTROL, sizeof(body), sizeof(body), name, handler \
+	}
+
+static const struct ipc_row rows[] = {
+	ROW(DP_HELLO, struct dp_hello, "HELLO", on_hello),
+	ROW(DP_PORT_SET, struct dp_port, "PORT_SET", on_port_set),
+	ROW(DP_PORT_DEL, struct dp_port_name, "PORT_DEL", on_port_del),
+	ROW(DP_MEDIA_ADDR_SET, struct dp_media_addr, "MEDIA_ADDR_SET", on_addr_set),
+	ROW(DP_MEDIA_ADDR_DEL, struct dp_media_addr, "MEDIA_ADDR_DEL", on_addr_del),
+	ROW(DP_SESSION_ADD, struct dp_session, "SESSION_ADD", on_add),
+	ROW(DP_SESSION_MODIFY, struct dp_session, "SESSION_MODIFY", on_modify),
+	ROW(DP_SESSION_REMOVE, struct dp_session_id, "SESSION_REMOVE", on_remove),
+	ROW(DP_SESSION_DUMP, struct dp_dump, "SESSION_DUMP", on_dump),
+	{DP_SESSION_SWEEP, 0, IPC_ROLE_CONTROL, 0, 0, "SESSION_SWEEP", on_sweep},
+};
+static const struct ipc_table table = {
+	.rows = rows, .n_rows = sizeof rows / sizeof rows[0], .closed = on_closed};
+
+static const struct ipc_row tx_rows[] = {
+	{DP_EVENT_TIMEOUT, IPC_DROPPABLE, 0, 0, 0, "EVENT_TIMEOUT", NULL},
+	{DP_EVENT_LATCH, IPC_DROPPABLE, 0, 0, 0, "EVENT_LATCH", NULL},
+	{DP_EVENT_PORT, IPC_DROPPABLE, 0, 0, 0, "EVENT_PORT", NULL},
+};
+static const struct ipc_table tx_table = {
+	.rows = tx_rows, .n_rows = sizeof tx_rows / sizeof tx_rows[0]};
+
+/* ---- connections ---- */
+
+static bool uid_ok(const struct server *s, uid_t uid)
+{
+	return uid == 0 || uid == geteuid() ||
+	       (s->conf.control_uid_set && uid == s->conf.control_uid);
+}
+
+/* A free place; when all are taken, that of a connection that never said HELLO. */
+static struct client *client_place(struct server *s)
+{
+	struct client *oldest = NULL;
+	for (unsigned int i = 0; i < CLIENTS_MAX; i++) {
+		struct client *c = &s->clients[i];
+		if (!c->peer)
+			return c;
+		if (c != s->active && (!oldest || c->number < oldest->number))
+			oldest = c;
+	}
+	struct ipc_peer *peer = oldest->peer;
+	client_free(oldest);
+	ipc_peer_free(peer);
+	return oldest;
+}
+
+void server_accept(struct server *server, int fd)
+{
+	struct ucred cred;
+	socklen_t len = sizeof cred;
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) || !uid_ok(server, cred.uid)) {
+		log_warning(
+			"a process of uid %d wanted to connect; --control-uid allows one user "
+			"besides root",
+			(int)cred.uid);
+		close(fd);
+		return;
+	}
+	struct client *c = client_place(server);
+	struct ipc_peer *peer = ipc_peer_new(server->conf.base, fd, &table, QUEUE_MAX, c);
+	if (!peer) {
+		log_err("no memory for a connection");
+		close(fd);
+		return;
+	}
+	ipc_peer_set_tx_table(peer, &tx_table);
+	*c = (struct client){
+		.server = server,
+		.peer = peer,
+		.number = ++server->next_number,
+		.uid = cred.uid,
+	};
+}
+
+static void on_accept(int fd, void *arg)
+{
+	server_accept(arg, fd);
+}
+
+int server_new(const struct server_conf *conf, struct server **ret_server)
+{
+	struct server *s = calloc(1, sizeof *s);
+	if (!s)
+		return -ENOMEM;
+	s->conf = *conf;
+	*ret_server = s;
+	return 0;
+}
+
+int server_listen(struct server *server, const char *path)
+{
+	/* Everybody may connect when a second user is allowed; SO_PEERCRED then decides. */
+	mode_t mode = server->conf.control_uid_set ? 0666 : 0600;
+	int err = ipc_listen(server->conf.base, path, mode, on_accept, server, &server->listener);
+	if (err == -EADDRINUSE)
+		log_err("%s: another limen-dataplane serves there", path);
+	else if (err)
+		log_err("cannot listen at %s: %s; does the directory exist, and may this process "
+			"write there?",
+			path, strerror(-err));
+	return err;
+}
+
+void server_free(struct server *server)
+{
+	if (!server)
+		return;
+	ipc_listener_free(server->listener);
+	for (unsigned int i = 0; i < CLIENTS_MAX; i++)
+		ipc_peer_free(server->clients[i].peer);
+	free(server);
+}
+
+/* ---- towards the client ---- */
+
+void server_session_done(struct server *server, const struct session_ticket *ticket, int status,
+	const void *body, size_t len)
+{
+	struct client *c = server->active;
+	if (status)
+		server->refused++;
+	if (!c || c->number != ticket->client)
+		return; /* whoever asked is gone; the next one asks again */
+	(void)ipc_send(c->peer, ticket->type | IPC_TYPE_REPLY, ticket->seq, status,
+		ticket->generation, body, len, NULL, 0);
+}
+
+static uint32_t lost_since(struct server *s)
+{
+	uint64_t lost = ipc_peer_stats(s->active->peer)->tx_dropped + s->lost_alone;
+	uint64_t since = lost - s->lost_told;
+	s->lost_told = lost;
+	return since < UINT32_MAX ? (uint32_t)since : UINT32_MAX;
+}
+
+void server_session_event(struct server *server, enum dp_msg type, const struct dp_event *event)
+{
+	if (!server->active) {
+		server->lost_alone++;
+		return;
+	}
+	struct dp_event e = *event;
+	e.lost_events = lost_since(server);
+	(void)ipc_send(server->active->peer, (uint16_t)type, 0, 0, 0, &e, sizeof e, NULL, 0);
+}
+
+void server_port_event(struct server *server, const struct dp_event_port *event)
+{
+	if (server->active)
+		(void)ipc_send(server->active->peer, DP_EVENT_PORT, 0, 0, 0, event, sizeof *event,
+			NULL, 0);
+}
+
+void server_stats(struct server *server)
+{
+	struct dp_stats_header *h = server->conf.segment->header;
+	uint64_t malformed = server->malformed, overflows = server->overflows;
+	for (unsigned int i = 0; i < CLIENTS_MAX; i++) {
+		if (!server->clients[i].peer)
+			continue;
+		const struct ipc_stats *stats = ipc_peer_stats(server->clients[i].peer);
+		malformed += stats->rx_malformed + stats->rx_refused;
+		overflows += stats->tx_dropped;
+	}
+	h->api_requests = server->requests;
+	h->api_refused = server->refused;
+	h->api_malformed = malformed;
+	h->api_overflows = overflows + server->lost_alone;
+	h->n_sessions = sessions_n(server->conf.sessions);
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The server side of the session API (dataplane/api/dp_api.h) at RUN/dataplane.sock: who may
+ * speak, one table row per message, replies when the workers have applied what was asked, events.
+ *
+ * One client at a time: limen-control. A connection that says HELLO while another one holds takes
+ * its place, if it is of the same user or of root: a control process that hangs, or whose end the
+ * kernel has not told yet, must not keep its successor out. Sessions outlive every client.
+ *
+ * Control thread only.
+ */
+#pragma once
+
+#include <event2/event.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "dataplane/server/media.h"
+#include "dataplane/server/segment.h"
+#include "dataplane/session/sessions.h"
+
+struct server_conf {
+	struct event_base *base;
+	bool control_uid_set;
+	uid_t control_uid; /* may speak besides root and the process's own user */
+	unsigned int n_workers;
+	uint32_t max_sessions;
+	uint64_t boot_id;
+	struct sessions *sessions;
+	struct ports *ports;
+	struct media *media;
+	struct segment *segment;
+	uint64_t (*tsc)(void);
+};
+
+struct server;
+
+/* 0 or -ENOMEM; conf is copied. Does not listen yet. */
+int server_new(const struct server_conf *conf, struct server **ret_server)
+	__attribute__((warn_unused_result));
+void server_free(struct server *server);
+/* The socket appears only now: who connects finds everything ready. Negative errno. */
+int server_listen(struct server *server, const char *path) __attribute__((warn_unused_result));
+/* Takes over a connected descriptor, as if it had come in; for tests. */
+void server_accept(struct server *server, int fd);
+
+/* Callbacks of sessions and ports. */
+void server_session_done(struct server *server, const struct session_ticket *ticket, int status,
+	const void *body, size_t len);
+void server_session_event(struct server *server, enum dp_msg type, const struct dp_event *event);
+void server_port_event(struct server *server, const struct dp_event_port *event);
+
+/* Writes the server's counters into the segment's header. */
+void server_stats(struct server *server);

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* See check.h. */
+#include "dataplane/session/check.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "dataplane/session/stream.h"
+
+#define FLAGS_KNOWN (DP_LEG_SEND | DP_LEG_RECV | DP_LEG_RTCP_MUX | DP_LEG_LATCH | DP_LEG_ANY_PT)
+
+static bool is_zero(const void *p, size_t n)
+{
+	const uint8_t *b = p;
+	for (size_t i = 0; i < n; i++)
+		if (b[i])
+			return false;
+	return true;
+}
+
+/* An address and port that one host can send from. */
+static const char *endpoint_fault(const struct ipaddr *a)
+{
+	if (!ipaddr_valid(a))
+		return "is no address";
+	if (ipaddr_is_any(a) || ipaddr_is_multicast(a))
+		return "is not the address of one host";
+	if (a->family == 4 && is_zero((const uint8_t[4]){(uint8_t)~a->ip[0], (uint8_t)~a->ip[1],
+					      (uint8_t)~a->ip[2], (uint8_t)~a->ip[3]},
+				      4))
+		return "is the broadcast address";
+	if (ipaddr_port(a) == 0)
+		return "has no port";
+	return NULL;
+}
+
+static const char *local_fault(const struct dp_leg *leg)
+{
+	if (!ipaddr_is_set(&leg->local))
+		return "local address is missing";
+	if (endpoint_fault(&leg->local))
+		return "local address is not that of one host, or without a port";
+	if (ipaddr_port(&leg->local) & 1)
+		return "local port is odd";
+	return NULL;
+}
+
+static const char *remote_fault(const struct dp_leg *leg)
+{
+	const struct ipaddr *rtp = &leg->remote_rtp, *rtcp = &leg->remote_rtcp;
+	if (!ipaddr_valid(rtp) || !ipaddr_valid(rtcp))
+		return "remote address is malformed";
+	if (ipaddr_is_set(rtp) && (endpoint_fault(rtp) || rtp->family != leg->local.family))
+		return "remote address is not that of one host in the local address's family";
+	if (ipaddr_is_set(rtcp) && (endpoint_fault(rtcp) || rtcp->family != leg->local.family))
+		return "remote RTCP address is not that of one host in the local family";
+	if ((leg->flags & DP_LEG_RTCP_MUX) && ipaddr_is_set(rtcp) && !ipaddr_equal(rtp, rtcp))
+		return "remote RTCP address differs although RTCP is muxed";
+	return NULL;
+}
+
+static const char *payloads_fault(const struct dp_leg *leg)
+{
+	uint64_t seen[2] = {0};
+	if (leg->n_payloads > DP_PAYLOAD_TYPES)
+		return "too many payload types";
+	for (unsigned int i = 0; i < leg->n_payloads; i++) {
+		const struct dp_payload *p = &leg->payloads[i];
+		if (p->pt > 127 || !is_zero(p->zero, sizeof p->zero))
+			return "payload type over 127";
+		if (p->clock_hz > STREAM_CLOCK_MAX)
+			return "clock rate out of range";
+		if (seen[p->pt / 64] >> (p->pt % 64) & 1)
+			return "payload type twice";
+		seen[p->pt / 64] |= UINT64_C(1) << (p->pt % 64);
+	}
+	/* So that equal sessions are equal bytes. */
+	if (!is_zero(&leg->payloads[leg->n_payloads],
+		    (DP_PAYLOAD_TYPES - leg->n_payloads) * sizeof leg->payloads[0]))
+		return "payload types after the last one";
+	return NULL;
+}
+
+static const char *leg_fault(const struct dp_leg *leg)
+{
+	const char *why = local_fault(leg);
+	if (!why)
+		why = remote_fault(leg);
+	if (!why)
+		why = payloads_fault(leg);
+	if (!why && (leg->flags & ~(uint32_t)FLAGS_KNOWN))
+		why = "unknown flag";
+	if (!why && leg->dscp > 63)
+		why = "DSCP over 63";
+	if (!why && !is_zero(leg->zero, sizeof leg->zero))
+		why = "reserved bytes are not zero";
+	return why;
+}
+
+int session_check(const struct dp_session *s, unsigned int n_workers, const char **ret_why)
+{
+	const char *why = s->id ? NULL : "id is 0";
+	for (unsigned int i = 0; i < DP_LEGS && !why; i++)
+		why = leg_fault(&s->leg[i]);
+	if (why) {
+		*ret_why = why;
+		return -EINVAL;
+	}
+	const struct ipaddr *a = &s->leg[0].local, *b = &s->leg[1].local;
+	if (ipaddr_equal(a, b)) {
+		*ret_why = "both legs have the same local address";
+		return -EADDRINUSE;
+	}
+	if (dp_port_owner(ipaddr_port(a), n_workers) != dp_port_owner(ipaddr_port(b), n_workers)) {
+		*ret_why = "the legs' ports belong to different workers";
+		return -EXDEV;
+	}
+	return 0;
+}

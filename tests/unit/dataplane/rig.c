@@ -12,6 +12,7 @@
 #include <rte_ip.h>
 #include <rte_malloc.h>
 #include <rte_udp.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,20 +21,38 @@
 
 static unsigned int n_rigs; /* makes names unique */
 
+/* One lcore that floats over the CPUs this program may use. */
+static void allowed_cpus(char *text, size_t size)
+{
+	cpu_set_t set;
+	int n = snprintf(text, size, "--lcores=0@");
+	char sep = '(';
+
+	if (sched_getaffinity(0, sizeof(set), &set) != 0)
+		rte_exit(1, "rig: no CPUs\n");
+	for (int cpu = 0; cpu < CPU_SETSIZE && n < (int)size - 8; cpu++) {
+		if (!CPU_ISSET(cpu, &set))
+			continue;
+		n += snprintf(text + n, size - (size_t)n, "%c%d", sep, cpu);
+		sep = ',';
+	}
+	snprintf(text + n, size - (size_t)n, ")");
+}
+
 void rig_eal(const char *prefix)
 {
 	static bool done;
-	char arg[64];
+	char arg[64], lcores[4096];
 	char *argv[] = {(char *)"rig", (char *)"--no-huge", (char *)"-m", (char *)"96",
 		(char *)"--no-pci", (char *)"--no-shconf", (char *)"--no-telemetry",
-		(char *)"--iova-mode=va", (char *)"--log-level=3", (char *)"--lcores=0@(0-63)",
-		arg};
+		(char *)"--iova-mode=va", (char *)"--log-level=3", lcores, arg};
 
 	if (done)
 		return;
 	/* EAL wants a place of its own even when it keeps nothing there */
 	if (!getenv("XDG_RUNTIME_DIR") || access(getenv("XDG_RUNTIME_DIR"), W_OK) != 0)
 		setenv("XDG_RUNTIME_DIR", "/tmp", 1);
+	allowed_cpus(lcores, sizeof(lcores));
 	snprintf(arg, sizeof(arg), "--file-prefix=%s%d", prefix, (int)getpid());
 	if (rte_eal_init(RTE_DIM(argv), argv) < 0)
 		rte_exit(1, "EAL does not start\n");

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Both sides at once: re-INVITE meets re-INVITE (491, RFC 3261 14.2), BYE meets BYE (both get 200)."""
+from limenlab.sipcase import NUMBER, finish, start
+from limenlab.ua import answered_call, hang_up
+
+
+def run(t):
+    box, phone, carrier = start(t)
+    a, b = answered_call(phone, carrier, NUMBER)
+    pending(a, b)
+    pending(b, a)
+    at_once(t, a, b)
+    hang_up(a, b)
+
+    a, b = answered_call(phone, carrier, NUMBER)
+    a.bye()
+    b.bye()
+    a.expect((200, "BYE"))
+    b.expect((200, "BYE"))
+    for d in (a, b):  # the box may have sent its BYE before it had ours
+        for bye in [m for m in d.ua.queue if m.method == "BYE" and m.is_request]:
+            d.ua.queue.remove(bye)
+            d.ok(bye)
+    finish(t, box, [200, 200])
+
+
+def pending(first, second):
+    """second has an INVITE of the box unanswered and sends its own."""
+    first.send_invite()
+    offer = second.expect("INVITE")
+    second.send_invite()
+    second.ack(message=second.expect((491, "INVITE")))
+    second.ok(offer, body=True)
+    first.expect((200, "INVITE"))
+    first.ack()
+    second.expect("ACK")
+
+
+def at_once(t, a, b):
+    """Neither knows of the other's: at least one is refused, nobody hangs, the call stays."""
+    a.send_invite()
+    b.send_invite()
+    refused = 0
+    for d, other in ((a, b), (b, a)):
+        final = None
+        while final is None:
+            m = d.ua.expect_one_of(("INVITE", (491, "INVITE"), (200, "INVITE")), d.call_id, 8)
+            if m.is_request:
+                d.reply(m, 491, "Request Pending")
+                d.expect("ACK")
+                continue
+            final = m
+        if final.status == 491:
+            refused += 1
+            d.ack(message=final)
+        else:
+            d.ack()
+    t.check(refused >= 1, "two re-INVITEs crossed and both were taken")

@@ -7,7 +7,7 @@ import sys
 import tempfile
 
 _HUGE = "/sys/kernel/mm/hugepages/hugepages-2048kB"
-HUGE_PAGES_WANTED = 384  # 768 MB: 100,000 streams and their packets, once
+HUGE_PAGES_WANTED = 384  # 768 MB: 100,000 streams and their packets
 
 
 class BenchError(Exception):
@@ -81,12 +81,13 @@ class Hugepages:
 class Bench:
     """One invocation of ./bench."""
 
-    def __init__(self, top, quick=False):
+    def __init__(self, top, reference=None, quick=False):
         self.top = top
         self.quick = quick
         self.build = os.path.join(top, "build")
         self.work = tempfile.mkdtemp(prefix="limen-bench-")
-        folder = os.path.normpath(os.path.join(top, "..", "shared", "reference"))
+        self.reference_asked = reference
+        folder = reference or os.path.normpath(os.path.join(top, "..", "shared", "reference"))
         self.reference = folder if os.path.isdir(folder) else None
         self._huge = None
 
@@ -101,6 +102,8 @@ class Bench:
             self._visible(["meson", "setup", self.build, self.top])
         say("bench: ninja -C build")
         self._visible(["ninja", "-C", self.build])
+        if self.reference is None and self.reference_asked:
+            raise BenchError(f"{self.reference_asked} is not a folder")
         if self.reference is None:
             say("bench: no reference programs at ../shared/reference, so no ratios")
 

@@ -60,7 +60,7 @@ class Box:
              "argv": [program("limen-sip"), "--run-dir", self.run_dir, "--workers", str(self.sip_workers)]},
         ]
 
-    def start(self, wait=True):
+    def start(self, wait=True, detached=False):
         for folder in (self.run_dir, self.state_dir, self.log_dir):
             os.makedirs(folder, exist_ok=True)
         os.chmod(self.run_dir, 0o755)
@@ -75,7 +75,7 @@ class Box:
         if os.path.exists(state):
             os.unlink(state)
         self.proc = Proc("supervise", [os.path.join(ROOT, "tools/dev/supervise"), spec],
-                         os.path.join(self.log_dir, "supervise.log"))
+                         os.path.join(self.log_dir, "supervise.log"), detached=detached)
         if wait:
             self.wait_ready()
         return self
@@ -107,7 +107,7 @@ class Box:
             for name, p in state.items():
                 if p["state"] in ("failed", "not ready"):
                     raise LabError(f"{name} does not start (log: {p['log']})\n{tail(p['log'])}")
-            if not self.proc.running():
+            if self.proc and not self.proc.running():
                 raise LabError(f"the supervisor ended:\n{tail(self.proc.log_path)}")
             return state and all(p["ready"] for p in state.values())
         wait_for(f"the box's programs should be ready (logs: {self.log_dir})", ready, timeout_s)
@@ -163,7 +163,8 @@ class Box:
     def records(self):
         """All call records so far, oldest first."""
         out = []
-        for path in sorted(glob.glob(os.path.join(self.state_dir, "records", "*.jsonl"))):
+        files = glob.glob(os.path.join(self.state_dir, "records", "*.jsonl"))
+        for path in sorted(files, key=lambda p: (p.endswith("current.jsonl"), p)):
             with open(path) as f:
                 for number, line in enumerate(f, 1):
                     if not line.endswith("\n"):

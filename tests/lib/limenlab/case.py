@@ -127,6 +127,10 @@ class Case:
         calls = media.join(records, *self.packets())
         for call in calls:
             self.check(not call.faults, "\n".join(call.faults))
+            for leg, direction in zip(call.record["legs"], (call.a2b, call.b2a)):
+                self.equal(leg["media"]["packets"], len(direction.sent), f"packets {direction.name} in the record")
+                self.equal(leg["media"]["sent_packets"], len(direction.received), f"sent_packets {direction.name} in the record")
+                self.equal(leg["media"]["lost"], 0, f"lost {direction.name} in the record")
             for direction, name in ((call.a2b, played_a), (call.b2a, played_b)):
                 self.check(name is None or media.same_as_file(direction, name),
                            f"{direction.name}: the audio is not that of {name}")

@@ -78,6 +78,29 @@ def join(records, packets_a, packets_b, need_audio=True):
     return calls
 
 
+def ladder(call):
+    """The ladder of both legs, with a line where the audio of each direction starts."""
+    notes = []
+    for d, sides in ((call.a2b, "ab"), (call.b2a, "ba")):
+        for side, packets, word in ((sides[0], d.sent, "sent"), (sides[1], d.received, "received")):
+            if packets:
+                arrow = ">>" if d.name == "a>b" else "<<"
+                notes.append((packets[0].ts, side, f"{arrow} RTP, {len(packets)} {word} {arrow}"))
+    return sip.ladder(call.leg_a, call.leg_b, notes)
+
+
+def table(calls):
+    """One row per call and direction."""
+    rows = [("call", "dialled", "over", "to", "direction", "sent", "received", "lost", "jitter ms", "audio")]
+    for number, c in enumerate(calls, 1):
+        legs = c.record["legs"]
+        for d in (c.a2b, c.b2a):
+            rows.append((str(number), legs[0]["called"], legs[0]["transport"], legs[1]["trunk"], d.name, str(len(d.sent)),
+                         str(len(d.received)), str(d.lost), f"{d.jitter_ms:.2f}", "different" if d.faults else "identical"))
+    widths = [max(len(r[i]) for r in rows) for i in range(len(rows[0]))]
+    return "\n".join("  ".join(v.ljust(w) if i < 5 else v.rjust(w) for i, (v, w) in enumerate(zip(r, widths))) for r in rows)
+
+
 def voice(name):
     """The audio of a committed voice file, as bytes of G.711."""
     return rtp.pcap_audio(pcap.read_packets(os.path.join(peers.AUDIO, name)))

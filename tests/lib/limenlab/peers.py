@@ -22,39 +22,41 @@ def bracket(addr):
     return f"[{addr}]" if ":" in addr else addr
 
 
+def sipp_command(folder, scenario, local, port, remote=None, remote_port=5060, number="", calls=None,
+                 transport="udp", media_port=6000, rate=10, hold_ms=0, echo=False, keys=None, extra=()):
+    """Command line of a SIPp that works in that folder. Without remote it is the called side."""
+    os.makedirs(folder, exist_ok=True)
+    path = scenario if os.path.isabs(scenario) else os.path.join(SCENARIOS, scenario)
+    for voice in audio.VOICES:  # SIPp looks for what it plays in its working folder
+        link = os.path.join(folder, voice)
+        if not os.path.lexists(link):
+            os.symlink(os.path.join(AUDIO, voice), link)
+    argv = ["sipp", "-sf", path, "-i", local, "-p", port, "-mi", local, "-mp", media_port,
+            "-t", TRANSPORTS[transport], "-nostdin", "-trace_err", "-error_file", os.path.join(folder, "errors.log"),
+            "-trace_stat", "-stf", os.path.join(folder, "stat.csv"), "-fd", "1", "-max_socket", "1000",
+            "-cid_str", "inner-%u-%p@%s"]
+    if remote:
+        argv += [f"{bracket(remote)}:{remote_port}", "-s", number, "-r", rate, "-d", hold_ms,
+                 "-recv_timeout", "20000"]
+    if calls:
+        argv += ["-m", calls]
+    if echo:
+        argv += ["-rtp_echo"]
+    for key, value in (keys or {}).items():
+        argv += ["-key", key, value]
+    return [str(a) for a in argv + list(extra)]
+
+
 class Sipp:
     """One SIPp process. Without remote it is the called side and runs until it is stopped, or
-    until it has had `calls` calls."""
+    until it has had `calls` calls. Options are those of sipp_command()."""
 
-    def __init__(self, workdir, name, ns, scenario, local, port, remote=None, remote_port=5060, number="",
-                 calls=None, transport="udp", media_port=6000, rate=10, hold_ms=0, echo=False, keys=None,
-                 extra=()):
-        self.name = name
-        self.calls = calls
+    def __init__(self, workdir, name, ns, scenario, local, port, remote=None, calls=None, transport="udp",
+                 **options):
+        self.name, self.calls = name, calls
         self.dir = os.path.join(workdir, name)
-        os.makedirs(self.dir, exist_ok=True)
-        for voice in audio.VOICES:
-            link = os.path.join(self.dir, voice)
-            if not os.path.exists(link):
-                os.symlink(os.path.join(AUDIO, voice), link)
-        path = scenario if os.path.isabs(scenario) else os.path.join(SCENARIOS, scenario)
-        self.stat_path = os.path.join(self.dir, "stat.csv")
-        self.error_path = os.path.join(self.dir, "errors.log")
-        self.media_port = media_port
-        argv = ["sipp", "-sf", path, "-i", local, "-p", port, "-mi", local, "-mp", media_port,
-                "-t", TRANSPORTS[transport], "-nostdin", "-trace_err", "-error_file", self.error_path,
-                "-trace_stat", "-stf", self.stat_path, "-fd", "1", "-max_socket", "1000",
-                "-cid_str", "inner-%u-%p@%s"]
-        if remote:
-            argv += [f"{bracket(remote)}:{remote_port}", "-s", number, "-r", rate, "-d", hold_ms,
-                     "-recv_timeout", "20000"]
-        if calls:
-            argv += ["-m", calls]
-        if echo:
-            argv += ["-rtp_echo"]
-        for key, value in (keys or {}).items():
-            argv += ["-key", key, value]
-        argv += list(extra)
+        self.stat_path, self.error_path = os.path.join(self.dir, "stat.csv"), os.path.join(self.dir, "errors.log")
+        argv = sipp_command(self.dir, scenario, local, port, remote=remote, calls=calls, transport=transport, **options)
         self.proc = Proc(name, argv, os.path.join(self.dir, "sipp.log"), ns=ns, cwd=self.dir)
         if not remote:
             self.proc.wait_socket(transport, port)
@@ -90,19 +92,23 @@ class Sipp:
         self.proc.stop(signal.SIGTERM)
 
 
+def kamailio_command(folder, local, far):
+    """A proxy at each address of local, port 5060 (UDP and TCP), that sends every call on to far."""
+    os.makedirs(os.path.join(folder, "run"), exist_ok=True)
+    listen = []
+    for addr in local if isinstance(local, (list, tuple)) else [local]:
+        listen += ["-l", f"udp:{bracket(addr)}:5060", "-l", f"tcp:{bracket(addr)}:5060"]
+    return ["kamailio", "-DD", "-E", "-m", "64", "-f", os.path.join(TESTS, "netns", "kamailio.cfg"),
+            "-Y", os.path.join(folder, "run"), "-P", os.path.join(folder, "run", "pid"),
+            "-A", f'FAR="sip:{far}"'] + listen
+
+
 class Kamailio:
-    """A carrier's proxy at local:5060 (UDP and TCP) that sends every call on to far."""
+    """A carrier's proxy, see kamailio_command()."""
 
     def __init__(self, workdir, name, ns, local, far):
         self.dir = os.path.join(workdir, name)
-        os.makedirs(os.path.join(self.dir, "run"), exist_ok=True)
-        listen = []
-        for addr in local if isinstance(local, (list, tuple)) else [local]:
-            listen += ["-l", f"udp:{bracket(addr)}:5060", "-l", f"tcp:{bracket(addr)}:5060"]
-        self.proc = Proc(name, ["kamailio", "-DD", "-E", "-m", "64", "-f", os.path.join(TESTS, "netns", "kamailio.cfg"),
-                                "-Y", os.path.join(self.dir, "run"), "-P", os.path.join(self.dir, "run", "pid"),
-                                "-A", f'FAR="sip:{far}"'] + listen,
-                         os.path.join(self.dir, "kamailio.log"), ns=ns)
+        self.proc = Proc(name, kamailio_command(self.dir, local, far), os.path.join(self.dir, "kamailio.log"), ns=ns)
         self.proc.wait_socket("udp", 5060)
 
     def stop(self):

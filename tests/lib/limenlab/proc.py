@@ -57,9 +57,11 @@ def tail(path, lines=15):
 
 
 class Proc:
-    """One program of the lab. Its output goes to log_path."""
+    """One program of the lab. Its output goes to log_path. It ends with this process, unless it is
+    detached."""
 
-    def __init__(self, name, argv, log_path, ns=None, cwd=None, env=None, stdin=subprocess.DEVNULL):
+    def __init__(self, name, argv, log_path, ns=None, cwd=None, env=None, stdin=subprocess.DEVNULL,
+                 detached=False):
         self.name = name
         self.log_path = log_path
         self.argv = (["ip", "netns", "exec", ns] if ns else []) + [str(a) for a in argv]
@@ -69,7 +71,7 @@ class Proc:
             try:
                 self.popen = subprocess.Popen(self.argv, stdin=stdin, stdout=log, stderr=log, cwd=cwd,
                                               env=full_env, start_new_session=True,
-                                              preexec_fn=die_with_parent)
+                                              preexec_fn=None if detached else die_with_parent)
             except FileNotFoundError as exc:
                 raise LabError(f"{self.argv[0]} is not installed (tools/dev/packages lists what is needed)") from exc
         self.pid = self.popen.pid

@@ -62,6 +62,7 @@ struct cli_totals {
 	uint64_t boot_ms; /* wall clock: start of limen-control */
 	uint32_t generation;
 	uint64_t calls_active, calls_attempted, calls_answered, calls_failed;
+	uint64_t answered_ms; /* sum of the durations of finished calls */
 	uint64_t records_written, records_failed; /* failed: could not be spooled */
 	uint64_t sessions;			  /* media sessions now */
 };
@@ -71,6 +72,8 @@ typedef int (*cli_call_fn)(const struct ctl_call *call, void *arg);
 typedef int (*cli_record_fn)(const struct cli_record *record, void *arg);
 typedef int (*cli_media_fn)(const struct cli_media *media, void *arg);
 typedef int (*cli_process_fn)(const struct cli_process *process, void *arg);
+/* How attempts ended: a word of records.h and how many of them. */
+typedef int (*cli_outcome_fn)(const char *word, uint64_t n, void *arg);
 typedef int (*cli_sip_fn)(uint32_t worker, const struct ctl_sip_stats *stats, void *arg);
 
 struct cli_source {
@@ -83,6 +86,8 @@ struct cli_source {
 	void (*media)(void *ctx, uint64_t call_id, cli_media_fn row, void *arg);
 	/* The newest n records, oldest of them first. */
 	void (*records)(void *ctx, unsigned int n, cli_record_fn row, void *arg);
+	/* Every outcome, also those that did not happen; their sum is records_written. */
+	void (*outcomes)(void *ctx, cli_outcome_fn row, void *arg);
 	/* false when there is none of that name or its state was not reported yet. */
 	bool (*trunk)(void *ctx, const char *name, struct ctl_trunk_status *ret);
 	bool (*link)(void *ctx, const char *name, struct cli_link *ret);

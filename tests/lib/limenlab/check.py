@@ -3,7 +3,8 @@
    ./check --list             the names
 
 Groups: lint/  unit/  asan/ (the unit tests under address and undefined-behaviour sanitizers)
-fuzz/ (each parser for a short time)  netns/ (the real programs against real peers).
+fuzz/ (each parser for a short time)  netns/ (the real programs against real peers)
+lab/ (./lab itself).
 Logs are kept in build/check/. The last line is 'N passed, N failed'."""
 import concurrent.futures
 import fcntl
@@ -18,7 +19,7 @@ import sys
 import threading
 import time
 
-from . import lint
+from . import labtest, lint
 from .build import ROOT, build, say
 from .proc import LabError, die_with_parent, run
 from .runner import DEFAULT_TIMEOUT_S, SKIPPED, load
@@ -96,7 +97,8 @@ def unregistered():
 def everything():
     units = unit_names()
     return [f"lint/{n}" for n in list(lint.RULES) + ["registered"]] + [f"unit/{n}" for n in units] + \
-        [f"asan/{n}" for n in units] + [f"fuzz/{n}" for n in fuzz_names()] + list(netns_files())
+        [f"asan/{n}" for n in units] + [f"fuzz/{n}" for n in fuzz_names()] + list(netns_files()) + \
+        [f"lab/{n}" for n in labtest.TESTS]
 
 
 # ---- running ----
@@ -207,6 +209,14 @@ def run_netns(name, path, results):
     results.add(name, word, time.monotonic() - t0, text, work if os.path.isdir(work) else log)
 
 
+def run_labtest(name, results):
+    t0 = time.monotonic()
+    status, text = supervised([sys.executable, "-m", "limenlab.labtest", name.split("/", 1)[1]], 240,
+                              env={"PYTHONPATH": os.path.join(ROOT, "tests/lib")})
+    log = keep_log(name, text)
+    results.add(name, "ok" if status == 0 else "FAILED", time.monotonic() - t0, text, log)
+
+
 def clean_leftovers():
     """Namespaces and folders of runs that were killed: their names end in the pid of the runner."""
     for path in glob.glob("/run/netns/limen-*-*"):
@@ -237,7 +247,7 @@ def group(names, prefix):
 
 def prepare(names, results):
     """Builds what the chosen tests need; a build that fails fails all tests that stand on it."""
-    need = {"build": group(names, "unit") + group(names, "netns"), "build-asan": group(names, "asan"),
+    need = {"build": group(names, "unit") + group(names, "netns") + group(names, "lab"), "build-asan": group(names, "asan"),
             "build-fuzz": group(names, "fuzz")}
     for folder, tests in need.items():
         if not tests:
@@ -269,6 +279,8 @@ def run_all(names, results):
         list(pool.map(lambda n: run_netns(n, files[n], results), [n for n in group(names, "netns") if n not in alone]))
     for name in alone:
         run_netns(name, files[name], results)
+    for name in group(names, "lab"):
+        run_labtest(name, results)
 
 
 def load_quietly(path):

@@ -1,0 +1,248 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A client of the session API (dataplane/api/dp_api.h) in the place of limen-control, for
+scenarios that try limen-dataplane alone. Blocking; struct layouts are those of the C headers.
+
+    dp = Client("/run/x/dataplane.sock")
+    dp.port("acc0", "net_af_packet,iface=w-access")
+    dp.media_addr("192.0.2.1", 16384, 32767)
+    dp.add(1, leg("192.0.2.1", 16384, "192.0.2.10", 4000), leg("198.51.100.1", 16384, ...))
+"""
+import array
+import errno
+import ipaddress
+import mmap
+import os
+import socket
+import struct
+import time
+
+from .proc import LabError, Proc, wait_for
+
+API_VERSION, ROLE_CONTROL = 1, 1
+HELLO, PORT_SET, PORT_DEL, MEDIA_ADDR_SET, MEDIA_ADDR_DEL = 1, 2, 3, 4, 5
+ADD, MODIFY, REMOVE, DUMP, SWEEP = 10, 11, 12, 13, 14
+EVENT_TIMEOUT, EVENT_LATCH, EVENT_PORT = 20, 21, 22
+REPLY = 0x8000
+SEND, RECV, RTCP_MUX, LATCH, ANY_PT = 1, 2, 4, 8, 16
+
+HDR = struct.Struct("=HHIIiII")
+HELLO_REPLY = struct.Struct("=IIQIIII")
+PORT = struct.Struct("=16s160sH3H")
+MEDIA_ADDR = struct.Struct("=20sHH16s")
+LEG = struct.Struct("=20s20s20sIIBB2s128s")
+SESSION_HEAD = struct.Struct("=QQ")
+SESSION_REPLY = struct.Struct("=QII")
+SUM = struct.Struct("=QQQQQIIIIIIQ20sI")
+SUM_FIELDS = ("rx_packets rx_octets tx_packets tx_octets lost jitter_us max_jitter_us rtcp_packets dropped ssrc "
+              "ssrc_changes last_rx_ago_ms latched zero").split()
+EVENT = struct.Struct("=QQII20sI")
+EVENT_PORT_S = struct.Struct("=16sII")
+SESSION_LEN = SESSION_HEAD.size + 2 * LEG.size
+ROW_LEN = SESSION_LEN + 16 + 2 * SUM.size
+STATS_HEAD = struct.Struct("=IIQQQIIIIIIQQIIQQQQQQ")
+STATS_FIELDS = ("magic version boot_id tsc_hz heartbeat_ms n_workers n_ports n_streams n_drops off_workers off_ports "
+                "off_streams off_rare hugepages n_sessions api_requests api_refused api_malformed api_overflows "
+                "mbufs_total mbufs_in_use").split()
+
+
+def ipaddr(ip, port=0):
+    if ip is None:
+        return bytes(20)
+    a = ipaddress.ip_address(ip)
+    return bytes([a.version, 0]) + port.to_bytes(2, "big") + a.packed.ljust(16, b"\0")
+
+
+def parse_ipaddr(raw):
+    """(text, port), or None when the family is 0."""
+    if raw[0] == 0:
+        return None
+    ip = ipaddress.ip_address(raw[4:8] if raw[0] == 4 else raw[4:20])
+    return str(ip), int.from_bytes(raw[2:4], "big")
+
+
+def leg(local, port, remote=None, remote_port=0, flags=SEND | RECV, timeout_ms=0, dscp=0,
+        payloads=((8, 8000),), rtcp=(None, 0)):
+    pts = b"".join(struct.pack("=B3xI", pt, hz) for pt, hz in payloads)
+    return LEG.pack(ipaddr(local, port), ipaddr(remote, remote_port), ipaddr(*rtcp), flags, timeout_ms, dscp,
+                    len(payloads), b"", pts)
+
+
+def session(ident, leg_a, leg_b, call_id=0):
+    return SESSION_HEAD.pack(ident, call_id or ident) + leg_a + leg_b
+
+
+def parse_sum(raw):
+    s = dict(zip(SUM_FIELDS, SUM.unpack(raw)))
+    s["latched"] = parse_ipaddr(s["latched"])
+    return s
+
+
+class Refused(Exception):
+    def __init__(self, status):
+        super().__init__(errno.errorcode.get(-status, str(status)))
+        self.errno = -status
+
+
+class Client:
+    def __init__(self, path, generation=1, hello=True):
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.sock.settimeout(10)
+        self.sock.connect(path)
+        self.seq, self.generation, self.events, self.stats = 0, generation, [], None
+        if hello:
+            self.hello()
+
+    def close(self):
+        self.sock.close()
+
+    # ---- framing ----
+
+    def send(self, mtype, body=b"", generation=None):
+        self.seq += 1
+        gen = self.generation if generation is None else generation
+        self.sock.send(HDR.pack(1, mtype, HDR.size + len(body), self.seq, 0, gen, 0) + body)
+        return self.seq
+
+    def _receive(self):
+        raw, anc, _, _ = self.sock.recvmsg(65536, 64)
+        if not raw:
+            raise ConnectionError("limen-dataplane closed the connection")
+        fds = array.array("i")
+        for level, kind, data in anc:
+            if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
+                fds.frombytes(data[:len(data) - len(data) % 4])
+        _, mtype, _, seq, status, _, _ = HDR.unpack_from(raw)
+        if not mtype & REPLY:
+            self.events.append(self._event(mtype, raw[HDR.size:]))
+        return mtype, seq, status, raw[HDR.size:], list(fds)
+
+    @staticmethod
+    def _event(mtype, body):
+        if mtype == EVENT_PORT:
+            name, up, speed = EVENT_PORT_S.unpack(body)
+            return {"type": mtype, "name": name.rstrip(b"\0").decode(), "up": up, "speed": speed}
+        ident, call, n, lost, addr, _ = EVENT.unpack(body)
+        return {"type": mtype, "id": ident, "call_id": call, "leg": n, "lost": lost, "addr": parse_ipaddr(addr)}
+
+    def reply(self, seq=None):
+        """(seq, status, body) of the reply with that number, or of the next one."""
+        while True:
+            mtype, got, status, body, fds = self._receive()
+            for fd in fds:
+                if self.stats is None and mtype == HELLO | REPLY:
+                    self._map(fd, HELLO_REPLY.unpack(body)[5])
+                os.close(fd)
+            if mtype & REPLY and (seq is None or got == seq):
+                return got, status, body
+
+    def ask(self, mtype, body=b"", generation=None):
+        _, status, answer = self.reply(self.send(mtype, body, generation))
+        if status:
+            raise Refused(status)
+        return answer
+
+    def wait_event(self, mtype, timeout_s=5.0, **want):
+        """The first event (kept or to come) of that type and with these fields; it is taken away."""
+        deadline = time.monotonic() + timeout_s
+        while True:
+            for e in self.events:
+                if e["type"] == mtype and all(e[k] == v for k, v in want.items()):
+                    self.events.remove(e)
+                    return e
+            self.sock.settimeout(max(0.01, deadline - time.monotonic()))
+            try:
+                self._receive()
+            except TimeoutError as exc:
+                raise LabError(f"no event {mtype} with {want} within {timeout_s:g} s") from exc
+            finally:
+                self.sock.settimeout(10)
+
+    # ---- requests ----
+
+    def hello(self, version=API_VERSION, role=ROLE_CONTROL):
+        raw = self.ask(HELLO, struct.pack("=II", version, role))
+        names = "api_version n_workers boot_id max_sessions n_sessions stats_len zero".split()
+        self.info = dict(zip(names, HELLO_REPLY.unpack(raw)))
+
+    def port(self, name, devargs, mtu=0):
+        self.ask(PORT_SET, PORT.pack(name.encode(), devargs.encode(), mtu, 0, 0, 0))
+
+    def port_del(self, name):
+        self.ask(PORT_DEL, name.encode().ljust(16, b"\0"))
+
+    def media_addr(self, ip, lo, hi, port=""):
+        self.ask(MEDIA_ADDR_SET, MEDIA_ADDR.pack(ipaddr(ip), lo, hi, port.encode()))
+
+    def media_addr_del(self, ip):
+        self.ask(MEDIA_ADDR_DEL, MEDIA_ADDR.pack(ipaddr(ip), 1, 1, b""))
+
+    def add(self, ident, leg_a, leg_b, **kw):
+        return SESSION_REPLY.unpack(self.ask(ADD, session(ident, leg_a, leg_b), **kw))[1:]
+
+    def modify(self, ident, leg_a, leg_b, **kw):
+        return SESSION_REPLY.unpack(self.ask(MODIFY, session(ident, leg_a, leg_b), **kw))[1:]
+
+    def remove(self, ident):
+        """The final sums of both directions."""
+        raw = self.ask(REMOVE, struct.pack("=Q", ident))
+        return [parse_sum(raw[8 + i * SUM.size:8 + (i + 1) * SUM.size]) for i in range(2)]
+
+    def sweep(self, generation):
+        self.ask(SWEEP, generation=generation)
+
+    def dump(self, page=1000):
+        rows, after, more = [], 0, 1
+        while more:
+            raw = self.ask(DUMP, struct.pack("=QII", after, page, 0))
+            n, more = struct.unpack_from("=II", raw)
+            for i in range(n):
+                row = raw[8 + i * ROW_LEN:8 + (i + 1) * ROW_LEN]
+                after = SESSION_HEAD.unpack_from(row)[0]
+                gen, worker = struct.unpack_from("=II", row, SESSION_LEN)
+                sums = [parse_sum(row[SESSION_LEN + 16 + j * SUM.size:][:SUM.size]) for j in range(2)]
+                rows.append({"id": after, "generation": gen, "worker": worker, "from": sums})
+        return rows
+
+    # ---- statistics ----
+
+    def _map(self, fd, length):
+        self.stats = mmap.mmap(fd, length, prot=mmap.PROT_READ)
+
+    def header(self):
+        return dict(zip(STATS_FIELDS, STATS_HEAD.unpack_from(self.stats)))
+
+
+class Dataplane:
+    """limen-dataplane alone in the box namespace of a case."""
+
+    def __init__(self, t, program, *options):
+        os.makedirs(t.run_dir, exist_ok=True)
+        self.path = os.path.join(t.run_dir, "dataplane.sock")
+        self.ns = t.net.box
+        self.proc = Proc("limen-dataplane", [program, "--run-dir", t.run_dir, "--max-sessions", "2000",
+                                             "--mbufs", "8192", *options],
+                         os.path.join(t.dir, f"dataplane-{len(t._cleanup)}.log"), ns=self.ns)
+        t._cleanup.append(self.proc.stop)
+        self.proc.wait_log("ready:", 20)
+
+    def client(self, **kw):
+        return Client(self.path, **kw)
+
+    def stop(self, t):
+        t.equal(self.proc.stop(), 0, "exit status of limen-dataplane")
+
+
+def ports_up(t, dp):
+    """Both cables become ports, with addresses on their TAP twins as limen-control would set them."""
+    from . import net
+    from .proc import run
+    for name, wire, addrs in (("acc0", t.net.wire_a, (f"{net.BOX_A4}/24", f"{net.BOX_A6}/64")),
+                              ("peer0", t.net.wire_b, (f"{net.BOX_B4}/24", f"{net.BOX_B6}/64"))):
+        dp.port(name, f"net_af_packet,iface={wire}")
+        for addr in addrs:
+            run(["ip", "-n", t.net.box, "addr", "add", addr, "dev", name] + (["nodad"] if ":" in addr else []))
+    for addr in (net.BOX_A4, net.BOX_A6, net.BOX_B4, net.BOX_B6):
+        dp.media_addr(addr, 16384, 32767)
+
+
+__all__ = ["Client", "Dataplane", "Refused", "leg", "ports_up", "session", "wait_for"]

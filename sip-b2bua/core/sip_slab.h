@@ -24,6 +24,8 @@ void *sip_slab_get(struct sip_slab *slab, uint32_t *ret_index, uint32_t *ret_gen
 void *sip_slab_claim(struct sip_slab *slab, uint32_t index, uint32_t generation);
 /* NULL when that slot is free or was used anew. */
 void *sip_slab_find(const struct sip_slab *slab, uint32_t index, uint32_t generation);
+/* The object of an index that the caller knows to be in use. */
+void *sip_slab_at(const struct sip_slab *slab, uint32_t index);
 void sip_slab_put(struct sip_slab *slab, uint32_t index);
 uint32_t sip_slab_n_used(const struct sip_slab *slab);
 /* The used object at or after *pos, which moves behind it; NULL at the end. */

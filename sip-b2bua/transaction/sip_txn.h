@@ -99,7 +99,7 @@ int sip_ctxn_new(struct sip_txns *txns, enum sip_method method, const struct sip
 	void *arg, struct sip_ctxn **ret_ctxn) __attribute__((warn_unused_result));
 struct view sip_ctxn_branch(const struct sip_ctxn *ctxn);
 /* Copies the built request and starts the machine. A send error comes by failed() from the wheel.
- * -ENOMEM or -EINVAL (not parseable, other branch): the transaction is then gone. */
+ * -ENOMEM or -EINVAL (its branch is not in it): the transaction is then gone. */
 int sip_ctxn_send(struct sip_ctxn *ctxn, const struct sip_path *path, struct view request)
 	__attribute__((warn_unused_result));
 /*
@@ -153,8 +153,8 @@ bool sip_stxn_is_final(const struct sip_stxn *stxn); /* a final answer was given
 
 /*
  * Repeats a message at T1, 2*T1, ... T2 until stopped or 64*T1 have passed (2xx to INVITE,
- * RFC 3261 13.3.1.4, on every transport; reliable provisionals, RFC 3262 3: t2 = 0 doubles without
- * bound). Embedded in the user's object.
+ * RFC 3261 13.3.1.4, on every transport). Embedded in the user's object. For reliable provisionals
+ * (RFC 3262 3) set t2_ms to 0 after the start: the interval then doubles without bound.
  */
 struct sip_resend {
 	struct sip_txns *txns;

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Tokens and SipHash; see sip_token.h. */
+#include <endian.h>
+#include <errno.h>
+#include <string.h>
+
+#include "sip-b2bua/core/sip_token.h"
+
+static inline uint64_t rotl(uint64_t x, unsigned int n)
+{
+	return x << n | x >> (64 - n);
+}
+
+static inline void sip_round(uint64_t v[4])
+{
+	v[0] += v[1];
+	v[1] = rotl(v[1], 13) ^ v[0];
+	v[0] = rotl(v[0], 32);
+	v[2] += v[3];
+	v[3] = rotl(v[3], 16) ^ v[2];
+	v[0] += v[3];
+	v[3] = rotl(v[3], 21) ^ v[0];
+	v[2] += v[1];
+	v[1] = rotl(v[1], 17) ^ v[2];
+	v[2] = rotl(v[2], 32);
+}
+
+uint64_t sip_siphash(const uint64_t key[2], const void *p, size_t n)
+{
+	const uint8_t *in = p;
+	uint64_t v[4] = {key[0] ^ 0x736f6d6570736575u, key[1] ^ 0x646f72616e646f6du,
+		key[0] ^ 0x6c7967656e657261u, key[1] ^ 0x7465646279746573u};
+	uint64_t m, last = (uint64_t)n << 56;
+	for (; n >= 8; n -= 8, in += 8) {
+		memcpy(&m, in, 8);
+		m = le64toh(m);
+		v[3] ^= m;
+		sip_round(v);
+		sip_round(v);
+		v[0] ^= m;
+	}
+	for (size_t i = 0; i < n; i++)
+		last |= (uint64_t)in[i] << (8 * i);
+	v[3] ^= last;
+	sip_round(v);
+	sip_round(v);
+	v[0] ^= last;
+	v[2] ^= 0xff;
+	for (unsigned int i = 0; i < 4; i++)
+		sip_round(v);
+	return v[0] ^ v[1] ^ v[2] ^ v[3];
+}
+
+static uint64_t hash_u64(const uint64_t key[2], uint64_t value)
+{
+	value = htole64(value);
+	return sip_siphash(key, &value, sizeof(value));
+}
+
+void sip_token_key_set(struct sip_token_key *key, const uint8_t secret[SIP_TOKEN_KEY])
+{
+	uint64_t words[4];
+	memcpy(words, secret, sizeof(words));
+	key->mac[0] = le64toh(words[0]);
+	key->mac[1] = le64toh(words[1]);
+	key->pad[0] = le64toh(words[2]);
+	key->pad[1] = le64toh(words[3]);
+}
+
+/* kind 4 bits, worker 8, index 24, generation 28 */
+static uint64_t token_pack(const struct sip_token *t)
+{
+	return (uint64_t)t->kind << 60 | (uint64_t)t->worker << 52 |
+	       (uint64_t)(t->index & SIP_TOKEN_INDEX_MAX) << 28 |
+	       (t->generation & SIP_TOKEN_GEN_MASK);
+}
+
+static const char alphabet[32] = "abcdefghijklmnopqrstuvwxyz234567";
+
+struct view sip_token_print(
+	const struct sip_token_key *key, const struct sip_token *token, char buf[SIP_TOKEN_LEN])
+{
+	uint64_t content = token_pack(token);
+	uint64_t mac = hash_u64(key->mac, content);
+	uint64_t hidden = content ^ hash_u64(key->pad, mac);
+	/* 128 bits as 26 digits of 5: 12 from each word and 2 of 4+1 and 3 bits between them. */
+	for (unsigned int i = 0; i < 12; i++) {
+		buf[i] = alphabet[hidden >> (59 - 5 * i) & 31];
+		buf[14 + i] = alphabet[mac >> (55 - 5 * i) & 31];
+	}
+	buf[12] = alphabet[(hidden & 15) << 1 | mac >> 63];
+	buf[13] = alphabet[mac >> 60 & 7];
+	return (struct view){buf, SIP_TOKEN_LEN};
+}
+
+static int digit_value(char c)
+{
+	if (c >= '2' && c <= '7')
+		return c - '2' + 26;
+	c = (char)(c | 0x20);
+	return c >= 'a' && c <= 'z' ? c - 'a' : -1;
+}
+
+int sip_token_parse(const struct sip_token_key *key, struct view text, struct sip_token *ret_token)
+{
+	uint64_t hidden = 0, mac = 0;
+	if (text.n != SIP_TOKEN_LEN)
+		return -EINVAL;
+	for (unsigned int i = 0; i < SIP_TOKEN_LEN; i++) {
+		int d = digit_value(text.p[i]);
+		if (d < 0 || (i == 13 && d > 7))
+			return -EINVAL;
+		if (i < 12) {
+			hidden = hidden << 5 | (uint64_t)d;
+		} else if (i == 12) {
+			hidden = hidden << 4 | (uint64_t)d >> 1;
+			mac = (uint64_t)d & 1;
+		} else {
+			mac = mac << (i == 13 ? 3 : 5) | (uint64_t)d;
+		}
+	}
+	uint64_t content = hidden ^ hash_u64(key->pad, mac);
+	if (hash_u64(key->mac, content) != mac)
+		return -EINVAL;
+	*ret_token = (struct sip_token){.kind = (uint8_t)(content >> 60),
+		.worker = (uint8_t)(content >> 52),
+		.index = (uint32_t)(content >> 28) & SIP_TOKEN_INDEX_MAX,
+		.generation = (uint32_t)content & SIP_TOKEN_GEN_MASK};
+	return 0;
+}
+
+struct view sip_token_branch(
+	const struct sip_token_key *key, const struct sip_token *token, char buf[SIP_BRANCH_LEN])
+{
+	memcpy(buf, SIP_BRANCH_MAGIC, 7);
+	(void)sip_token_print(key, token, buf + 7);
+	return (struct view){buf, SIP_BRANCH_LEN};
+}
+
+int sip_token_parse_branch(
+	const struct sip_token_key *key, struct view branch, struct sip_token *ret_token)
+{
+	struct view magic = {branch.p, 7};
+	if (branch.n != SIP_BRANCH_LEN || !view_eq_nocase(magic, VIEW(SIP_BRANCH_MAGIC)))
+		return -EINVAL;
+	return sip_token_parse(key, (struct view){branch.p + 7, SIP_TOKEN_LEN}, ret_token);
+}

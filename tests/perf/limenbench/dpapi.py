@@ -26,11 +26,11 @@ _PORT = struct.Struct("=16s160sH6x")
 _MEDIA_ADDR = struct.Struct("=20sHH16s")
 _PAYLOAD = struct.Struct("=B3xI")
 _PAYLOADS = 16
-_STATS_HEADER = struct.Struct("=IIQQQIIIIIIQII")
+# The beginnings of dp_stats_header and dp_worker_stats; memif_gen.c asserts that they are so.
+_STATS_HEADER = struct.Struct("=IIQQQIIIIII")
 _WORKER_FIELDS = ("rx_packets", "rx_bytes", "relayed_packets", "relayed_bytes", "rtcp_packets",
-                  "punted_packets", "injected_packets", "handed_over", "cycles_total",
-                  "cycles_busy", "cycles_asleep", "loops", "sleeps")
-_PORT_FIELDS = struct.Struct("=16s32s6sBBI")
+                  "punted_packets", "injected_packets", "sent_for_linux", "handed_over",
+                  "taken_over", "cycles_total", "cycles_busy", "cycles_asleep")
 
 
 def address(text, port=0):
@@ -124,24 +124,9 @@ class Stats:
         head = _STATS_HEADER.unpack_from(self.map)
         if head[0] != STATS_MAGIC:
             raise BenchError("the statistics segment of limen-dataplane has another layout")
-        self.tsc_hz = head[3]
-        self.n_drops, self.off_workers, self.off_ports = head[8], head[9], head[10]
-        self.row = (8 * (len(_WORKER_FIELDS) + self.n_drops) + 127) // 128 * 128
-        self.hugepages = bool(head[12])
+        self.tsc_hz, n_workers, self.off_workers, off_ports = head[3], head[5], head[9], head[10]
+        self.row = (off_ports - self.off_workers) // n_workers
 
     def worker(self, n=0):
         at = self.off_workers + n * self.row
-        words = array.array("Q", self.map[at:at + 8 * (len(_WORKER_FIELDS) + self.n_drops)])
-        out = dict(zip(_WORKER_FIELDS, words))
-        out["drops"] = list(words[len(_WORKER_FIELDS):])
-        return out
-
-    def port_mac(self, name):
-        """The MAC address that a port of the data plane has, or None while it is unknown."""
-        n_ports = _STATS_HEADER.unpack_from(self.map)[6]
-        size = (_PORT_FIELDS.size + 11 * 8 + 63) // 64 * 64
-        for i in range(n_ports):
-            row = _PORT_FIELDS.unpack_from(self.map, self.off_ports + i * size)
-            if row[0].rstrip(b"\0").decode() == name:
-                return ":".join(f"{b:02x}" for b in row[2])
-        return None
+        return dict(zip(_WORKER_FIELDS, array.array("Q", self.map[at:at + 8 * len(_WORKER_FIELDS)])))

@@ -21,28 +21,28 @@
 
 static unsigned int n_rigs; /* makes names unique */
 
-/* One lcore that floats over the CPUs this program may use. */
+/* Lcores that float over the CPUs this program may use. */
 static void allowed_cpus(char *text, size_t size)
 {
 	cpu_set_t set;
-	int n = snprintf(text, size, "--lcores=0@");
-	char sep = '(';
+	char cpus[2048];
+	int n = 0;
 
 	if (sched_getaffinity(0, sizeof(set), &set) != 0)
 		rte_exit(1, "rig: no CPUs\n");
-	for (int cpu = 0; cpu < CPU_SETSIZE && n < (int)size - 8; cpu++) {
-		if (!CPU_ISSET(cpu, &set))
-			continue;
-		n += snprintf(text + n, size - (size_t)n, "%c%d", sep, cpu);
-		sep = ',';
-	}
-	snprintf(text + n, size - (size_t)n, ")");
+	for (int cpu = 0; cpu < CPU_SETSIZE && n < (int)sizeof(cpus) - 8; cpu++)
+		if (CPU_ISSET(cpu, &set))
+			n += snprintf(
+				cpus + n, sizeof(cpus) - (size_t)n, "%s%d", n ? "," : "", cpu);
+	n = snprintf(text, size, "--lcores=");
+	for (unsigned int i = 0; i < RIG_LCORES; i++)
+		n += snprintf(text + n, size - (size_t)n, "%s%u@(%s)", i ? "," : "", i, cpus);
 }
 
 void rig_eal(const char *prefix)
 {
 	static bool done;
-	char arg[64], lcores[4096];
+	char arg[64], lcores[16384];
 	char *argv[] = {(char *)"rig", (char *)"--no-huge", (char *)"-m", (char *)"96",
 		(char *)"--no-pci", (char *)"--no-shconf", (char *)"--no-telemetry",
 		(char *)"--iova-mode=va", (char *)"--log-level=3", lcores, arg};

@@ -14,6 +14,7 @@
 #include <stddef.h>
 
 #define RIG_PORTS  4
+#define RIG_LCORES 4 /* the main one and three for worker_group_start() */
 #define RIG_SLOTS  64
 #define RIG_FRAME  2048
 #define RIG_RING   4096

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Binds the B2BUA to the worker it runs in: struct sip_app_ops on one side, struct b2b_env on the
+ * other. Nothing is decided here. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "controlplane/base/clock.h"
+#include "controlplane/base/secret.h"
+#include "sip-b2bua/b2b/b2b.h"
+
+static const struct sip_listener *env_listener(void *ctx, uint16_t id)
+{
+	return sip_transport_listener(sip_worker_transport(ctx), id);
+}
+
+static const struct sip_listener *env_find(
+	void *ctx, const char *realm, uint8_t transport, uint8_t family)
+{
+	return sip_transport_find(sip_worker_transport(ctx), realm, transport, family);
+}
+
+static unsigned int env_own_vias(void *ctx, const struct sip_msg *msg)
+{
+	return sip_worker_own_vias(ctx, msg);
+}
+
+static int env_control_send(void *ctx, uint16_t type, uint32_t seq, const void *part1, size_t len1,
+	const void *part2, size_t len2)
+{
+	struct ipc_peer *peer = sip_worker_control(ctx);
+
+	if (!peer)
+		return -EPIPE;
+	return ipc_send(
+		peer, type, seq, 0, sip_worker_control_generation(ctx), part1, len1, part2, len2);
+}
+
+static uint32_t env_control_seq(void *ctx)
+{
+	struct ipc_peer *peer = sip_worker_control(ctx);
+
+	return peer ? ipc_next_seq(peer) : 0;
+}
+
+static uint64_t env_wall_ms(void *ctx)
+{
+	return clock_wall_ms();
+}
+
+static uint64_t env_mono_us(void *ctx)
+{
+	return clock_mono_us();
+}
+
+static const struct b2b_env_ops env_ops = {
+	.listener = env_listener,
+	.find = env_find,
+	.own_vias = env_own_vias,
+	.control_send = env_control_send,
+	.control_seq = env_control_seq,
+	.wall_ms = env_wall_ms,
+	.mono_us = env_mono_us,
+};
+
+static int app_start(struct sip_worker *worker, void *arg, void **ret_app)
+{
+	struct b2b_env env = {
+		.ops = &env_ops,
+		.ctx = worker,
+		.wheel = sip_worker_wheel(worker),
+		.txns = sip_worker_txns(worker),
+		.key = sip_worker_key(worker),
+		.stats = sip_worker_stats(worker),
+		.shared = arg,
+		.worker = (uint8_t)sip_worker_id(worker),
+		.n_workers = (uint8_t)sip_worker_n(worker),
+	};
+	struct b2b *b;
+	int rc;
+
+	secret_random(&env.seed, sizeof(env.seed));
+	rc = b2b_new(&env, &b);
+	if (rc == 0)
+		*ret_app = b;
+	return rc;
+}
+
+static void app_stop(void *app)
+{
+	b2b_free(app);
+}
+
+static int app_config_prepare(void *app, const struct cfg *cfg, char error[CFG_ERROR_MAX])
+{
+	return b2b_config_prepare(app, cfg, error);
+}
+
+static void app_config_apply(void *app, const struct cfg *old, const struct cfg *cfg)
+{
+	b2b_config_apply(app, cfg);
+}
+
+static void app_config_abort(void *app)
+{
+	b2b_config_abort(app);
+}
+
+static void app_request(
+	void *app, struct sip_stxn *stxn, const struct sip_msg *msg, const struct sip_path *path)
+{
+	b2b_request(app, stxn, msg, path);
+}
+
+static void app_ack(void *app, const struct sip_msg *msg, const struct sip_path *path)
+{
+	b2b_ack(app, msg, path);
+}
+
+static void app_stray(void *app, const struct sip_msg *msg, const struct sip_path *path)
+{
+	b2b_stray(app, msg, path);
+}
+
+static bool app_admit(void *app, const struct sip_msg *msg, const struct sip_path *path)
+{
+	return b2b_admit(app, msg, path);
+}
+
+static void app_control_up(void *app, const struct ctl_hello_reply *hello, bool restarted)
+{
+	b2b_control_up(app);
+}
+
+static void app_control_down(void *app)
+{
+	b2b_control_down(app);
+}
+
+static void app_media_reply(void *app, uint32_t seq, int32_t status, const struct ctl_media *media)
+{
+	b2b_media_reply(app, seq, status, media);
+}
+
+static void app_call_end_reply(void *app, uint32_t seq, int32_t status)
+{
+	b2b_call_end_reply(app, seq, status);
+}
+
+static void app_call_restore(
+	void *app, const struct ctl_call *call, const void *checkpoint, size_t checkpoint_len)
+{
+	b2b_call_restore(app, call, checkpoint, checkpoint_len);
+}
+
+static void app_restore_done(void *app)
+{
+}
+
+static void app_call_clear(void *app, const struct ctl_call_clear *clear)
+{
+	b2b_call_clear(app, clear);
+}
+
+static uint32_t app_n_calls(void *app)
+{
+	return b2b_n_calls(app);
+}
+
+static void app_gauges(void *app, struct ctl_sip_stats *stats)
+{
+	stats->calls_active = b2b_n_calls(app);
+	stats->dialogs = b2b_n_dialogs(app);
+}
+
+const struct sip_app_ops b2b_app_ops = {
+	.start = app_start,
+	.stop = app_stop,
+	.config_prepare = app_config_prepare,
+	.config_apply = app_config_apply,
+	.config_abort = app_config_abort,
+	.request = app_request,
+	.ack = app_ack,
+	.stray = app_stray,
+	.admit = app_admit,
+	.control_up = app_control_up,
+	.control_down = app_control_down,
+	.media_reply = app_media_reply,
+	.call_end_reply = app_call_end_reply,
+	.call_restore = app_call_restore,
+	.restore_done = app_restore_done,
+	.call_clear = app_call_clear,
+	.n_calls = app_n_calls,
+	.gauges = app_gauges,
+};

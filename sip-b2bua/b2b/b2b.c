@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The B2BUA of a worker: its parts, configuration, and where each request goes first. */
+#include "sip-b2bua/b2b/b2b.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "controlplane/base/log.h"
+#include "sip-b2bua/b2b/call.h"
+#include "sip-b2bua/core/sip_slab.h"
+
+LOG_TOPIC("b2b");
+
+static const struct view none = {NULL, 0};
+
+int b2b_new(const struct b2b_env *env, struct b2b **ret_b2b)
+{
+	struct b2b *b = calloc(1, sizeof(*b));
+	uint64_t words[2];
+
+	if (!b)
+		return -ENOMEM;
+	b->env = *env;
+	for (unsigned int i = 0; i < 2; i++) {
+		uint64_t parts[2] = {env->seed, i};
+		static const uint64_t key[2] = {0x6c696d656e2d6964, 0x63616c6c2d696473};
+
+		words[i] = sip_siphash(key, parts, sizeof(parts));
+		b->id_key[i] = words[i];
+	}
+	STAILQ_INIT(&b->ends);
+	twheel_timer_init(&b->ends_timer, control_ends_timer, b);
+	b->calls = sip_slab_new(
+		sizeof(struct call), B2B_CALLS_MAX, (uint32_t)words[1] & SIP_TOKEN_GEN_MASK);
+	b->waits = calloc(MEDIA_WAITS, sizeof(*b->waits));
+	b->health = health_new(b);
+	if (!b->calls || !b->waits || !b->health) {
+		b2b_free(b);
+		return -ENOMEM;
+	}
+	*ret_b2b = b;
+	return 0;
+}
+
+void b2b_free(struct b2b *b)
+{
+	struct call *call;
+	uint32_t pos = 0;
+
+	if (!b)
+		return;
+	while (b->calls && (call = sip_slab_next(b->calls, &pos))) {
+		if (call->state != CALL_ENDING)
+			atomic_fetch_sub_explicit(&b->env.shared->n_calls, 1, memory_order_relaxed);
+		call->state = CALL_ENDING;
+		for (unsigned int side = 0; side < DP_LEGS; side++) {
+			struct leg *leg = &call->leg[side];
+
+			if (leg->bye)
+				sip_ctxn_detach(leg->bye);
+			if (leg->out)
+				sip_ctxn_detach(leg->out);
+			leg->bye = leg->out = NULL;
+			leg->bye_wanted = false;
+		}
+		call_release(call);
+	}
+	twheel_stop(b->env.wheel, &b->ends_timer);
+	health_free(b->health);
+	control_free(b);
+	sip_slab_free(b->calls);
+	route_table_free(b->routes_next);
+	route_table_free(b->routes);
+	free(b);
+}
+
+int b2b_config_prepare(struct b2b *b, const struct cfg *cfg, char error[CFG_ERROR_MAX])
+{
+	char why[ROUTE_REASON_MAX];
+	int rc = route_table_new(cfg, &b->routes_next, why);
+
+	if (rc < 0)
+		snprintf(error, CFG_ERROR_MAX, "%s", why);
+	return rc;
+}
+
+void b2b_config_apply(struct b2b *b, const struct cfg *cfg)
+{
+	route_table_free(b->routes);
+	b->routes = b->routes_next;
+	b->routes_next = NULL;
+	b->cfg = cfg;
+	if (health_config(b->health, cfg) < 0)
+		log_err("trunks are not watched: memory is short");
+}
+
+void b2b_config_abort(struct b2b *b)
+{
+	route_table_free(b->routes_next);
+	b->routes_next = NULL;
+}
+
+bool b2b_admit(struct b2b *b, const struct sip_msg *msg, const struct sip_path *path)
+{
+	const struct sip_listener *listener;
+	const struct cfg_realm *realm;
+
+	if (msg->to.tag.n > 0)
+		return true; /* only who knows a tag of ours gets any further */
+	listener = b->env.ops->listener(b->env.ctx, path->listener);
+	realm = listener && b->cfg ? cfg_find_realm(b->cfg, listener->realm) : NULL;
+	if (!realm)
+		return false;
+	/* An INVITE that is refused gets a record, so it is let in as far as that. */
+	return realm->admission == CFG_ADMIT_ANY || msg->method == SIP_M_INVITE ||
+	       route_source_trunk(b->routes, realm->name, &path->remote);
+}
+
+void b2b_request(struct b2b *b, struct sip_stxn *stxn, const struct sip_msg *msg,
+	const struct sip_path *path)
+{
+	enum sip_method method = (enum sip_method)msg->method;
+	unsigned int status = policy_method_status(method);
+	struct view headers = none;
+	struct sip_buf buf;
+	char text[512];
+
+	sip_buf_init(&buf, text, sizeof(text));
+	if (!b->cfg) {
+		status = 503;
+	} else if (msg->to.tag.n > 0) {
+		call_inside(b, stxn, msg, path);
+		return;
+	} else if (method == SIP_M_INVITE) {
+		call_setup(b, stxn, msg, path);
+		return;
+	} else if (status != 0) {
+		headers = VIEW("Allow: " POLICY_ALLOW "\r\n");
+	} else if (method != SIP_M_OPTIONS) {
+		status = 481; /* BYE without a tag, CANCEL of nothing */
+	} else if (msg->max_forwards == 0) {
+		status = 483;
+	} else if (policy_unsupported(msg, &buf)) {
+		status = 420;
+		headers = sip_buf_view(&buf);
+	} else {
+		status = 200;
+		headers = VIEW("Allow: " POLICY_ALLOW
+			       "\r\nAccept: application/sdp\r\n"
+			       "Server: " POLICY_PRODUCT "\r\n");
+	}
+	if (sip_stxn_reject(stxn, status, none, headers, none) < 0)
+		log_debug("%u not sent", status);
+}
+
+void b2b_call_restore(
+	struct b2b *b, const struct ctl_call *rec, const void *checkpoint, size_t checkpoint_len)
+{
+	struct ckpt_in in = {checkpoint, checkpoint_len, false};
+	struct ctl_call ended = *rec;
+	struct call *call;
+	int rc = b->cfg ? call_checkpoint_read(b, rec, &in, &call) : -EAGAIN;
+
+	if (rc == 0) {
+		twheel_timer_init(&call->timer, call_timer_fired, call);
+		b->n_calls++;
+		atomic_fetch_add_explicit(&b->env.shared->n_calls, 1, memory_order_relaxed);
+		log_info("call %016" PRIx64 ": is back", rec->id);
+		return;
+	}
+	log_warning("call %016" PRIx64 " cannot be restored: %s", rec->id, strerror(-rc));
+	ended.state = CTL_CALL_ENDED;
+	ended.released_by = CTL_BY_BOX;
+	ended.end_ms = b->env.ops->wall_ms(b->env.ctx);
+	ended.q850 = 41;
+	snprintf(ended.reason, sizeof(ended.reason), "limen-sip could not restore the call: %s",
+		strerror(-rc));
+	control_call_end(b, &ended);
+}
+
+uint32_t b2b_n_calls(const struct b2b *b)
+{
+	return b->n_calls;
+}
+
+uint32_t b2b_n_slots(const struct b2b *b)
+{
+	return sip_slab_n_used(b->calls);
+}
+
+uint32_t b2b_n_dialogs(const struct b2b *b)
+{
+	return b->n_dialogs;
+}
+
+uint32_t b2b_n_unacked_ends(const struct b2b *b)
+{
+	return b->n_ends;
+}

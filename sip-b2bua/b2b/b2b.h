@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The back-to-back user agent of one worker: calls, each with two legs that are dialogs of their
+ * own (RFC 7092 signalling/media B2BUA). It stands on the transaction layer and on what struct
+ * b2b_env gives it, so that tests run it without sockets and without limen-control. One object per
+ * worker; all functions in that worker's thread. b2b_app_ops binds it to struct sip_worker.
+ */
+#pragma once
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "controlplane/api/ctl_api.h"
+#include "controlplane/base/twheel.h"
+#include "controlplane/config/cfg.h"
+#include "sip-b2bua/core/sip_worker.h"
+
+#define B2B_CALLS_MAX	   (1u << 20) /* of a worker: what a token can name, 16 tags a call */
+#define B2B_TRUNKS_MAX	   1024	      /* whose health is known to all workers */
+#define B2B_FORKS_MAX	   8	      /* early dialogs of a call */
+#define B2B_CANDIDATES_MAX 8	      /* dial-peers that are tried for a call */
+#define B2B_MEDIA_WAIT_MS  2000	      /* for limen-control's answer, before a call gets 503 */
+#define B2B_RETRY_AFTER_S  5
+#define B2B_CHECKPOINT_MAX 24576
+
+/* What the workers of a process have in common. Written rarely, read without a lock. */
+struct b2b_shared {
+	atomic_uint n_calls;  /* of all workers, for max-calls; relaxed: a bound, not an order */
+	pthread_mutex_t lock; /* names[] and n_trunks while a slot is claimed */
+	uint32_t n_trunks;
+	struct {
+		char name[CTL_NAME_MAX];
+		atomic_bool down; /* written by the worker that asks this trunk (relaxed) */
+	} trunk[B2B_TRUNKS_MAX];
+};
+void b2b_shared_init(struct b2b_shared *shared);
+
+struct b2b_env_ops {
+	/* As sip_transport_listener() and sip_transport_find(). */
+	const struct sip_listener *(*listener)(void *ctx, uint16_t id);
+	const struct sip_listener *(*find)(
+		void *ctx, const char *realm, uint8_t transport, uint8_t family);
+	unsigned int (*own_vias)(void *ctx, const struct sip_msg *msg);
+	/* To limen-control; negative errno while it is away. seq 0: no reply is expected. */
+	int (*control_send)(void *ctx, uint16_t type, uint32_t seq, const void *part1, size_t len1,
+		const void *part2, size_t len2);
+	uint32_t (*control_seq)(void *ctx);
+	uint64_t (*wall_ms)(void *ctx);
+	uint64_t (*mono_us)(void *ctx);
+};
+
+struct b2b_env {
+	const struct b2b_env_ops *ops;
+	void *ctx;
+	struct twheel *wheel;
+	struct sip_txns *txns;
+	const struct sip_token_key *key;
+	struct ctl_sip_stats *stats;
+	struct b2b_shared *shared;
+	uint64_t seed; /* random: first call id, generations, Call-IDs */
+	uint8_t worker;
+	uint8_t n_workers;
+};
+
+struct b2b;
+
+/* env is copied; what it points to must outlive the object. -ENOMEM. */
+int b2b_new(const struct b2b_env *env, struct b2b **ret_b2b) __attribute__((warn_unused_result));
+/* Without telling anybody: calls live on in limen-control's copies. */
+void b2b_free(struct b2b *b);
+
+/* As in struct sip_app_ops. cfg must live until the next apply returned, or b2b_free(). */
+int b2b_config_prepare(struct b2b *b, const struct cfg *cfg, char error[CFG_ERROR_MAX]);
+void b2b_config_apply(struct b2b *b, const struct cfg *cfg);
+void b2b_config_abort(struct b2b *b);
+bool b2b_admit(struct b2b *b, const struct sip_msg *msg, const struct sip_path *path);
+
+void b2b_request(struct b2b *b, struct sip_stxn *stxn, const struct sip_msg *msg,
+	const struct sip_path *path);
+void b2b_ack(struct b2b *b, const struct sip_msg *msg, const struct sip_path *path);
+void b2b_stray(struct b2b *b, const struct sip_msg *msg, const struct sip_path *path);
+
+/* limen-control; see controlplane/api/ctl_api.h. */
+void b2b_control_up(struct b2b *b);
+void b2b_control_down(struct b2b *b);
+void b2b_media_reply(struct b2b *b, uint32_t seq, int32_t status, const struct ctl_media *media);
+void b2b_call_end_reply(struct b2b *b, uint32_t seq, int32_t status);
+void b2b_call_restore(
+	struct b2b *b, const struct ctl_call *call, const void *checkpoint, size_t checkpoint_len);
+void b2b_call_clear(struct b2b *b, const struct ctl_call_clear *clear);
+
+/* Figures for gauges and tests. */
+uint32_t b2b_n_calls(const struct b2b *b); /* that are not over; for HELLO and the gauges */
+uint32_t b2b_n_slots(const struct b2b *b); /* and those that still wait for a last answer */
+uint32_t b2b_n_dialogs(const struct b2b *b);
+uint32_t b2b_n_unacked_ends(const struct b2b *b);
+
+/* The app for sip_workers_start(); app_arg is the struct b2b_shared. */
+extern const struct sip_app_ops b2b_app_ops;

@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Life cycle of a call and the messages that need no more than a leg: ACK, BYE, refusals. */
+#include "sip-b2bua/b2b/call.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "controlplane/base/log.h"
+#include "sip-b2bua/core/sip_slab.h"
+
+LOG_TOPIC("call");
+
+_Static_assert(B2B_FORKS_MAX == 8, "three bits of a token's index");
+_Static_assert(B2B_CALLS_MAX - 1 <= SIP_TOKEN_INDEX_MAX >> 4, "slot, leg and fork fit a token");
+
+static uint64_t id_new(struct b2b *b)
+{
+	uint64_t id;
+
+	do {
+		b->n_ids++;
+		id = sip_siphash(b->id_key, &b->n_ids, sizeof(b->n_ids));
+	} while (id == 0);
+	return id;
+}
+
+struct call *call_new(struct b2b *b)
+{
+	uint32_t slot, generation;
+	struct call *call = sip_slab_get(b->calls, &slot, &generation);
+
+	if (!call)
+		return NULL;
+	call->b = b;
+	call->slot = slot;
+	call->generation = generation;
+	call->state = CALL_MEDIA;
+	call->rec.id = id_new(b);
+	call->rec.state = CTL_CALL_SETUP;
+	call->rec.invite_ms = b->env.ops->wall_ms(b->env.ctx);
+	for (unsigned int side = 0; side < DP_LEGS; side++) {
+		call->leg[side].call = call;
+		call->leg[side].side = (uint8_t)side;
+	}
+	media_map_init(&call->media, call->rec.id, b->id_key);
+	twheel_timer_init(&call->timer, call_timer_fired, call);
+	b->n_calls++;
+	atomic_fetch_add_explicit(&b->env.shared->n_calls, 1, memory_order_relaxed);
+	return call;
+}
+
+void call_timer_fired(struct twheel_timer *timer, void *arg)
+{
+	struct call *call = arg;
+
+	if (call->state == CALL_CALLING && call->then == THEN_NOTHING) {
+		bool rang = call->rec.ringing_ms != 0;
+
+		/* RFC 3261 21.4.19, 21.4.9: somebody was reached, or nobody. */
+		call_end(call, &(struct call_why){.by = CTL_BY_BOX,
+				       .status = rang ? 480 : 408,
+				       .q850 = rang ? 19 : 102,
+				       .reason = rang ? "the called party did not answer in time"
+						      : "the called side did not respond in time"});
+	} else if (call->state != CALL_ENDING) {
+		call_media_timeout(call);
+	}
+}
+
+void call_dialog_free(struct call *call, struct dialog **dialog)
+{
+	if (!*dialog)
+		return;
+	call->b->n_dialogs--;
+	dialog_free(*dialog);
+	*dialog = NULL;
+}
+
+static void leg_clear(struct leg *leg)
+{
+	if (leg->in)
+		sip_stxn_detach(leg->in);
+	if (leg->out)
+		sip_ctxn_detach(leg->out);
+	if (leg->accepted)
+		sip_ctxn_detach(leg->accepted);
+	if (leg->bye)
+		sip_ctxn_detach(leg->bye);
+	leg->in = NULL;
+	leg->out = leg->accepted = leg->bye = NULL;
+	sip_resend_stop(&leg->ok);
+	free(leg->ack);
+	leg->ack = NULL;
+	call_dialog_free(leg->call, &leg->dialog);
+}
+
+void call_release(struct call *call)
+{
+	struct b2b *b = call->b;
+
+	if (call->state != CALL_ENDING)
+		return;
+	for (unsigned int side = 0; side < DP_LEGS; side++) {
+		const struct leg *leg = &call->leg[side];
+
+		if (leg->bye || leg->out || leg->bye_wanted)
+			return;
+	}
+	twheel_stop(b->env.wheel, &call->timer);
+	for (unsigned int i = 0; i < call->n_forks; i++)
+		call_dialog_free(call, &call->early[i]);
+	leg_clear(&call->leg[LEG_A]);
+	leg_clear(&call->leg[LEG_B]);
+	media_map_clear(&call->media);
+	free(call->offer);
+	free(call->answer);
+	sip_slab_put(b->calls, call->slot);
+}
+
+struct view call_tag(
+	const struct call *call, unsigned int side, unsigned int fork, char buf[SIP_TOKEN_LEN])
+{
+	const struct b2b *b = call->b;
+	struct sip_token token = {
+		.kind = SIP_TOKEN_DIALOG,
+		.worker = b->env.worker,
+		.index = call->slot << 4 | side << 3 | fork,
+		.generation = call->generation,
+	};
+
+	return sip_token_print(b->env.key, &token, buf);
+}
+
+struct leg *call_find(struct b2b *b, struct view tag)
+{
+	struct sip_token token;
+	struct call *call;
+
+	if (sip_token_parse(b->env.key, tag, &token) < 0 || token.kind != SIP_TOKEN_DIALOG ||
+		token.worker != b->env.worker)
+		return NULL;
+	call = sip_slab_find(b->calls, token.index >> 4, token.generation);
+	return call ? &call->leg[token.index >> 3 & 1] : NULL;
+}
+
+void call_copy_set(char **text, uint32_t *len, struct view v)
+{
+	free(*text);
+	*text = v.n > 0 ? malloc(v.n) : NULL;
+	*len = *text ? (uint32_t)v.n : 0;
+	if (*text)
+		memcpy(*text, v.p, v.n);
+}
+
+void leg_put_contact(struct sip_buf *b, const struct leg *leg, const struct sip_path *path)
+{
+	char tag[SIP_TOKEN_LEN];
+
+	sip_put_hdr_start(b, SIP_H_CONTACT);
+	sip_put_lit(b, "<sip:");
+	sip_put(b, call_tag(leg->call, leg->side, 0, tag));
+	sip_put_char(b, '@');
+	sip_put_host(b, &path->local, true);
+	if (path->transport == SIP_TCP)
+		sip_put_lit(b, ";transport=tcp");
+	sip_put_lit(b, ">\r\n");
+}
+
+static void bye_over(struct leg *leg)
+{
+	leg->bye = NULL;
+	call_release(leg->call);
+}
+
+static void bye_response(
+	struct sip_ctxn *ctxn, const struct sip_msg *msg, const struct sip_path *path, void *arg)
+{
+	if (msg->status < 200)
+		return;
+	sip_ctxn_detach(ctxn);
+	bye_over(arg);
+}
+
+static void bye_failed(struct sip_ctxn *ctxn, int err, void *arg)
+{
+	sip_ctxn_detach(ctxn);
+	bye_over(arg);
+}
+
+static const struct sip_ctxn_ops bye_ops = {.response = bye_response, .failed = bye_failed};
+
+/* The Reason of our own BYE: the cause as Q.850 (RFC 3326). */
+static void put_why(struct sip_buf *buf, const struct call_why *why)
+{
+	if (why->msg) {
+		policy_put_headers(buf, why->msg, POLICY_BYE);
+	} else if (why->q850) {
+		sip_put_hdr_start(buf, SIP_H_REASON);
+		sip_put_lit(buf, "Q.850;cause=");
+		sip_put_u64(buf, why->q850);
+		sip_put_crlf(buf);
+	}
+}
+
+void leg_bye(struct leg *leg, const struct call_why *why)
+{
+	struct b2b *b = leg->call->b;
+	struct sip_buf buf;
+
+	leg->bye_done = true;
+	leg->bye_wanted = false;
+	if (!leg->dialog || leg->bye)
+		return;
+	if (leg->ack_owed)
+		leg_ack(leg, (struct view){NULL, 0});
+	leg->dialog->state = DIALOG_TERMINATED;
+	if (sip_ctxn_new(b->env.txns, SIP_M_BYE, &bye_ops, leg, &leg->bye) < 0) {
+		log_warning("call %016llx: no BYE to its leg %u: too many transactions",
+			(unsigned long long)leg->call->rec.id, leg->side);
+		leg->bye = NULL;
+		return;
+	}
+	sip_buf_init(&buf, b->msg_buf, sizeof(b->msg_buf));
+	dialog_put_request(&buf, leg->dialog, SIP_M_BYE, dialog_next_cseq(leg->dialog),
+		sip_ctxn_branch(leg->bye), b->cfg->max_forwards);
+	put_why(&buf, why);
+	sip_put_hdr(&buf, SIP_H_USER_AGENT, VIEW(POLICY_PRODUCT));
+	if (sip_build_end(&buf, (struct view){NULL, 0}, (struct view){NULL, 0}) < 0) {
+		sip_ctxn_discard(leg->bye);
+		leg->bye = NULL;
+	} else if (sip_ctxn_send(leg->bye, &leg->dialog->path, sip_buf_view(&buf)) < 0) {
+		leg->bye = NULL;
+	}
+}
+
+void leg_ack(struct leg *leg, struct view sdp)
+{
+	struct b2b *b = leg->call->b;
+	char branch[SIP_BRANCH_LEN];
+	struct sip_buf buf;
+
+	leg->ack_owed = false;
+	if (sdp.n > 0)
+		oa_send(&leg->oa, OA_ACK, true);
+	sip_buf_init(&buf, b->msg_buf, sizeof(b->msg_buf));
+	dialog_put_request(&buf, leg->dialog, SIP_M_ACK, leg->out_cseq,
+		sip_txns_branch(b->env.txns, branch), b->cfg->max_forwards);
+	if (sip_build_end(&buf, sdp.n > 0 ? VIEW("application/sdp") : (struct view){NULL, 0}, sdp) <
+		0)
+		return;
+	/* Kept also when sending fails: the next copy of the 2xx tries again. */
+	call_copy_set(&leg->ack, &leg->ack_len, sip_buf_view(&buf));
+	if (sip_txns_send(b->env.txns, &leg->dialog->path, sip_buf_view(&buf)) < 0)
+		log_debug("call %016llx: ACK not sent", (unsigned long long)leg->call->rec.id);
+}
+
+void leg_refuse(struct leg *leg, unsigned int status, struct view headers)
+{
+	char tag[SIP_TOKEN_LEN];
+	struct sip_stxn *in = leg->in;
+
+	if (!in)
+		return;
+	leg->in = NULL;
+	leg->cancelled = false;
+	oa_fail(&leg->oa);
+	if (sip_stxn_reject(in, status, (struct view){NULL, 0}, headers,
+		    call_tag(leg->call, leg->side, leg->call->fork, tag)) < 0)
+		log_debug(
+			"call %016llx: %u not sent", (unsigned long long)leg->call->rec.id, status);
+	sip_stxn_detach(in);
+}
+
+static void leg_end(struct leg *leg, const struct call_why *why)
+{
+	struct call *call = leg->call;
+
+	if (leg->in)
+		leg_refuse(leg, why->status >= 300 ? why->status : 487, why->headers);
+	if (leg->out && call->rec.answer_ms == 0 && leg->side == LEG_B) {
+		/* The first INVITE: its final answer, maybe a 2xx, still has to come. */
+		struct sip_buf buf;
+		char text[128];
+
+		sip_buf_init(&buf, text, sizeof(text));
+		put_why(&buf, why);
+		sip_ctxn_cancel(leg->out, sip_buf_view(&buf));
+	} else if (leg->out) {
+		/* A re-INVITE goes down with its dialog; the layer finishes it. */
+		sip_ctxn_detach(leg->out);
+		leg->out = NULL;
+	}
+	if (!leg->dialog || leg->dialog->state != DIALOG_CONFIRMED || leg->bye_done) {
+		sip_resend_stop(&leg->ok);
+		leg->ok_unacked = false;
+	} else if (leg->ok_unacked) {
+		leg->bye_wanted = true; /* sent by call_ack(), or when no ACK came for 64*T1 */
+	} else {
+		leg_bye(leg, why);
+	}
+}
+
+static void record_finish(struct call *call, const struct call_why *why)
+{
+	struct b2b *b = call->b;
+	struct ctl_call *rec = &call->rec;
+
+	rec->state = CTL_CALL_ENDED;
+	rec->released_by = why->by;
+	rec->end_ms = b->env.ops->wall_ms(b->env.ctx);
+	if (rec->answer_ms == 0)
+		rec->sip_status = why->status >= 300 ? why->status : 487;
+	rec->q850 = why->q850 ? why->q850 : policy_q850_of_status(rec->sip_status);
+	if (view_copy(view_of(why->reason), rec->reason, sizeof(rec->reason)) < 0)
+		rec->reason[0] = '\0';
+	if (rec->answer_ms == 0)
+		b->env.stats->calls_failed++;
+}
+
+void call_end(struct call *call, const struct call_why *why)
+{
+	struct b2b *b = call->b;
+
+	if (call->state == CALL_ENDING)
+		return;
+	log_info("call %016llx: ends, %u: %s", (unsigned long long)call->rec.id, why->status,
+		why->reason);
+	twheel_stop(b->env.wheel, &call->timer);
+	record_finish(call, why);
+	call->state = CALL_ENDING;
+	call->then = THEN_NOTHING;
+	control_media_forget(call);
+	/* Told before the answers leave, so that the record is safe when the peers know. */
+	control_call_end(b, &call->rec);
+	b->n_calls--;
+	atomic_fetch_sub_explicit(&b->env.shared->n_calls, 1, memory_order_relaxed);
+	leg_end(&call->leg[LEG_A], why);
+	leg_end(&call->leg[LEG_B], why);
+	call_release(call);
+}

@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Inside of the B2BUA: the call, its legs, and the functions that its files share. Private to
+ * sip-b2bua/b2b.
+ *
+ * A call is owned by its slot in b2b->calls. It goes through
+ *
+ *   MEDIA -> CALLING -> UP -> ENDING -> freed
+ *
+ * and may go to ENDING from each state, by call_end() alone. In ENDING the record is written, media
+ * is given back, and the call only waits for the last answers of its own requests (a CANCEL that
+ * crosses a 2xx, BYE); then call_release() frees it.
+ */
+#pragma once
+
+#include <sys/queue.h>
+
+#include "sip-b2bua/b2b/b2b.h"
+#include "sip-b2bua/b2b/policy.h"
+#include "sip-b2bua/dialog/dialog.h"
+#include "sip-b2bua/routing/route.h"
+#include "sip-b2bua/sdp/media_map.h"
+#include "sip-b2bua/sdp/offer_answer.h"
+
+enum { LEG_A = 0, LEG_B = 1 };
+
+enum call_state {
+	CALL_MEDIA = 1, /* waits for ports, or for limen-control at all */
+	CALL_CALLING,	/* the INVITE is with the called side */
+	CALL_UP,	/* 2xx went to the caller */
+	CALL_ENDING,
+};
+
+/* What happens when the lines of the pending offer have their ports. */
+enum call_then {
+	THEN_NOTHING,
+	THEN_INVITE,  /* the offer goes to the other leg in an INVITE or re-INVITE */
+	THEN_SUCCESS, /* in the 2xx to the other leg's INVITE that had no offer */
+};
+
+struct call;
+
+struct leg {
+	struct call *call;
+	uint8_t side;	   /* LEG_A, LEG_B */
+	bool bye_done;	   /* a BYE came from it or went to it */
+	bool ack_owed;	   /* its 2xx waits for our ACK, which waits for the other leg's answer */
+	bool ok_unacked;   /* our 2xx waits for its ACK */
+	bool bye_wanted;   /* a BYE follows that ACK (RFC 3261 15: not before) */
+	bool cancelled;	   /* its re-INVITE was cancelled; the other leg's answer decides */
+	uint32_t ok_cseq;  /* of its INVITE that we answered with 2xx */
+	uint32_t out_cseq; /* of our INVITE to it */
+	struct dialog *dialog;	   /* A: from the start; B: once it answered */
+	struct sip_stxn *in;	   /* its INVITE, without a final answer */
+	struct sip_ctxn *out;	   /* our INVITE, without a final answer */
+	struct sip_ctxn *accepted; /* our INVITE after its 2xx, while copies of it may come */
+	struct sip_ctxn *bye;	   /* our BYE */
+	struct sip_resend ok;	   /* our 2xx until the ACK */
+	char *ack;		   /* our ACK to its 2xx, for copies of that */
+	uint32_t ack_len;
+	struct oa oa;
+};
+
+struct candidate {
+	uint32_t tag;
+	char trunk[CTL_NAME_MAX];
+};
+
+struct call {
+	struct b2b *b;
+	uint32_t slot, generation;
+	uint8_t state; /* enum call_state */
+	uint8_t then;  /* enum call_then */
+	uint8_t n_forks;
+	uint8_t fork;			 /* the one that the caller's dialog belongs to */
+	uint8_t offer_leg;		 /* whose offer is pending, when offer is set */
+	uint8_t n_candidates, candidate; /* candidate: the next one to try */
+	uint8_t attempt;
+	bool in_b2b_count;     /* counted in shared->n_calls */
+	bool early_sdp_sent;   /* the caller knows our media address */
+	uint16_t last_failure; /* of the called side, mapped; while hunting */
+	uint32_t max_forwards; /* of the call's INVITE, already taken one off */
+	struct leg leg[DP_LEGS];
+	struct dialog *early[B2B_FORKS_MAX]; /* of the called side; NULL once it is leg's */
+	struct media_map media;
+	char *offer; /* copy of the pending offer */
+	uint32_t offer_len;
+	char *answer; /* copy of the last early answer */
+	uint32_t answer_len;
+	struct twheel_timer timer; /* MEDIA: for ports; CALLING: for an answer */
+	struct candidate candidates[B2B_CANDIDATES_MAX];
+	struct ctl_call rec;
+	char uri[160];		  /* Request-URI of the INVITE to the called side */
+	struct sip_path out_path; /* of that INVITE */
+};
+
+/* A CTL_CALL_END that limen-control has not acknowledged. */
+struct call_end_msg {
+	STAILQ_ENTRY(call_end_msg) next;
+	uint32_t seq; /* 0: not sent on the present connection */
+	struct ctl_call rec;
+};
+
+struct health;
+
+/* An outstanding CTL_MEDIA_SET: whose. */
+#define MEDIA_WAITS 16384
+struct media_wait {
+	uint32_t seq, slot, generation, index;
+};
+
+struct b2b {
+	struct b2b_env env;
+	const struct cfg *cfg; /* NULL before the first configuration */
+	struct route_table *routes, *routes_next;
+	struct sip_slab *calls;
+	struct media_wait *waits; /* MEDIA_WAITS of them, by seq; see control.c */
+	struct health *health;
+	uint64_t id_key[2]; /* makes call and session ids from counters */
+	uint64_t n_ids;
+	uint32_t n_calls, n_dialogs; /* now */
+	bool control_up;
+	uint32_t n_ends;
+	STAILQ_HEAD(, call_end_msg) ends;
+	struct twheel_timer ends_timer; /* sends refused ones again */
+	/* Scratch space; valid within one event. */
+	struct sdp sdp;
+	char msg_buf[SIP_MSG_MAX];
+	char sdp_buf[16384];
+	uint8_t ckpt_buf[B2B_CHECKPOINT_MAX];
+};
+
+/* ---- call.c: life cycle, tokens, messages ---- */
+
+struct call *call_new(struct b2b *b);
+void call_timer_fired(struct twheel_timer *timer, void *arg); /* of call->timer */
+/* Frees an ending call that waits for nothing any more; the pointer may be gone afterwards. */
+void call_release(struct call *call);
+
+struct call_why {
+	enum ctl_released_by by;
+	uint16_t status;	   /* to a caller that has no final answer yet; of the record */
+	uint16_t q850;		   /* 0: that of the status */
+	struct view headers;	   /* for that answer: lines with CRLF, or empty */
+	const char *reason;	   /* a sentence, without a full stop */
+	const struct sip_msg *msg; /* BYE whose Reason passes on, or NULL */
+};
+/*
+ * Ends a call in any state: refuses or cancels what is pending, sends BYE to confirmed legs that
+ * had none, tells limen-control. Only the first call counts. The call is freed at once if nothing
+ * is left to wait for, so the caller must not touch it afterwards.
+ */
+void call_end(struct call *call, const struct call_why *why);
+
+/* The call and leg that a tag of ours names; NULL when there is none (any more). */
+struct leg *call_find(struct b2b *b, struct view tag);
+/* Our tag of a leg towards its peer, for one fork (leg B: 0). */
+struct view call_tag(
+	const struct call *call, unsigned int side, unsigned int fork, char buf[SIP_TOKEN_LEN]);
+static inline struct leg *leg_other(struct leg *leg)
+{
+	return &leg->call->leg[!leg->side];
+}
+/* Drops dialogs with the count of them. */
+void call_dialog_free(struct call *call, struct dialog **dialog);
+
+/* Contact of ours towards a leg. */
+void leg_put_contact(struct sip_buf *b, const struct leg *leg, const struct sip_path *path);
+/* BYE, best effort; the answer is waited for in call state ENDING. */
+void leg_bye(struct leg *leg, const struct call_why *why);
+/* ACK to the leg's 2xx, with a description or without; kept for copies of the 2xx. */
+void leg_ack(struct leg *leg, struct view sdp);
+/* Refuses the leg's pending INVITE; also after that its offer/answer machine rests. */
+void leg_refuse(struct leg *leg, unsigned int status, struct view headers);
+void call_copy_set(char **text, uint32_t *len, struct view v); /* NULL on short memory */
+
+/* ---- call_setup.c: the initial INVITE ---- */
+void call_setup(struct b2b *b, struct sip_stxn *stxn, const struct sip_msg *msg,
+	const struct sip_path *path);
+/* The next candidate, or the end of the call with the last failure. */
+void call_hunt(struct call *call);
+/* Sends the INVITE (or re-INVITE) with the pending offer, or none, to a leg. */
+int call_invite_out(struct call *call);
+int leg_reinvite(struct leg *leg);
+
+/* ---- call_answer.c: what comes back ---- */
+extern const struct sip_ctxn_ops leg_invite_ops;
+/* Answers a leg's INVITE with 200 and this description, and repeats it until the ACK. */
+void call_send_success(struct leg *to, struct view sdp);
+void call_checkpoint(struct call *call);
+/* ACK and BYE for a 2xx that nobody wants (a second fork, one that came too late). */
+void dialog_drop(struct b2b *b, const struct sip_msg *success, const struct sip_path *path);
+
+/* ---- call_inside.c: requests within dialogs ---- */
+void call_inside(struct b2b *b, struct sip_stxn *stxn, const struct sip_msg *msg,
+	const struct sip_path *path);
+void call_ack(struct b2b *b, const struct sip_msg *msg, const struct sip_path *path);
+extern const struct sip_stxn_ops leg_invite_in_ops;
+
+/* ---- call_media.c: offers, answers and ports ---- */
+
+/*
+ * Takes an offer of a leg and asks for the ports it wants; goes on with what then says, at once
+ * or when limen-control answered. 0; negative with a reason: nothing has changed.
+ */
+int call_offer(struct leg *from, struct view sdp, enum call_then then, const char **ret_reason);
+/* The pending offer waits for the lines that want ports, then goes on. */
+void call_offer_wait(struct call *call, enum call_then then);
+/* Takes an answer, tells limen-control, and gives the text for the other leg (valid until the
+ * next use of the scratch space). */
+int call_answer(struct leg *from, struct view sdp, struct view *ret_sdp, const char **ret_reason);
+/* The pending offer, rewritten for the other leg. */
+int call_offer_text(struct call *call, struct view *ret_sdp);
+void call_exchange_done(struct call *call);
+void call_exchange_fail(struct call *call);
+void call_media_wants(struct call *call); /* (again) asks for every line that wants ports */
+void call_media_reply(
+	struct call *call, unsigned int index, int32_t status, const struct ctl_media *media);
+void call_media_timeout(struct call *call);
+void call_close_lines(struct call *call, uint32_t lines);
+
+static inline struct view call_transport_text(uint8_t transport)
+{
+	return transport == SIP_TCP ? VIEW("TCP") : VIEW("UDP");
+}
+
+/* The path of a new request from a listener of ours. */
+static inline struct sip_path call_path_to(
+	const struct sip_listener *listener, const struct ipaddr *remote)
+{
+	return (struct sip_path){
+		.transport = listener->transport,
+		.listener = listener->id,
+		.local = listener->addr,
+		.remote = *remote,
+	};
+}
+
+/* ---- control.c: messages to limen-control ---- */
+int control_media_set(struct call *call, unsigned int index);
+void control_media_forget(struct call *call);
+void control_media_close(struct call *call, unsigned int index);
+void control_call_put(struct call *call, const void *checkpoint, size_t len);
+void control_call_end(struct b2b *b, const struct ctl_call *rec);
+void control_ends_timer(struct twheel_timer *timer, void *arg);
+void control_free(struct b2b *b);
+
+/* ---- restore.c ---- */
+int call_checkpoint_write(const struct call *call, struct ckpt_out *out);
+int call_checkpoint_read(
+	struct b2b *b, const struct ctl_call *rec, struct ckpt_in *in, struct call **ret_call);
+
+/* ---- health.c: trunks by OPTIONS ---- */
+struct health *health_new(struct b2b *b);
+void health_free(struct health *health);
+int health_config(struct health *health, const struct cfg *cfg);
+bool health_trunk_up(void *arg, uint32_t trunk_index); /* arg: struct health */
+void health_replay(struct health *health);

@@ -1,0 +1,494 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Answers to our INVITEs, and what the other leg is told of them: provisionals with early dialogs
+ * per fork, 2xx with the ACK that belongs to it, refusals and the hunt. RFC 3261 13.2.2, 14.1.
+ */
+#include "sip-b2bua/b2b/call.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "controlplane/base/log.h"
+
+LOG_TOPIC("answer");
+
+static const struct view none = {NULL, 0};
+
+void call_checkpoint(struct call *call)
+{
+	struct b2b *b = call->b;
+	struct ckpt_out out = {b->ckpt_buf, 0, sizeof(b->ckpt_buf), false};
+
+	if (call_checkpoint_write(call, &out) < 0) {
+		log_warning("call %016" PRIx64 ": too large for a checkpoint", call->rec.id);
+		out.n = 0;
+	}
+	control_call_put(call, out.p, out.n);
+}
+
+/* The early dialog of a response, new if need be; -1 when there can be none. */
+static int fork_of(struct call *call, const struct sip_msg *msg, const struct sip_path *path)
+{
+	struct dialog *fresh;
+
+	if (msg->to.tag.n == 0)
+		return -1;
+	for (unsigned int i = 0; i < call->n_forks; i++) {
+		if (call->early[i] && dialog_match_response(call->early[i], msg))
+			return (int)i;
+	}
+	if (call->n_forks == B2B_FORKS_MAX)
+		return -1;
+	if (dialog_new_uac(msg, view_of(call->uri), path, &fresh) < 0)
+		return -1;
+	call->b->n_dialogs++;
+	call->early[call->n_forks] = fresh;
+	return call->n_forks++;
+}
+
+/* A response to the caller's INVITE, begun: status line to Contact. */
+static const struct sip_msg *response_start(
+	struct leg *to, unsigned int status, unsigned int fork, struct sip_buf *buf)
+{
+	struct b2b *b = to->call->b;
+	const struct sip_msg *request = to->in ? sip_stxn_request(to->in) : NULL;
+	char tag[SIP_TOKEN_LEN];
+
+	if (!request)
+		return NULL;
+	sip_buf_init(buf, b->msg_buf, sizeof(b->msg_buf));
+	sip_build_response(buf, request, sip_stxn_source(to->in), status, none,
+		call_tag(to->call, to->side, fork, tag));
+	leg_put_contact(buf, to, &to->dialog->path);
+	sip_put_hdr(buf, SIP_H_ALLOW, VIEW(POLICY_ALLOW));
+	sip_put_hdr(buf, SIP_H_SERVER, VIEW(POLICY_PRODUCT));
+	return request;
+}
+
+static void provisional_send(
+	struct leg *to, const struct sip_msg *msg, unsigned int fork, struct view sdp)
+{
+	unsigned int status = msg->status >= 180 && msg->status <= 183 ? msg->status : 183;
+	struct sip_buf buf;
+
+	/* While our 2xx is to carry the offer, no description goes before it. */
+	if (!oa_send(&to->oa, OA_PROVISIONAL, sdp.n > 0))
+		sdp = none;
+	if (!response_start(to, status, fork, &buf))
+		return;
+	policy_put_headers(&buf, msg, POLICY_PROVISIONAL);
+	if (sip_build_end(&buf, sdp.n > 0 ? VIEW("application/sdp") : none, sdp) < 0 ||
+		sip_stxn_respond(to->in, sip_buf_view(&buf)) < 0)
+		log_debug("call %016" PRIx64 ": %u not sent", to->call->rec.id, status);
+	else if (sdp.n > 0)
+		to->call->early_sdp_sent = true;
+}
+
+static void provisional(struct leg *leg, const struct sip_msg *msg, const struct sip_path *path)
+{
+	struct call *call = leg->call;
+	bool has_sdp = sip_msg_is_sdp(msg);
+	struct view sdp = none;
+	const char *reason = "";
+	int fork;
+
+	/* 199 is for callers that asked for it (RFC 6228); re-INVITEs have had their 100. */
+	if (call->state != CALL_CALLING || msg->status == 199)
+		return;
+	fork = fork_of(call, msg, path);
+	if (call->rec.ringing_ms == 0) {
+		call->rec.ringing_ms = call->b->env.ops->wall_ms(call->b->env.ctx);
+		call->rec.state = CTL_CALL_ALERTING;
+		control_call_put(call, NULL, 0);
+	}
+	if (oa_receive(&leg->oa, OA_PROVISIONAL, has_sdp) == OA_EARLY_ANSWER) {
+		if (call_answer(leg, msg->body, &sdp, &reason) < 0) {
+			log_info("call %016" PRIx64 ": early media is not relayed: %s",
+				call->rec.id, reason);
+			sdp = none;
+		} else {
+			call_copy_set(&call->answer, &call->answer_len, msg->body);
+		}
+	}
+	provisional_send(&call->leg[LEG_A], msg, fork < 0 ? 0 : (unsigned int)fork, sdp);
+}
+
+static void ok_gave_up(struct sip_resend *resend, void *arg)
+{
+	struct leg *leg = arg;
+
+	sip_resend_stop(resend);
+	leg->ok_unacked = false;
+	if (leg->bye_wanted) {
+		leg_bye(leg, &(struct call_why){.q850 = (uint16_t)leg->call->rec.q850});
+		call_release(leg->call);
+		return;
+	}
+	call_end(leg->call, &(struct call_why){.by = CTL_BY_BOX,
+				    .status = 200,
+				    .q850 = 102,
+				    .reason = "no ACK came for the 200"});
+}
+
+/* The first 2xx makes the call one that lives. */
+static void call_answered(struct call *call, unsigned int fork)
+{
+	struct b2b *b = call->b;
+	char tag[SIP_TOKEN_LEN];
+
+	call->fork = (uint8_t)fork;
+	call->state = CALL_UP;
+	call->rec.state = CTL_CALL_ACTIVE;
+	call->rec.answer_ms = b->env.ops->wall_ms(b->env.ctx);
+	call->rec.sip_status = 200;
+	call->rec.reason[0] = '\0';
+	call->leg[LEG_A].dialog->state = DIALOG_CONFIRMED;
+	call_tag(call, LEG_A, fork, tag);
+	dialog_set_local_tag(call->leg[LEG_A].dialog, tag);
+	twheel_stop(b->env.wheel, &call->timer);
+	b->env.stats->calls_answered++;
+}
+
+/* A re-INVITE that is accepted moves the remote target (RFC 3261 12.2.2). */
+static void refresh_caller(struct leg *to, const struct sip_msg *request)
+{
+	struct sip_path path = to->dialog->from;
+
+	path = *sip_stxn_path(to->in);
+	path.remote = *sip_stxn_source(to->in);
+	if (dialog_refresh(to->dialog, request, &path) < 0)
+		log_info("call %016" PRIx64 ": the Contact of a re-INVITE is not used",
+			to->call->rec.id);
+}
+
+void call_send_success(struct leg *to, struct view sdp)
+{
+	struct call *call = to->call;
+	struct b2b *b = call->b;
+	const struct sip_msg *request;
+	struct sip_path back;
+	struct sip_buf buf;
+	int rc;
+
+	request = response_start(to, 200, call->fork, &buf);
+	if (!request || sip_build_end(&buf, VIEW("application/sdp"), sdp) < 0) {
+		call_end(call, &(struct call_why){.by = CTL_BY_BOX,
+				       .status = 500,
+				       .reason = "the 200 could not be built"});
+		return;
+	}
+	oa_send(&to->oa, OA_SUCCESS, true);
+	if (call->state != CALL_UP)
+		call_answered(call, call->fork);
+	else
+		refresh_caller(to, request);
+	to->ok_cseq = request->cseq.number;
+	to->ok_unacked = true;
+	to->cancelled = false;
+	back = *sip_stxn_path(to->in);
+	rc = sip_stxn_respond(to->in, sip_buf_view(&buf));
+	sip_stxn_detach(to->in);
+	to->in = NULL;
+	if (rc == 0)
+		rc = sip_resend_start(
+			b->env.txns, &to->ok, &back, sip_buf_view(&buf), false, ok_gave_up, to);
+	if (rc < 0) {
+		to->ok_unacked = false;
+		call_end(call, &(struct call_why){.by = CTL_BY_BOX,
+				       .status = 200,
+				       .reason = "the 200 could not be sent"});
+		return;
+	}
+	/* With an offer in the 200 the exchange ends with the ACK. */
+	if (to->oa.state == OA_REST)
+		call_exchange_done(call);
+	call_checkpoint(call);
+}
+
+static void send_dialog_ack(struct b2b *b, const struct dialog *dialog, uint32_t cseq)
+{
+	char branch[SIP_BRANCH_LEN];
+	struct sip_buf buf;
+
+	sip_buf_init(&buf, b->msg_buf, sizeof(b->msg_buf));
+	dialog_put_request(&buf, dialog, SIP_M_ACK, cseq, sip_txns_branch(b->env.txns, branch),
+		b->cfg->max_forwards);
+	if (sip_build_end(&buf, none, none) < 0 ||
+		sip_txns_send(b->env.txns, &dialog->path, sip_buf_view(&buf)) < 0)
+		log_debug("an ACK was not sent");
+}
+
+static void drop_bye_response(
+	struct sip_ctxn *ctxn, const struct sip_msg *msg, const struct sip_path *path, void *arg)
+{
+}
+
+static void drop_bye_failed(struct sip_ctxn *ctxn, int err, void *arg)
+{
+}
+
+void dialog_drop(struct b2b *b, const struct sip_msg *success, const struct sip_path *path)
+{
+	static const struct sip_ctxn_ops ops = {
+		.response = drop_bye_response, .failed = drop_bye_failed};
+	struct dialog *dialog;
+	struct sip_ctxn *bye;
+	struct sip_buf buf;
+
+	if (dialog_new_uac(success, none, path, &dialog) < 0)
+		return;
+	send_dialog_ack(b, dialog, success->cseq.number);
+	if (sip_ctxn_new(b->env.txns, SIP_M_BYE, &ops, NULL, &bye) == 0) {
+		sip_buf_init(&buf, b->msg_buf, sizeof(b->msg_buf));
+		dialog_put_request(&buf, dialog, SIP_M_BYE, dialog_next_cseq(dialog),
+			sip_ctxn_branch(bye), b->cfg->max_forwards);
+		if (sip_build_end(&buf, none, none) < 0)
+			sip_ctxn_discard(bye);
+		else if (sip_ctxn_send(bye, &dialog->path, sip_buf_view(&buf)) == 0)
+			sip_ctxn_detach(bye);
+	}
+	dialog_free(dialog);
+}
+
+/* A 2xx after one was taken: a copy, or another fork's. */
+static void success_again(struct leg *leg, const struct sip_msg *msg, const struct sip_path *path)
+{
+	struct b2b *b = leg->call->b;
+
+	if (!leg->dialog || !dialog_match_response(leg->dialog, msg)) {
+		dialog_drop(b, msg, path);
+	} else if (leg->ack && msg->cseq.number == leg->out_cseq) {
+		if (sip_txns_send(b->env.txns, &leg->dialog->path,
+			    (struct view){leg->ack, leg->ack_len}) < 0)
+			log_debug("an ACK was not sent again");
+	}
+}
+
+void b2b_stray(struct b2b *b, const struct sip_msg *msg, const struct sip_path *path)
+{
+	struct sip_token token;
+	struct leg *leg;
+
+	if (msg->is_request || msg->cseq.method != SIP_M_INVITE || msg->status < 200 ||
+		msg->status > 299)
+		return;
+	leg = call_find(b, msg->from.tag);
+	if (leg && leg->dialog && dialog_match_response(leg->dialog, msg)) {
+		/* After a restart the transaction is gone, but the far end still wants its ACK. */
+		if (leg->ack && msg->cseq.number == leg->out_cseq)
+			success_again(leg, msg, path);
+		else if (!leg->ack_owed && !leg->out)
+			send_dialog_ack(b, leg->dialog, msg->cseq.number);
+	} else if (sip_token_parse(b->env.key, msg->from.tag, &token) == 0 &&
+		   token.kind == SIP_TOKEN_DIALOG && msg->to.tag.n > 0) {
+		dialog_drop(b, msg, path);
+	}
+}
+
+/* Confirms the dialog that the first 2xx belongs to. */
+static int success_dialog(struct leg *leg, const struct sip_msg *msg, const struct sip_path *path)
+{
+	struct call *call = leg->call;
+	int fork, rc;
+
+	if (leg->dialog) {
+		/* A re-INVITE: a Contact that is none is forgiven, the old target stays. */
+		if (dialog_refresh(leg->dialog, msg, path) < 0)
+			log_info("call %016" PRIx64 ": the Contact of a 200 is not used",
+				call->rec.id);
+		return 0;
+	}
+	fork = fork_of(call, msg, path);
+	if (fork < 0) {
+		/* All forks are taken, or its texts are unusable: the last one gives way. */
+		if (call->n_forks < B2B_FORKS_MAX)
+			return -EINVAL;
+		fork = B2B_FORKS_MAX - 1;
+		if (!call->early[fork])
+			call->b->n_dialogs++;
+	}
+	rc = dialog_confirm(&call->early[fork], msg, view_of(call->uri), path);
+	if (rc < 0)
+		return rc;
+	leg->dialog = call->early[fork];
+	call->early[fork] = NULL;
+	call->fork = (uint8_t)fork;
+	return 0;
+}
+
+static void success_broken(struct leg *leg, const char *reason)
+{
+	leg_ack(leg, none);
+	call_end(leg->call,
+		&(struct call_why){.by = CTL_BY_BOX, .status = 502, .q850 = 127, .reason = reason});
+}
+
+static void success(struct leg *leg, const struct sip_msg *msg, const struct sip_path *path)
+{
+	struct call *call = leg->call;
+	const char *reason = "the 200 of the called side has no session description";
+	struct view sdp = none, body = msg->body;
+	enum oa_event event;
+
+	if (success_dialog(leg, msg, path) < 0) {
+		call_end(call,
+			&(struct call_why){.by = CTL_BY_BOX,
+				.status = 502,
+				.q850 = 127,
+				.reason = "the 200 of the called side has no usable Contact"});
+		return;
+	}
+	leg->out_cseq = msg->cseq.number;
+	event = oa_receive(&leg->oa, OA_SUCCESS, sip_msg_is_sdp(msg));
+	if (event == OA_OFFER) {
+		leg->ack_owed = true;
+		if (call_offer(leg, body, THEN_SUCCESS, &reason) < 0)
+			success_broken(leg, reason);
+		return;
+	}
+	if (event == OA_ANSWER_KEPT)
+		body = (struct view){call->answer, call->answer_len};
+	if ((event != OA_ANSWER && event != OA_ANSWER_KEPT) || body.n == 0 ||
+		call_answer(leg, body, &sdp, &reason) < 0) {
+		success_broken(leg, reason);
+		return;
+	}
+	leg_ack(leg, none);
+	call_send_success(leg_other(leg), sdp);
+}
+
+/* The call was given up, but the called side had answered already (RFC 3261 9.1, 15). */
+static void success_too_late(
+	struct leg *leg, const struct sip_msg *msg, const struct sip_path *path)
+{
+	struct call *call = leg->call;
+
+	leg->out_cseq = msg->cseq.number;
+	if (success_dialog(leg, msg, path) == 0) {
+		leg_ack(leg, none);
+		leg_bye(leg, &(struct call_why){.q850 = (uint16_t)call->rec.q850});
+	} else {
+		log_warning("call %016" PRIx64 ": a late 200 cannot be acknowledged", call->rec.id);
+	}
+	call_release(call);
+}
+
+static void reinvite_refused(struct leg *leg, unsigned int status, const struct sip_msg *msg)
+{
+	struct call *call = leg->call;
+	struct leg *other = leg_other(leg);
+	struct sip_buf headers;
+	char text[256];
+
+	sip_buf_init(&headers, text, sizeof(text));
+	if (msg)
+		policy_put_headers(&headers, msg, POLICY_FAILURE);
+	call_exchange_fail(call);
+	leg_refuse(other,
+		other->cancelled && status == 487 ? 487 : policy_failure_of(status).status,
+		headers.overflow ? none : sip_buf_view(&headers));
+	/* RFC 3261 12.2.1.2: to that side the dialog is over. */
+	if (status == 408 || status == 481)
+		call_end(call, &(struct call_why){.by = CTL_BY_BOX,
+				       .status = 200,
+				       .q850 = 41,
+				       .reason = "a re-INVITE found the far end gone"});
+}
+
+static void call_refused(struct leg *leg, unsigned int status, const struct sip_msg *msg)
+{
+	struct call *call = leg->call;
+	struct policy_failure failure = policy_failure_of(status);
+	unsigned int q850 = msg ? policy_reason_q850(msg) : 0;
+	char reason[sizeof(call->rec.reason)], text[256];
+	struct sip_buf headers;
+
+	if (msg)
+		snprintf(reason, sizeof(reason), "trunk %s answered %u", call->rec.trunk[LEG_B],
+			status);
+	else
+		snprintf(reason, sizeof(reason), "trunk %s %s", call->rec.trunk[LEG_B],
+			status == 408 ? "did not answer" : "could not be reached");
+	call->last_failure = failure.status;
+	memcpy(call->rec.reason, reason, sizeof(reason));
+	if (failure.hunt && call->candidate < call->n_candidates) {
+		call_hunt(call);
+		return;
+	}
+	sip_buf_init(&headers, text, sizeof(text));
+	if (msg)
+		policy_put_headers(&headers, msg, POLICY_FAILURE);
+	call_end(call, &(struct call_why){.by = msg ? CTL_BY_CALLED : CTL_BY_BOX,
+			       .status = failure.status,
+			       .q850 = (uint16_t)(q850 ? q850 : failure.q850),
+			       .headers = headers.overflow ? none : sip_buf_view(&headers),
+			       .reason = reason});
+}
+
+/* A final answer that is no 2xx, or none at all (msg NULL, status as if). */
+static void refused(struct leg *leg, unsigned int status, const struct sip_msg *msg)
+{
+	struct call *call = leg->call;
+
+	oa_fail(&leg->oa);
+	if (call->state == CALL_ENDING)
+		call_release(call);
+	else if (call->state == CALL_UP)
+		reinvite_refused(leg, status, msg);
+	else
+		call_refused(leg, status, msg);
+}
+
+static void invite_response(
+	struct sip_ctxn *ctxn, const struct sip_msg *msg, const struct sip_path *path, void *arg)
+{
+	struct leg *leg = arg;
+
+	if (ctxn == leg->accepted) {
+		success_again(leg, msg, path);
+	} else if (ctxn != leg->out || msg->status == 100) {
+		return;
+	} else if (msg->status < 200) {
+		provisional(leg, msg, path);
+	} else if (msg->status < 300) {
+		/* The layer shows further copies of the 2xx for 64*T1 (RFC 6026). */
+		if (leg->accepted)
+			sip_ctxn_detach(leg->accepted);
+		leg->accepted = ctxn;
+		leg->out = NULL;
+		if (leg->call->state == CALL_ENDING)
+			success_too_late(leg, msg, path);
+		else
+			success(leg, msg, path);
+	} else {
+		leg->out = NULL;
+		sip_ctxn_detach(ctxn);
+		refused(leg, msg->status, msg);
+	}
+}
+
+static void invite_failed(struct sip_ctxn *ctxn, int err, void *arg)
+{
+	struct leg *leg = arg;
+
+	if (ctxn != leg->out)
+		return;
+	leg->out = NULL;
+	sip_ctxn_detach(ctxn);
+	refused(leg, err == -ETIMEDOUT ? 408 : 503, NULL);
+}
+
+static void invite_terminated(struct sip_ctxn *ctxn, void *arg)
+{
+	struct leg *leg = arg;
+
+	if (ctxn == leg->accepted)
+		leg->accepted = NULL;
+}
+
+const struct sip_ctxn_ops leg_invite_ops = {
+	.response = invite_response,
+	.failed = invite_failed,
+	.terminated = invite_terminated,
+};

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Offers, answers and ports. An offer waits here, as a copy, until its lines have ports on both
+ * sides; an answer needs none and goes straight on, its CTL_MEDIA_SET written before the message
+ * that it belongs to leaves.
+ */
+#include "sip-b2bua/b2b/call.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "controlplane/base/log.h"
+
+LOG_TOPIC("media");
+
+static const char bad_sdp[] = "the session description is malformed";
+static const char too_long[] = "the session description is too long";
+static const char no_memory[] = "memory is short";
+
+void call_close_lines(struct call *call, uint32_t lines)
+{
+	for (unsigned int i = 0; i < call->media.n_lines; i++) {
+		if (!(lines & 1u << i))
+			continue;
+		control_media_close(call, i);
+		call->media.line[i]->seq = 0;
+		call->media.line[i]->state = MEDIA_UNUSED;
+	}
+}
+
+void call_media_wants(struct call *call)
+{
+	for (unsigned int i = 0; i < call->media.n_lines; i++) {
+		struct media_line *line = call->media.line[i];
+
+		if (line->state != MEDIA_WANTED && line->state != MEDIA_ASKED)
+			continue;
+		/* While limen-control is away the line stays wanted; the timer bounds the wait. */
+		line->state = control_media_set(call, i) == 0 ? MEDIA_ASKED : MEDIA_WANTED;
+	}
+}
+
+/* The exchange that waits for ports cannot go on. */
+static void exchange_refuse(struct call *call, unsigned int status, const char *reason)
+{
+	struct leg *from = &call->leg[call->offer_leg];
+	char headers[64];
+	struct sip_buf buf;
+
+	sip_buf_init(&buf, headers, sizeof(headers));
+	if (status == 503)
+		sip_put_hdr_u64(&buf, SIP_H_RETRY_AFTER, B2B_RETRY_AFTER_S);
+	/* An offer in a 2xx cannot be refused any more; a re-offer in an INVITE can. */
+	if (call->state != CALL_UP || call->then == THEN_SUCCESS) {
+		call_end(call, &(struct call_why){.by = CTL_BY_BOX,
+				       .status = (uint16_t)status,
+				       .headers = sip_buf_view(&buf),
+				       .q850 = 47,
+				       .reason = reason});
+		return;
+	}
+	call->then = THEN_NOTHING;
+	twheel_stop(call->b->env.wheel, &call->timer);
+	call_exchange_fail(call);
+	leg_refuse(from, status, sip_buf_view(&buf));
+}
+
+void call_media_timeout(struct call *call)
+{
+	if (call->then == THEN_NOTHING && call->state != CALL_MEDIA)
+		return;
+	exchange_refuse(call, 503,
+		call->b->control_up ? "limen-control gave no media ports in time"
+				    : "limen-control is not reachable");
+}
+
+/* Every line has its ports: the offer goes on. */
+static void call_proceed(struct call *call)
+{
+	enum call_then then = (enum call_then)call->then;
+	struct leg *to = &call->leg[!call->offer_leg];
+	struct view sdp;
+
+	call->then = THEN_NOTHING;
+	twheel_stop(call->b->env.wheel, &call->timer);
+	if (then == THEN_INVITE && call->state == CALL_UP) {
+		if (leg_reinvite(to) < 0) {
+			call_exchange_fail(call);
+			leg_refuse(leg_other(to), 500, (struct view){NULL, 0});
+		}
+	} else if (then == THEN_INVITE) {
+		if (call_invite_out(call) < 0)
+			call_hunt(call);
+	} else if (then == THEN_SUCCESS) {
+		if (call_offer_text(call, &sdp) < 0)
+			call_end(
+				call, &(struct call_why){
+					      .by = CTL_BY_BOX, .status = 502, .reason = too_long});
+		else
+			call_send_success(to, sdp);
+	}
+}
+
+void call_offer_wait(struct call *call, enum call_then then)
+{
+	struct b2b *b = call->b;
+
+	call->then = (uint8_t)then;
+	if (media_map_all_open(&call->media)) {
+		call_proceed(call);
+		return;
+	}
+	twheel_start(b->env.wheel, &call->timer, B2B_MEDIA_WAIT_MS);
+	call_media_wants(call);
+}
+
+int call_offer(struct leg *from, struct view sdp, enum call_then then, const char **ret_reason)
+{
+	struct call *call = from->call;
+	struct b2b *b = call->b;
+	int rc;
+
+	if (sdp_parse(&b->sdp, sdp) < 0) {
+		*ret_reason = bad_sdp;
+		return -EBADMSG;
+	}
+	rc = media_map_offer(&call->media, &b->sdp, from->side, ret_reason);
+	if (rc < 0)
+		return rc;
+	call_copy_set(&call->offer, &call->offer_len, sdp);
+	if (!call->offer) {
+		media_map_fail(&call->media);
+		*ret_reason = no_memory;
+		return -ENOMEM;
+	}
+	call->offer_leg = from->side;
+	call_offer_wait(call, then);
+	return 0;
+}
+
+int call_offer_text(struct call *call, struct view *ret_sdp)
+{
+	struct b2b *b = call->b;
+	struct sip_buf out;
+	int rc;
+
+	if (!call->offer || sdp_parse(&b->sdp, (struct view){call->offer, call->offer_len}) < 0)
+		return -EINVAL;
+	sip_buf_init(&out, b->sdp_buf, sizeof(b->sdp_buf));
+	rc = media_map_print(&call->media, &b->sdp, !call->offer_leg, &out);
+	if (rc < 0)
+		return rc;
+	*ret_sdp = sip_buf_view(&out);
+	return 0;
+}
+
+int call_answer(struct leg *from, struct view sdp, struct view *ret_sdp, const char **ret_reason)
+{
+	struct call *call = from->call;
+	struct b2b *b = call->b;
+	uint32_t set, close;
+	struct sip_buf out;
+	int rc;
+
+	if (sdp_parse(&b->sdp, sdp) < 0) {
+		*ret_reason = bad_sdp;
+		return -EBADMSG;
+	}
+	rc = media_map_answer(&call->media, &b->sdp, from->side, &set, &close, ret_reason);
+	if (rc < 0)
+		return rc;
+	sip_buf_init(&out, b->sdp_buf, sizeof(b->sdp_buf));
+	rc = media_map_print(&call->media, &b->sdp, !from->side, &out);
+	if (rc < 0) {
+		*ret_reason = too_long;
+		return rc;
+	}
+	for (unsigned int i = 0; i < call->media.n_lines; i++) {
+		/* While limen-control is away this is made good by the replay. */
+		if (set & 1u << i && control_media_set(call, i) < 0)
+			log_debug("call %016llx: media line %u is set later",
+				(unsigned long long)call->rec.id, i);
+	}
+	/* An early answer may still be replaced by one that takes the line. */
+	if (from->oa.state == OA_REST)
+		call_close_lines(call, close);
+	memcpy(call->rec.codec, call->media.codec, sizeof(call->rec.codec));
+	*ret_sdp = sip_buf_view(&out);
+	return 0;
+}
+
+void call_exchange_done(struct call *call)
+{
+	media_map_done(&call->media);
+	call_copy_set(&call->offer, &call->offer_len, (struct view){NULL, 0});
+	call_copy_set(&call->answer, &call->answer_len, (struct view){NULL, 0});
+}
+
+void call_exchange_fail(struct call *call)
+{
+	call_close_lines(call, media_map_fail(&call->media));
+	call_copy_set(&call->offer, &call->offer_len, (struct view){NULL, 0});
+	call_copy_set(&call->answer, &call->answer_len, (struct view){NULL, 0});
+}
+
+void call_media_reply(
+	struct call *call, unsigned int index, int32_t status, const struct ctl_media *media)
+{
+	struct media_line *line = call->media.line[index];
+
+	line->seq = 0;
+	if (line->state == MEDIA_ASKED) {
+		if (status == 0 && media && media_map_opened(&call->media, index, media) == 0) {
+			if (call->then != THEN_NOTHING && media_map_all_open(&call->media))
+				call_proceed(call);
+			return;
+		}
+		log_warning("call %016llx: no ports for media line %u: %s",
+			(unsigned long long)call->rec.id, index,
+			strerror(status < 0 ? -status : EPROTO));
+		line->state = MEDIA_UNUSED;
+		exchange_refuse(call, 503, "there are no media ports for this call");
+	} else if (status < 0 && call->state != CALL_ENDING) {
+		log_warning("call %016llx: media line %u was refused: %s",
+			(unsigned long long)call->rec.id, index, strerror(-status));
+		call_end(call, &(struct call_why){.by = CTL_BY_BOX,
+				       .status = 503,
+				       .q850 = 47,
+				       .reason = "the media session could not be set up"});
+	}
+}

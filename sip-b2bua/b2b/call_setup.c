@@ -1,0 +1,445 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The initial INVITE: checks (RFC 3261 8.2 in its order), admission, routing, and the INVITE to
+ * the called side, candidate after candidate. Every attempt becomes a call with a record, also
+ * one that is refused at once.
+ */
+#include "sip-b2bua/b2b/call.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "controlplane/base/log.h"
+
+LOG_TOPIC("setup");
+
+static const struct view none = {NULL, 0};
+
+static void refuse(struct call *call, unsigned int status, struct view headers, const char *reason)
+{
+	call_end(call, &(struct call_why){.by = CTL_BY_BOX,
+			       .status = (uint16_t)status,
+			       .headers = headers,
+			       .reason = reason});
+}
+
+static struct view retry_after(struct sip_buf *b, char *text, size_t size)
+{
+	sip_buf_init(b, text, size);
+	sip_put_hdr_u64(b, SIP_H_RETRY_AFTER, B2B_RETRY_AFTER_S);
+	return sip_buf_view(b);
+}
+
+static void name_copy(char dst[CTL_NAME_MAX], const char *src)
+{
+	if (view_copy(view_of(src), dst, CTL_NAME_MAX) < 0)
+		dst[0] = '\0';
+}
+
+/* What the record says of the caller's side; texts that do not fit stay empty. */
+static void record_caller(struct call *call, const struct sip_msg *msg, const struct sip_path *path)
+{
+	struct ctl_call *rec = &call->rec;
+
+	if (policy_user_text(&msg->from.uri, rec->calling[LEG_A], CTL_NUMBER_MAX) < 0)
+		rec->calling[LEG_A][0] = '\0';
+	if (policy_user_text(&msg->uri, rec->called[LEG_A], CTL_NUMBER_MAX) < 0)
+		rec->called[LEG_A][0] = '\0';
+	if (view_copy(msg->call_id, rec->sip_call_id[LEG_A], sizeof(rec->sip_call_id[LEG_A])) < 0)
+		rec->sip_call_id[LEG_A][0] = '\0';
+	rec->peer_sig[LEG_A] = path->remote;
+	rec->transport[LEG_A] = path->transport;
+}
+
+/* RFC 3261 8.2.2 to 8.2.3. Returns false when the call was refused (and is gone). */
+static bool check_request(struct call *call, const struct sip_msg *msg)
+{
+	struct b2b *b = call->b;
+	struct sip_buf headers;
+	char text[512];
+
+	sip_buf_init(&headers, text, sizeof(text));
+	if (msg->uri.scheme != SIP_SCHEME_SIP && msg->uri.scheme != SIP_SCHEME_TEL) {
+		refuse(call, 416, none, "the scheme of the Request-URI is not taken");
+	} else if (msg->max_forwards == 0) {
+		refuse(call, 483, none, "the request has no hops left (Max-Forwards 0)");
+	} else if (b->env.ops->own_vias(b->env.ctx, msg) > 0) {
+		refuse(call, 482, none, "the request came back to the box (loop)");
+	} else if (policy_unsupported(msg, &headers)) {
+		refuse(call, 420, sip_buf_view(&headers),
+			"an extension is required that the box "
+			"does not have");
+	} else if (msg->body.n > 0 && !sip_msg_is_sdp(msg)) {
+		refuse(call, 415, VIEW("Accept: application/sdp\r\n"),
+			"the body is not a session description");
+	} else {
+		return true;
+	}
+	return false;
+}
+
+/* Realm and trunk of the source; whether it may call; whether there is room. */
+static bool check_source(struct call *call, const struct sip_path *path)
+{
+	struct b2b *b = call->b;
+	const struct sip_listener *listener = b->env.ops->listener(b->env.ctx, path->listener);
+	const struct cfg_realm *realm = listener ? cfg_find_realm(b->cfg, listener->realm) : NULL;
+	const struct cfg_trunk *trunk;
+	uint32_t n;
+
+	if (!realm) {
+		refuse(call, 503, none, "the listener does not belong to a realm any more");
+		return false;
+	}
+	name_copy(call->rec.realm[LEG_A], realm->name);
+	trunk = route_source_trunk(b->routes, realm->name, &path->remote);
+	if (trunk)
+		name_copy(call->rec.trunk[LEG_A], trunk->name);
+	switch (route_admit(realm, trunk)) {
+	case ROUTE_ADMITTED:
+		break;
+	case ROUTE_UNKNOWN_SOURCE:
+		refuse(call, 403, none, "the source is no trunk of its realm");
+		return false;
+	case ROUTE_SOURCE_SHUTDOWN:
+		refuse(call, 403, none, "the trunk that it came from is shut down");
+		return false;
+	}
+	n = atomic_load_explicit(&b->env.shared->n_calls, memory_order_relaxed);
+	if (b->cfg->max_calls != 0 && n > b->cfg->max_calls) {
+		struct sip_buf buf;
+		char text[64];
+
+		refuse(call, 503, retry_after(&buf, text, sizeof(text)),
+			"the limit of calls is reached (max-calls)");
+		return false;
+	}
+	media_map_set_side(&call->media, LEG_A, realm, &path->local);
+	return true;
+}
+
+static bool find_candidates(struct call *call, const struct sip_msg *msg)
+{
+	struct b2b *b = call->b;
+	char reason[ROUTE_REASON_MAX];
+	struct route_result result;
+	int rc = route_lookup(b->routes, view_of(call->rec.called[LEG_A]), call->rec.realm[LEG_A],
+		health_trunk_up, b->health, &result);
+
+	for (uint32_t i = 0; rc == 0 && i < result.n_rows; i++) {
+		const struct route_row *row = &result.rows[i];
+		struct candidate *c = &call->candidates[call->n_candidates];
+
+		if (row->verdict != ROUTE_USE || call->n_candidates == B2B_CANDIDATES_MAX)
+			continue;
+		c->tag = row->peer->tag;
+		name_copy(c->trunk, row->trunk->name);
+		call->n_candidates++;
+	}
+	if (call->n_candidates > 0)
+		return true;
+	route_result_explain(&result, call->rec.realm[LEG_A], reason);
+	/* A way that exists but is out of service may be back soon; no way at all will not. */
+	refuse(call, result.n_rows > 0 ? 503 : 404, none, reason);
+	return false;
+}
+
+static int refusal_of_offer(int rc)
+{
+	return rc == -ENOTSUP ? 488 : rc == -ENOMEM ? 500 : 400;
+}
+
+/* Makes the next candidate that can be reached the called side. -ENOENT: there is none. */
+static int candidate_take(struct call *call, const struct sip_msg *invite)
+{
+	struct b2b *b = call->b;
+
+	while (call->candidate < call->n_candidates) {
+		const struct candidate *c = &call->candidates[call->candidate++];
+		const struct cfg_trunk *trunk = cfg_find_trunk(b->cfg, c->trunk);
+		const struct cfg_realm *realm = trunk ? cfg_find_realm(b->cfg, trunk->realm) : NULL;
+		const struct sip_listener *listener;
+		struct sip_buf uri;
+
+		/* The configuration may have changed while another candidate was tried. */
+		if (!realm || trunk->shutdown)
+			continue;
+		listener = b->env.ops->find(
+			b->env.ctx, realm->name, trunk->transport, trunk->target.family);
+		if (!listener) {
+			log_warning(
+				"trunk %s: realm %s has no listener of its transport and family",
+				trunk->name, realm->name);
+			continue;
+		}
+		sip_buf_init(&uri, call->uri, sizeof(call->uri) - 1);
+		policy_put_uri(&uri, &invite->uri, &trunk->target);
+		if (uri.overflow)
+			return -ENOENT;
+		call->uri[uri.n] = '\0';
+		call->out_path = call_path_to(listener, &trunk->target);
+		media_map_set_side(&call->media, LEG_B, realm, &listener->addr);
+		name_copy(call->rec.realm[LEG_B], realm->name);
+		name_copy(call->rec.trunk[LEG_B], trunk->name);
+		call->rec.dial_peer_out = c->tag;
+		call->rec.peer_sig[LEG_B] = trunk->target;
+		call->rec.transport[LEG_B] = trunk->transport;
+		memcpy(call->rec.calling[LEG_B], call->rec.calling[LEG_A], CTL_NUMBER_MAX);
+		memcpy(call->rec.called[LEG_B], call->rec.called[LEG_A], CTL_NUMBER_MAX);
+		return 0;
+	}
+	return -ENOENT;
+}
+
+/* The INVITE without an offer needs no ports yet, but it needs limen-control for its record. */
+static void start_without_offer(struct call *call)
+{
+	struct sip_buf buf;
+	char text[64];
+
+	if (!call->b->control_up) {
+		refuse(call, 503, retry_after(&buf, text, sizeof(text)),
+			"limen-control is not reachable");
+	} else if (call_invite_out(call) < 0) {
+		call_hunt(call);
+	}
+}
+
+static void start(struct call *call, const struct sip_msg *msg, const struct sip_path *path)
+{
+	struct leg *a = &call->leg[LEG_A];
+	char tag[SIP_TOKEN_LEN];
+	const char *reason;
+	int rc;
+
+	if (!check_source(call, path) || !check_request(call, msg))
+		return;
+	rc = dialog_new_uas(msg, call_tag(call, LEG_A, 0, tag), path, &a->dialog);
+	if (rc < 0) {
+		refuse(call, rc == -ENOMEM ? 500 : 400, none,
+			"the INVITE has no usable Contact or Record-Route");
+		return;
+	}
+	call->b->n_dialogs++;
+	call->max_forwards = call->b->cfg->max_forwards;
+	if (msg->max_forwards > 0 && (uint32_t)msg->max_forwards - 1 < call->max_forwards)
+		call->max_forwards = (uint32_t)msg->max_forwards - 1;
+	if (!find_candidates(call, msg))
+		return;
+	if (candidate_take(call, msg) < 0) {
+		refuse(call, 503, none, "no trunk of the matching dial-peers can be reached");
+		return;
+	}
+	control_call_put(call, NULL, 0);
+	if (oa_receive(&a->oa, OA_INVITE, msg->body.n > 0) == OA_OFFER_WANTED) {
+		start_without_offer(call);
+		return;
+	}
+	rc = call_offer(a, msg->body, THEN_INVITE, &reason);
+	if (rc < 0)
+		refuse(call, (unsigned int)refusal_of_offer(rc), none, reason);
+}
+
+void call_setup(struct b2b *b, struct sip_stxn *stxn, const struct sip_msg *msg,
+	const struct sip_path *path)
+{
+	struct call *call = call_new(b);
+
+	b->env.stats->calls_attempted++;
+	if (!call) {
+		/* So full that there is not even room for a record's call. */
+		b->env.stats->calls_failed++;
+		if (sip_stxn_reject(stxn, 503, none, VIEW("Retry-After: 5\r\n"), none) < 0)
+			log_debug("503 not sent");
+		log_warning("an INVITE was refused: all call slots are in use");
+		return;
+	}
+	record_caller(call, msg, path);
+	call->leg[LEG_A].in = stxn;
+	sip_stxn_set_user(stxn, &leg_invite_in_ops, &call->leg[LEG_A]);
+	start(call, msg, path);
+}
+
+void call_hunt(struct call *call)
+{
+	struct leg *a = &call->leg[LEG_A], *b_leg = &call->leg[LEG_B];
+	const struct sip_msg *invite = a->in ? sip_stxn_request(a->in) : NULL;
+	struct ipaddr before = call->rec.peer_sig[LEG_B];
+	char realm[CTL_NAME_MAX];
+	uint32_t close;
+
+	memcpy(realm, call->rec.realm[LEG_B], sizeof(realm));
+	for (unsigned int i = 0; i < call->n_forks; i++)
+		call_dialog_free(call, &call->early[i]);
+	oa_fail(&b_leg->oa);
+	if (!invite || candidate_take(call, invite) < 0) {
+		char why[sizeof(call->rec.reason)] = "no trunk could be reached";
+
+		if (call->rec.reason[0])
+			memcpy(why, call->rec.reason, sizeof(why));
+		refuse(call, call->last_failure ? call->last_failure : 503, none, why);
+		return;
+	}
+	log_info("call %016llx: hunts on to trunk %s", (unsigned long long)call->rec.id,
+		call->rec.trunk[LEG_B]);
+	control_call_put(call, NULL, 0);
+	if (!call->offer) {
+		if (call_invite_out(call) < 0)
+			call_hunt(call);
+		return;
+	}
+	/* The same realm and family keep the ports; else the lines move. */
+	if (strcmp(realm, call->rec.realm[LEG_B]) == 0 &&
+		before.family == call->rec.peer_sig[LEG_B].family) {
+		if (call_invite_out(call) < 0)
+			call_hunt(call);
+		return;
+	}
+	close = media_map_reroute(&call->media, call->early_sdp_sent);
+	for (unsigned int i = 0; i < call->media.n_lines; i++) {
+		if (close & 1u << i)
+			control_media_close(call, i);
+	}
+	call_offer_wait(call, THEN_INVITE);
+}
+
+/* P-Asserted-Identity is believed from peers and the core, and given to an access realm only if
+ * the caller did not ask for privacy (RFC 3325 5, 7). */
+static bool identity_passes(const struct call *call, const struct sip_msg *msg)
+{
+	const struct cfg *cfg = call->b->cfg;
+	const struct cfg_realm *from = cfg_find_realm(cfg, call->rec.realm[LEG_A]);
+	const struct cfg_realm *to = cfg_find_realm(cfg, call->rec.realm[LEG_B]);
+
+	if (!from || !to || from->class == CFG_REALM_ACCESS)
+		return false;
+	return to->class != CFG_REALM_ACCESS || !sip_msg_has_token(msg, SIP_H_PRIVACY, VIEW("id"));
+}
+
+static struct view call_id_text(struct call *call, char buf[SIP_TOKEN_LEN + 2])
+{
+	struct b2b *b = call->b;
+	struct sip_token token = {
+		.kind = SIP_TOKEN_CALL_ID,
+		.worker = b->env.worker,
+		.index = call->slot << 4 | (call->attempt & 15),
+		.generation = call->generation,
+	};
+
+	sip_token_print(b->env.key, &token, buf);
+	return (struct view){buf, SIP_TOKEN_LEN};
+}
+
+static int invite_build(struct call *call, const struct sip_msg *from, struct view branch,
+	struct view sdp, struct sip_buf *buf)
+{
+	struct leg *leg = &call->leg[LEG_B];
+	const struct sip_path *path = &call->out_path;
+	char tag[SIP_TOKEN_LEN], call_id[SIP_TOKEN_LEN + 2];
+	struct view id = call_id_text(call, call_id);
+
+	sip_build_request(buf, VIEW("INVITE"), view_of(call->uri));
+	sip_put_via(buf, call_transport_text(path->transport), &path->local, branch);
+	sip_put_hdr_u64(buf, SIP_H_MAX_FORWARDS, call->max_forwards);
+	sip_put_hdr_start(buf, SIP_H_FROM);
+	policy_put_addr(buf, &from->from, &path->local);
+	sip_put_lit(buf, ";tag=");
+	sip_put(buf, call_tag(call, LEG_B, 0, tag));
+	sip_put_crlf(buf);
+	sip_put_hdr_start(buf, SIP_H_TO);
+	sip_put_char(buf, '<');
+	sip_put(buf, view_of(call->uri));
+	sip_put_lit(buf, ">\r\n");
+	sip_put_hdr(buf, SIP_H_CALL_ID, id);
+	sip_put_cseq(buf, leg->out_cseq, VIEW("INVITE"));
+	leg_put_contact(buf, leg, path);
+	sip_put_hdr(buf, SIP_H_ALLOW, VIEW(POLICY_ALLOW));
+	sip_put_hdr(buf, SIP_H_USER_AGENT, VIEW(POLICY_PRODUCT));
+	policy_put_headers(buf, from, POLICY_INVITE);
+	if (identity_passes(call, from))
+		policy_put_identity(buf, from, &path->local);
+	if (view_copy(id, call->rec.sip_call_id[LEG_B], sizeof(call->rec.sip_call_id[LEG_B])) < 0)
+		call->rec.sip_call_id[LEG_B][0] = '\0';
+	return sip_build_end(buf, sdp.n > 0 ? VIEW("application/sdp") : none, sdp);
+}
+
+int call_invite_out(struct call *call)
+{
+	struct b2b *b = call->b;
+	struct leg *leg = &call->leg[LEG_B];
+	const struct sip_msg *from = sip_stxn_request(call->leg[LEG_A].in);
+	struct view sdp = none;
+	struct sip_buf buf;
+	int rc;
+
+	if (!from)
+		return -ENOMEM;
+	if (call->offer) {
+		rc = call_offer_text(call, &sdp);
+		if (rc < 0)
+			return rc;
+	}
+	rc = sip_ctxn_new(b->env.txns, SIP_M_INVITE, &leg_invite_ops, leg, &leg->out);
+	if (rc < 0) {
+		leg->out = NULL;
+		return rc;
+	}
+	call->attempt++;
+	leg->out_cseq = 1;
+	sip_buf_init(&buf, b->msg_buf, sizeof(b->msg_buf));
+	rc = invite_build(call, from, sip_ctxn_branch(leg->out), sdp, &buf);
+	if (rc < 0) {
+		sip_ctxn_discard(leg->out);
+		leg->out = NULL;
+		return rc;
+	}
+	rc = sip_ctxn_send(leg->out, &call->out_path, sip_buf_view(&buf));
+	if (rc < 0) {
+		leg->out = NULL;
+		return rc;
+	}
+	oa_send(&leg->oa, OA_INVITE, sdp.n > 0);
+	call->state = CALL_CALLING;
+	twheel_start(b->env.wheel, &call->timer, (uint64_t)b->cfg->timer_no_answer_s * 1000);
+	return 0;
+}
+
+int leg_reinvite(struct leg *leg)
+{
+	struct call *call = leg->call;
+	struct b2b *b = call->b;
+	struct view sdp = none;
+	struct sip_buf buf;
+	int rc;
+
+	if (call->offer) {
+		rc = call_offer_text(call, &sdp);
+		if (rc < 0)
+			return rc;
+	}
+	rc = sip_ctxn_new(b->env.txns, SIP_M_INVITE, &leg_invite_ops, leg, &leg->out);
+	if (rc < 0) {
+		leg->out = NULL;
+		return rc;
+	}
+	leg->out_cseq = dialog_next_cseq(leg->dialog);
+	sip_buf_init(&buf, b->msg_buf, sizeof(b->msg_buf));
+	dialog_put_request(&buf, leg->dialog, SIP_M_INVITE, leg->out_cseq,
+		sip_ctxn_branch(leg->out), call->max_forwards);
+	leg_put_contact(&buf, leg, &leg->dialog->path);
+	sip_put_hdr(&buf, SIP_H_ALLOW, VIEW(POLICY_ALLOW));
+	sip_put_hdr(&buf, SIP_H_USER_AGENT, VIEW(POLICY_PRODUCT));
+	rc = sip_build_end(&buf, sdp.n > 0 ? VIEW("application/sdp") : none, sdp);
+	if (rc < 0) {
+		sip_ctxn_discard(leg->out);
+		leg->out = NULL;
+		return rc;
+	}
+	rc = sip_ctxn_send(leg->out, &leg->dialog->path, sip_buf_view(&buf));
+	if (rc < 0) {
+		leg->out = NULL;
+		return rc;
+	}
+	oa_send(&leg->oa, OA_INVITE, sdp.n > 0);
+	return 0;
+}

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Messages to limen-control and its replies. Ends of calls are kept until they are acknowledged,
+ * over any number of restarts of limen-control; everything else is made good by the replay, which
+ * sends each call and each open media line again.
+ */
+#include "sip-b2bua/b2b/call.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "controlplane/base/log.h"
+#include "sip-b2bua/core/sip_slab.h"
+
+LOG_TOPIC("control");
+
+#define ENDS_MAX      65536 /* kept while limen-control is away */
+#define ENDS_RETRY_MS 1000
+
+int control_media_set(struct call *call, unsigned int index)
+{
+	struct b2b *b = call->b;
+	struct media_line *line = call->media.line[index];
+	uint32_t seq;
+	int rc;
+
+	if (!b->control_up)
+		return -EPIPE;
+	seq = b->env.ops->control_seq(b->env.ctx);
+	rc = b->env.ops->control_send(
+		b->env.ctx, CTL_MEDIA_SET, seq, &line->ctl, sizeof(line->ctl), NULL, 0);
+	if (rc < 0)
+		return rc;
+	line->seq = seq;
+	b->waits[seq % MEDIA_WAITS] = (struct media_wait){seq, call->slot, call->generation, index};
+	return 0;
+}
+
+void control_media_forget(struct call *call)
+{
+	for (unsigned int i = 0; i < call->media.n_lines; i++)
+		call->media.line[i]->seq = 0;
+}
+
+void b2b_media_reply(struct b2b *b, uint32_t seq, int32_t status, const struct ctl_media *media)
+{
+	struct media_wait wait = b->waits[seq % MEDIA_WAITS];
+	struct call *call;
+
+	if (seq == 0 || wait.seq != seq)
+		return;
+	b->waits[seq % MEDIA_WAITS].seq = 0;
+	call = sip_slab_find(b->calls, wait.slot, wait.generation);
+	/* An older reply than the one that is waited for says nothing any more. */
+	if (call && wait.index < call->media.n_lines && call->media.line[wait.index]->seq == seq)
+		call_media_reply(call, wait.index, status, media);
+}
+
+void control_media_close(struct call *call, unsigned int index)
+{
+	struct b2b *b = call->b;
+	struct ctl_media_id id = {.call_id = call->rec.id, .media_index = index};
+
+	if (b->control_up)
+		b->env.ops->control_send(b->env.ctx, CTL_MEDIA_CLOSE, 0, &id, sizeof(id), NULL, 0);
+}
+
+void control_call_put(struct call *call, const void *checkpoint, size_t len)
+{
+	struct b2b *b = call->b;
+
+	call->rec.n_media = 0;
+	for (unsigned int i = 0; i < call->media.n_lines; i++)
+		call->rec.n_media += call->media.line[i]->state == MEDIA_OPEN;
+	if (b->control_up)
+		b->env.ops->control_send(b->env.ctx, CTL_CALL_PUT, 0, &call->rec, sizeof(call->rec),
+			checkpoint, len);
+}
+
+static void end_send(struct b2b *b, struct call_end_msg *end)
+{
+	uint32_t seq = b->env.ops->control_seq(b->env.ctx);
+
+	end->seq = 0;
+	if (b->env.ops->control_send(
+		    b->env.ctx, CTL_CALL_END, seq, &end->rec, sizeof(end->rec), NULL, 0) == 0)
+		end->seq = seq;
+}
+
+void control_call_end(struct b2b *b, const struct ctl_call *rec)
+{
+	struct call_end_msg *end;
+
+	if (b->n_ends >= ENDS_MAX) {
+		end = STAILQ_FIRST(&b->ends);
+		log_err("the record of call %016" PRIx64
+			" is lost: limen-control has been away too long",
+			end->rec.id);
+		STAILQ_REMOVE_HEAD(&b->ends, next);
+		b->n_ends--;
+	} else {
+		end = malloc(sizeof(*end));
+	}
+	if (!end) {
+		log_err("the record of call %016" PRIx64 " is lost: memory is short", rec->id);
+		return;
+	}
+	end->seq = 0;
+	end->rec = *rec;
+	STAILQ_INSERT_TAIL(&b->ends, end, next);
+	b->n_ends++;
+	if (b->control_up)
+		end_send(b, end);
+}
+
+void b2b_call_end_reply(struct b2b *b, uint32_t seq, int32_t status)
+{
+	struct call_end_msg *end;
+
+	/* Replies come in the order of the requests, so it is the first one but for repeats. */
+	STAILQ_FOREACH(end, &b->ends, next) {
+		if (end->seq == seq)
+			break;
+	}
+	if (!end)
+		return;
+	if (status == -EAGAIN || status == -ENOSPC || status == -EIO) {
+		end->seq = 0;
+		if (!twheel_pending(&b->ends_timer))
+			twheel_start(b->env.wheel, &b->ends_timer, ENDS_RETRY_MS);
+		return;
+	}
+	if (status < 0)
+		log_warning("limen-control refused the record of call %016" PRIx64 ": %s",
+			end->rec.id, strerror(-status));
+	STAILQ_REMOVE(&b->ends, end, call_end_msg, next);
+	b->n_ends--;
+	free(end);
+}
+
+static void ends_send_again(struct b2b *b, bool all)
+{
+	struct call_end_msg *end;
+
+	STAILQ_FOREACH(end, &b->ends, next) {
+		if (all || end->seq == 0)
+			end_send(b, end);
+	}
+}
+
+void control_ends_timer(struct twheel_timer *timer, void *arg)
+{
+	struct b2b *b = arg;
+
+	if (b->control_up)
+		ends_send_again(b, false);
+}
+
+/* Everything that limen-control should know of a call. */
+static void call_replay(struct call *call)
+{
+	if (call->state == CALL_ENDING)
+		return;
+	if (call->state == CALL_UP)
+		call_checkpoint(call);
+	else
+		control_call_put(call, NULL, 0);
+	for (unsigned int i = 0; i < call->media.n_lines; i++) {
+		if (call->media.line[i]->state == MEDIA_OPEN)
+			control_media_set(call, i);
+	}
+	call_media_wants(call);
+}
+
+void b2b_control_up(struct b2b *b)
+{
+	struct call *call;
+	uint32_t pos = 0;
+
+	b->control_up = true;
+	while ((call = sip_slab_next(b->calls, &pos)))
+		call_replay(call);
+	ends_send_again(b, true);
+	b->env.ops->control_send(b->env.ctx, CTL_REPLAY_DONE, 0, NULL, 0, NULL, 0);
+	health_replay(b->health);
+}
+
+void b2b_control_down(struct b2b *b)
+{
+	struct call_end_msg *end;
+	struct call *call;
+	uint32_t pos = 0;
+
+	b->control_up = false;
+	STAILQ_FOREACH(end, &b->ends, next)
+		end->seq = 0;
+	while ((call = sip_slab_next(b->calls, &pos))) {
+		control_media_forget(call);
+		for (unsigned int i = 0; i < call->media.n_lines; i++) {
+			if (call->media.line[i]->state == MEDIA_ASKED)
+				call->media.line[i]->state = MEDIA_WANTED;
+		}
+	}
+}
+
+void b2b_call_clear(struct b2b *b, const struct ctl_call_clear *clear)
+{
+	struct call *call;
+	uint32_t pos = 0;
+	char reason[sizeof(clear->reason)];
+
+	if (!ipc_str_ok(clear->reason, sizeof(clear->reason)))
+		return;
+	memcpy(reason, clear->reason, sizeof(reason));
+	/* An operator's command or a silent call: rare enough for a walk. */
+	while ((call = sip_slab_next(b->calls, &pos))) {
+		if (call->rec.id != clear->call_id)
+			continue;
+		call_end(call, &(struct call_why){.by = clear->released_by == CTL_BY_OPERATOR
+								? CTL_BY_OPERATOR
+								: CTL_BY_BOX,
+				       .status = call->rec.answer_ms ? 200 : 503,
+				       .q850 = (uint16_t)clear->q850,
+				       .reason = reason});
+		return;
+	}
+}
+
+void control_free(struct b2b *b)
+{
+	while (!STAILQ_EMPTY(&b->ends)) {
+		struct call_end_msg *end = STAILQ_FIRST(&b->ends);
+
+		STAILQ_REMOVE_HEAD(&b->ends, next);
+		free(end);
+	}
+	free(b->waits);
+}

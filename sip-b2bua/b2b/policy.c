@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "sip-b2bua/b2b/policy.h"
+
+#include <errno.h>
+
+/* How a header field crosses. */
+enum pass_how {
+	PASS_VERBATIM, /* its value, unfolded: only fields without addresses in their grammar */
+	PASS_REASON,   /* protocol and cause; the free text stays, it may name hosts */
+};
+
+struct pass_row {
+	uint8_t id; /* enum sip_hdr_id */
+	uint8_t how;
+	uint8_t msgs; /* enum policy_msg bits */
+};
+
+/*
+ * Via, From, To, Call-ID, CSeq, Contact, Max-Forwards, Route, Content-* are made anew and are not
+ * here. Call-Info, Alert-Info, Diversion, History-Info, Warning, Server name places: they stay
+ * until they are rewritten. Supported, Require, Session-Expires, Min-SE, RSeq: the box has no
+ * extensions, so it does not promise the peer's.
+ */
+static const struct pass_row pass_rows[] = {
+	{SIP_H_SUBJECT, PASS_VERBATIM, POLICY_INVITE},
+	{SIP_H_PRIORITY, PASS_VERBATIM, POLICY_INVITE},
+	{SIP_H_PRIVACY, PASS_VERBATIM, POLICY_INVITE},
+	{SIP_H_ACCEPT_LANGUAGE, PASS_VERBATIM, POLICY_INVITE},
+	{SIP_H_P_EARLY_MEDIA, PASS_VERBATIM, POLICY_INVITE | POLICY_PROVISIONAL},
+	{SIP_H_REASON, PASS_REASON, POLICY_BYE | POLICY_FAILURE | POLICY_PROVISIONAL},
+	{SIP_H_RETRY_AFTER, PASS_VERBATIM, POLICY_FAILURE},
+};
+
+/* Protocol and cause of one Reason value. */
+static bool reason_read(struct view value, struct view *ret_protocol, uint64_t *ret_cause)
+{
+	const char *semi = value.n ? memchr(value.p, ';', value.n) : NULL;
+	struct view cause;
+
+	if (!semi)
+		return false;
+	*ret_protocol = view_trim((struct view){value.p, (size_t)(semi - value.p)});
+	return sip_is_token(*ret_protocol) &&
+	       sip_params_get((struct view){semi + 1, value.n - (size_t)(semi + 1 - value.p)},
+		       VIEW("cause"), &cause) &&
+	       view_to_u64(cause, 999, ret_cause) == 0;
+}
+
+static void put_reason(struct sip_buf *b, const struct sip_msg *msg)
+{
+	struct sip_values it;
+	struct view value;
+
+	sip_values_start(&it, msg, SIP_H_REASON);
+	while (sip_values_next(&it, &value)) {
+		struct view protocol;
+		uint64_t cause;
+
+		if (!reason_read(value, &protocol, &cause))
+			continue;
+		sip_put_hdr_start(b, SIP_H_REASON);
+		sip_put(b, protocol);
+		sip_put_lit(b, ";cause=");
+		sip_put_u64(b, cause);
+		sip_put_crlf(b);
+	}
+}
+
+void policy_put_headers(struct sip_buf *b, const struct sip_msg *msg, enum policy_msg kind)
+{
+	for (size_t i = 0; i < sizeof(pass_rows) / sizeof(pass_rows[0]); i++) {
+		const struct pass_row *row = &pass_rows[i];
+
+		if (!(row->msgs & kind) || msg->first[row->id] == SIP_NONE)
+			continue;
+		if (row->how == PASS_REASON)
+			put_reason(b, msg);
+		else
+			sip_put_copies(b, msg, (enum sip_hdr_id)row->id);
+	}
+}
+
+/* The user part without parameters ("+49;npdi"), as written. */
+static struct view user_of(const struct sip_uri *uri)
+{
+	struct view user = uri->user;
+	const char *semi = user.n ? memchr(user.p, ';', user.n) : NULL;
+
+	if (semi)
+		user.n = (size_t)(semi - user.p);
+	return user;
+}
+
+void policy_put_uri(struct sip_buf *b, const struct sip_uri *uri, const struct ipaddr *host)
+{
+	struct view user = user_of(uri), value;
+
+	sip_put_lit(b, "sip:");
+	if (user.n > 0) {
+		sip_put(b, user);
+		sip_put_char(b, '@');
+	}
+	if (uri->host_kind == SIP_HOST_NAME &&
+		view_eq_nocase(uri->host, VIEW("anonymous.invalid"))) {
+		sip_put_lit(b, "anonymous.invalid");
+		return;
+	}
+	sip_put_host(b, host, ipaddr_port(host) != 5060);
+	if (uri->scheme == SIP_SCHEME_TEL || (sip_params_get(uri->params, VIEW("user"), &value) &&
+						     view_eq_nocase(value, VIEW("phone"))))
+		sip_put_lit(b, ";user=phone");
+}
+
+void policy_put_addr(struct sip_buf *b, const struct sip_addr *addr, const struct ipaddr *host)
+{
+	if (addr->display.n > 0) {
+		sip_put_unfolded(b, addr->display);
+		sip_put_char(b, ' ');
+	}
+	sip_put_char(b, '<');
+	policy_put_uri(b, &addr->uri, host);
+	sip_put_char(b, '>');
+}
+
+void policy_put_identity(
+	struct sip_buf *b, const struct sip_msg *msg, const struct ipaddr *our_addr)
+{
+	struct sip_values it;
+	struct view value;
+
+	sip_values_start(&it, msg, SIP_H_P_ASSERTED_IDENTITY);
+	while (sip_values_next(&it, &value)) {
+		struct sip_addr addr;
+
+		if (sip_addr_parse(value, &addr) < 0 || addr.star)
+			continue;
+		if (addr.uri.scheme == SIP_SCHEME_TEL) {
+			sip_put_hdr_start(b, SIP_H_P_ASSERTED_IDENTITY);
+			sip_put_lit(b, "<tel:");
+			sip_put(b, user_of(&addr.uri));
+			sip_put_lit(b, ">\r\n");
+		} else if (addr.uri.scheme == SIP_SCHEME_SIP ||
+			   addr.uri.scheme == SIP_SCHEME_SIPS) {
+			sip_put_hdr_start(b, SIP_H_P_ASSERTED_IDENTITY);
+			policy_put_addr(b, &addr, our_addr);
+			sip_put_crlf(b);
+		}
+	}
+}
+
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}
+
+int policy_user_text(const struct sip_uri *uri, char *dst, size_t dst_size)
+{
+	struct view user = user_of(uri);
+	size_t n = 0;
+
+	dst[0] = '\0';
+	if (user.n == 0)
+		return -EINVAL;
+	for (size_t i = 0; i < user.n; i++) {
+		int c = (unsigned char)user.p[i];
+
+		if (c == '%') {
+			int hi, lo;
+
+			if (user.n - i < 3)
+				goto bad;
+			hi = hex_digit(user.p[i + 1]);
+			lo = hex_digit(user.p[i + 2]);
+			if (hi < 0 || lo < 0)
+				goto bad;
+			c = hi * 16 + lo;
+			i += 2;
+		}
+		if (c < ' ' || c > '~')
+			goto bad;
+		if (n + 1 >= dst_size) {
+			dst[0] = '\0';
+			return -ENAMETOOLONG;
+		}
+		dst[n++] = (char)c;
+	}
+	dst[n] = '\0';
+	return 0;
+bad:
+	dst[0] = '\0';
+	return -EINVAL;
+}
+
+unsigned int policy_method_status(enum sip_method method)
+{
+	switch (method) {
+	case SIP_M_INVITE:
+	case SIP_M_ACK:
+	case SIP_M_BYE:
+	case SIP_M_CANCEL:
+	case SIP_M_OPTIONS:
+		return 0;
+	case SIP_M_OTHER:
+		return 501;
+	default:
+		return 405;
+	}
+}
+
+static unsigned int put_required(
+	struct sip_buf *b, const struct sip_msg *msg, enum sip_hdr_id id, unsigned int n)
+{
+	struct sip_values it;
+	struct view value;
+
+	sip_values_start(&it, msg, id);
+	while (sip_values_next(&it, &value)) {
+		/* Option tags are tokens; anything else is not repeated to anybody. */
+		if (!sip_is_token(value))
+			continue;
+		if (n++ == 0)
+			sip_put_hdr_start(b, SIP_H_UNSUPPORTED);
+		else
+			sip_put_lit(b, ", ");
+		sip_put(b, value);
+	}
+	return n;
+}
+
+bool policy_unsupported(const struct sip_msg *msg, struct sip_buf *b)
+{
+	unsigned int n = put_required(b, msg, SIP_H_REQUIRE, 0);
+
+	n = put_required(b, msg, SIP_H_PROXY_REQUIRE, n);
+	if (n > 0)
+		sip_put_crlf(b);
+	return n > 0;
+}
+
+struct failure_row {
+	uint16_t from, status;
+	bool hunt;
+	uint16_t q850;
+};
+
+/*
+ * Refusals that concern the called user pass as they are. Those that concern the hop between us
+ * and the peer (authentication, extensions, loops, timers) say nothing to the caller and become
+ * 500 or 502; where another trunk may do better, the hunt goes on. Sorted by status.
+ */
+static const struct failure_row failure_rows[] = {
+	{400, 500, false, 127},
+	{401, 502, true, 63}, /* the trunk wants credentials that we do not have */
+	{402, 402, false, 21},
+	{403, 403, false, 21},
+	{404, 404, false, 1},
+	{405, 502, false, 63},
+	{406, 488, false, 79},
+	{407, 502, true, 63},
+	{408, 408, true, 102},
+	{410, 410, false, 22},
+	{413, 502, false, 127},
+	{414, 502, false, 127},
+	{415, 488, false, 79},
+	{416, 404, false, 28},
+	{420, 502, false, 127},
+	{421, 502, false, 127},
+	{422, 502, false, 127}, /* session timers are between us and that peer */
+	{423, 502, false, 127},
+	{480, 480, false, 18},
+	{481, 502, false, 41},
+	{482, 502, true, 25},
+	{483, 502, true, 25},
+	{484, 484, false, 28},
+	{485, 404, false, 1}, /* its Contact list stays here */
+	{486, 486, false, 17},
+	{487, 487, false, 31},
+	{488, 488, false, 65},
+	{491, 491, false, 31},
+	{493, 502, false, 127},
+	{500, 500, true, 41},
+	{501, 502, false, 79},
+	{502, 502, true, 38},
+	{503, 503, true, 41},
+	{504, 504, true, 102},
+	{505, 502, false, 127},
+	{513, 502, false, 127},
+	{580, 580, false, 47},
+	{600, 600, false, 17},
+	{603, 603, false, 21},
+	{604, 604, false, 1},
+	{606, 606, false, 65},
+	{607, 603, false, 21},
+	{608, 603, false, 21},
+};
+
+struct policy_failure policy_failure_of(unsigned int status)
+{
+	size_t lo = 0, hi = sizeof(failure_rows) / sizeof(failure_rows[0]);
+
+	while (lo < hi) {
+		size_t mid = (lo + hi) / 2;
+		const struct failure_row *row = &failure_rows[mid];
+
+		if (row->from == status)
+			return (struct policy_failure){row->status, row->hunt, row->q850};
+		if (row->from < status)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	/* Redirections are not followed: they would name places behind us. */
+	if (status < 400)
+		return (struct policy_failure){480, true, 23};
+	if (status < 500)
+		return (struct policy_failure){500, false, 127};
+	if (status < 600)
+		return (struct policy_failure){500, true, 41};
+	return (struct policy_failure){603, false, 21};
+}
+
+unsigned int policy_reason_q850(const struct sip_msg *msg)
+{
+	struct sip_values it;
+	struct view value;
+
+	sip_values_start(&it, msg, SIP_H_REASON);
+	while (sip_values_next(&it, &value)) {
+		struct view protocol;
+		uint64_t cause;
+
+		if (reason_read(value, &protocol, &cause) &&
+			view_eq_nocase(protocol, VIEW("Q.850")) && cause > 0 && cause < 128)
+			return (unsigned int)cause;
+	}
+	return 0;
+}
+
+uint16_t policy_q850_of_status(unsigned int status)
+{
+	return status < 300 ? 16 : policy_failure_of(status).q850;
+}

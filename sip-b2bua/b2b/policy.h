@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * What may cross from one leg to the other, in tables: header fields, methods, and the classes of
+ * refusal. What is not in a table does not cross (RFC 5853 3.1, RFC 7092 3). Any thread (no state).
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "sip-b2bua/parser/sip_build.h"
+#include "sip-b2bua/parser/sip_msg.h"
+
+#define POLICY_PRODUCT "Limen"
+/* What we take, in and out of dialogs; the value of Allow. */
+#define POLICY_ALLOW "INVITE, ACK, CANCEL, BYE, OPTIONS"
+
+enum policy_msg {
+	POLICY_INVITE = 1 << 0, /* the first one of a call */
+	POLICY_BYE = 1 << 1,	/* also CANCEL */
+	POLICY_PROVISIONAL = 1 << 2,
+	POLICY_FAILURE = 1 << 3,
+};
+
+/* Appends to b the header fields of msg that may cross in a message of this kind. */
+void policy_put_headers(struct sip_buf *b, const struct sip_msg *msg, enum policy_msg kind);
+
+/*
+ * Appends P-Asserted-Identity with our address in place of the host (RFC 3325). Its sip and tel
+ * URIs pass; what else stands there does not.
+ */
+void policy_put_identity(
+	struct sip_buf *b, const struct sip_msg *msg, const struct ipaddr *our_addr);
+
+/*
+ * A From or To for the other leg: display name and user of addr, with our (or the peer's) address
+ * as host; no tag. Anonymous callers (RFC 3323 4.1.1.3) stay "anonymous.invalid".
+ */
+void policy_put_addr(struct sip_buf *b, const struct sip_addr *addr, const struct ipaddr *host);
+/* "sip:user@host:port" of the same; user=phone is kept, other parameters are not. */
+void policy_put_uri(struct sip_buf *b, const struct sip_uri *uri, const struct ipaddr *host);
+
+/* The user part without its parameters and escapes. -ENAMETOOLONG, -EINVAL (none, bad escape). */
+int policy_user_text(const struct sip_uri *uri, char *dst, size_t dst_size)
+	__attribute__((warn_unused_result));
+
+/* 0, or the status with which a request's method is refused: 405, or 501 when nobody knows it. */
+unsigned int policy_method_status(enum sip_method method);
+
+/*
+ * Whether an extension is required that we do not have (all of them, for now): then "Unsupported:
+ * ..." with CRLF is in b, for a 420 (RFC 3261 8.2.2.3).
+ */
+bool policy_unsupported(const struct sip_msg *msg, struct sip_buf *b);
+
+/* What a refusal of the called side means for the caller and for the hunt. */
+struct policy_failure {
+	uint16_t status; /* towards the caller */
+	bool hunt;	 /* the next dial-peer is tried */
+	uint16_t q850;	 /* cause for the record (RFC 3398 8.2.6.1) */
+};
+struct policy_failure policy_failure_of(unsigned int status);
+
+/* Q.850 cause of a Reason header field (RFC 3326); 0: none. */
+unsigned int policy_reason_q850(const struct sip_msg *msg);
+/* The cause that stands for a final status when the peer gave none; 16 for 2xx. */
+uint16_t policy_q850_of_status(unsigned int status);

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Checkpoints of answered calls: limen-control keeps them and gives them back after a restart.
+ * The call returns into the very slot and generation that its tags name. Read as input from
+ * outside: bounded, checked, versioned.
+ */
+#include "sip-b2bua/b2b/call.h"
+
+#include <errno.h>
+#include <inttypes.h>
+
+#include "controlplane/base/log.h"
+#include "sip-b2bua/core/sip_slab.h"
+
+LOG_TOPIC("restore");
+
+#define CKPT_MAGIC   0x434d494c /* "LIMC" */
+#define CKPT_VERSION 1
+
+int call_checkpoint_write(const struct call *call, struct ckpt_out *out)
+{
+	ckpt_put_u(out, CKPT_MAGIC, 4);
+	ckpt_put_u(out, CKPT_VERSION, 2);
+	ckpt_put_u(out, call->b->env.worker, 1);
+	ckpt_put_u(out, call->fork, 1);
+	ckpt_put_u(out, call->slot, 4);
+	ckpt_put_u(out, call->generation, 4);
+	ckpt_put_u(out, call->max_forwards, 4);
+	media_map_checkpoint(&call->media, out);
+	for (unsigned int side = 0; side < DP_LEGS; side++) {
+		const struct leg *leg = &call->leg[side];
+
+		if (!leg->dialog)
+			return -EINVAL;
+		ckpt_put_u(out, leg->out_cseq, 4);
+		dialog_checkpoint(leg->dialog, out);
+	}
+	return out->failed ? -EMSGSIZE : 0;
+}
+
+static bool record_valid(const struct ctl_call *rec)
+{
+	bool ok = rec->id != 0;
+
+	for (unsigned int leg = 0; leg < DP_LEGS; leg++) {
+		ok = ok && ipaddr_valid(&rec->peer_sig[leg]) &&
+		     ipc_str_ok(rec->calling[leg], sizeof(rec->calling[leg])) &&
+		     ipc_str_ok(rec->called[leg], sizeof(rec->called[leg])) &&
+		     ipc_str_ok(rec->realm[leg], sizeof(rec->realm[leg])) &&
+		     ipc_str_ok(rec->trunk[leg], sizeof(rec->trunk[leg])) &&
+		     ipc_str_ok(rec->sip_call_id[leg], sizeof(rec->sip_call_id[leg]));
+	}
+	return ok && ipc_str_ok(rec->codec, sizeof(rec->codec)) &&
+	       ipc_str_ok(rec->reason, sizeof(rec->reason));
+}
+
+static int read_legs(struct call *call, struct ckpt_in *in)
+{
+	for (unsigned int side = 0; side < DP_LEGS; side++) {
+		struct leg *leg = &call->leg[side];
+		int rc;
+
+		leg->call = call;
+		leg->side = (uint8_t)side;
+		leg->out_cseq = (uint32_t)ckpt_get_u(in, 4);
+		leg->oa.established = true;
+		rc = dialog_restore(in, &leg->dialog);
+		if (rc < 0)
+			return rc;
+		call->b->n_dialogs++;
+	}
+	return in->failed || in->n != 0 ? -EINVAL : 0;
+}
+
+static void discard(struct call *call)
+{
+	struct b2b *b = call->b;
+
+	for (unsigned int side = 0; side < DP_LEGS; side++)
+		call_dialog_free(call, &call->leg[side].dialog);
+	media_map_clear(&call->media);
+	sip_slab_put(b->calls, call->slot);
+}
+
+int call_checkpoint_read(
+	struct b2b *b, const struct ctl_call *rec, struct ckpt_in *in, struct call **ret_call)
+{
+	uint32_t slot, generation, fork, max_forwards;
+	struct call *call;
+	int rc;
+
+	if (!record_valid(rec) || ckpt_get_u(in, 4) != CKPT_MAGIC ||
+		ckpt_get_u(in, 2) != CKPT_VERSION || ckpt_get_u(in, 1) != b->env.worker)
+		return -EINVAL;
+	fork = (uint32_t)ckpt_get_u(in, 1);
+	slot = (uint32_t)ckpt_get_u(in, 4);
+	generation = (uint32_t)ckpt_get_u(in, 4);
+	max_forwards = (uint32_t)ckpt_get_u(in, 4);
+	if (in->failed || slot >= B2B_CALLS_MAX || fork >= B2B_FORKS_MAX || max_forwards > 255)
+		return -EINVAL;
+	call = sip_slab_claim(b->calls, slot, generation);
+	if (!call)
+		return -EBUSY;
+	call->b = b;
+	call->slot = slot;
+	call->generation = generation;
+	call->state = CALL_UP;
+	call->fork = (uint8_t)fork;
+	call->max_forwards = max_forwards;
+	call->rec = *rec;
+	media_map_init(&call->media, rec->id, b->id_key);
+	rc = media_map_restore(&call->media, in);
+	if (rc == 0)
+		rc = read_legs(call, in);
+	if (rc < 0) {
+		discard(call);
+		return rc;
+	}
+	*ret_call = call;
+	return 0;
+}

@@ -1,0 +1,559 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * RFC 3264 and RFC 8866 seen from a relay. A line's two descriptions are kept as received; what
+ * the data plane is told is computed from both at once, so an offer alone changes nothing.
+ */
+#include "sip-b2bua/sdp/media_map.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "sip-b2bua/core/sip_token.h"
+
+#define CKPT_VERSION 1
+
+/* Attributes that pass. Everything about addresses, identities, keys, ICE, bundling stays. */
+static const char *const allow_attrs[] = {"rtpmap", "fmtp", "ptime", "maxptime", "rtcp-fb",
+	"rtcp-rsize", "framerate", "framesize", "imageattr", "content", "lang", "sdplang",
+	"quality", "silenceSupp", "extmap", NULL};
+
+static const char no_media[] = "the session description offers no RTP/AVP media";
+static const char only_srtp[] =
+	"the session description offers SRTP only, which this realm does "
+	"not take";
+static const char bad_count[] = "the answer does not have as many media lines as the offer";
+static const char fewer_lines[] = "the new offer has fewer media lines than the session";
+static const char no_memory[] = "memory is short";
+static const char no_offer[] = "an answer came without an offer";
+
+void media_map_init(struct media_map *map, uint64_t call_id, const uint64_t id_key[2])
+{
+	memset(map, 0, sizeof(*map));
+	map->call_id = call_id;
+	for (unsigned int leg = 0; leg < DP_LEGS; leg++) {
+		uint64_t seed[2] = {call_id, leg};
+
+		/* RFC 8866 5.2: numeric, unique; 62 bits so that everybody can count on. */
+		map->side[leg].sess_id = sip_siphash(id_key, seed, sizeof(seed)) >> 2;
+		map->side[leg].sess_version = 1;
+	}
+}
+
+void media_map_clear(struct media_map *map)
+{
+	for (unsigned int i = 0; i < CTL_MEDIA_MAX; i++) {
+		free(map->line[i]);
+		map->line[i] = NULL;
+	}
+	map->n_lines = 0;
+}
+
+void media_map_set_side(struct media_map *map, unsigned int leg, const struct cfg_realm *realm,
+	const struct ipaddr *signalling)
+{
+	struct media_side *side = &map->side[leg];
+
+	memcpy(side->realm, realm->name, sizeof(side->realm));
+	side->fallback = *signalling;
+	side->fallback.port_be16 = 0;
+	side->family = signalling->family;
+	/* A realm that has media addresses of one family only uses that one. */
+	if (side->family == 6 && !ipaddr_is_set(&realm->media_ipv6))
+		side->family = 4;
+	else if (side->family == 4 && !ipaddr_is_set(&realm->media_ipv4))
+		side->family = 6;
+	side->timeout_ms = realm->media_timeout_s * 1000;
+	side->dscp = realm->dscp_media;
+	side->latch = realm->latch;
+}
+
+static struct ipaddr wanted_addr(const struct media_side *side)
+{
+	return (struct ipaddr){.family = side->family};
+}
+
+/* The request for ports: no flags, so nothing is relayed before an answer. */
+static void line_ask(struct media_map *map, unsigned int index)
+{
+	struct media_line *line = map->line[index];
+
+	memset(&line->ctl, 0, sizeof(line->ctl));
+	line->ctl.call_id = map->call_id;
+	line->ctl.media_index = index;
+	for (unsigned int leg = 0; leg < DP_LEGS; leg++) {
+		const struct media_side *side = &map->side[leg];
+
+		memcpy(line->ctl.realm[leg], side->realm, sizeof(side->realm));
+		line->ctl.leg[leg].local = wanted_addr(side);
+		line->ctl.leg[leg].dscp = side->dscp;
+	}
+	line->state = MEDIA_WANTED;
+	line->fresh = true;
+}
+
+uint32_t media_map_reroute(struct media_map *map, bool keep_leg0)
+{
+	uint32_t close = 0;
+
+	for (unsigned int i = 0; i < map->n_lines; i++) {
+		struct media_line *line = map->line[i];
+		struct ipaddr leg0 = line->ctl.leg[0].local;
+		bool was_open = line->state == MEDIA_OPEN;
+
+		if (line->state == MEDIA_UNUSED)
+			continue;
+		if (was_open)
+			close |= 1u << i;
+		line_ask(map, i);
+		if (keep_leg0 && was_open)
+			line->ctl.leg[0].local = leg0;
+	}
+	return close;
+}
+
+static bool proto_is_relayed(struct view proto)
+{
+	return view_eq(proto, VIEW("RTP/AVP")) || view_eq(proto, VIEW("RTP/AVPF"));
+}
+
+static bool proto_is_secure(struct view proto)
+{
+	return view_eq(proto, VIEW("RTP/SAVP")) || view_eq(proto, VIEW("RTP/SAVPF")) ||
+	       view_eq(proto, VIEW("UDP/TLS/RTP/SAVP")) ||
+	       view_eq(proto, VIEW("UDP/TLS/RTP/SAVPF"));
+}
+
+/* 0.0.0.0 is the hold of RFC 2543: the leg does not want to receive. */
+static uint8_t held_direction(const struct sdp_media *m)
+{
+	if (!ipaddr_is_any(&m->connection))
+		return m->direction;
+	return m->direction == SDP_SENDRECV || m->direction == SDP_SENDONLY ? SDP_SENDONLY
+									    : SDP_INACTIVE;
+}
+
+static void desc_addrs(const struct sdp_media *m, struct media_desc *desc)
+{
+	if (!ipaddr_is_set(&m->connection) || ipaddr_is_any(&m->connection) ||
+		ipaddr_is_multicast(&m->connection) || m->port == 0 || m->port > UINT16_MAX)
+		return;
+	desc->rtp = m->connection;
+	desc->rtp.port_be16 = htons((uint16_t)m->port);
+	if (m->rtcp_port == 0 || m->rtcp_port > UINT16_MAX)
+		return;
+	desc->rtcp = ipaddr_is_set(&m->rtcp_addr) ? m->rtcp_addr : m->connection;
+	desc->rtcp.port_be16 = htons((uint16_t)m->rtcp_port);
+}
+
+static void desc_read(const struct sdp *sdp, unsigned int index, struct media_desc *desc)
+{
+	const struct sdp_media *m = &sdp->media[index];
+	struct view rest = m->formats, format;
+
+	memset(desc, 0, sizeof(*desc));
+	desc->direction = held_direction(m);
+	desc->rtcp_mux = m->rtcp_mux;
+	desc_addrs(m, desc);
+	while (desc->n_payloads < DP_PAYLOAD_TYPES && sdp_format_next(&rest, &format)) {
+		struct dp_payload *p = &desc->payloads[desc->n_payloads];
+		struct sdp_rtpmap rtpmap;
+		uint64_t pt;
+
+		if (view_to_u64(format, 127, &pt) < 0)
+			continue;
+		p->pt = (uint8_t)pt;
+		/* Without a known clock, and for events, the jitter is not measured. */
+		if (sdp_rtpmap(sdp, index, (uint32_t)pt, &rtpmap) == 0 &&
+			!view_eq_nocase(rtpmap.encoding, VIEW("telephone-event")))
+			p->clock_hz = rtpmap.rate;
+		desc->n_payloads++;
+	}
+}
+
+static bool line_usable(const struct sdp_media *m)
+{
+	return m->port != 0 && proto_is_relayed(m->proto);
+}
+
+static int lines_grow(struct media_map *map, unsigned int n)
+{
+	while (map->n_lines < n) {
+		struct media_line *line = calloc(1, sizeof(*line));
+
+		if (!line)
+			return -ENOMEM;
+		map->line[map->n_lines++] = line;
+	}
+	return 0;
+}
+
+int media_map_offer(
+	struct media_map *map, const struct sdp *sdp, unsigned int leg, const char **ret_reason)
+{
+	unsigned int n = sdp->n_media < CTL_MEDIA_MAX ? sdp->n_media : CTL_MEDIA_MAX;
+	unsigned int n_usable = 0, n_secure = 0;
+
+	for (unsigned int i = 0; i < sdp->n_media; i++) {
+		n_usable += i < n && line_usable(&sdp->media[i]);
+		n_secure += sdp->media[i].port != 0 && proto_is_secure(sdp->media[i].proto);
+	}
+	if (n_usable == 0) {
+		*ret_reason = n_secure > 0 ? only_srtp : no_media;
+		return -ENOTSUP;
+	}
+	if (sdp->n_media < map->n_media) {
+		*ret_reason = fewer_lines;
+		return -EINVAL;
+	}
+	if (lines_grow(map, n) < 0) {
+		*ret_reason = no_memory;
+		return -ENOMEM;
+	}
+	map->n_media = (uint8_t)sdp->n_media;
+	map->offerer = (uint8_t)leg;
+	map->answered = false;
+	for (unsigned int i = 0; i < n; i++) {
+		struct media_line *line = map->line[i];
+
+		line->fresh = false;
+		if (!line_usable(&sdp->media[i]))
+			continue; /* closed by the answer, which must refuse it too */
+		line->any_pt = !view_eq(sdp->media[i].media, VIEW("audio"));
+		desc_read(sdp, i, &line->pending[leg]);
+		if (line->state == MEDIA_UNUSED)
+			line_ask(map, i);
+	}
+	return 0;
+}
+
+int media_map_opened(struct media_map *map, unsigned int index, const struct ctl_media *reply)
+{
+	struct media_line *line = map->line[index];
+
+	for (unsigned int leg = 0; leg < DP_LEGS; leg++) {
+		const struct ipaddr *local = &reply->leg[leg].local;
+
+		if (!ipaddr_valid(local) || !ipaddr_is_set(local) || local->port_be16 == 0) {
+			line->state = MEDIA_UNUSED;
+			return -EPROTO;
+		}
+	}
+	for (unsigned int leg = 0; leg < DP_LEGS; leg++)
+		line->ctl.leg[leg].local = reply->leg[leg].local;
+	line->state = MEDIA_OPEN;
+	return 0;
+}
+
+bool media_map_all_open(const struct media_map *map)
+{
+	for (unsigned int i = 0; i < map->n_lines; i++) {
+		if (map->line[i]->state == MEDIA_WANTED || map->line[i]->state == MEDIA_ASKED)
+			return false;
+	}
+	return true;
+}
+
+static bool direction_sends(uint8_t direction)
+{
+	return direction == SDP_SENDRECV || direction == SDP_SENDONLY;
+}
+
+static bool direction_receives(uint8_t direction)
+{
+	return direction == SDP_SENDRECV || direction == SDP_RECVONLY;
+}
+
+/* What the data plane is told of one leg: its own description and what the other one takes. */
+static void leg_compute(const struct media_map *map, struct media_line *line, unsigned int leg)
+{
+	const struct media_desc *own = &line->pending[leg], *other = &line->pending[!leg];
+	const struct media_side *side = &map->side[leg];
+	struct dp_leg *dp = &line->ctl.leg[leg];
+	struct ipaddr local = dp->local;
+
+	memset(dp, 0, sizeof(*dp));
+	dp->local = local;
+	dp->remote_rtp = own->rtp;
+	dp->remote_rtcp = own->rtcp;
+	dp->dscp = side->dscp;
+	if (direction_sends(own->direction) && direction_receives(other->direction)) {
+		dp->flags |= DP_LEG_RECV;
+		dp->timeout_ms = side->timeout_ms;
+	}
+	if (direction_receives(own->direction) && direction_sends(other->direction))
+		dp->flags |= DP_LEG_SEND;
+	if (side->latch)
+		dp->flags |= DP_LEG_LATCH;
+	if (own->rtcp_mux)
+		dp->flags |= DP_LEG_RTCP_MUX;
+	if (line->any_pt)
+		dp->flags |= DP_LEG_ANY_PT;
+	dp->n_payloads = other->n_payloads;
+	memcpy(dp->payloads, other->payloads, sizeof(dp->payloads));
+}
+
+/* Name of the first audio codec that is no event and no comfort noise, for the record. */
+static void codec_name(struct media_map *map, const struct sdp *sdp, unsigned int index)
+{
+	struct view rest = sdp->media[index].formats, format;
+
+	while (sdp_format_next(&rest, &format)) {
+		struct sdp_rtpmap rtpmap;
+		uint64_t pt;
+
+		if (view_to_u64(format, 127, &pt) < 0 ||
+			sdp_rtpmap(sdp, index, (uint32_t)pt, &rtpmap) < 0 ||
+			view_eq_nocase(rtpmap.encoding, VIEW("telephone-event")) ||
+			view_eq_nocase(rtpmap.encoding, VIEW("CN")))
+			continue;
+		if (view_copy(rtpmap.encoding, map->codec, sizeof(map->codec)) < 0)
+			map->codec[0] = '\0';
+		return;
+	}
+}
+
+int media_map_answer(struct media_map *map, const struct sdp *sdp, unsigned int leg,
+	uint32_t *ret_set, uint32_t *ret_close, const char **ret_reason)
+{
+	uint32_t set = 0, close = 0;
+	bool named = false;
+
+	if (map->n_media == 0 || leg == map->offerer) {
+		*ret_reason = no_offer;
+		return -EINVAL;
+	}
+	if (sdp->n_media != map->n_media) {
+		*ret_reason = bad_count;
+		return -EINVAL;
+	}
+	for (unsigned int i = 0; i < map->n_lines; i++) {
+		struct media_line *line = map->line[i];
+
+		if (line->state != MEDIA_OPEN)
+			continue;
+		/* Refused: closed once the exchange is complete, as a fork may still take it. */
+		if (!line_usable(&sdp->media[i])) {
+			close |= 1u << i;
+			continue;
+		}
+		desc_read(sdp, i, &line->pending[leg]);
+		/* RFC 5761 5.1.1: mux is used only when the offer had it. */
+		line->pending[leg].rtcp_mux &= line->pending[!leg].rtcp_mux;
+		leg_compute(map, line, 0);
+		leg_compute(map, line, 1);
+		set |= 1u << i;
+		if (!named && !line->any_pt) {
+			codec_name(map, sdp, i);
+			named = true;
+		}
+	}
+	map->answered = true;
+	*ret_set = set;
+	*ret_close = close;
+	return 0;
+}
+
+uint32_t media_map_fail(struct media_map *map)
+{
+	uint32_t close = 0;
+
+	for (unsigned int i = 0; i < map->n_lines; i++) {
+		struct media_line *line = map->line[i];
+
+		if (!line->fresh)
+			continue;
+		if (line->state == MEDIA_OPEN || line->state == MEDIA_ASKED)
+			close |= 1u << i;
+		line->state = MEDIA_UNUSED;
+		line->fresh = false;
+	}
+	return close;
+}
+
+void media_map_done(struct media_map *map)
+{
+	for (unsigned int i = 0; i < map->n_lines; i++)
+		map->line[i]->fresh = false;
+}
+
+/* At most DP_PAYLOAD_TYPES formats leave, as the data plane cannot accept more. */
+static struct view formats_cut(const struct sdp_media *m)
+{
+	struct view rest = m->formats, format, all = m->formats;
+
+	if (m->n_formats <= DP_PAYLOAD_TYPES)
+		return (struct view){NULL, 0};
+	for (unsigned int i = 0; i < DP_PAYLOAD_TYPES && sdp_format_next(&rest, &format); i++)
+		all.n = (size_t)(format.p + format.n - all.p);
+	return all;
+}
+
+static void plan_line(const struct media_map *map, const struct sdp *sdp, unsigned int index,
+	unsigned int to_leg, struct sdp_media_plan *plan)
+{
+	const struct sdp_media *m = &sdp->media[index];
+	const struct media_line *line = index < map->n_lines ? map->line[index] : NULL;
+
+	memset(plan, 0, sizeof(*plan));
+	plan->direction = SDP_DIR_NONE;
+	plan->addr = map->side[to_leg].fallback;
+	if (!line || line->state != MEDIA_OPEN || !line_usable(m))
+		return;
+	plan->addr = line->ctl.leg[to_leg].local;
+	plan->direction = (enum sdp_direction)held_direction(m);
+	/*
+	 * An offer asks for mux when the offerer does; an answer says yes when the peer that gets
+	 * it had asked, whatever the other side does: each leg is muxed for itself.
+	 */
+	plan->rtcp_mux = to_leg == map->offerer ? line->pending[to_leg].rtcp_mux : m->rtcp_mux;
+	plan->formats = formats_cut(m);
+}
+
+static int print_once(
+	struct media_map *map, const struct sdp *sdp, unsigned int to_leg, struct sip_buf *out)
+{
+	struct sdp_media_plan lines[SDP_MEDIA_MAX];
+	const struct media_side *side = &map->side[to_leg];
+	struct ipaddr origin = side->fallback;
+	struct sdp_plan plan = {
+		.username = VIEW("-"),
+		.sess_id = side->sess_id,
+		.sess_version = side->sess_version,
+		.session_name = VIEW("-"),
+		.origin = &origin,
+		.media = lines,
+		.n_media = sdp->n_media,
+		.allow_attrs = allow_attrs,
+	};
+
+	for (unsigned int i = sdp->n_media; i-- > 0;) {
+		plan_line(map, sdp, i, to_leg, &lines[i]);
+		if (lines[i].addr.port_be16 != 0)
+			origin = lines[i].addr;
+	}
+	origin.port_be16 = 0;
+	return sdp_print(sdp, &plan, out);
+}
+
+int media_map_print(
+	struct media_map *map, const struct sdp *sdp, unsigned int to_leg, struct sip_buf *out)
+{
+	static const uint64_t hash_key[2] = {0x6d61702d68617368, 0x7365737376657273};
+	struct media_side *side = &map->side[to_leg];
+	size_t start = out->n;
+	uint64_t hash;
+	int rc = print_once(map, sdp, to_leg, out);
+
+	if (rc < 0)
+		return rc;
+	hash = sip_siphash(hash_key, out->p + start, out->n - start) | 1;
+	if (side->hash == hash)
+		return 0;
+	if (side->hash != 0) {
+		/* Another text than the last one: the next version (RFC 3264 8). */
+		side->sess_version++;
+		out->n = start;
+		rc = print_once(map, sdp, to_leg, out);
+		if (rc < 0)
+			return rc;
+		hash = sip_siphash(hash_key, out->p + start, out->n - start) | 1;
+	}
+	side->hash = hash;
+	return 0;
+}
+
+void media_map_checkpoint(const struct media_map *map, struct ckpt_out *out)
+{
+	ckpt_put_u(out, CKPT_VERSION, 1);
+	ckpt_put_u(out, map->n_media, 1);
+	ckpt_put_u(out, map->n_lines, 1);
+	for (unsigned int leg = 0; leg < DP_LEGS; leg++) {
+		const struct media_side *side = &map->side[leg];
+
+		ckpt_put_u(out, side->sess_id, 8);
+		ckpt_put_u(out, side->sess_version, 8);
+		ckpt_put_u(out, side->hash, 8);
+		ckpt_put_view(out, view_of(side->realm));
+		ckpt_put_addr(out, &side->fallback);
+		ckpt_put_u(out, side->timeout_ms, 4);
+		ckpt_put_u(out, side->family, 1);
+		ckpt_put_u(out, side->dscp, 1);
+		ckpt_put_u(out, side->latch, 1);
+	}
+	for (unsigned int i = 0; i < map->n_lines; i++) {
+		const struct media_line *line = map->line[i];
+
+		ckpt_put_u(out, line->state, 1);
+		ckpt_put_u(out, line->any_pt, 1);
+		if (line->state == MEDIA_OPEN)
+			ckpt_put(out, &line->ctl, sizeof(line->ctl));
+	}
+}
+
+static void restore_side(struct media_side *side, struct ckpt_in *in)
+{
+	side->sess_id = ckpt_get_u(in, 8);
+	side->sess_version = ckpt_get_u(in, 8);
+	side->hash = ckpt_get_u(in, 8);
+	memset(side->realm, 0, sizeof(side->realm));
+	if (view_copy(ckpt_get_view(in, CTL_NAME_MAX), side->realm, sizeof(side->realm)) < 0)
+		in->failed = true;
+	ckpt_get_addr(in, &side->fallback);
+	side->timeout_ms = (uint32_t)ckpt_get_u(in, 4);
+	side->family = (uint8_t)ckpt_get_u(in, 1);
+	side->dscp = (uint8_t)ckpt_get_u(in, 1);
+	side->latch = ckpt_get_u(in, 1) != 0;
+	if ((side->family != 4 && side->family != 6) || side->dscp > 63)
+		in->failed = true;
+}
+
+static bool leg_valid(const struct dp_leg *leg)
+{
+	return ipaddr_valid(&leg->local) && leg->local.port_be16 != 0 &&
+	       ipaddr_valid(&leg->remote_rtp) && ipaddr_valid(&leg->remote_rtcp) &&
+	       leg->n_payloads <= DP_PAYLOAD_TYPES && leg->dscp <= 63;
+}
+
+/* The realm names were terminated by us; a damaged checkpoint may have lost that. */
+static void restore_line(struct media_map *map, unsigned int index, struct ckpt_in *in)
+{
+	struct media_line *line = map->line[index];
+	const uint8_t *raw;
+
+	line->state = (uint8_t)ckpt_get_u(in, 1);
+	line->any_pt = ckpt_get_u(in, 1) != 0;
+	if (line->state != MEDIA_OPEN) {
+		line->state = MEDIA_UNUSED;
+		return;
+	}
+	raw = ckpt_get(in, sizeof(line->ctl));
+	if (!raw)
+		return;
+	memcpy(&line->ctl, raw, sizeof(line->ctl));
+	if (line->ctl.call_id != map->call_id || line->ctl.media_index != index ||
+		!leg_valid(&line->ctl.leg[0]) || !leg_valid(&line->ctl.leg[1]))
+		in->failed = true;
+	for (unsigned int leg = 0; leg < DP_LEGS; leg++) {
+		if (memcmp(line->ctl.realm[leg], map->side[leg].realm, CTL_NAME_MAX) != 0)
+			in->failed = true;
+	}
+}
+
+int media_map_restore(struct media_map *map, struct ckpt_in *in)
+{
+	unsigned int n_lines;
+
+	if (ckpt_get_u(in, 1) != CKPT_VERSION)
+		return -EINVAL;
+	map->n_media = (uint8_t)ckpt_get_u(in, 1);
+	n_lines = (unsigned int)ckpt_get_u(in, 1);
+	if (map->n_media > SDP_MEDIA_MAX || n_lines > CTL_MEDIA_MAX || n_lines > map->n_media)
+		return -EINVAL;
+	for (unsigned int leg = 0; leg < DP_LEGS; leg++)
+		restore_side(&map->side[leg], in);
+	if (lines_grow(map, n_lines) < 0)
+		return -ENOMEM;
+	for (unsigned int i = 0; i < n_lines && !in->failed; i++)
+		restore_line(map, i, in);
+	return in->failed ? -EINVAL : 0;
+}

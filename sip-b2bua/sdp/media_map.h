@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The media of one call: what each leg's session description says, our own addresses on both
+ * sides, and from these the sessions that limen-control is asked for (struct ctl_media). It is
+ * the only part of limen-sip that knows what the data plane wants. It sends nothing itself: the
+ * call asks which lines to open, set or close, and does it. One owner: the call.
+ *
+ * An exchange is: media_map_offer() on the offering leg, opening of the lines that want ports,
+ * media_map_print() towards the other leg; then media_map_answer() on that leg and
+ * media_map_print() of the answer back. media_map_fail() forgets an exchange that came to nothing.
+ *
+ * Relayed: RTP/AVP and RTP/AVPF over IPv4 and IPv6, up to CTL_MEDIA_MAX lines. Every other line is
+ * kept in its place with port 0. SRTP comes later; until then secured offers are refused.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "controlplane/api/ctl_api.h"
+#include "controlplane/config/cfg_model.h"
+#include "sip-b2bua/dialog/checkpoint.h"
+#include "sip-b2bua/parser/sip_build.h"
+#include "sip-b2bua/sdp/sdp.h"
+
+enum media_line_state {
+	MEDIA_UNUSED = 0, /* refused, or not relayed */
+	MEDIA_WANTED,	  /* ports are to be asked for */
+	MEDIA_ASKED,	  /* and were asked for */
+	MEDIA_OPEN,
+};
+
+/* What one leg's description says of one line. */
+struct media_desc {
+	struct ipaddr rtp, rtcp; /* family 0: none given, or 0.0.0.0 */
+	uint8_t direction;	 /* enum sdp_direction, as that leg sees it */
+	bool rtcp_mux;
+	uint8_t n_payloads;
+	struct dp_payload payloads[DP_PAYLOAD_TYPES]; /* the formats that it wants to receive */
+};
+
+struct media_line {
+	uint8_t state;	      /* enum media_line_state */
+	bool fresh;	      /* opened by the present exchange: closed again when it fails */
+	bool any_pt;	      /* not audio */
+	uint32_t seq;	      /* of the outstanding CTL_MEDIA_SET, 0: none (the call's) */
+	struct ctl_media ctl; /* as last told, or to be told, to limen-control */
+	struct media_desc pending[DP_LEGS];
+};
+
+struct media_side {
+	uint64_t sess_id, sess_version; /* of our o= towards this leg */
+	uint64_t hash;			/* of the last description sent, 0: none */
+	char realm[CTL_NAME_MAX];
+	struct ipaddr fallback; /* for o= while no line is open: our signalling address */
+	uint32_t timeout_ms;
+	uint8_t family; /* wanted for media: 4, 6 */
+	uint8_t dscp;
+	bool latch;
+};
+
+struct media_map {
+	uint64_t call_id;
+	uint8_t n_media; /* media lines of the descriptions, also those that are not relayed */
+	uint8_t offerer; /* leg of the present or last offer */
+	bool answered;	 /* an answer was taken in the present exchange */
+	char codec[32];	 /* first codec of the last answer */
+	uint8_t n_lines; /* in line[] */
+	struct media_line *line[CTL_MEDIA_MAX];
+	struct media_side side[DP_LEGS];
+};
+
+void media_map_init(struct media_map *map, uint64_t call_id, const uint64_t id_key[2]);
+void media_map_clear(struct media_map *map); /* frees; closes nothing */
+
+/* The realm that a leg's media lives in. signalling: our address on that leg. */
+void media_map_set_side(struct media_map *map, unsigned int leg, const struct cfg_realm *realm,
+	const struct ipaddr *signalling);
+
+/*
+ * The called side moves to another realm (hunting) before an answer: every line wants new ports
+ * there. Lines that were open are to be closed first: bit i set in the result. keep_leg0: leg 0's
+ * ports are already known to the caller and are claimed again.
+ */
+uint32_t media_map_reroute(struct media_map *map, bool keep_leg0);
+
+/*
+ * Takes an offer of a leg. 0: lines in MEDIA_WANTED need ports (maybe none). -ENOTSUP: nothing in
+ * it can be relayed (488), -EINVAL: not a proper offer (fewer lines than before), -ENOMEM.
+ * *ret_reason: a sentence on failure.
+ */
+int media_map_offer(struct media_map *map, const struct sdp *sdp, unsigned int leg,
+	const char **ret_reason) __attribute__((warn_unused_result));
+
+/* The reply for a line that was asked for. -EPROTO when it cannot be used; the line is unused then. */
+int media_map_opened(struct media_map *map, unsigned int index, const struct ctl_media *reply)
+	__attribute__((warn_unused_result));
+bool media_map_all_open(const struct media_map *map); /* nothing is wanted or asked for */
+
+/*
+ * Takes the answer of the other leg; may be repeated with another one while the exchange lasts
+ * (early answers, forks). Bits of *ret_set: lines whose CTL_MEDIA_SET is to be sent again; of
+ * *ret_close: lines to be closed. -EINVAL: does not answer the offer.
+ */
+int media_map_answer(struct media_map *map, const struct sdp *sdp, unsigned int leg,
+	uint32_t *ret_set, uint32_t *ret_close, const char **ret_reason)
+	__attribute__((warn_unused_result));
+
+/* The exchange failed: bits of the lines that it had opened and that are to be closed. */
+uint32_t media_map_fail(struct media_map *map);
+/* The exchange is complete. */
+void media_map_done(struct media_map *map);
+
+/*
+ * Appends a leg's description, rewritten for the other one: our addresses, our origin with its own
+ * id and a version that grows exactly when the text changes, attributes of the allow table only.
+ * -EMSGSIZE, -EINVAL.
+ */
+int media_map_print(struct media_map *map, const struct sdp *sdp, unsigned int to_leg,
+	struct sip_buf *out) __attribute__((warn_unused_result));
+
+void media_map_checkpoint(const struct media_map *map, struct ckpt_out *out);
+/* Into an initialised map. -EINVAL, -ENOMEM; the map is then to be cleared. */
+int media_map_restore(struct media_map *map, struct ckpt_in *in)
+	__attribute__((warn_unused_result));

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Calls per CPU-second of all processes of the box together, against Kamailio as a stateful proxy
 at the same rate, alternately. The load comes from sipbench (../shared/reference/sipbench); where
-that folder is absent, from SIPp with this project's own scenarios (tests/data/sipp)."""
+that folder is absent, from load.py, which has shorter messages, and there is no ratio."""
 import json
 import os
 import shutil
@@ -16,15 +16,22 @@ WARM_S = 4  # the box replays its configuration and opens its sockets
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
-def _sipbench(bench, clock, name, command, calls):
-    """One run in a network namespace of its own; the JSON object that bench.py prints."""
-    script = os.path.join(bench.reference, "sipbench", "bench.py")
-    inner = [sys.executable, script, "call", "--rate", str(RATE), "--calls", str(calls), "--hold", "0",
-             "--warm", str(WARM_S), "--max", str(calls / RATE * 3 + 30), "--name", name, "--", *command]
-    argv = ["unshare", "-n", "sh", "-c", 'ip link set lo up && exec "$@"', "sh", *inner]
+def _sipbench(bench, name, calls):
+    return [os.path.join(bench.reference, "sipbench", "bench.py"), "call", "--rate", str(RATE),
+            "--calls", str(calls), "--hold", "0", "--warm", str(WARM_S),
+            "--max", str(calls / RATE * 3 + 30), "--name", name]
+
+
+def _load(bench, clock, name, command, calls):
+    """One run in a network namespace of its own; the JSON object that the load script prints."""
+    script = _sipbench(bench, name, calls) if bench.reference else \
+        [os.path.join(HERE, "load.py"), str(RATE), str(calls), str(WARM_S)]
+    argv = ["unshare", "-n", "sh", "-c", 'ip link set lo up && exec "$@"', "sh", sys.executable, *script,
+            "--", *command]
+    env = dict(os.environ, FINECLOCK=clock) if clock else None
     try:
         done = subprocess.run(argv, capture_output=True, text=True, stdin=subprocess.DEVNULL,
-                              timeout=calls / RATE * 4 + 90, env=dict(os.environ, FINECLOCK=clock))
+                              timeout=calls / RATE * 4 + 90, env=env)
     except subprocess.TimeoutExpired:
         raise BenchError(f"the run with {name} did not end") from None
     lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
@@ -55,8 +62,6 @@ def _kamailio_command(bench):
 
 
 def calls(bench, names):
-    if bench.reference is None:
-        raise BenchError("needs the load scripts in ../shared/reference/sipbench")
     if os.geteuid() != 0:
         raise BenchError("needs root for a network namespace; run it with sudo")
     for path in (("dataplane", "limen-dataplane"), ("controlplane", "limen-control"),
@@ -67,12 +72,12 @@ def calls(bench, names):
     own, reference = [], []
     rounds, count = (1, RATE) if bench.quick else (ROUNDS, CALLS)
     for _ in range(rounds):
-        own.append(_sipbench(bench, clock, "limen", _box_command(bench), count))
-        reference.append(_sipbench(bench, clock, "kamailio", _kamailio_command(bench), count))
+        own.append(_load(bench, clock, "limen", _box_command(bench), count))
+        if bench.reference:
+            reference.append(_load(bench, clock, "kamailio", _kamailio_command(bench), count))
 
     def figure(runs, key):
-        return median([r[key] for r in runs])
-    rows = [row("b2bua.calls", figure(own, "per_cpu_second"), "calls per CPU-second",
+        return median([r[key] for r in runs]) if runs else None
+    return [row("b2bua.calls", figure(own, "per_cpu_second"), "calls per CPU-second",
                 figure(reference, "per_cpu_second")),
             row("b2bua.memory", figure(own, "sut_pss_mb"), "MB", figure(reference, "sut_pss_mb"))]
-    return rows

@@ -4,13 +4,14 @@
     def run(t): ...            # t is a Case; raise or t.check() when something is wrong
     EXCLUSIVE = True           # optional: it measures, nothing else may run beside it
     TIMEOUT_S = 90             # optional
+    BUILD = "build-asan"       # optional: the programs with sanitizers in them
 
 It gets network namespaces of its own and starts a box with t.box(). Wait for events with
 wait_for(); the only waits by the clock are those for audio, which runs in real time."""
 import os
 import shutil
 
-from . import boxconf, media, net, pcap, peers, rtp
+from . import boxconf, media, net, pcap, peers, rtp, sip
 from .box import Box
 from .proc import LabError, wait_for  # noqa: F401 (scenarios use it from here)
 
@@ -146,6 +147,10 @@ class Case:
         found = media.leaks(b, media.BOX_B, secrets_a) + media.leaks(a, media.BOX_A, secrets_b)
         self.check(not found, "inner things left the box:\n" + "\n".join(found[:10]))
         return len(secrets_a), len(secrets_b)
+
+    def sip_messages(self, side):
+        """SIP on the wire of a side ("access" or "peering") since capture()."""
+        return sip.messages(self.packets()[0 if side == "access" else 1])
 
     def bad_frames(self):
         """Packets from the box whose checksums are wrong."""

@@ -203,7 +203,8 @@ def run_netns(name, path, results):
         return
     t0 = time.monotonic()
     status, text = supervised([sys.executable, "-m", "limenlab.runner", path, work], limit,
-                              env={"PYTHONPATH": os.path.join(ROOT, "tests/lib"), **SANITIZER_ENV})
+                              env={"PYTHONPATH": os.path.join(ROOT, "tests/lib"),
+                                   "LIMEN_BUILD": os.path.join(ROOT, build_of(path)), **SANITIZER_ENV})
     log = keep_log(name, text)
     word = {0: "ok", SKIPPED: "skipped"}.get(status, "FAILED")
     results.add(name, word, time.monotonic() - t0, text, work if os.path.isdir(work) else log)
@@ -247,8 +248,11 @@ def group(names, prefix):
 
 def prepare(names, results):
     """Builds what the chosen tests need; a build that fails fails all tests that stand on it."""
-    need = {"build": group(names, "unit") + group(names, "netns") + group(names, "lab"), "build-asan": group(names, "asan"),
+    need = {"build": group(names, "unit") + group(names, "lab"), "build-asan": group(names, "asan"),
             "build-fuzz": group(names, "fuzz")}
+    files = netns_files()
+    for name in group(names, "netns"):
+        need[build_of(files[name])].append(name)
     for folder, tests in need.items():
         if not tests:
             continue
@@ -281,6 +285,11 @@ def run_all(names, results):
         run_netns(name, files[name], results)
     for name in group(names, "lab"):
         run_labtest(name, results)
+
+
+def build_of(path):
+    """The build folder whose programs a scenario runs: its BUILD, else "build"."""
+    return getattr(load_quietly(path), "BUILD", "build")
 
 
 def load_quietly(path):

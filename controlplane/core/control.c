@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* limen-control's modules, made and connected; see control.h. */
+#include "controlplane/core/control.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "controlplane/base/clock.h"
+#include "controlplane/base/log.h"
+#include "controlplane/base/notify.h"
+#include "controlplane/base/secret.h"
+#include "controlplane/core/state.h"
+
+LOG_TOPIC("control");
+
+#define GRACE_S	     5 /* for limen-sip to come back and claim its media after our start */
+#define ROTATE_BYTES (64u << 20)
+#define ROTATE_MS    (24u * 3600 * 1000)
+
+/* ---- between the modules ---- */
+
+static uint64_t ops_wall_ms(void *arg)
+{
+	return clock_wall_ms();
+}
+
+static uint64_t ops_mono_ms(void *arg)
+{
+	return clock_mono_ms();
+}
+
+static uint32_t get_generation(void *arg)
+{
+	return ((struct control *)arg)->generation;
+}
+
+static uint32_t dp_generation(void *arg, bool bump)
+{
+	struct control *c = arg;
+	char error[256];
+
+	if (bump && state_next_generation(c->options.state_dir, &c->generation, error) < 0)
+		log_err("%s; sessions that ended while the data plane was away stay there", error);
+	return c->generation;
+}
+
+static bool ops_send(void *arg, uint32_t worker, uint16_t type, const void *part1, size_t len1,
+	const void *part2, size_t len2)
+{
+	return peers_sip_send(
+		((struct control *)arg)->peers, worker, type, part1, len1, part2, len2);
+}
+
+static void ops_reply(void *arg, const struct media_ticket *ticket, uint16_t type, int32_t status,
+	const void *body, size_t len)
+{
+	peers_sip_reply(((struct control *)arg)->peers, ticket, type, status, body, len);
+}
+
+static unsigned int ops_room(void *arg, uint32_t worker)
+{
+	return peers_sip_room(((struct control *)arg)->peers, worker);
+}
+
+static void on_media_answer(void *arg, const struct media_session *session,
+	const struct media_ticket *ticket, int32_t status)
+{
+	calls_media_answer(((struct control *)arg)->calls, session, ticket, status);
+}
+
+static void on_media_gone(void *arg, struct media_session *session)
+{
+	calls_media_gone(((struct control *)arg)->calls, session);
+}
+
+static void on_media_lost(void *arg, struct media_session *session, int error)
+{
+	calls_media_lost(((struct control *)arg)->calls, session, error);
+}
+
+static void on_media_dirty(void *arg)
+{
+	dpclient_pump_later(((struct control *)arg)->dp);
+}
+
+static bool get_sums(
+	void *arg, const struct media_session *session, struct dp_stream_sum ret_sums[DP_LEGS])
+{
+	return dpclient_sums(((struct control *)arg)->dp, session, ret_sums);
+}
+
+static void on_media_timeout(void *arg, struct media_session *session, unsigned int leg)
+{
+	calls_media_timeout(((struct control *)arg)->calls, session, leg);
+}
+
+static void on_written(void *arg, uint64_t id)
+{
+	calls_record_written(((struct control *)arg)->calls, id);
+}
+
+static void on_sip_up(void *arg, uint32_t worker)
+{
+	sipconf_worker_up(((struct control *)arg)->sipconf, worker);
+}
+
+static void on_sip_down(void *arg, uint32_t worker)
+{
+	sipconf_worker_down(((struct control *)arg)->sipconf, worker);
+}
+
+static void on_sip_config(
+	void *arg, uint32_t worker, uint32_t seq, int32_t status, const char *text)
+{
+	sipconf_reply(((struct control *)arg)->sipconf, worker, seq, status, text);
+}
+
+/* ---- what nobody claimed after our start ---- */
+
+static void on_replayed(void *arg)
+{
+	struct control *c = arg;
+
+	event_del(c->grace_event);
+	dpclient_sweep(c->dp);
+}
+
+static void grace_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct control *c = arg;
+
+	log_notice("not all of limen-sip is here; media sessions without a call are removed now");
+	dpclient_sweep(c->dp);
+}
+
+/* ---- subscribers of the configuration ---- */
+
+static int media_prepare(void *arg, struct cfg_txn *txn, const struct cfg *old,
+	const struct cfg *next, char error[CFG_ERROR_MAX])
+{
+	struct control *c = arg;
+	int ret = media_realms_check(c->realms, next, error);
+
+	return ret < 0 ? ret : dpclient_check(next, error);
+}
+
+static void media_apply(void *arg, const struct cfg *old, const struct cfg *next, uint64_t revision)
+{
+	struct control *c = arg;
+	uint32_t n_workers = sessions_n_workers(c->sessions);
+
+	if (media_realms_apply(c->realms, next, n_workers > 0 ? n_workers : 1) < 0)
+		log_err("memory is short: not all realms have media ports");
+	dpclient_apply(c->dp, next);
+	spool_set_node(c->spool, next->hostname);
+}
+
+static int nothing_to_prepare(void *arg, struct cfg_txn *txn, const struct cfg *old,
+	const struct cfg *next, char error[CFG_ERROR_MAX])
+{
+	return 0;
+}
+
+static void nothing_to_abort(void *arg, uint64_t revision)
+{
+}
+
+static void netlink_apply(
+	void *arg, const struct cfg *old, const struct cfg *next, uint64_t revision)
+{
+	nlw_apply(((struct control *)arg)->nlw, old, next);
+}
+
+/* ---- start ---- */
+
+static void on_started(void *arg, int status, const char *text)
+{
+	struct control *c = arg;
+	int ret = status;
+
+	if (ret < 0) {
+		snprintf(c->error, sizeof(c->error), "the configuration cannot be used: %.220s",
+			text != NULL ? text : strerror(-ret));
+	} else {
+		ret = peers_listen(c->peers);
+		if (ret < 0)
+			snprintf(c->error, sizeof(c->error), "%s/control.sock: %s",
+				c->options.run_dir,
+				ret == -EADDRINUSE ? "another limen-control is running"
+						   : strerror(-ret));
+	}
+	if (ret < 0) {
+		c->failed = ret;
+		event_base_loopbreak(c->base);
+		return;
+	}
+	static const struct timeval grace = {.tv_sec = GRACE_S};
+	event_add(c->grace_event, &grace);
+	dpclient_start(c->dp, c->sessions);
+	log_notice("running: revision %llu of the configuration, generation %u",
+		(unsigned long long)cfg_store_revision(c->store), c->generation);
+	notify_send("READY=1");
+}
+
+static void second_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct control *c = arg;
+	uint64_t now_ms = clock_wall_ms();
+
+	spool_tick(c->spool, now_ms);
+	calls_tick(c->calls);
+	cfg_store_tick(c->store, now_ms);
+}
+
+static int open_state(struct control *c, char *error)
+{
+	const struct control_options *o = &c->options;
+	char dir[256];
+	int ret = state_next_generation(o->state_dir, &c->generation, error);
+
+	if (ret < 0)
+		return ret;
+	snprintf(dir, sizeof(dir), "%s/records", o->state_dir);
+	struct spool_conf spool = {.dir = dir,
+		.node = "limen",
+		.rotate_bytes = ROTATE_BYTES,
+		.rotate_ms = ROTATE_MS,
+		.written = on_written,
+		.arg = c};
+	ret = spool_open(&spool, clock_wall_ms(), &c->spool, error);
+	return ret < 0 ? ret : cfg_store_open(o->state_dir, clock_wall_ms(), &c->store, error);
+}
+
+static int make_media(struct control *c)
+{
+	struct calls_ops calls_ops = {ops_send, ops_reply, ops_room, ops_wall_ms, ops_mono_ms, c};
+	struct sessions_ops sessions_ops = {
+		on_media_answer, on_media_gone, on_media_lost, on_media_dirty, get_sums, c};
+	struct dpclient_ops dp_ops = {dp_generation, on_media_timeout, c};
+	char path[108];
+
+	snprintf(path, sizeof(path), "%s/dataplane.sock", c->options.run_dir);
+	c->realms = media_realms_new();
+	c->calls = calls_new(&calls_ops);
+	c->dp = dpclient_new(c->base, path, &dp_ops);
+	if (c->realms == NULL || c->calls == NULL || c->dp == NULL)
+		return -ENOMEM;
+	c->sessions = sessions_new(c->realms, &sessions_ops);
+	if (c->sessions == NULL)
+		return -ENOMEM;
+	calls_bind(c->calls, c->sessions, c->spool);
+	return 0;
+}
+
+static int make_peers(struct control *c, char *error)
+{
+	char path[108];
+	struct peers_conf conf = {.path = path,
+		.sip_uid = c->options.sip_uid,
+		.cli_uid = c->options.cli_uid,
+		.boot_id = c->boot_id,
+		.generation = get_generation,
+		.sip_up = on_sip_up,
+		.sip_down = on_sip_down,
+		.sip_config = on_sip_config,
+		.replayed = on_replayed,
+		.arg = c};
+	int ret = state_token_key(c->options.state_dir, conf.token_key, error);
+
+	if (ret < 0)
+		return ret;
+	snprintf(path, sizeof(path), "%s/control.sock", c->options.run_dir);
+	ret = peers_new(c->base, &conf, c->calls, &c->peers);
+	secret_wipe(conf.token_key, sizeof(conf.token_key));
+	if (ret == 0) {
+		c->sipconf = sipconf_new(c->base, c->store, c->peers);
+		ret = c->sipconf == NULL ? -ENOMEM : 0;
+	}
+	if (ret < 0)
+		snprintf(error, CFG_ERROR_MAX, "%s", strerror(-ret));
+	return ret;
+}
+
+static int subscribe(struct control *c)
+{
+	c->media_subscriber = (struct cfg_subscriber){
+		"media", media_prepare, media_apply, nothing_to_abort, c};
+	c->netlink_subscriber = (struct cfg_subscriber){
+		"netlink", nothing_to_prepare, netlink_apply, nothing_to_abort, c};
+	int ret = cfg_store_subscribe(c->store, &c->media_subscriber);
+
+	if (ret == 0)
+		ret = cfg_store_subscribe(c->store, &c->netlink_subscriber);
+	if (ret == 0)
+		ret = cfg_store_subscribe(c->store, sipconf_subscriber(c->sipconf));
+	return ret;
+}
+
+static int make_all(struct control *c, char *error)
+{
+	static const struct timeval second = {.tv_sec = 1};
+	int ret = open_state(c, error);
+
+	if (ret < 0)
+		return ret;
+	snprintf(error, CFG_ERROR_MAX, "memory is short");
+	ret = make_media(c);
+	if (ret == 0)
+		ret = make_peers(c, error);
+	if (ret < 0)
+		return ret;
+	ret = nlw_new(c->base, &c->nlw);
+	if (ret < 0) {
+		snprintf(error, CFG_ERROR_MAX, "no netlink socket: %s", strerror(-ret));
+		return ret;
+	}
+	ret = subscribe(c);
+	c->second_event = event_new(c->base, -1, EV_PERSIST, second_cb, c);
+	c->grace_event = event_new(c->base, -1, 0, grace_cb, c);
+	if (ret == 0 && (c->second_event == NULL || c->grace_event == NULL))
+		ret = -ENOMEM;
+	if (ret < 0) {
+		snprintf(error, CFG_ERROR_MAX, "%s", strerror(-ret));
+		return ret;
+	}
+	event_add(c->second_event, &second);
+	return 0;
+}
+
+int control_new(struct event_base *base, const struct control_options *options,
+	struct control **ret_control, char error[CFG_ERROR_MAX])
+{
+	struct control *c = calloc(1, sizeof(*c));
+
+	if (c == NULL) {
+		snprintf(error, CFG_ERROR_MAX, "memory is short");
+		return -ENOMEM;
+	}
+	c->options = *options;
+	c->base = base;
+	c->boot_ms = clock_wall_ms();
+	secret_random(&c->boot_id, sizeof(c->boot_id));
+	int ret = make_all(c, error);
+	if (ret < 0) {
+		control_free(c);
+		return ret;
+	}
+	*ret_control = c;
+	cfg_store_start(c->store, options->factory, on_started, c);
+	return 0;
+}
+
+void control_free(struct control *c)
+{
+	if (c == NULL)
+		return;
+	peers_free(c->peers);
+	sipconf_free(c->sipconf);
+	dpclient_free(c->dp);
+	nlw_free(c->nlw);
+	calls_free(c->calls);
+	sessions_free(c->sessions);
+	media_realms_free(c->realms);
+	spool_close(c->spool);
+	cfg_store_close(c->store);
+	if (c->second_event != NULL)
+		event_free(c->second_event);
+	if (c->grace_event != NULL)
+		event_free(c->grace_event);
+	free(c);
+}

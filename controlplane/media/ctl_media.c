@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The form of CTL_MEDIA_SET, whatever its contents mean; see sessions.h. */
+#include "controlplane/media/sessions.h"
+
+#include <string.h>
+
+#define FLAGS_KNOWN (DP_LEG_SEND | DP_LEG_RECV | DP_LEG_RTCP_MUX | DP_LEG_LATCH | DP_LEG_ANY_PT)
+
+static bool leg_ok(const struct dp_leg *leg)
+{
+	static const struct dp_payload none;
+
+	if (!ipaddr_valid(&leg->remote_rtp) || !ipaddr_valid(&leg->remote_rtcp))
+		return false;
+	if ((leg->flags & ~(uint32_t)FLAGS_KNOWN) != 0 || leg->n_payloads > DP_PAYLOAD_TYPES)
+		return false;
+	if (leg->zero[0] != 0 || leg->zero[1] != 0 || leg->dscp > 63)
+		return false;
+	for (unsigned int i = 0; i < DP_PAYLOAD_TYPES; i++) {
+		const struct dp_payload *p = &leg->payloads[i];
+		if (i >= leg->n_payloads && memcmp(p, &none, sizeof(none)) != 0)
+			return false;
+		if (p->pt > 127 || p->zero[0] != 0 || p->zero[1] != 0 || p->zero[2] != 0)
+			return false;
+	}
+	return true;
+}
+
+/* A wish (a family, no address) or a claim (the whole address). */
+static bool local_ok(const struct ipaddr *local)
+{
+	static const uint8_t none[16];
+
+	if (ipaddr_port(local) != 0)
+		return ipaddr_is_set(local) && ipaddr_valid(local) && !ipaddr_is_any(local);
+	/* An address without a port is taken for its family: what a session had, say. */
+	return (local->family == 0 && memcmp(local->ip, none, sizeof(none)) == 0 &&
+		       local->zero == 0) ||
+	       (ipaddr_is_set(local) && ipaddr_valid(local));
+}
+
+bool ctl_media_ok(const struct ctl_media *media)
+{
+	if (media->call_id == 0 || media->media_index >= CTL_MEDIA_MAX || media->zero != 0)
+		return false;
+	for (unsigned int i = 0; i < DP_LEGS; i++) {
+		if (!ipc_str_ok(media->realm[i], CTL_NAME_MAX) || media->realm[i][0] == '\0' ||
+			!local_ok(&media->leg[i].local) || !leg_ok(&media->leg[i]))
+			return false;
+	}
+	return true;
+}

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Ports and media addresses, wanted and known; see dpobjs.h. */
+#include "controlplane/media/dpobjs.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "controlplane/base/log.h"
+
+LOG_TOPIC("dataplane");
+
+static bool interface_has_port(const struct cfg_interface *interface)
+{
+	/* An interface that is shut down has no port: nothing passes, and calls get no media. */
+	return interface->device[0] != '\0' && !interface->shutdown;
+}
+
+static bool addr_wanted(
+	const struct cfg *cfg, const struct cfg_realm *realm, const struct ipaddr *addr)
+{
+	const struct cfg_interface *interface = cfg_find_interface(cfg, realm->interface);
+	return ipaddr_is_set(addr) && interface != NULL && interface_has_port(interface);
+}
+
+int dpobjs_check(const struct cfg *cfg, char error[CFG_ERROR_MAX])
+{
+	uint32_t n_ports = 0, n_addrs = 0;
+
+	for (uint32_t i = 0; i < cfg->n_interfaces; i++)
+		n_ports += interface_has_port(&cfg->interfaces[i]);
+	for (uint32_t i = 0; i < cfg->n_realms; i++) {
+		n_addrs += addr_wanted(cfg, &cfg->realms[i], &cfg->realms[i].media_ipv4);
+		n_addrs += addr_wanted(cfg, &cfg->realms[i], &cfg->realms[i].media_ipv6);
+	}
+	if (n_ports > DP_PORTS_MAX) {
+		snprintf(error, CFG_ERROR_MAX,
+			"%u interfaces with devices are more than the %u that the data plane "
+			"serves",
+			n_ports, DP_PORTS_MAX);
+		return -ENOSPC;
+	}
+	if (n_addrs > DP_MEDIA_ADDRS_MAX) {
+		snprintf(error, CFG_ERROR_MAX,
+			"%u media addresses are more than the %u that the data plane serves",
+			n_addrs, DP_MEDIA_ADDRS_MAX);
+		return -ENOSPC;
+	}
+	return 0;
+}
+
+static size_t body_len(const struct dpobj *obj)
+{
+	return obj->is_addr ? sizeof(obj->addr) : sizeof(obj->port);
+}
+
+static void want(struct dpobjs *set, const struct dpobj *wish)
+{
+	struct dpobj *free_obj = NULL;
+
+	for (unsigned int i = 0; i < DPOBJS_MAX; i++) {
+		struct dpobj *obj = &set->objs[i];
+		if (!obj->used) {
+			free_obj = free_obj == NULL ? obj : free_obj;
+			continue;
+		}
+		if (obj->is_addr == wish->is_addr &&
+			memcmp(&obj->port, &wish->port, body_len(wish)) == 0) {
+			obj->wanted = true;
+			return;
+		}
+	}
+	if (free_obj != NULL) {
+		*free_obj = *wish;
+		free_obj->used = true;
+		free_obj->wanted = true;
+	} else {
+		log_err("too many ports and media addresses are being replaced at once");
+	}
+}
+
+static void want_addr(struct dpobjs *set, const struct cfg_realm *realm, const struct ipaddr *addr)
+{
+	struct dpobj obj;
+
+	memset(&obj, 0, sizeof(obj)); /* compared as memory */
+	obj.is_addr = true;
+	obj.addr.addr = *addr;
+	obj.addr.addr.port_be16 = 0;
+	obj.addr.port_lo = (uint16_t)realm->media_port_min;
+	obj.addr.port_hi = (uint16_t)realm->media_port_max;
+	snprintf(obj.addr.port_name, sizeof(obj.addr.port_name), "%s", realm->interface);
+	want(set, &obj);
+}
+
+void dpobjs_apply(struct dpobjs *set, const struct cfg *cfg)
+{
+	for (unsigned int i = 0; i < DPOBJS_MAX; i++)
+		set->objs[i].wanted = false;
+	for (uint32_t i = 0; i < cfg->n_interfaces; i++) {
+		const struct cfg_interface *interface = &cfg->interfaces[i];
+		struct dpobj obj;
+		if (!interface_has_port(interface))
+			continue;
+		memset(&obj, 0, sizeof(obj));
+		snprintf(obj.port.name, sizeof(obj.port.name), "%s", interface->name);
+		snprintf(obj.port.devargs, sizeof(obj.port.devargs), "%s", interface->device);
+		obj.port.mtu = (uint16_t)interface->mtu;
+		want(set, &obj);
+	}
+	for (uint32_t i = 0; i < cfg->n_realms; i++) {
+		const struct cfg_realm *realm = &cfg->realms[i];
+		if (addr_wanted(cfg, realm, &realm->media_ipv4))
+			want_addr(set, realm, &realm->media_ipv4);
+		if (addr_wanted(cfg, realm, &realm->media_ipv6))
+			want_addr(set, realm, &realm->media_ipv6);
+	}
+	for (unsigned int i = 0; i < DPOBJS_MAX; i++) {
+		struct dpobj *obj = &set->objs[i];
+		if (!obj->wanted && !obj->known && obj->inflight == 0)
+			obj->used = false;
+		obj->failed = false;
+	}
+}
+
+void dpobjs_reset(struct dpobjs *set, bool same_boot)
+{
+	for (unsigned int i = 0; i < DPOBJS_MAX; i++) {
+		struct dpobj *obj = &set->objs[i];
+		obj->inflight = 0;
+		obj->failed = false;
+		obj->stale = false;
+		obj->told = 0;
+		/* What is wanted is said again in any case; requests are idempotent. */
+		obj->known = same_boot && !obj->wanted && obj->known;
+		if (!obj->wanted && !obj->known)
+			obj->used = false;
+	}
+}
+
+static const char *obj_name(const struct dpobj *obj)
+{
+	return obj->is_addr ? obj->addr.port_name : obj->port.name;
+}
+
+/* An address waits for its port; a port's successor of that name waits for its removal. */
+static bool is_blocked(const struct dpobjs *set, const struct dpobj *obj)
+{
+	for (unsigned int i = 0; i < DPOBJS_MAX; i++) {
+		const struct dpobj *other = &set->objs[i];
+		if (!other->used || other == obj || strcmp(obj_name(other), obj_name(obj)) != 0)
+			continue;
+		if (obj->is_addr && !other->is_addr && obj->wanted &&
+			(!other->known || !other->wanted))
+			return true;
+		if (!obj->is_addr && !other->is_addr && obj->wanted && !other->wanted)
+			return true;
+		/* and a port that goes, for its addresses to go first */
+		if (!obj->is_addr && other->is_addr && !obj->wanted && other->known &&
+			!other->wanted)
+			return true;
+		/* and an address with another range, for the old one to go */
+		if (obj->is_addr && other->is_addr && obj->wanted && !other->wanted &&
+			ipaddr_same_ip(&obj->addr.addr, &other->addr.addr))
+			return true;
+	}
+	return false;
+}
+
+static uint16_t request_for(const struct dpobj *obj)
+{
+	if (obj->stale)
+		return DP_PORT_DEL;
+	if (obj->wanted && !obj->known)
+		return obj->is_addr ? DP_MEDIA_ADDR_SET : DP_PORT_SET;
+	if (!obj->wanted && obj->known)
+		return obj->is_addr ? DP_MEDIA_ADDR_DEL : DP_PORT_DEL;
+	return 0;
+}
+
+bool dpobjs_next(struct dpobjs *set, uint64_t now_ms, uint16_t *ret_type, unsigned int *ret_index,
+	const void **ret_body, size_t *ret_len)
+{
+	for (unsigned int i = 0; i < DPOBJS_MAX; i++) {
+		struct dpobj *obj = &set->objs[i];
+		uint16_t type = obj->used && obj->inflight == 0 ? request_for(obj) : 0;
+		if (type == 0 || (obj->failed && now_ms < obj->retry_ms) || is_blocked(set, obj))
+			continue;
+		obj->inflight = type;
+		*ret_type = type;
+		*ret_index = i;
+		*ret_body = &obj->port;
+		*ret_len = type == DP_PORT_DEL ? sizeof(struct dp_port_name) : body_len(obj);
+		return true;
+	}
+	return false;
+}
+
+static void tell_failure(struct dpobj *obj, uint16_t type, int32_t status)
+{
+	char addr[IPADDR_TEXT_MAX];
+
+	if (obj->told == status)
+		return;
+	obj->told = status;
+	if (obj->is_addr)
+		log_err("the data plane refuses media address %s on port %s: %s",
+			ipaddr_print(&obj->addr.addr, addr), obj->addr.port_name,
+			strerror(-status));
+	else
+		log_err("the data plane cannot %s port %s (device %s): %s; it is tried again",
+			type == DP_PORT_DEL ? "remove" : "open", obj->port.name, obj->port.devargs,
+			strerror(-status));
+}
+
+bool dpobjs_done(
+	struct dpobjs *set, unsigned int index, uint16_t type, int32_t status, uint64_t now_ms)
+{
+	struct dpobj *obj = index < DPOBJS_MAX ? &set->objs[index] : NULL;
+	bool is_del = type == DP_PORT_DEL || type == DP_MEDIA_ADDR_DEL;
+
+	if (obj == NULL || obj->inflight != type)
+		return false;
+	obj->inflight = 0;
+	if (type == DP_PORT_SET && status == -EBUSY) {
+		/* It is there with another device, from before our restart: away with that. */
+		obj->stale = true;
+		return false;
+	}
+	if (status < 0 && !(is_del && status == -ENOENT)) {
+		obj->failed = true;
+		obj->retry_ms = now_ms + DPOBJS_RETRY_MS;
+		tell_failure(obj, type, status);
+		return false;
+	}
+	obj->failed = false;
+	obj->told = 0;
+	obj->known = !is_del;
+	obj->stale = false;
+	if (!obj->known && !obj->wanted)
+		obj->used = false;
+	return type == DP_MEDIA_ADDR_SET;
+}
+
+void dpobjs_found_port(struct dpobjs *set, const char *name)
+{
+	struct dpobj *free_obj = NULL;
+
+	for (unsigned int i = 0; i < DPOBJS_MAX; i++) {
+		struct dpobj *obj = &set->objs[i];
+		if (!obj->used)
+			free_obj = free_obj == NULL ? obj : free_obj;
+		else if (!obj->is_addr && strcmp(obj->port.name, name) == 0)
+			return;
+	}
+	if (free_obj == NULL)
+		return;
+	memset(free_obj, 0, sizeof(*free_obj));
+	free_obj->used = free_obj->known = true;
+	snprintf(free_obj->port.name, sizeof(free_obj->port.name), "%s", name);
+}
+
+bool dpobjs_settled(const struct dpobjs *set)
+{
+	for (unsigned int i = 0; i < DPOBJS_MAX; i++) {
+		const struct dpobj *obj = &set->objs[i];
+		if (!obj->used)
+			continue;
+		if (obj->inflight != 0)
+			return false;
+		if (request_for(obj) != 0 && !obj->failed && !is_blocked(set, obj))
+			return false;
+	}
+	return true;
+}
+
+bool dpobjs_has_port(const struct dpobjs *set, const char *name)
+{
+	for (unsigned int i = 0; i < DPOBJS_MAX; i++) {
+		const struct dpobj *obj = &set->objs[i];
+		if (obj->used && !obj->is_addr && obj->wanted && obj->known &&
+			strcmp(obj->port.name, name) == 0)
+			return true;
+	}
+	return false;
+}

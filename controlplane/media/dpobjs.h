@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Ports and media addresses: what the configuration wants, what the data plane has, and the next
+ * request that brings them together. No sockets here; used by dpclient.c and its tests.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "controlplane/config/cfg.h"
+#include "dataplane/api/dp_api.h"
+
+#define DPOBJS_MAX	(2 * (DP_PORTS_MAX + DP_MEDIA_ADDRS_MAX)) /* old and new ones */
+#define DPOBJS_RETRY_MS 1000
+
+struct dpobj {
+	bool used;
+	bool is_addr;
+	bool wanted, known, failed;
+	bool stale;	   /* a port of that name is there with other devargs and must go first */
+	uint16_t inflight; /* enum dp_msg, 0: none */
+	uint64_t retry_ms;
+	int told; /* errno that was logged last, so that a retry logs nothing new */
+	union {
+		struct dp_port port;
+		struct dp_media_addr addr;
+	};
+};
+
+struct dpobjs {
+	struct dpobj objs[DPOBJS_MAX];
+};
+
+/* -ENOSPC with a sentence. */
+int dpobjs_check(const struct cfg *cfg, char error[CFG_ERROR_MAX])
+	__attribute__((warn_unused_result));
+void dpobjs_apply(struct dpobjs *set, const struct cfg *cfg);
+/* A new connection. same_boot: the data plane still has what it had. */
+void dpobjs_reset(struct dpobjs *set, bool same_boot);
+/* The data plane has a port of that name, from before our restart; away with it if unwanted. */
+void dpobjs_found_port(struct dpobjs *set, const char *name);
+/* The next request and the object's index, or false. */
+bool dpobjs_next(struct dpobjs *set, uint64_t now_ms, uint16_t *ret_type, unsigned int *ret_index,
+	const void **ret_body, size_t *ret_len);
+/* true: a media address became usable. */
+bool dpobjs_done(
+	struct dpobjs *set, unsigned int index, uint16_t type, int32_t status, uint64_t now_ms);
+/* Nothing under way, and nothing to send but retries: sessions may be sent. */
+bool dpobjs_settled(const struct dpobjs *set);
+bool dpobjs_has_port(const struct dpobjs *set, const char *name);

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The statistics segment, mapped and checked; see segment.h. */
+#include "controlplane/media/segment.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#if defined(__x86_64__)
+#include <x86intrin.h>
+#endif
+
+#include "dataplane/session/stream.h"
+
+/* The clock of the segment's time stamps: the counter that rte_rdtsc() reads. */
+static uint64_t tsc_now(void)
+{
+#if defined(__x86_64__)
+	return __rdtsc();
+#elif defined(__aarch64__)
+	uint64_t ticks;
+	__asm__ volatile("mrs %0, cntvct_el0" : "=r"(ticks));
+	return ticks;
+#else
+#error "the time stamp counter of this processor is not known here"
+#endif
+}
+
+static bool array_fits(uint64_t len, uint64_t off, uint64_t n, uint64_t size)
+{
+	return off % 8 == 0 && off <= len && n <= (len - off) / size;
+}
+
+static bool header_ok(const struct dp_stats_header *h, const struct dp_hello_reply *hello)
+{
+	uint64_t len = hello->stats_len;
+
+	return h->magic == DP_STATS_MAGIC && h->version == DP_STATS_VERSION &&
+	       h->boot_id == hello->boot_id && h->n_workers == hello->n_workers &&
+	       h->n_workers >= 1 && h->n_workers <= DP_WORKERS_MAX && h->n_ports <= DP_PORTS_MAX &&
+	       h->n_drops == DP_DROP_N && h->tsc_hz > 0 &&
+	       array_fits(len, h->off_workers, h->n_workers, sizeof(struct dp_worker_stats)) &&
+	       array_fits(len, h->off_ports, h->n_ports, sizeof(struct dp_port_stats)) &&
+	       array_fits(len, h->off_streams, h->n_streams, sizeof(struct dp_stream_stats)) &&
+	       array_fits(len, h->off_rare, h->n_streams, sizeof(struct dp_stream_rare));
+}
+
+int segment_map(int fd, const struct dp_hello_reply *hello, struct segment_map *ret_map)
+{
+	struct stat st;
+	int seals = fcntl(fd, F_GET_SEALS);
+
+	if (seals < 0 || (seals & F_SEAL_SHRINK) == 0)
+		return -EPERM;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (hello->stats_len < sizeof(struct dp_stats_header) ||
+		(uint64_t)st.st_size < hello->stats_len)
+		return -EPROTO;
+	void *p = mmap(NULL, hello->stats_len, PROT_READ, MAP_SHARED, fd, 0);
+	if (p == MAP_FAILED)
+		return -errno;
+	const struct dp_stats_header *h = p;
+	if (!header_ok(h, hello)) {
+		munmap(p, hello->stats_len);
+		return -EPROTO;
+	}
+	*ret_map = (struct segment_map){
+		.header = h,
+		.len = hello->stats_len,
+		.off_streams = h->off_streams,
+		.off_rare = h->off_rare,
+		.tsc_hz = h->tsc_hz,
+		.boot_id = h->boot_id,
+		.n_streams = h->n_streams,
+	};
+	return 0;
+}
+
+void segment_unmap(struct segment_map *map)
+{
+	if (map->header != NULL)
+		munmap((void *)(uintptr_t)map->header, map->len);
+	*map = (struct segment_map){0};
+}
+
+bool segment_sum(const struct segment_map *map, uint32_t slot, struct dp_stream_sum *ret_sum)
+{
+	const uint8_t *base = (const uint8_t *)map->header;
+
+	if (base == NULL || slot >= map->n_streams)
+		return false;
+	stream_sum((const struct dp_stream_stats *)(const void *)(base + map->off_streams) + slot,
+		(const struct dp_stream_rare *)(const void *)(base + map->off_rare) + slot,
+		tsc_now(), map->tsc_hz, ret_sum);
+	return true;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Which local addresses a session gets: kept, claimed or taken from the realms' pools, both legs
+ * of one owner. Used by sessions.c only.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "controlplane/media/sessions.h"
+
+struct session_ports {
+	struct media_realm *realm[DP_LEGS];
+	struct pool *pool[DP_LEGS];
+	struct ipaddr local[DP_LEGS];
+	bool taken[DP_LEGS]; /* from the pool, just now */
+};
+
+/* present: the session as it is, or NULL. Errors as sessions_set(); nothing is taken then. */
+int session_ports_take(struct session_ports *ports, struct media_realms *realms,
+	const struct ctl_media *media, const struct media_session *present, uint32_t n_workers,
+	uint32_t *rotor, uint64_t now_ms) __attribute__((warn_unused_result));
+void session_ports_undo(const struct session_ports *ports, uint64_t now_ms);
+/* Gives back what the session held and does not hold with ports. */
+void session_ports_commit(
+	const struct session_ports *ports, const struct media_session *present, uint64_t now_ms);
+/* Gives back everything that the session holds. */
+void session_ports_give(const struct media_session *session, uint64_t now_ms);

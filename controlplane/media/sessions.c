@@ -1,0 +1,483 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Media sessions as limen-control holds them; see sessions.h. Their ports: session_ports.c. */
+#include "controlplane/media/sessions.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "controlplane/base/log.h"
+#include "controlplane/media/session_ports.h"
+#include "controlplane/records/record.h"
+
+LOG_TOPIC("media");
+
+struct media_waiter {
+	STAILQ_ENTRY(media_waiter) link;
+	struct media_ticket ticket;
+	uint32_t rev; /* of the session that is to be acknowledged */
+};
+
+struct sessions {
+	struct media_realms *realms;
+	struct sessions_ops ops;
+	struct idmap by_id;
+	TAILQ_HEAD(, media_session) dirty;
+	uint32_t n_inflight, n_workers, rotor;
+	bool up;
+	struct sessions_counts counts;
+};
+
+struct sessions *sessions_new(struct media_realms *realms, const struct sessions_ops *ops)
+{
+	struct sessions *ss = calloc(1, sizeof(*ss));
+
+	if (ss == NULL)
+		return NULL;
+	ss->realms = realms;
+	ss->ops = *ops;
+	idmap_init(&ss->by_id);
+	TAILQ_INIT(&ss->dirty);
+	return ss;
+}
+
+static void waiters_free(struct media_session *s)
+{
+	struct media_waiter *w;
+
+	while ((w = STAILQ_FIRST(&s->waiters)) != NULL) {
+		STAILQ_REMOVE_HEAD(&s->waiters, link);
+		free(w);
+	}
+}
+
+void sessions_free(struct sessions *ss)
+{
+	size_t pos = 0;
+
+	if (ss == NULL)
+		return;
+	for (struct media_session *s; (s = idmap_next(&ss->by_id, &pos)) != NULL;) {
+		waiters_free(s);
+		free(s);
+	}
+	idmap_wipe(&ss->by_id);
+	free(ss);
+}
+
+/*
+ * The same after every restart, so that a data plane that kept its sessions recognises them. The
+ * finalizer of splitmix64: two calls whose ids differ a little get ids that differ a lot.
+ */
+static uint64_t session_id(uint64_t call_id, uint32_t index)
+{
+	uint64_t h = call_id + UINT64_C(0x9e3779b97f4a7c15) * (index + 1u);
+
+	h = (h ^ (h >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+	h = (h ^ (h >> 27)) * UINT64_C(0x94d049bb133111eb);
+	h ^= h >> 31;
+	return h != 0 ? h : 1;
+}
+
+struct media_session *sessions_by_id(const struct sessions *ss, uint64_t id)
+{
+	return idmap_get(&ss->by_id, id);
+}
+
+struct media_session *sessions_find(const struct sessions *ss, uint64_t call_id, uint32_t index)
+{
+	struct media_session *s = idmap_get(&ss->by_id, session_id(call_id, index));
+	return s != NULL && s->call_id == call_id && s->index == index ? s : NULL;
+}
+
+struct media_session *sessions_walk(const struct sessions *ss, size_t *pos)
+{
+	return idmap_next(&ss->by_id, pos);
+}
+
+static void mark_dirty(struct sessions *ss, struct media_session *s)
+{
+	if (!s->queued && s->inflight == 0) {
+		TAILQ_INSERT_TAIL(&ss->dirty, s, dirty_link);
+		s->queued = true;
+	}
+	if (ss->up)
+		ss->ops.dirty(ss->ops.arg);
+}
+
+static void answer_waiters(struct sessions *ss, struct media_session *s, uint32_t rev, int status)
+{
+	struct media_waiter *w;
+
+	while ((w = STAILQ_FIRST(&s->waiters)) != NULL && (int32_t)(w->rev - rev) <= 0) {
+		STAILQ_REMOVE_HEAD(&s->waiters, link);
+		ss->ops.answer(ss->ops.arg, s, &w->ticket, status);
+		free(w);
+	}
+}
+
+/* ---- wishes ---- */
+
+static void conf_from_media(
+	struct media_session *s, const struct ctl_media *media, const struct session_ports *ports)
+{
+	for (unsigned int i = 0; i < DP_LEGS; i++) {
+		const struct media_realm *realm = ports->realm[i];
+		struct dp_leg *leg = &s->conf.leg[i];
+		*leg = media->leg[i];
+		leg->local = ports->local[i];
+		/* What the realm says is control's business; limen-sip does not know it. */
+		leg->dscp = realm->dscp;
+		leg->timeout_ms = realm->timeout_ms;
+		leg->flags &= ~(uint32_t)DP_LEG_LATCH;
+		leg->flags |= realm->latch ? DP_LEG_LATCH : 0;
+		s->realm[i] = ports->realm[i];
+		memcpy(s->realm_name[i], media->realm[i], CTL_NAME_MAX);
+	}
+}
+
+static struct media_session *session_new(struct sessions *ss, const struct ctl_media *media)
+{
+	struct media_session *s = calloc(1, sizeof(*s));
+
+	if (s == NULL)
+		return NULL;
+	s->id = session_id(media->call_id, media->media_index);
+	s->call_id = media->call_id;
+	s->index = media->media_index;
+	s->conf.id = s->id;
+	s->conf.call_id = s->call_id;
+	for (unsigned int i = 0; i < DP_LEGS; i++)
+		s->carried[i].last_rx_ago_ms = UINT64_MAX;
+	STAILQ_INIT(&s->waiters);
+	if (idmap_put(&ss->by_id, s->id, s) < 0) {
+		free(s);
+		return NULL;
+	}
+	ss->counts.sessions++;
+	return s;
+}
+
+static bool same_local(const struct dp_session *conf, const struct session_ports *ports)
+{
+	return ipaddr_equal(&conf->leg[0].local, &ports->local[0]) &&
+	       ipaddr_equal(&conf->leg[1].local, &ports->local[1]);
+}
+
+int sessions_set(struct sessions *ss, const struct ctl_media *media,
+	const struct media_ticket *ticket, void *owner, uint64_t now_ms,
+	struct media_session **ret_session)
+{
+	struct media_session *s = sessions_find(ss, media->call_id, media->media_index);
+	struct media_waiter *w = malloc(sizeof(*w));
+	struct session_ports ports;
+	int ret = -ENOMEM;
+
+	if (w == NULL)
+		return ret;
+	if (ss->n_workers == 0)
+		ret = -EAGAIN;
+	else
+		ret = session_ports_take(
+			&ports, ss->realms, media, s, ss->n_workers, &ss->rotor, now_ms);
+	if (ret == 0 && s == NULL && (s = session_new(ss, media)) == NULL) {
+		session_ports_undo(&ports, now_ms);
+		ret = -ENOMEM;
+	}
+	if (ret < 0) {
+		ss->counts.refused++;
+		ss->counts.exhausted += ret == -ENOSPC;
+		free(w);
+		return ret;
+	}
+	if ((s->known || s->inflight != 0) && !same_local(&s->conf, &ports))
+		s->reset = true;
+	session_ports_commit(&ports, s, now_ms);
+	conf_from_media(s, media, &ports);
+	s->owner = owner;
+	s->wanted = true;
+	s->error = 0;
+	s->set_ms = now_ms;
+	w->rev = ++s->rev;
+	w->ticket = *ticket;
+	STAILQ_INSERT_TAIL(&s->waiters, w, link);
+	*ret_session = s;
+	mark_dirty(ss, s);
+	if (!ss->up)
+		answer_waiters(ss, s, s->rev, 0);
+	return 0;
+}
+
+/* The counters of a life in the data plane that is over, or whose end nobody will tell. */
+static void carry(
+	struct media_session *s, const struct dp_stream_sum from[DP_LEGS], uint32_t source)
+{
+	for (unsigned int i = 0; i < DP_LEGS; i++) {
+		struct dp_stream_sum sum = from[i];
+		if (!ipaddr_is_set(&sum.latched))
+			sum.latched = s->latched[i];
+		record_sum_add(&s->carried[i], &sum);
+	}
+	s->source = record_source_add(s->source, source);
+}
+
+static void carry_from_segment(struct sessions *ss, struct media_session *s)
+{
+	struct dp_stream_sum from[DP_LEGS];
+
+	if (!s->has_streams)
+		return; /* it never got there */
+	if (ss->ops.sums(ss->ops.arg, s, from))
+		carry(s, from, RECORD_MEDIA_SEGMENT);
+	else
+		s->source = record_source_add(s->source, RECORD_MEDIA_UNKNOWN);
+	s->has_streams = false;
+}
+
+bool sessions_is_gone(const struct media_session *s)
+{
+	return !s->wanted && !s->known && s->inflight == 0;
+}
+
+static void session_gone(struct sessions *ss, struct media_session *s)
+{
+	s->known = false;
+	s->has_streams = false;
+	ss->ops.gone(ss->ops.arg, s);
+}
+
+void sessions_close(struct sessions *ss, struct media_session *s, uint64_t now_ms)
+{
+	if (!s->wanted)
+		return;
+	s->wanted = false;
+	s->rev++;
+	s->set_ms = now_ms;
+	answer_waiters(ss, s, s->rev, -ECANCELED);
+	if (!ss->up || (!s->known && s->inflight == 0)) {
+		/* A data plane that comes back with it will be swept. */
+		carry_from_segment(ss, s);
+		session_gone(ss, s);
+		return;
+	}
+	mark_dirty(ss, s);
+}
+
+void sessions_forget(struct sessions *ss, struct media_session *s, uint64_t now_ms)
+{
+	if (s->queued)
+		TAILQ_REMOVE(&ss->dirty, s, dirty_link);
+	if (s->inflight != 0)
+		ss->n_inflight--;
+	session_ports_give(s, now_ms);
+	waiters_free(s);
+	idmap_del(&ss->by_id, s->id);
+	ss->counts.sessions--;
+	free(s);
+}
+
+uint32_t sessions_sum(const struct sessions *ss, const struct media_session *s,
+	struct dp_stream_sum ret_sums[DP_LEGS])
+{
+	struct dp_stream_sum from[DP_LEGS];
+
+	memcpy(ret_sums, s->carried, sizeof(s->carried));
+	if (!s->has_streams)
+		return s->source;
+	if (!ss->ops.sums(ss->ops.arg, s, from))
+		return record_source_add(s->source, RECORD_MEDIA_UNKNOWN);
+	for (unsigned int i = 0; i < DP_LEGS; i++) {
+		from[i].latched = s->latched[i];
+		record_sum_add(&ret_sums[i], &from[i]);
+	}
+	return record_source_add(s->source, RECORD_MEDIA_SEGMENT);
+}
+
+/* ---- what the data plane is told ---- */
+
+/* 0: it has what is wanted. */
+static uint16_t request_for(const struct media_session *s)
+{
+	if (s->known && (!s->wanted || s->reset))
+		return DP_SESSION_REMOVE;
+	if (!s->wanted || s->error != 0)
+		return 0;
+	if (!s->known)
+		return DP_SESSION_ADD;
+	return s->acked_rev != s->rev ? DP_SESSION_MODIFY : 0;
+}
+
+bool sessions_next(struct sessions *ss, uint16_t *ret_type, struct media_session **ret_session)
+{
+	struct media_session *s;
+
+	while ((s = TAILQ_FIRST(&ss->dirty)) != NULL) {
+		TAILQ_REMOVE(&ss->dirty, s, dirty_link);
+		s->queued = false;
+		uint16_t type = request_for(s);
+		if (type == 0)
+			continue;
+		s->inflight = type;
+		s->sent_rev = s->rev;
+		ss->n_inflight++;
+		*ret_type = type;
+		*ret_session = s;
+		return true;
+	}
+	return false;
+}
+
+bool sessions_idle(const struct sessions *ss)
+{
+	return TAILQ_EMPTY(&ss->dirty) && ss->n_inflight == 0;
+}
+
+static int done_set(struct sessions *ss, struct media_session *s, uint16_t type, int32_t status,
+	const struct dp_session_reply *reply)
+{
+	if (status == -EEXIST && type == DP_SESSION_ADD) {
+		/* It is there with other content: the same as MODIFY from now on. */
+		s->known = true;
+		s->acked_rev = s->rev - 1;
+		return 0;
+	}
+	if (status == -ENOENT && type == DP_SESSION_MODIFY) {
+		carry_from_segment(ss, s);
+		s->known = false;
+		return 0;
+	}
+	if (status < 0) {
+		/* A refused MODIFY leaves the session as it was; a refused ADD leaves none. */
+		if (type == DP_SESSION_MODIFY)
+			s->acked_rev = s->sent_rev;
+		else if (s->rev == s->sent_rev)
+			s->error = status;
+		bool asked = !STAILQ_EMPTY(&s->waiters);
+		answer_waiters(ss, s, s->sent_rev, status);
+		/* Without its media address it waits for that, see sessions_retry(). */
+		if (!asked && s->wanted && s->error != 0 && s->error != -EADDRNOTAVAIL)
+			ss->ops.lost(ss->ops.arg, s, status);
+		return 0;
+	}
+	if (type == DP_SESSION_ADD)
+		ss->counts.added++;
+	s->known = true;
+	s->has_streams = true;
+	s->acked_rev = s->sent_rev;
+	memcpy(s->stream, reply->stream, sizeof(s->stream));
+	answer_waiters(ss, s, s->sent_rev, 0);
+	return 0;
+}
+
+static void done_remove(struct sessions *ss, struct media_session *s, int32_t status,
+	const struct dp_session_final *final)
+{
+	if (status == 0)
+		carry(s, final->from, RECORD_MEDIA_DATAPLANE);
+	else if (s->has_streams)
+		s->source = record_source_add(s->source, RECORD_MEDIA_UNKNOWN);
+	s->known = false;
+	s->has_streams = false;
+	s->reset = false;
+	if (!s->wanted)
+		session_gone(ss, s);
+}
+
+int sessions_done(struct sessions *ss, uint64_t id, uint16_t type, int32_t status, const void *body,
+	size_t len, uint64_t now_ms)
+{
+	struct media_session *s = sessions_by_id(ss, id);
+	size_t want = type == DP_SESSION_REMOVE ? sizeof(struct dp_session_final)
+						: sizeof(struct dp_session_reply);
+
+	if (s == NULL || s->inflight != type)
+		return 0; /* forgotten meanwhile */
+	if (status == 0 && (len != want || memcmp(body, &id, sizeof(id)) != 0))
+		return -EPROTO;
+	s->inflight = 0;
+	ss->n_inflight--;
+	/* The callbacks may close or forget it; by its id it is found again, or not. */
+	if (type == DP_SESSION_REMOVE)
+		done_remove(ss, s, status, body);
+	else
+		done_set(ss, s, type, status, body);
+	s = sessions_by_id(ss, id);
+	if (s == NULL || s->inflight != 0)
+		return 0;
+	if (!s->wanted && !s->known && type != DP_SESSION_REMOVE) {
+		session_gone(ss, s); /* closed while its ADD was refused */
+		return 0;
+	}
+	if (request_for(s) != 0)
+		mark_dirty(ss, s);
+	return 0;
+}
+
+void sessions_up(struct sessions *ss, uint32_t n_workers, bool same_boot)
+{
+	size_t pos = 0;
+
+	if (n_workers != ss->n_workers)
+		media_realms_set_workers(ss->realms, n_workers);
+	ss->n_workers = n_workers;
+	ss->up = true;
+	for (struct media_session *s; (s = idmap_next(&ss->by_id, &pos)) != NULL;) {
+		if (!same_boot)
+			carry_from_segment(ss, s);
+		s->known = false;
+		s->reset = false;
+		s->error = 0;
+		s->acked_rev = s->rev - 1;
+		if (s->wanted)
+			mark_dirty(ss, s);
+	}
+}
+
+void sessions_down(struct sessions *ss, uint64_t now_ms)
+{
+	struct media_session **closing = NULL;
+	size_t pos = 0, n_closing = 0;
+
+	ss->up = false;
+	ss->n_inflight = 0;
+	/* gone() may free sessions and change the map, so those are collected first. */
+	closing = malloc((ss->by_id.n + 1) * sizeof(struct media_session *));
+	for (struct media_session *s; (s = idmap_next(&ss->by_id, &pos)) != NULL;) {
+		bool is_closing = !s->wanted && !sessions_is_gone(s);
+		s->inflight = 0;
+		if (s->queued) {
+			TAILQ_REMOVE(&ss->dirty, s, dirty_link);
+			s->queued = false;
+		}
+		if (is_closing && closing != NULL)
+			closing[n_closing++] = s;
+		answer_waiters(ss, s, s->rev, 0);
+	}
+	for (size_t i = 0; i < n_closing; i++) {
+		carry_from_segment(ss, closing[i]);
+		session_gone(ss, closing[i]);
+	}
+	free(closing);
+}
+
+void sessions_retry(struct sessions *ss)
+{
+	size_t pos = 0;
+
+	for (struct media_session *s; (s = idmap_next(&ss->by_id, &pos)) != NULL;) {
+		if (s->error == 0 || !s->wanted)
+			continue;
+		s->error = 0;
+		mark_dirty(ss, s);
+	}
+}
+
+void sessions_counts(const struct sessions *ss, struct sessions_counts *ret_counts)
+{
+	*ret_counts = ss->counts;
+}
+
+uint32_t sessions_n_workers(const struct sessions *ss)
+{
+	return ss->n_workers;
+}

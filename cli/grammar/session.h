@@ -33,10 +33,11 @@ struct cli_identity {
 };
 
 struct cli_result {
-	int status;	    /* 0, or a negative errno: then the text says what is wrong */
-	unsigned int caret; /* offset in the line that the error is about plus 1; 0: none */
-	bool close;	    /* the session is over */
-	const char *prompt; /* the next one; valid until the next call */
+	int status;	     /* 0, or a negative errno: then the text says what is wrong */
+	unsigned int caret;  /* offset in the line that the error is about plus 1; 0: none */
+	bool close;	     /* the session is over */
+	uint16_t page_lines; /* of a page of output (terminal length); 0: no paging */
+	const char *prompt;  /* the next one; valid until the next call */
 };
 
 struct cli_session_ops {

@@ -62,7 +62,7 @@ struct cli_totals {
 	uint64_t boot_ms; /* wall clock: start of limen-control */
 	uint32_t generation;
 	uint64_t calls_active, calls_attempted, calls_answered, calls_failed;
-	uint64_t answered_ms; /* sum of the durations of finished calls */
+	uint64_t answered_ms;			  /* sum of the durations of finished calls */
 	uint64_t records_written, records_failed; /* failed: could not be spooled */
 	uint64_t sessions;			  /* media sessions now */
 };
@@ -79,6 +79,7 @@ typedef int (*cli_sip_fn)(uint32_t worker, const struct ctl_sip_stats *stats, vo
 struct cli_source {
 	void *ctx; /* first argument of every getter */
 
+	uint64_t (*now_ms)(void *ctx); /* wall clock */
 	void (*totals)(void *ctx, struct cli_totals *ret);
 	/* Calls that are not ended, oldest first. */
 	void (*calls)(void *ctx, cli_call_fn row, void *arg);

@@ -134,7 +134,7 @@ static bool pattern_ok(struct view text)
 		i++;
 	for (; i < text.n; i++) {
 		char c = text.p[i];
-		if ((c >= '0' && c <= '9') || (c >= 'A' && c <= 'D') || strchr(".*#", c))
+		if ((c >= '0' && c <= '9') || (c >= 'A' && c <= 'D') || (c && strchr(".*#", c)))
 			continue;
 		return c == 'T' && i + 1 == text.n;
 	}

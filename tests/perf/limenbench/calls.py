@@ -61,6 +61,28 @@ def _kamailio_command(bench):
             "-f", config]
 
 
+def _cpu_counts():
+    """Whether this machine's CPU counts instructions (many virtual ones do not)."""
+    try:
+        done = subprocess.run(["perf", "stat", "-x", ",", "-e", "instructions", "true"], capture_output=True,
+                              text=True, stdin=subprocess.DEVNULL, check=False)
+    except FileNotFoundError:
+        return False
+    return done.returncode == 0 and done.stderr.split(",")[0].isdigit()
+
+
+def _instructions(bench, clock, name, command, count):
+    """Instructions per call, kernel included, of a whole process tree after its start."""
+    out = os.path.join(bench.work, f"perf-{name}")
+    _load(bench, clock, name, ["perf", "stat", "-D", str(WARM_S * 1000), "-x", ",", "-e", "instructions",
+                               "-o", out, "--", *command], count)
+    with open(out) as f:
+        for line in f:
+            if "instructions" in line and line.split(",")[0].isdigit():
+                return round(int(line.split(",")[0]) / count)
+    raise BenchError(f"perf counted nothing in the run with {name}")
+
+
 def calls(bench, names):
     if os.geteuid() != 0:
         raise BenchError("needs root for a network namespace; run it with sudo")
@@ -78,6 +100,13 @@ def calls(bench, names):
 
     def figure(runs, key):
         return median([r[key] for r in runs]) if runs else None
-    return [row("b2bua.calls", figure(own, "per_cpu_second"), "calls per CPU-second",
+    rows = [row("b2bua.calls", figure(own, "per_cpu_second"), "calls per CPU-second",
                 figure(reference, "per_cpu_second")),
             row("b2bua.memory", figure(own, "sut_pss_mb"), "MB", figure(reference, "sut_pss_mb"))]
+    if not _cpu_counts():
+        say("b2bua.calls: no instructions per call, because this CPU counts none (or perf is missing)")
+        return rows
+    per_call = _instructions(bench, clock, "limen", _box_command(bench), count)
+    reference_per_call = _instructions(bench, clock, "kamailio", _kamailio_command(bench), count) \
+        if bench.reference else None
+    return rows + [row("b2bua.calls.instructions", per_call, "instructions/call", reference_per_call)]

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * "| include PATTERN" and its friends: filters behind a command, several in a row. They work on
+ * the finished text, line by line. A filter starts at " | "; a '|' without blanks around it
+ * belongs to the pattern ("include a|b").
+ */
+#include "cli/grammar/command.h"
+
+#include <errno.h>
+#include <regex.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <strings.h>
+
+#define STAGES_MAX  8
+#define PATTERN_MAX 200
+
+enum filter { F_INCLUDE, F_EXCLUDE, F_BEGIN, F_SECTION, F_COUNT, F_JSON };
+
+static const struct {
+	const char *name, *help;
+	bool needs_pattern;
+} filters[] = {
+	[F_INCLUDE] = {"include", "Lines that match", true},
+	[F_EXCLUDE] = {"exclude", "Lines that do not match", true},
+	[F_BEGIN] = {"begin", "From the first line that matches", true},
+	[F_SECTION] = {"section", "Sections whose first line matches", true},
+	[F_COUNT] = {"count", "Number of lines that match", false},
+	[F_JSON] = {"json", "The data as JSON", false},
+};
+#define N_FILTERS (sizeof(filters) / sizeof(filters[0]))
+
+struct stage {
+	enum filter filter;
+	bool has_pattern;
+	char pattern[PATTERN_MAX];
+	regex_t regex;
+};
+
+struct cli_pipe {
+	struct stage stage[STAGES_MAX];
+	unsigned int n;
+};
+
+static int say(char *error, const char *what, struct view text)
+{
+	snprintf(error, CFG_ERROR_MAX, "%s: %.*s", what, (int)(text.n > 60 ? 60 : text.n), text.p);
+	return -EINVAL;
+}
+
+static int find_filter(struct view word, char *error)
+{
+	int found = -1;
+
+	for (unsigned int i = 0; i < N_FILTERS; i++) {
+		if (word.n > strlen(filters[i].name) ||
+			strncasecmp(filters[i].name, word.p, word.n) != 0)
+			continue;
+		if (found >= 0)
+			return say(error, "Ambiguous filter", word);
+		found = (int)i;
+	}
+	return found < 0 ? say(error, "There is no such filter", word) : found;
+}
+
+/*
+ * Back-references and counted repetitions can take time and memory without bound in the regular
+ * expressions of the C library; this runs in a process that serves calls.
+ */
+static int compile(struct stage *stage, struct view pattern, char *error)
+{
+	if (pattern.n >= sizeof(stage->pattern))
+		return say(error, "The pattern is too long", pattern);
+	memcpy(stage->pattern, pattern.p, pattern.n);
+	stage->pattern[pattern.n] = 0;
+	for (size_t i = 0; i < pattern.n; i++) {
+		if (pattern.p[i] == '{' ||
+			(pattern.p[i] == '\\' && i + 1 < pattern.n && pattern.p[i + 1] >= '0' &&
+				pattern.p[i + 1] <= '9'))
+			return say(error, "Counts and back-references are not allowed", pattern);
+	}
+	if (regcomp(&stage->regex, stage->pattern, REG_EXTENDED | REG_NOSUB) != 0)
+		return say(error, "Not a regular expression", pattern);
+	stage->has_pattern = true;
+	return 0;
+}
+
+static int parse_stage(struct cli_pipe *pipe, struct view text, bool *ret_json, char *error)
+{
+	struct stage *stage;
+	struct view word, pattern;
+	int filter;
+
+	text = view_trim(text);
+	word = (struct view){text.p, 0};
+	while (word.n < text.n && text.p[word.n] != ' ')
+		word.n++;
+	if (word.n == 0)
+		return say(error, "A filter is missing", text);
+	filter = find_filter(word, error);
+	if (filter < 0)
+		return filter;
+	pattern = view_trim((struct view){text.p + word.n, text.n - word.n});
+	if (filters[filter].needs_pattern && pattern.n == 0)
+		return say(error, "A pattern is missing", text);
+	if (filter == F_JSON) {
+		if (pipe->n || pattern.n)
+			return say(error, "json is the first filter and has no pattern", text);
+		*ret_json = true;
+		return 0;
+	}
+	if (pipe->n == STAGES_MAX)
+		return say(error, "Too many filters", text);
+	stage = &pipe->stage[pipe->n];
+	stage->filter = (enum filter)filter;
+	if (pattern.n && compile(stage, pattern, error) < 0)
+		return -EINVAL;
+	pipe->n++;
+	return 0;
+}
+
+int cli_pipe_parse(
+	const char *text, struct cli_pipe **ret_pipe, bool *ret_json, char error[CFG_ERROR_MAX])
+{
+	struct cli_pipe *pipe = calloc(1, sizeof(*pipe));
+	int rc = pipe ? 0 : -ENOMEM;
+
+	*ret_json = false;
+	snprintf(error, CFG_ERROR_MAX, "Out of memory");
+	while (rc == 0 && text) {
+		const char *next = strstr(text, " | ");
+		size_t len = next ? (size_t)(next - text) : strlen(text);
+		rc = parse_stage(pipe, (struct view){text, len}, ret_json, error);
+		text = next ? next + 3 : NULL;
+	}
+	if (rc < 0)
+		cli_pipe_free(pipe);
+	else
+		*ret_pipe = pipe;
+	return rc;
+}
+
+void cli_pipe_free(struct cli_pipe *pipe)
+{
+	if (!pipe)
+		return;
+	for (unsigned int i = 0; i < pipe->n; i++) {
+		if (pipe->stage[i].has_pattern)
+			regfree(&pipe->stage[i].regex);
+	}
+	free(pipe);
+}
+
+static void run_stage(const struct stage *stage, const struct buf *in, struct buf *out)
+{
+	struct buf line = {0};
+	bool begun = false, in_section = false;
+	size_t count = 0, section_indent = 0;
+
+	for (const char *p = in->p; p && *p;) {
+		size_t len = strcspn(p, "\n"), whole = len + (p[len] == '\n');
+		bool match, keep;
+		size_t indent;
+		line.n = 0;
+		buf_add(&line, p, len);
+		match = line.p &&
+			(!stage->has_pattern || regexec(&stage->regex, line.p, 0, NULL, 0) == 0);
+		/* A section: a line that matches, and what is indented more below it. */
+		indent = strspn(line.p ? line.p : "", " ");
+		if (!in_section || indent <= section_indent || !len) {
+			in_section = match;
+			section_indent = indent;
+		}
+		begun |= match;
+		count += match;
+		keep = stage->filter == F_INCLUDE   ? match
+		       : stage->filter == F_EXCLUDE ? !match
+		       : stage->filter == F_BEGIN   ? begun
+		       : stage->filter == F_SECTION ? in_section
+						    : false;
+		if (keep)
+			buf_add(out, p, whole);
+		p += whole;
+	}
+	if (stage->filter == F_COUNT)
+		buf_printf(out, "Number of lines which match regexp = %zu\n", count);
+	out->failed |= line.failed;
+	buf_free(&line);
+}
+
+void cli_pipe_run(const struct cli_pipe *pipe, const char *text, size_t len, struct buf *out)
+{
+	struct buf in = {0}, next = {0};
+
+	buf_add(&in, text, len);
+	for (unsigned int i = 0; i < pipe->n; i++) {
+		run_stage(&pipe->stage[i], &in, &next);
+		next.failed |= in.failed;
+		buf_free(&in);
+		in = next;
+		next = (struct buf){0};
+	}
+	buf_add(out, in.p ? in.p : "", in.n);
+	out->failed |= in.failed;
+	buf_free(&in);
+}
+
+void cli_pipes_build(struct cli_node *root)
+{
+	for (unsigned int i = 0; i < N_FILTERS; i++) {
+		struct cli_node *node = cli_tree_child(
+			root, CLI_KEYWORD, filters[i].name, filters[i].help);
+		struct cli_action action = {.kind = CFG_NO_KIND};
+		if (i != F_JSON)
+			cli_tree_action(
+				cli_tree_child(node, CLI_LINE, "LINE", "Regular expression"),
+				&action);
+		if (!filters[i].needs_pattern)
+			cli_tree_action(node, &action);
+	}
+}

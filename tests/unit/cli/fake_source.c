@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* See fake_source.h. */
+#include "tests/unit/cli/fake_source.h"
+#include "controlplane/base/clock.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#define NOW 1795372800000ull /* 2026-11-22 20:00:00 UTC */
+
+uint64_t fake_cleared;
+uint32_t fake_cleared_cause;
+bool fake_no_dataplane;
+
+static struct ipaddr addr(const char *text)
+{
+	struct ipaddr ret = {0};
+
+	if (ipaddr_parse_port(view_of(text), 0, &ret) < 0)
+		__builtin_trap();
+	return ret;
+}
+
+static uint64_t now_ms(void *ctx)
+{
+	return NOW;
+}
+
+static void totals(void *ctx, struct cli_totals *ret)
+{
+	*ret = (struct cli_totals){.boot_ms = NOW - 90061000,
+		.generation = 3,
+		.calls_active = 2,
+		.calls_attempted = 10,
+		.calls_answered = 6,
+		.calls_failed = 2,
+		.answered_ms = 360000,
+		.records_written = 8,
+		.sessions = 2};
+}
+
+static struct ctl_call active_call(void)
+{
+	struct ctl_call call = {.id = 0x5f00000000000011,
+		.state = CTL_CALL_ACTIVE,
+		.invite_ms = NOW - 65000,
+		.ringing_ms = NOW - 64000,
+		.answer_ms = NOW - 62000,
+		.sip_status = 200,
+		.dial_peer_out = 1,
+		.n_media = 1,
+		.calling = {"2001", "2001"},
+		.called = {"030123456", "030123456"},
+		.realm = {"access", "peering"},
+		.trunk = {"", "carrier"},
+		.sip_call_id = {"a84b4c76e66710", "5f11b1"},
+		.codec = "g711ulaw"};
+
+	call.peer_sig[0] = addr("10.0.0.20:5060");
+	call.peer_sig[1] = addr("192.0.2.77:5060");
+	return call;
+}
+
+static void calls(void *ctx, cli_call_fn row, void *arg)
+{
+	struct ctl_call call = active_call(), setup = {.id = 0x5f00000000000012,
+						      .state = CTL_CALL_SETUP,
+						      .invite_ms = NOW - 500,
+						      .calling = {"2002", ""},
+						      .called = {"0301", ""},
+						      .realm = {"access", ""},
+						      .sip_call_id = {"zz", ""}};
+
+	setup.peer_sig[0] = addr("[2001:db8::20]:5060");
+	if (row(&call, arg) == 0)
+		row(&setup, arg);
+}
+
+static void media(void *ctx, uint64_t call_id, cli_media_fn row, void *arg)
+{
+	struct cli_media m = {.session_id = 77,
+		.call_id = 0x5f00000000000011,
+		.from = {{.rx_packets = 3100,
+				 .rx_octets = 496000,
+				 .tx_packets = 3099,
+				 .tx_octets = 495840,
+				 .lost = 12,
+				 .jitter_us = 350,
+				 .dropped = 1},
+			{.rx_packets = 3090,
+				.rx_octets = 494400,
+				.tx_packets = 3090,
+				.tx_octets = 494400}}};
+
+	if (call_id && call_id != m.call_id)
+		return;
+	m.local[0] = addr("10.0.0.1:16384");
+	m.local[1] = addr("192.0.2.1:20000");
+	m.remote[0] = addr("10.0.0.20:30804");
+	if (call_id)
+		m.remote[1] = addr("192.0.2.78:40000");
+	row(&m, arg);
+}
+
+static void records(void *ctx, unsigned int n, cli_record_fn row, void *arg)
+{
+	struct cli_record record = {.call = active_call(), .n_media = 1};
+	struct cli_record refused = {.call = {.id = 0x5f00000000000009,
+					     .state = CTL_CALL_ENDED,
+					     .invite_ms = NOW - 400000,
+					     .end_ms = NOW - 399900,
+					     .sip_status = 404,
+					     .q850 = 1,
+					     .released_by = CTL_BY_BOX,
+					     .calling = {"2001", ""},
+					     .called = {"999", ""},
+					     .realm = {"access", ""},
+					     .sip_call_id = {"yy", ""},
+					     .reason = "no dial-peer matches 999"}};
+
+	record.call.id = 0x5f00000000000010;
+	record.call.state = CTL_CALL_ENDED;
+	record.call.end_ms = NOW - 2000;
+	record.call.released_by = CTL_BY_CALLER;
+	record.call.q850 = 16;
+	snprintf(record.call.reason, sizeof(record.call.reason), "BYE from the caller");
+	record.from[0].rx_packets = record.from[0].tx_packets = 3000;
+	if (n < 2 || row(&refused, arg) == 0)
+		row(&record, arg);
+}
+
+static void outcomes(void *ctx, cli_outcome_fn row, void *arg)
+{
+	row("answered", 6, arg);
+	row("busy", 1, arg);
+	row("refused", 1, arg);
+}
+
+static bool trunk(void *ctx, const char *name, struct ctl_trunk_status *ret)
+{
+	if (strcmp(name, "carrier") != 0)
+		return false;
+	*ret = (struct ctl_trunk_status){
+		.up = 1, .last_status = 200, .since_ms = NOW - 5000, .rtt_us = 12300};
+	snprintf(ret->trunk, sizeof(ret->trunk), "%s", name);
+	return true;
+}
+
+static bool link_state(void *ctx, const char *name, struct cli_link *ret)
+{
+	bool access = strcmp(name, "access0") == 0;
+
+	if (!access && strcmp(name, "peer0") != 0)
+		return false;
+	*ret = (struct cli_link){.known = true,
+		.up = access,
+		.carrier = access,
+		.mac = {2, 0, 0, 0, 0, access},
+		.mtu = 1500,
+		.has_port = access,
+		.port = {.driver = "net_af_packet",
+			.link_up = 1,
+			.speed_mbps = 10000,
+			.rx_packets = 1000,
+			.rx_bytes = 200000,
+			.tx_packets = 900,
+			.tx_bytes = 180000,
+			.tap_tx_packets = 50,
+			.tap_rx_packets = 40}};
+	return true;
+}
+
+static bool ports(void *ctx, const char *realm, unsigned int family, struct cli_ports *ret)
+{
+	bool access = strcmp(realm, "access") == 0;
+
+	if (!access && family == 6)
+		return false;
+	*ret = (struct cli_ports){
+		.addr = addr(
+			access ? (family == 4 ? "10.0.0.1:0" : "[2001:db8::1]:0") : "192.0.2.1:0"),
+		.port_min = access ? 16384 : 20000,
+		.port_max = access ? 32767 : 29999,
+		.available = access ? 16382 : 9998,
+		.in_use = 2};
+	return true;
+}
+
+static void sip(void *ctx, cli_sip_fn row, void *arg)
+{
+	struct ctl_sip_stats stats = {.rx_requests = 100, .tx_requests = 90, .calls_active = 1};
+
+	row(0, &stats, arg);
+	row(1, &stats, arg);
+}
+
+static void processes(void *ctx, cli_process_fn row, void *arg)
+{
+	struct cli_process dp = {.name = "limen-dataplane",
+		.pid = 100,
+		.connected = true,
+		.since_ms = NOW - 3600000,
+		.rx_msgs = 5,
+		.tx_msgs = 6};
+	struct cli_process sip0 = {.name = "limen-sip 0",
+		.pid = 101,
+		.connected = false,
+		.since_ms = NOW - 1000,
+		.restarts = 1,
+		.rx_msgs = 700,
+		.tx_msgs = 650};
+
+	row(&dp, arg);
+	row(&sip0, arg);
+}
+
+static const struct dp_stats_header *dp_stats(void *ctx)
+{
+	static struct {
+		struct dp_stats_header header;
+		struct dp_worker_stats workers[2];
+	} segment;
+
+	segment.header = (struct dp_stats_header){.magic = DP_STATS_MAGIC,
+		.version = DP_STATS_VERSION,
+		.heartbeat_ms = clock_mono_ms() + 1000,
+		.n_workers = 2,
+		.n_streams = 2000,
+		.n_sessions = 1,
+		.n_drops = DP_DROP_N,
+		.off_workers = (uint32_t)((char *)segment.workers - (char *)&segment),
+		.mbufs_total = 8191,
+		.mbufs_in_use = 512,
+		.api_requests = 20};
+	for (int i = 0; i < 2; i++) {
+		segment.workers[i] = (struct dp_worker_stats){.rx_packets = 1000,
+			.relayed_packets = 990,
+			.cycles_total = 1000,
+			.cycles_busy = 250,
+			.cycles_asleep = 500};
+		segment.workers[i].drops[DP_DROP_SOURCE] = 4;
+	}
+	return fake_no_dataplane ? NULL : &segment.header;
+}
+
+static int call_clear(void *ctx, uint64_t call_id, uint32_t q850, const char *reason)
+{
+	fake_cleared = call_id;
+	fake_cleared_cause = q850;
+	return call_id == 0x5f00000000000011 ? 0 : -ENOENT;
+}
+
+const struct cli_source fake_source = {.now_ms = now_ms,
+	.totals = totals,
+	.calls = calls,
+	.media = media,
+	.records = records,
+	.outcomes = outcomes,
+	.trunk = trunk,
+	.link = link_state,
+	.ports = ports,
+	.sip = sip,
+	.processes = processes,
+	.dp_stats = dp_stats,
+	.call_clear = call_clear};

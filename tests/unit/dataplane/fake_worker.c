@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* See fake_worker.h. */
+#include "fake_worker.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct fake fake;
+
+static struct worker_msg *queue[WORKER_MAILBOX];
+static unsigned int n_queue;
+
+static void require(bool ok)
+{
+	if (!ok)
+		abort();
+}
+
+void fake_reset(void)
+{
+	memset(&fake, 0, sizeof fake);
+	n_queue = 0;
+}
+
+unsigned int fake_n_live(void)
+{
+	unsigned int n = 0;
+	for (unsigned int i = 0; i < FAKE_SLOTS; i++)
+		n += fake.slots[i].live;
+	return n;
+}
+
+static void do_set(struct worker_msg *msg)
+{
+	require(msg->set.slot < FAKE_SLOTS);
+	struct fake_slot *s = &fake.slots[msg->set.slot];
+	msg->result = fake.set_result;
+	fake.set_result = 0;
+	if (msg->result)
+		return;
+	require(!s->live || s->worker == msg->worker);
+	s->live = true;
+	s->worker = msg->worker;
+	s->n_sets++;
+	s->n_relearns += msg->set.relearn;
+	s->conf = msg->set.conf;
+}
+
+static void do_unlink(struct worker_msg *msg)
+{
+	require(msg->unlink.slot < FAKE_SLOTS);
+	struct fake_slot *s = &fake.slots[msg->unlink.slot];
+	require(!s->live || s->worker == msg->worker);
+	msg->result = s->live ? 0 : -ENOENT;
+	memset(s, 0, sizeof *s);
+	msg->unlink.stats = fake.stats;
+	msg->unlink.rare = fake.rare;
+	msg->unlink.learned[STREAM_RTP] = fake.learned;
+}
+
+int worker_post(struct worker_group *group, uint32_t i, struct worker_msg *msg)
+{
+	if (n_queue == WORKER_MAILBOX)
+		return -ENOBUFS;
+	msg->worker = i;
+	msg->result = 0;
+	fake.n_posted++;
+	queue[n_queue++] = msg;
+	return 0;
+}
+
+unsigned int worker_completions(
+	struct worker_group *group, struct worker_msg **ret_msgs, unsigned int max)
+{
+	unsigned int n = fake.held ? 0 : n_queue < max ? n_queue : max;
+	for (unsigned int i = 0; i < n; i++) {
+		struct worker_msg *msg = queue[i];
+		if (msg->op == WORKER_STREAM_SET)
+			do_set(msg);
+		else if (msg->op == WORKER_STREAM_UNLINK)
+			do_unlink(msg);
+		else if (msg->op == WORKER_ADDR_SET)
+			msg->addr.table = NULL; /* freed with the program */
+		ret_msgs[i] = msg;
+	}
+	n_queue -= n;
+	memmove(queue, queue + n, n_queue * sizeof queue[0]);
+	return n;
+}
+
+uint32_t *worker_table_new(const struct worker_group *group)
+{
+	static uint32_t table[1];
+	return table;
+}
+
+void worker_table_free(uint32_t *table)
+{
+}
+
+int worker_inject(struct worker_group *group, uint8_t port, struct rte_mbuf *frame)
+{
+	return -ENOBUFS;
+}

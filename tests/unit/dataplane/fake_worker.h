@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Stands in for the packet workers (core/worker.h) in tests of the control thread: keeps what was
+ * posted, checks that it makes sense, and gives it back when the test says so. No DPDK memory, no
+ * threads.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "dataplane/core/worker.h"
+
+#define FAKE_SLOTS 4096
+
+struct fake_slot {
+	bool live;
+	uint32_t worker;
+	unsigned int n_sets, n_relearns;
+	struct stream_conf conf;
+};
+
+struct fake {
+	bool held;	/* nothing comes back until fake_release() */
+	int set_result; /* of the next STREAM_SET */
+	unsigned int n_posted;
+	struct fake_slot slots[FAKE_SLOTS];
+	/* what UNLINK gives back */
+	struct dp_stream_stats stats;
+	struct dp_stream_rare rare;
+	struct ipaddr learned;
+};
+
+extern struct fake fake;
+
+void fake_reset(void);
+unsigned int fake_n_live(void);

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A session that is in order, for tests to change. */
+#pragma once
+
+#include <arpa/inet.h>
+#include <stdlib.h>
+
+#include "dataplane/api/dp_api.h"
+
+static inline struct ipaddr sample_ip(const char *text, uint16_t port)
+{
+	struct ipaddr a;
+	if (ipaddr_parse(view_of(text), port, &a))
+		abort();
+	return a;
+}
+
+/* Local ports are 16384 + 2 * (id - 1) on both sides. */
+static inline struct dp_session sample_session(uint64_t id)
+{
+	uint16_t port = (uint16_t)(16384 + 2 * ((id - 1) % 8000));
+	struct dp_leg leg = {
+		.flags = DP_LEG_SEND | DP_LEG_RECV,
+		.n_payloads = 2,
+		.payloads = {{.pt = 8, .clock_hz = 8000}, {.pt = 101}},
+	};
+	struct dp_session s = {.id = id, .call_id = id + 1000000, .leg = {leg, leg}};
+	s.leg[0].local = sample_ip("192.0.2.1", port);
+	s.leg[0].remote_rtp = sample_ip("192.0.2.10", 4000);
+	s.leg[1].local = sample_ip("198.51.100.1", port);
+	s.leg[1].remote_rtp = sample_ip("198.51.100.10", 6000);
+	return s;
+}

@@ -1,0 +1,592 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The life of sessions, with fake workers and a mirror fed by hand. Time is passed in. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "dataplane/session/sessions.h"
+#include "fake_worker.h"
+#include "session_sample.h"
+
+#define N_WORKERS    3
+#define MAX_SESSIONS 100
+#define TSC_HZ	     UINT64_C(1000000000)
+#define TSC(ms)	     ((uint64_t)(ms) * (TSC_HZ / 1000))
+#define IF_A	     3
+#define IF_B	     4
+
+struct world {
+	struct mail *mail;
+	struct mirror *mirror;
+	struct addrs *addrs;
+	struct sessions *ss;
+	struct dp_stream_stats stats[2 * MAX_SESSIONS];
+	struct dp_stream_rare rare[2 * MAX_SESSIONS];
+	unsigned int n_done, n_events, n_probes;
+	int status;
+	struct session_ticket ticket;
+	struct dp_session_reply reply;
+	struct dp_session_final final;
+	enum dp_msg event_type;
+	struct dp_event event;
+	bool no_egress;
+};
+
+static const uint8_t mac_gw[6] = {2, 0, 0, 0, 9, 1}, mac_b[6] = {2, 0, 0, 0, 9, 2};
+
+static void done(
+	void *arg, const struct session_ticket *ticket, int status, const void *body, size_t len)
+{
+	struct world *w = arg;
+	w->n_done++;
+	w->status = status;
+	w->ticket = *ticket;
+	if (len == sizeof w->reply)
+		memcpy(&w->reply, body, len);
+	if (len == sizeof w->final)
+		memcpy(&w->final, body, len);
+}
+
+static void event(void *arg, enum dp_msg type, const struct dp_event *e)
+{
+	struct world *w = arg;
+	w->n_events++;
+	w->event_type = type;
+	w->event = *e;
+}
+
+static bool egress(void *arg, int ifindex, uint8_t *ret_port, uint8_t ret_mac[6])
+{
+	const struct world *w = arg;
+	if (w->no_egress || (ifindex != IF_A && ifindex != IF_B))
+		return false;
+	*ret_port = ifindex == IF_A ? 0 : 1;
+	memset(ret_mac, ifindex, 6);
+	return true;
+}
+
+static const struct sessions_ops ops = {done, event, egress};
+
+static void hop_changed(struct mirror_hop *hop, void *arg)
+{
+	sessions_hop_changed(((struct world *)arg)->ss, hop);
+}
+
+static void routes_changed(void *arg)
+{
+	struct world *w = arg;
+	if (w->ss)
+		sessions_routes_changed(w->ss);
+}
+
+static void hop_probe(const struct mirror_hop *hop, void *arg)
+{
+	((struct world *)arg)->n_probes++;
+}
+
+static const struct mirror_ops mirror_ops = {hop_changed, routes_changed, hop_probe};
+
+static void neighbour(struct world *w, int ifindex, const char *ip, const uint8_t *mac)
+{
+	struct ipaddr a = sample_ip(ip, 0);
+	assert_int_equal(mirror_neigh_set(w->mirror, ifindex, &a, mac, false), 0);
+}
+
+static void link_route(struct world *w, const char *dst, uint8_t len, int ifindex)
+{
+	struct mirror_route r = {.dst = sample_ip(dst, 0), .prefix_len = len, .ifindex = ifindex};
+	assert_int_equal(mirror_route_set(w->mirror, &r), 0);
+}
+
+static int setup(void **state)
+{
+	struct world *w = calloc(1, sizeof *w);
+	fake_reset();
+	assert_int_equal(mail_new(NULL, &w->mail), 0);
+	w->mirror = mirror_new(&mirror_ops, w);
+	w->addrs = addrs_new();
+	static const char *const ips[] = {"192.0.2.1", "198.51.100.1", "2001:db8::1"};
+	for (unsigned int i = 0; i < 3; i++) {
+		struct dp_media_addr m = {.port_lo = 16384, .port_hi = 32767};
+		uint8_t index;
+		m.addr = sample_ip(ips[i], 0);
+		assert_int_equal(addrs_set(w->addrs, &m, &index), 0);
+	}
+	struct sessions_conf conf = {
+		.max_sessions = MAX_SESSIONS,
+		.n_workers = N_WORKERS,
+		.tsc_hz = TSC_HZ,
+		.mail = w->mail,
+		.mirror = w->mirror,
+		.addrs = w->addrs,
+		.stream_stats = w->stats,
+		.stream_rare = w->rare,
+		.ops = &ops,
+		.arg = w,
+	};
+	link_route(w, "192.0.2.0", 24, IF_A);
+	link_route(w, "198.51.100.0", 24, IF_B);
+	assert_int_equal(sessions_new(&conf, 1000, &w->ss), 0);
+	sessions_turn(w->ss, 1000, TSC(1000));
+	*state = w;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct world *w = *state;
+	sessions_free(w->ss);
+	mirror_free(w->mirror);
+	addrs_free(w->addrs);
+	mail_free(w->mail);
+	free(w);
+	return 0;
+}
+
+static struct session_ticket ticket(uint32_t seq, uint32_t generation)
+{
+	return (struct session_ticket){.client = 1, .seq = seq, .generation = generation};
+}
+
+static int add(struct world *w, const struct dp_session *s, uint32_t generation)
+{
+	struct session_ticket t = ticket(7, generation);
+	int err = sessions_add(w->ss, s, &t);
+	if (err)
+		return err;
+	mail_turn(w->mail);
+	return w->status;
+}
+
+static int modify(struct world *w, const struct dp_session *s, uint32_t generation)
+{
+	struct session_ticket t = ticket(8, generation);
+	int err = sessions_modify(w->ss, s, &t);
+	if (err)
+		return err;
+	mail_turn(w->mail);
+	return w->status;
+}
+
+static int del(struct world *w, uint64_t id)
+{
+	struct session_ticket t = ticket(9, 1);
+	int err = sessions_remove(w->ss, id, &t);
+	if (err)
+		return err;
+	mail_turn(w->mail);
+	return w->status;
+}
+
+static void turn(struct world *w, uint64_t ms)
+{
+	while (sessions_turn(w->ss, ms, TSC(ms)))
+		mail_turn(w->mail);
+	mail_turn(w->mail);
+}
+
+static void test_add(void **state)
+{
+	struct world *w = *state;
+	struct dp_session s = sample_session(1);
+	fake.held = true;
+	struct session_ticket t = ticket(7, 1);
+	assert_int_equal(sessions_add(w->ss, &s, &t), 0);
+	mail_turn(w->mail);
+	assert_int_equal(w->n_done, 0); /* the answer waits for the workers */
+	fake.held = false;
+	mail_turn(w->mail);
+	assert_int_equal(w->n_done, 1);
+	assert_int_equal(w->status, 0);
+	assert_int_equal(w->ticket.seq, 7);
+	assert_int_equal(w->reply.id, 1);
+	assert_int_equal(w->reply.stream[0] + 1, w->reply.stream[1]);
+	const struct fake_slot *from_a = &fake.slots[w->reply.stream[0]];
+	assert_true(from_a->live);
+	assert_int_equal(from_a->worker, dp_port_owner(16384, N_WORKERS));
+	assert_int_equal(sessions_n(w->ss), 1);
+	/* Neither next hop is known: asked for, and not ready. */
+	assert_int_equal(w->n_probes, 2);
+	assert_int_equal(from_a->conf.more.path[STREAM_RTP].ready, 0);
+	assert_memory_equal(from_a->conf.more.path[STREAM_RTP].dst_ip, s.leg[1].remote_rtp.ip, 4);
+}
+
+static void test_idempotent(void **state)
+{
+	struct world *w = *state;
+	struct dp_session s = sample_session(1);
+	assert_int_equal(add(w, &s, 1), 0);
+	struct dp_session_reply first = w->reply;
+	assert_int_equal(add(w, &s, 1), 0);
+	assert_memory_equal(&first, &w->reply, sizeof first);
+	assert_int_equal(sessions_n(w->ss), 1);
+	assert_int_equal(fake_n_live(), 2);
+	assert_int_equal(fake.slots[first.stream[0]].n_relearns, 0);
+	/* Other content: only from a newer control process. */
+	s.leg[0].dscp = 10;
+	assert_int_equal(add(w, &s, 1), -EEXIST);
+	assert_int_equal(add(w, &s, 2), 0);
+	assert_memory_equal(&first, &w->reply, sizeof first);
+	assert_int_equal(modify(w, &s, 1), -EEXIST); /* an old one comes too late */
+	assert_int_equal(del(w, 1), 0);
+	assert_int_equal(del(w, 1), -ENOENT);
+	assert_int_equal(modify(w, &s, 2), -ENOENT);
+	assert_int_equal(fake_n_live(), 0);
+}
+
+static void test_refused(void **state)
+{
+	struct world *w = *state;
+	struct dp_session s = sample_session(1), other;
+	assert_int_equal(add(w, &s, 1), 0);
+	other = sample_session(2);
+	other.id = 0;
+	assert_int_equal(add(w, &other, 1), -EINVAL);
+	other = sample_session(2);
+	other.leg[1].local = s.leg[1].local;
+	other.leg[0].local = sample_ip("192.0.2.1", 16384 + 6);
+	assert_int_equal(add(w, &other, 1), -EADDRINUSE);
+	other = sample_session(2);
+	other.leg[0].local = sample_ip("192.0.2.2", 16386);
+	assert_int_equal(add(w, &other, 1), -EADDRNOTAVAIL);
+	other = sample_session(2);
+	other.leg[0].local = sample_ip("192.0.2.1", 32768);
+	other.leg[1].local = sample_ip("198.51.100.1", 32768);
+	assert_int_equal(add(w, &other, 1), -EADDRNOTAVAIL);
+	other = sample_session(2);
+	other.leg[0].local.port_be16 = htons(16388);
+	assert_int_equal(add(w, &other, 1), -EXDEV);
+	/* MODIFY into the ports of another session, or to another worker. */
+	other = sample_session(2);
+	assert_int_equal(add(w, &other, 1), 0);
+	struct dp_session moved = other;
+	moved.leg[0].local = s.leg[0].local;
+	moved.leg[1].local = s.leg[1].local;
+	assert_int_equal(modify(w, &moved, 1), -EADDRINUSE);
+	moved.leg[0].local.port_be16 = moved.leg[1].local.port_be16 = htons(16388);
+	assert_int_equal(modify(w, &moved, 1), -EXDEV);
+	moved.leg[0].local.port_be16 = moved.leg[1].local.port_be16 = htons(16392);
+	assert_int_equal(modify(w, &moved, 1), 0);
+	/* Its old ports are free now, the new ones are not. */
+	struct dp_session third = other;
+	third.id = 3;
+	assert_int_equal(add(w, &third, 1), 0);
+	third = moved;
+	third.id = 4;
+	assert_int_equal(add(w, &third, 1), -EADDRINUSE);
+	assert_int_equal(sessions_n(w->ss), 3);
+	assert_int_equal(fake_n_live(), 6);
+}
+
+static void test_capacity(void **state)
+{
+	struct world *w = *state;
+	for (unsigned int i = 1; i <= MAX_SESSIONS; i++) {
+		struct dp_session s = sample_session(i);
+		assert_int_equal(add(w, &s, 1), 0);
+	}
+	struct dp_session s = sample_session(MAX_SESSIONS + 1);
+	assert_int_equal(add(w, &s, 1), -ENOSPC);
+	/* The slot of a session on its way out is waited for. */
+	struct session_ticket t = ticket(1, 1);
+	assert_int_equal(sessions_remove(w->ss, 50, &t), 0);
+	assert_int_equal(add(w, &s, 1), 0);
+	assert_int_equal(sessions_n(w->ss), MAX_SESSIONS);
+}
+
+static void test_remove_sums(void **state)
+{
+	struct world *w = *state;
+	struct dp_session s = sample_session(5);
+	assert_int_equal(add(w, &s, 1), 0);
+	fake.stats = (struct dp_stream_stats){.rx_packets = 100, .rx_octets = 16000, .ssrc = 77};
+	fake.rare = (struct dp_stream_rare){.dropped = 3, .rtcp_packets = 2};
+	fake.learned = sample_ip("192.0.2.99", 5000);
+	assert_int_equal(del(w, 5), 0);
+	assert_int_equal(w->final.id, 5);
+	for (unsigned int leg = 0; leg < DP_LEGS; leg++) {
+		assert_int_equal(w->final.from[leg].rx_packets, 100);
+		assert_int_equal(w->final.from[leg].dropped, 3);
+		assert_int_equal(w->final.from[leg].ssrc, 77);
+		assert_true(ipaddr_equal(&w->final.from[leg].latched, &fake.learned));
+	}
+	assert_int_equal(sessions_n(w->ss), 0);
+	struct mirror_count n;
+	mirror_count_get(w->mirror, &n);
+	assert_int_equal(n.used, 0);
+}
+
+static void test_worker_refuses(void **state)
+{
+	struct world *w = *state;
+	struct dp_session s = sample_session(5);
+	fake.set_result = -EADDRINUSE;
+	assert_int_equal(add(w, &s, 1), -EADDRINUSE);
+	turn(w, 1100); /* the half that worked is taken back */
+	assert_int_equal(sessions_n(w->ss), 0);
+	assert_int_equal(fake_n_live(), 0);
+	assert_int_equal(add(w, &s, 1), 0);
+}
+
+static void test_next_hop_follows(void **state)
+{
+	struct world *w = *state;
+	struct dp_session s = sample_session(1);
+	s.leg[1].remote_rtp = sample_ip("203.0.113.5", 6000); /* no route yet */
+	assert_int_equal(add(w, &s, 1), 0);
+	const struct stream_path *to_b = &fake.slots[w->reply.stream[0]].conf.more.path[STREAM_RTP];
+	const struct stream_path *to_a = &fake.slots[w->reply.stream[1]].conf.more.path[STREAM_RTP];
+	assert_int_equal(to_b->ready, 0);
+	neighbour(w, IF_A, "192.0.2.10", mac_b);
+	turn(w, 1100);
+	assert_int_equal(to_a->ready, 1);
+	assert_int_equal(to_a->port, 0);
+	assert_memory_equal(to_a->macs, mac_b, 6);
+	assert_int_equal(to_a->macs[6], IF_A);
+	assert_int_equal(to_b->ready, 0);
+	/* A route by a gateway that is known already. */
+	neighbour(w, IF_B, "198.51.100.254", mac_gw);
+	struct mirror_route r = {.dst = sample_ip("203.0.113.0", 0),
+		.prefix_len = 24,
+		.ifindex = IF_B,
+		.gateway = sample_ip("198.51.100.254", 0)};
+	assert_int_equal(mirror_route_set(w->mirror, &r), 0);
+	unsigned int sets_to_a = fake.slots[w->reply.stream[1]].n_sets;
+	turn(w, 1200);
+	assert_int_equal(to_b->ready, 1);
+	assert_int_equal(to_b->port, 1);
+	assert_memory_equal(to_b->macs, mac_gw, 6);
+	/* Only what changed is sent. */
+	assert_int_equal(fake.slots[w->reply.stream[1]].n_sets, sets_to_a);
+	/* The gateway's card is replaced; then it goes silent. */
+	neighbour(w, IF_B, "198.51.100.254", mac_b);
+	turn(w, 1300);
+	assert_memory_equal(to_b->macs, mac_b, 6);
+	neighbour(w, IF_B, "198.51.100.254", NULL);
+	turn(w, 1400);
+	assert_int_equal(to_b->ready, 0);
+	/* The interface is not (any more) one of ours. */
+	neighbour(w, IF_B, "198.51.100.254", mac_b);
+	turn(w, 1500);
+	assert_int_equal(to_b->ready, 1);
+	w->no_egress = true;
+	sessions_routes_changed(w->ss);
+	turn(w, 1600);
+	assert_int_equal(to_b->ready, 0);
+	assert_int_equal(to_a->ready, 0);
+	mirror_route_del(w->mirror, &r);
+	turn(w, 1700);
+	assert_int_equal(del(w, 1), 0);
+}
+
+static void test_learning(void **state)
+{
+	struct world *w = *state;
+	struct dp_session s = sample_session(1);
+	s.leg[0].flags |= DP_LEG_LATCH;
+	neighbour(w, IF_A, "192.0.2.55", mac_b);
+	assert_int_equal(add(w, &s, 1), 0);
+	const struct fake_slot *from_a = &fake.slots[w->reply.stream[0]];
+	const struct fake_slot *from_b = &fake.slots[w->reply.stream[1]];
+	struct worker_event e = {
+		.slot = w->reply.stream[0],
+		.epoch = from_a->conf.more.epoch,
+		.kind = STREAM_RTP,
+		.learned = sample_ip("192.0.2.55", 7000),
+	};
+	sessions_learned(w->ss, &e);
+	assert_int_equal(w->n_events, 1);
+	assert_int_equal(w->event_type, DP_EVENT_LATCH);
+	assert_int_equal(w->event.session_id, 1);
+	assert_int_equal(w->event.call_id, 1000001);
+	assert_int_equal(w->event.leg, 0);
+	assert_true(ipaddr_equal(&w->event.addr, &e.learned));
+	turn(w, 1100);
+	const struct stream_path *to_a = &from_b->conf.more.path[STREAM_RTP];
+	assert_memory_equal(to_a->dst_ip, e.learned.ip, 4);
+	assert_int_equal(to_a->dst_port_be16, htons(7000));
+	assert_int_equal(to_a->ready, 1);
+	/* RTCP goes beside it. */
+	assert_int_equal(from_b->conf.more.path[STREAM_RTCP].dst_port_be16, htons(7001));
+	/* A MODIFY that leaves the remote address alone keeps it, */
+	s.leg[0].dscp = 46;
+	assert_int_equal(modify(w, &s, 1), 0);
+	assert_memory_equal(to_a->dst_ip, e.learned.ip, 4);
+	assert_int_equal(from_a->n_relearns, 0);
+	/* another remote address begins anew, and what comes late of the old one is ignored. */
+	s.leg[0].remote_rtp = sample_ip("192.0.2.77", 4400);
+	assert_int_equal(modify(w, &s, 1), 0);
+	assert_int_equal(from_a->n_relearns, 1);
+	assert_memory_equal(to_a->dst_ip, s.leg[0].remote_rtp.ip, 4);
+	sessions_learned(w->ss, &e);
+	turn(w, 1200);
+	assert_int_equal(w->n_events, 1);
+	assert_memory_equal(to_a->dst_ip, s.leg[0].remote_rtp.ip, 4);
+	/* Nonsense from a ring is no crash. */
+	sessions_learned(w->ss, &(struct worker_event){.slot = UINT32_MAX});
+	sessions_learned(w->ss, &(struct worker_event){.slot = w->reply.stream[0], .kind = 9});
+}
+
+static void test_silence(void **state)
+{
+	struct world *w = *state;
+	struct dp_session s = sample_session(1);
+	s.leg[0].timeout_ms = 5000;
+	assert_int_equal(add(w, &s, 1), 0);
+	uint32_t slot = w->reply.stream[0];
+	turn(w, 5900);
+	assert_int_equal(w->n_events, 0);
+	turn(w, 6000);
+	assert_int_equal(w->n_events, 1);
+	assert_int_equal(w->event_type, DP_EVENT_TIMEOUT);
+	assert_int_equal(w->event.leg, 0);
+	for (uint64_t ms = 6000; ms < 30000; ms += 100)
+		turn(w, ms);
+	assert_int_equal(w->n_events, 1); /* once a silence */
+	/* Media flows, RTCP alone flows, all stops. */
+	for (uint64_t ms = 30000; ms < 50000; ms += 100) {
+		w->stats[slot].last_rx_tsc = TSC(ms);
+		turn(w, ms);
+	}
+	for (uint64_t ms = 50000; ms < 70000; ms += 1000) {
+		w->rare[slot].last_rtcp_tsc = TSC(ms);
+		turn(w, ms);
+	}
+	assert_int_equal(w->n_events, 1);
+	turn(w, 73900);
+	assert_int_equal(w->n_events, 1);
+	/* A packet that came after the clock was read is no reason either. */
+	w->rare[slot].last_rtcp_tsc = TSC(74001);
+	turn(w, 74000);
+	assert_int_equal(w->n_events, 1);
+	turn(w, 79100);
+	assert_int_equal(w->n_events, 2);
+	/* On hold nothing is expected; at its end a new silence begins. */
+	s.leg[0].flags &= ~(uint32_t)DP_LEG_RECV;
+	assert_int_equal(modify(w, &s, 1), 0);
+	turn(w, 150000);
+	assert_int_equal(w->n_events, 2);
+	s.leg[0].flags |= DP_LEG_RECV;
+	assert_int_equal(modify(w, &s, 1), 0);
+	turn(w, 154900);
+	assert_int_equal(w->n_events, 2);
+	turn(w, 155100);
+	assert_int_equal(w->n_events, 3);
+	assert_int_equal(del(w, 1), 0);
+	turn(w, 300000);
+	assert_int_equal(w->n_events, 3);
+}
+
+static void test_sweep(void **state)
+{
+	struct world *w = *state;
+	for (unsigned int i = 1; i <= MAX_SESSIONS; i++) {
+		struct dp_session s = sample_session(i);
+		assert_int_equal(add(w, &s, 1), 0);
+	}
+	for (unsigned int i = 1; i <= 10; i++) {
+		struct dp_session s = sample_session(i);
+		assert_int_equal(add(w, &s, 2), 0);
+	}
+	unsigned int before = w->n_done;
+	struct session_ticket t = ticket(99, 2);
+	assert_int_equal(sessions_sweep(w->ss, &t), 0);
+	assert_int_equal(w->n_done, before);
+	/* Claimed while it waits to be swept: it stays. */
+	struct dp_session late = sample_session(50);
+	assert_int_equal(add(w, &late, 2), 0);
+	turn(w, 1100);
+	assert_int_equal(w->ticket.seq, 99);
+	assert_int_equal(sessions_n(w->ss), 11);
+	assert_int_equal(fake_n_live(), 22);
+	/* Again: nothing is older any more, the answer is the same. */
+	assert_int_equal(sessions_sweep(w->ss, &t), 0);
+	turn(w, 1200);
+	assert_int_equal(sessions_n(w->ss), 11);
+	/* An old process that claims what it knows does not make sessions older. */
+	assert_int_equal(add(w, &late, 1), 0);
+	assert_int_equal(sessions_sweep(w->ss, &t), 0);
+	turn(w, 1300);
+	assert_int_equal(sessions_n(w->ss), 11);
+}
+
+static void test_dump(void **state)
+{
+	struct world *w = *state;
+	for (unsigned int i = 40; i > 0; i--) {
+		struct dp_session s = sample_session(i * 3);
+		assert_int_equal(add(w, &s, i), 0);
+	}
+	static struct dp_dump_row rows[MAX_SESSIONS];
+	uint32_t more;
+	assert_int_equal(sessions_dump(w->ss, 0, 15, 0, rows, &more), 15);
+	assert_int_equal(more, 1);
+	for (unsigned int i = 0; i < 15; i++) {
+		struct dp_session want = sample_session((i + 1) * 3);
+		assert_memory_equal(&rows[i].session, &want, sizeof want);
+		assert_int_equal(rows[i].generation, i + 1);
+	}
+	assert_int_equal(sessions_dump(w->ss, rows[14].session.id, 100, 0, rows, &more), 25);
+	assert_int_equal(more, 0);
+	assert_int_equal(rows[24].session.id, 120);
+}
+
+/* Many rounds of coming and going leave nothing behind. */
+static void test_churn(void **state)
+{
+	struct world *w = *state;
+	unsigned int n_free = mail_n_free(w->mail);
+	uint32_t x = 1;
+	for (unsigned int i = 0; i < 20000; i++) {
+		x = x * 1664525u + 1013904223u;
+		uint64_t id = 1 + (x >> 16) % (MAX_SESSIONS + 20);
+		struct dp_session s = sample_session(id);
+		struct session_ticket t = ticket(i, 1);
+		fake.held = x >> 30 == 0;
+		int err = x & 0x8000 ? sessions_add(w->ss, &s, &t) : sessions_remove(w->ss, id, &t);
+		assert_true(err == 0 || err == -ENOENT || err == -ENOSPC);
+		fake.held = false;
+		if (x >> 28 == 5)
+			mail_turn(w->mail);
+	}
+	for (uint64_t id = 1; id <= MAX_SESSIONS + 20; id++)
+		(void)del(w, id);
+	mail_turn(w->mail);
+	assert_int_equal(sessions_n(w->ss), 0);
+	assert_int_equal(fake_n_live(), 0);
+	assert_int_equal(mail_n_free(w->mail), n_free);
+	struct mirror_count n;
+	mirror_count_get(w->mirror, &n);
+	assert_int_equal(n.used, 0);
+	assert_int_equal(n.neighs, 0);
+	uint8_t index;
+	struct ipaddr a = sample_ip("192.0.2.1", 0);
+	assert_int_equal(addrs_del(w->addrs, &a, &index), 0); /* no port is taken any more */
+}
+
+#define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(test_add),
+		T(test_idempotent),
+		T(test_refused),
+		T(test_capacity),
+		T(test_remove_sums),
+		T(test_worker_refuses),
+		T(test_next_hop_follows),
+		T(test_learning),
+		T(test_silence),
+		T(test_sweep),
+		T(test_dump),
+		T(test_churn),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

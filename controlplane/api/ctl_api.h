@@ -40,13 +40,13 @@ enum ctl_msg {
 	CTL_RESTORE_DONE = 31,  /* no body */
 	CTL_CALL_CLEAR = 32,    /* ctl_call_clear: end the call (operator, media timeout) */
 	/* CLI */
-	CTL_CLI_OPEN = 40,     /* ctl_cli_open; reply: prompt text */
-	CTL_CLI_LINE = 41,     /* text of a line; replies CTL_CLI_OUT ... with more=0 at the end */
-	CTL_CLI_COMPLETE = 42, /* text up to the cursor; reply: candidates, one a line */
-	CTL_CLI_HELP = 43,     /* text up to the cursor; reply: help text for '?' */
+	CTL_CLI_OPEN = 40,     /* ctl_cli_open; reply: ctl_text, the prompt */
+	CTL_CLI_LINE = 41,     /* ctl_text; CTL_CLI_OUT ... with its seq, more=0 at the end */
+	CTL_CLI_COMPLETE = 42, /* ctl_text up to the cursor; reply: ctl_text, candidates, one a line */
+	CTL_CLI_HELP = 43,     /* ctl_text up to the cursor; reply: ctl_text, help for '?' */
 	CTL_CLI_OUT = 44,      /* ctl_cli_out + text, control -> cli */
 	CTL_CLI_ABORT = 45,    /* no body: Ctrl-C while output is coming */
-	CTL_CLI_LOG = 46,      /* text, control -> cli, droppable: terminal monitor */
+	CTL_CLI_LOG = 46,      /* ctl_text, control -> cli, droppable: terminal monitor */
 };
 
 struct ctl_hello {

@@ -3,6 +3,7 @@
 every attempt has exactly one record, and the sums of the records equal the counters."""
 from limenlab.peers import sleep_while_talking
 from limenlab.proc import wait_for
+from limenlab.sipcase import counters
 
 CALLS, KILLS = 120, 3
 TIMEOUT_S = 120
@@ -21,7 +22,7 @@ def run(t):
     attempts = good.successful() + good.failed()
     t.equal(attempts, CALLS, "calls that SIPp placed")
     wait_for("no active call", lambda: not box.active_calls())
-    stats = box.json("show sip-ua statistics")
+    stats = counters(box)
     t.equal(stats["calls_attempted"], CALLS, "counter of attempted calls")
     records = box.wait_records(CALLS)
     t.equal(len(records), CALLS, "records")

@@ -157,8 +157,16 @@ class Box:
             raise LabError(f"'{command} | json' is not JSON: {exc}\n{out[:500]}") from exc
 
     def active_calls(self):
-        """Rows of 'show call active voice': one per call."""
-        return self.json("show call active voice brief")["calls"]
+        """Calls that are not over, a dict each."""
+        return self.json("show call active voice brief")
+
+    def drops(self):
+        """Packets that the data plane dropped so far, by the name of the reason."""
+        return {row["reason"]: row["packets"] for row in self.json("show media drops")}
+
+    def worker_rows(self):
+        """The data plane's workers with their counters."""
+        return self.json("show platform")["workers"]
 
     def records(self):
         """All call records so far, oldest first."""

@@ -114,9 +114,9 @@ class Case:
     # ---- whole calls ----
 
     def wait_active(self, n=1, timeout_s=10.0):
-        """Until the box counts n answered calls; returns their rows of 'show call active voice'."""
+        """Until n calls are answered; returns what the box shows of them."""
         def active():
-            rows = self.the_box.active_calls()
+            rows = [c for c in self.the_box.active_calls() if c["state"] == "active"]
             return rows if len(rows) == n else None
         return wait_for(f"{n} active calls in 'show call active voice'", active, timeout_s)
 

@@ -56,8 +56,9 @@ struct sip_app_ops {
 	 * without state. NULL: all. */
 	bool (*admit)(void *app, const struct sip_msg *msg, const struct sip_path *path);
 
-	/* limen-control. restarted: its boot id is another than before (replay everything, then
-	 * CTL_REPLAY_DONE). CTL_CALL_RESTORE ... come afterwards by themselves. */
+	/* limen-control. restarted: not the first connection of this process, so messages may have
+	 * been lost with the one before: replay everything, then CTL_REPLAY_DONE.
+	 * CTL_CALL_RESTORE ... come afterwards by themselves. */
 	void (*control_up)(void *app, const struct ctl_hello_reply *hello, bool restarted);
 	void (*control_down)(void *app);
 	void (*media_reply)(void *app, uint32_t seq, int32_t status, const struct ctl_media *media);

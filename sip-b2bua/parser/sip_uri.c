@@ -269,16 +269,25 @@ static bool param_is_decisive(struct view name)
 	       view_eq_nocase(name, VIEW("transport"));
 }
 
+/* With that value; a name that stands twice (19.1.1 forbids it) matches by any of its values. */
+static bool param_in(struct view params, struct view name, struct view value)
+{
+	struct view n, v;
+	while (sip_params_next(&params, &n, &v)) {
+		if (view_eq_nocase(n, name) && escaped_eq(v, value, true))
+			return true;
+	}
+	return false;
+}
+
 static bool params_match(struct view a, struct view b, bool all_decisive)
 {
 	struct view name, value, other, rest = a;
 	while (sip_params_next(&rest, &name, &value)) {
-		if (sip_params_get(b, name, &other)) {
-			if (!escaped_eq(value, other, true))
-				return false;
-		} else if (all_decisive || param_is_decisive(name)) {
+		if (param_in(b, name, value))
+			continue;
+		if (sip_params_get(b, name, &other) || all_decisive || param_is_decisive(name))
 			return false;
-		}
 	}
 	return true;
 }

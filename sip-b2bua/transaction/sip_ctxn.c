@@ -119,7 +119,7 @@ int sip_ctxn_send(struct sip_ctxn *c, const struct sip_path *path, struct view r
 
 uint64_t ctxn_origin(const struct sip_ctxn *c)
 {
-	return (uint64_t)1 << 56 | (uint64_t)c->index << 28 | c->generation;
+	return (uint64_t)TXN_ORIGIN_CLIENT << 52 | (uint64_t)c->index << 28 | c->generation;
 }
 
 void ctxn_transmit(struct sip_ctxn *c)

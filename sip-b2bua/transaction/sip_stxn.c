@@ -140,7 +140,7 @@ static struct sip_stxn *make(struct sip_txns *txns, const struct sip_msg *msg,
 
 uint64_t stxn_origin(const struct sip_stxn *s)
 {
-	return (uint64_t)2 << 56 | (uint64_t)s->index << 28 | s->generation;
+	return (uint64_t)TXN_ORIGIN_SERVER << 52 | (uint64_t)s->index << 28 | s->generation;
 }
 
 void stxn_transmit(struct sip_stxn *s)

@@ -47,7 +47,8 @@ struct sip_txn_counters {
 
 /* What the layer needs and whom it tells. */
 struct sip_txn_user {
-	/* The way out; origin comes back in sip_txns_send_failed(). 0 or a negative errno. */
+	/* The way out; origin (below 2^54) comes back in sip_txns_send_failed(). 0 or a negative
+	 * errno. */
 	int (*send)(void *ctx, const struct sip_path *path, const char *bytes, size_t n,
 		uint64_t origin);
 	/* A new request with its new server transaction; never ACK, never a matched CANCEL. The

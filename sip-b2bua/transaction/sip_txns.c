@@ -94,11 +94,11 @@ void sip_txns_send_failed(struct sip_txns *txns, uint64_t origin, int err)
 	uint32_t generation = (uint32_t)origin & SIP_TOKEN_GEN_MASK;
 	struct sip_ctxn *c;
 	struct sip_stxn *s;
-	if (origin >> 56 == 1) {
+	if (origin >> 52 == TXN_ORIGIN_CLIENT) {
 		c = sip_slab_find(txns->clients, index, generation);
 		if (c != NULL)
 			ctxn_send_failed(c, err);
-	} else if (origin >> 56 == 2) {
+	} else if (origin >> 52 == TXN_ORIGIN_SERVER) {
 		s = sip_slab_find(txns->servers, index, generation);
 		if (s != NULL)
 			stxn_send_failed(s, err);

@@ -38,6 +38,10 @@ struct sip_txns {
 
 #define TXN_NO_INDEX UINT32_MAX
 
+/* What stands above index (24 bits) and generation (28) in an origin; the top 10 bits are free for
+ * the worker. */
+enum { TXN_ORIGIN_CLIENT = 1, TXN_ORIGIN_SERVER = 2 };
+
 struct sip_ctxn {
 	struct sip_txns *txns;
 	uint32_t index, generation;

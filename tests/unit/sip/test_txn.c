@@ -520,6 +520,26 @@ static void test_limit(void **state)
 	world_end();
 }
 
+/* RFC 4475 3.2.1: the cookie alone tells nothing apart, the other fields do. */
+static void test_bad_branch(void **state)
+{
+	world_start(&plain);
+	for (unsigned int i = 0; i < 4; i++) {
+		char text[1000];
+		int n = snprintf(text, sizeof(text),
+			"OPTIONS sip:b SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK\r\n"
+			"From: <sip:a@a>;tag=f\r\nTo: <sip:b@b>\r\nCall-ID: c%u\r\n"
+			"CSeq: %u OPTIONS\r\n\r\n",
+			i / 2, i % 2);
+		assert_int_equal(sip_msg_parse(&msg, text, (size_t)n, false), 0);
+		sip_txns_receive(f.txns, &msg, &f.path);
+		sip_txns_receive(f.txns, &msg, &f.path);
+	}
+	assert_int_equal(sip_txns_counters(f.txns)->n_servers, 4);
+	assert_int_equal(sip_txns_counters(f.txns)->rx_retransmissions, 4);
+	world_end();
+}
+
 static void on_gave_up(struct sip_resend *r, void *arg)
 {
 	note(':', "gave-up");
@@ -614,6 +634,7 @@ int main(void)
 		cmocka_unit_test(test_ack_and_cancel),
 		cmocka_unit_test(test_stray),
 		cmocka_unit_test(test_limit),
+		cmocka_unit_test(test_bad_branch),
 		cmocka_unit_test(test_resend),
 		cmocka_unit_test(test_path_back),
 		cmocka_unit_test(test_stateless),

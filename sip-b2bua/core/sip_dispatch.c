@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* From the transport to the worker that owns the message, and to its transactions; and back. */
+#include <errno.h>
+
+#include "controlplane/base/log.h"
+#include "sip-b2bua/core/worker_private.h"
+
+LOG_TOPIC("sip-worker");
+
+static unsigned int owner_by_call_id(const struct sip_worker *w, const struct sip_msg *msg)
+{
+	/* Keyed, so that nobody can choose Call-IDs that all meet in one worker. */
+	uint64_t h = sip_siphash(w->key.mac, msg->call_id.p, msg->call_id.n);
+	return (unsigned int)(h % w->group->opts.n_workers);
+}
+
+/* The sealed token of a request's To tag or a response's branch. */
+static bool token_of(const struct sip_worker *w, const struct sip_msg *msg, struct sip_token *token)
+{
+	if (msg->is_request)
+		return msg->to.tag.p != NULL && sip_token_parse(&w->key, msg->to.tag, token) == 0;
+	return sip_token_parse_branch(&w->key, msg->via.branch, token) == 0;
+}
+
+unsigned int sip_worker_owner(const struct sip_worker *w, const struct sip_msg *msg)
+{
+	struct sip_token token;
+	/* After a restart with fewer workers the old numbers still fall on somebody. */
+	if (token_of(w, msg, &token))
+		return token.worker % w->group->opts.n_workers;
+	return owner_by_call_id(w, msg);
+}
+
+unsigned int sip_worker_own_vias(const struct sip_worker *w, const struct sip_msg *msg)
+{
+	struct sip_values it;
+	struct sip_via via;
+	struct sip_token token;
+	struct view value;
+	unsigned int n = 0;
+	sip_values_start(&it, msg, SIP_H_VIA);
+	while (sip_values_next(&it, &value)) {
+		if (sip_via_parse(value, &via) == 0 &&
+			sip_token_parse_branch(&w->key, via.branch, &token) == 0)
+			n++;
+	}
+	return n;
+}
+
+/* A request in no dialog of ours may be anybody's, so it is the one to be let in or not. */
+static bool is_let_in(struct sip_worker *w, const struct sip_msg *msg, const struct sip_path *path)
+{
+	struct sip_token token;
+	if (!msg->is_request || w->ops->admit == NULL || token_of(w, msg, &token))
+		return true;
+	if (w->ops->admit(w->app, msg, path))
+		return true;
+	w->stats.rx_refused++;
+	if (msg->method != SIP_M_ACK)
+		(void)sip_txns_reply_stateless(w->txns, msg, path, 403, VIEW(""), VIEW(""));
+	return false;
+}
+
+static void malformed(struct sip_worker *w, const struct sip_msg *msg, const struct sip_path *path)
+{
+	char addr[IPADDR_TEXT_MAX];
+	w->stats.rx_malformed++;
+	log_debug("malformed message from %s: %s", ipaddr_print_port(&path->remote, addr),
+		msg->error);
+	if (msg->answerable)
+		(void)sip_txns_reply_stateless(
+			w->txns, msg, path, msg->error_status, VIEW(""), VIEW(""));
+}
+
+void worker_receive(struct sip_worker *w, const struct sip_path *path, const char *bytes, size_t n,
+	bool handed_over)
+{
+	struct sip_msg *msg = &w->msg;
+	/* A message that was framed on a stream and then handed over is parsed the same way. */
+	if (sip_msg_parse(msg, bytes, n, path->transport == SIP_TCP) != 0) {
+		malformed(w, msg, path);
+		return;
+	}
+	if (!handed_over) {
+		if (msg->is_request)
+			w->stats.rx_requests++;
+		else
+			w->stats.rx_responses++;
+		unsigned int owner = sip_worker_owner(w, msg);
+		if (owner != w->id) {
+			/* A full ring is a lost message; the peer sends it again. */
+			if (handover_push(w, owner, HANDOVER_RECEIVED, path, bytes, n, 0, 0) == 0)
+				w->stats.handed_over++;
+			return;
+		}
+	}
+	if (is_let_in(w, msg, path))
+		sip_txns_receive(w->txns, msg, path);
+}
+
+/* ---- callbacks of the transport ---- */
+
+static void on_receive(void *ctx, const struct sip_path *path, const char *bytes, size_t n)
+{
+	worker_time(ctx);
+	worker_receive(ctx, path, bytes, n, false);
+}
+
+static void on_send_failed(void *ctx, uint64_t origin, int err)
+{
+	struct sip_worker *w = ctx;
+	unsigned int from = (unsigned int)(origin >> 56);
+	origin &= ((uint64_t)1 << 56) - 1;
+	if (from == 0)
+		sip_txns_send_failed(w->txns, origin, err);
+	else
+		(void)handover_push(w, from - 1, HANDOVER_SEND_FAILED, NULL, NULL, 0, origin, err);
+}
+
+static void on_before_flush(void *ctx)
+{
+	control_flush(ctx);
+}
+
+static int on_send_elsewhere(
+	void *ctx, const struct sip_path *path, const char *bytes, size_t n, uint64_t origin)
+{
+	struct sip_worker *w = ctx;
+	if (path->conn_worker >= w->group->opts.n_workers)
+		return -ENOTCONN;
+	return handover_push(w, path->conn_worker, HANDOVER_SEND, path, bytes, n, origin, 0);
+}
+
+const struct sip_transport_ops worker_transport_ops = {
+	.receive = on_receive,
+	.send_failed = on_send_failed,
+	.before_flush = on_before_flush,
+	.send_elsewhere = on_send_elsewhere,
+};
+
+/* ---- callbacks of the transactions ---- */
+
+static int on_send(
+	void *ctx, const struct sip_path *path, const char *bytes, size_t n, uint64_t origin)
+{
+	struct sip_worker *w = ctx;
+	return sip_transport_send(w->transport, path, bytes, n, origin);
+}
+
+static void on_request(
+	void *ctx, struct sip_stxn *stxn, const struct sip_msg *msg, const struct sip_path *path)
+{
+	struct sip_worker *w = ctx;
+	w->ops->request(w->app, stxn, msg, path);
+}
+
+static void on_ack(void *ctx, const struct sip_msg *msg, const struct sip_path *path)
+{
+	struct sip_worker *w = ctx;
+	w->ops->ack(w->app, msg, path);
+}
+
+static void on_stray(void *ctx, const struct sip_msg *msg, const struct sip_path *path)
+{
+	struct sip_worker *w = ctx;
+	w->ops->stray(w->app, msg, path);
+}
+
+const struct sip_txn_user worker_txn_user = {
+	.send = on_send,
+	.request = on_request,
+	.ack = on_ack,
+	.stray = on_stray,
+};

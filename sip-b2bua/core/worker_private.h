@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * What the files of the worker share. A struct sip_worker is written by its own thread only, with
+ * two exceptions: the rings into it (one writer each, see handover.h) and wake_pending.
+ */
+#pragma once
+
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdatomic.h>
+
+#include "sip-b2bua/core/sip_worker.h"
+
+#define HANDOVER_RING 1024 /* messages on the way from one worker to another */
+
+enum handover_kind {
+	HANDOVER_RECEIVED,    /* a message that belongs to the other worker */
+	HANDOVER_SEND,	      /* to be sent on a connection of the other worker */
+	HANDOVER_SEND_FAILED, /* that one did not leave */
+};
+
+/* One malloc()ed block; the sender gives it away with the push. */
+struct handover {
+	uint8_t kind; /* enum handover_kind */
+	int err;
+	uint64_t origin;
+	struct sip_path path;
+	size_t n;
+	char bytes[];
+};
+
+/* One writer (the sending worker), one reader (the owner): two indices, each on its own line. */
+struct handover_ring {
+	_Alignas(64) atomic_uint head; /* written by the sender */
+	_Alignas(64) atomic_uint tail; /* written by the receiver */
+	_Alignas(64) struct handover *slots[HANDOVER_RING];
+};
+
+/* What is known of limen-control; written by the worker's thread. */
+struct control_link {
+	struct ipc_peer *peer; /* connected, perhaps before the HELLO reply */
+	bool up;	       /* HELLO was accepted */
+	uint32_t n_hellos;     /* accepted so far */
+	uint32_t generation;
+	uint64_t backoff_ms;
+	struct twheel_timer retry;
+	/* the configuration that is coming in, and the one that waits for APPLY */
+	uint64_t revision;
+	char *text;
+	size_t text_n, text_total;
+	struct cfg *prepared;
+};
+
+struct sip_worker {
+	struct sip_workers *group;
+	const struct sip_app_ops *ops;
+	void *app;
+	unsigned int id;
+	pthread_t thread;
+	bool thread_started;
+	int start_rc;
+	struct event_base *base;
+	struct twheel *wheel;
+	struct event *tick, *wake;
+	int wake_fd;
+	struct twheel_timer stats_timer;
+	struct sip_token_key key;
+	bool key_known;
+	struct sip_txns *txns;
+	struct sip_transport *transport;
+	struct cfg *cfg;
+	uint64_t cfg_revision;
+	bool was_ready;
+	struct control_link control;
+	struct ctl_sip_stats stats; /* the app's and the worker's own; see stats_send() */
+	struct sip_msg msg;	    /* the one being received */
+	_Alignas(64) atomic_bool wake_pending; /* set by who pushes, cleared by the owner */
+};
+
+struct sip_workers {
+	struct sip_workers_opts opts;
+	uint64_t boot_id;
+	atomic_bool stopping;
+	atomic_uint n_ready;
+	sem_t started;
+	struct handover_ring *rings; /* [to * n + from] */
+	struct sip_worker *workers[SIP_WORKERS_MAX];
+};
+
+/* sip_worker.c */
+void worker_time(struct sip_worker *w); /* brings the wheel up to the clock */
+
+/* sip_dispatch.c */
+extern const struct sip_transport_ops worker_transport_ops;
+extern const struct sip_txn_user worker_txn_user;
+/* A message that came in here or was handed over. */
+void worker_receive(struct sip_worker *w, const struct sip_path *path, const char *bytes, size_t n,
+	bool handed_over);
+
+/* sip_handover.c */
+/* A copy goes to worker `to`. 0, -ENOBUFS (ring full), -ENOMEM. */
+int handover_push(struct sip_worker *w, unsigned int to, enum handover_kind kind,
+	const struct sip_path *path, const char *bytes, size_t n, uint64_t origin, int err);
+void handover_wake(struct sip_worker *to);
+void handover_readable(evutil_socket_t fd, short what, void *arg);
+void handover_free_all(struct sip_workers *group);
+
+/* sip_control.c */
+void control_start(struct sip_worker *w);
+void control_stop(struct sip_worker *w);
+void control_flush(struct sip_worker *w);
+void control_stats_send(struct sip_worker *w, const struct ctl_sip_stats *stats);

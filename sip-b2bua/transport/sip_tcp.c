@@ -1,0 +1,510 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * TCP: connections of one worker, accepted and opened, framed by Content-Length (RFC 3261 18.3).
+ *
+ * A connection is found by the id in a path, else by listener and far address, else opened from the
+ * listener's address. What is to be sent waits in the connection (bounded) and is written at the
+ * flush, or when the socket takes more. A connection dies by conn_kill() only; its memory is given
+ * back at the next flush, so that no callback pulls it away from under a caller. Messages that had
+ * not left are reported as failed (their transactions take it as a 503, RFC 3261 8.1.3.1).
+ */
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "sip-b2bua/parser/sip_msg.h"
+#include "sip-b2bua/transport/transport_private.h"
+
+#define RX_FIRST     4096
+#define ACCEPT_BATCH 64
+#define IOV_BATCH    32
+
+static uint64_t conn_id(const struct tcp_conn *c)
+{
+	return (uint64_t)1 << 60 | (uint64_t)c->index << 28 | c->generation;
+}
+
+static struct tcp_conn *conn_find(const struct sip_transport *t, uint64_t id)
+{
+	struct tcp_conn *c;
+	if (id == 0)
+		return NULL;
+	c = sip_slab_find(t->conns, (uint32_t)(id >> 28) & 0xffffff, (uint32_t)id & 0xfffffff);
+	return c != NULL && c->state != TCP_DEAD ? c : NULL;
+}
+
+static uint32_t bucket_of(const struct sip_transport *t, const struct ipaddr *a)
+{
+	uint32_t h = a->family;
+	for (unsigned int i = 0; i < 16; i++)
+		h = h * 31 + a->ip[i];
+	return (h ^ h >> 15) & t->conn_mask;
+}
+
+static void dirty_add(struct tcp_conn *c)
+{
+	if (c->dirty)
+		return;
+	c->dirty = true;
+	c->next_dirty = c->t->dirty;
+	c->t->dirty = c;
+}
+
+static void table_remove(struct tcp_conn *c)
+{
+	struct tcp_conn **link = &c->t->conn_table[bucket_of(c->t, &c->remote)];
+	while (*link != c)
+		link = &(*link)->next_same;
+	*link = c->next_same;
+}
+
+/* err: what is told for messages that have not left. */
+static void conn_kill(struct tcp_conn *c, int err)
+{
+	struct sip_transport *t = c->t;
+	if (c->state == TCP_DEAD)
+		return;
+	if (c->state == TCP_CONNECTING)
+		t->counters.conns_failed++;
+	c->state = TCP_DEAD;
+	twheel_stop(t->wheel, &c->idle);
+	twheel_stop(t->wheel, &c->partial);
+	event_free(c->rx_event);
+	event_free(c->tx_event);
+	close(c->fd);
+	table_remove(c);
+	while (c->tx_head != NULL) {
+		struct tcp_out *o = c->tx_head;
+		c->tx_head = o->next;
+		failure_add(t, o->origin, err);
+		free(o);
+	}
+	t->counters.n_conns--;
+	c->next_dead = t->dead;
+	t->dead = c;
+}
+
+static void dead_free(struct sip_transport *t)
+{
+	while (t->dead != NULL) {
+		struct tcp_conn *c = t->dead;
+		t->dead = c->next_dead;
+		free(c->rx);
+		sip_slab_put(t->conns, c->index);
+	}
+}
+
+static void idle_fired(struct twheel_timer *timer, void *arg)
+{
+	struct tcp_conn *c = arg;
+	if (c->state == TCP_OPEN)
+		c->t->counters.conns_idle_closed++;
+	conn_kill(c, -ETIMEDOUT);
+}
+
+static void partial_fired(struct twheel_timer *timer, void *arg)
+{
+	struct tcp_conn *c = arg;
+	c->t->counters.rx_bad_frames++;
+	conn_kill(c, -ETIMEDOUT);
+}
+
+/* ---- receiving ---- */
+
+/* CRLFs between messages keep the connection alive; two in a row want one back (RFC 5626 4.4.1). */
+static void keepalive_take(struct tcp_conn *c, size_t *at)
+{
+	size_t start = *at;
+	while (*at < c->rx_n && (c->rx[*at] == '\r' || c->rx[*at] == '\n'))
+		(*at)++;
+	if (*at == start)
+		return;
+	c->t->counters.rx_keepalives++;
+	if (*at - start >= 4 && c->tx_head == NULL) {
+		struct tcp_out *o = malloc(sizeof(*o) + 2);
+		if (o == NULL)
+			return;
+		*o = (struct tcp_out){.n = 2};
+		memcpy(o->bytes, "\r\n", 2);
+		c->tx_head = o;
+		c->tx_tail = &o->next;
+		c->tx_bytes = 2;
+		dirty_add(c);
+	}
+}
+
+static void message_give(struct tcp_conn *c, const char *p, size_t n)
+{
+	struct sip_transport *t = c->t;
+	struct sip_path path = {.transport = SIP_TCP,
+		.conn_worker = t->worker,
+		.listener = c->listener,
+		.conn = conn_id(c),
+		.local = c->local,
+		.remote = c->remote};
+	t->counters.rx_stream_msgs++;
+	t->ops.receive(t->ctx, &path, p, n);
+}
+
+static void frames_take(struct tcp_conn *c)
+{
+	size_t at = 0, len;
+	while (c->state == TCP_OPEN && !c->closing) {
+		keepalive_take(c, &at);
+		int rc = sip_msg_frame(c->rx + at, c->rx_n - at, &len);
+		if (rc == -EAGAIN || (rc == 0 && len > c->rx_n - at))
+			break;
+		if (rc != 0) {
+			/* The stream cannot be followed any further. What is there may still be
+			 * good enough for a 400, which leaves before the connection is closed. */
+			c->t->counters.rx_bad_frames++;
+			message_give(c, c->rx + at, c->rx_n - at);
+			at = c->rx_n;
+			c->closing = true;
+			dirty_add(c);
+			break;
+		}
+		message_give(c, c->rx + at, len);
+		at += len;
+	}
+	if (at > 0) {
+		memmove(c->rx, c->rx + at, c->rx_n - at);
+		c->rx_n -= at;
+	}
+}
+
+static bool rx_room(struct tcp_conn *c)
+{
+	if (c->rx_n < c->rx_size)
+		return true;
+	/* A whole message and the beginning of the next always fit. */
+	if (c->rx_size > SIP_MSG_MAX)
+		return false;
+	size_t size = c->rx_size ? 2 * c->rx_size : RX_FIRST;
+	char *more = realloc(c->rx, size);
+	if (more == NULL)
+		return false;
+	c->rx = more;
+	c->rx_size = size;
+	return true;
+}
+
+static void conn_readable(evutil_socket_t fd, short what, void *arg)
+{
+	struct tcp_conn *c = arg;
+	struct sip_transport *t = c->t;
+	if (!rx_room(c)) {
+		conn_kill(c, -ENOBUFS);
+		return;
+	}
+	ssize_t n = read(fd, c->rx + c->rx_n, c->rx_size - c->rx_n);
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0) {
+		conn_kill(c, n < 0 ? -errno : -ECONNRESET);
+		return;
+	}
+	c->rx_n += (size_t)n;
+	t->reading++;
+	frames_take(c);
+	t->reading--;
+	if (c->state == TCP_DEAD)
+		return;
+	twheel_start(t->wheel, &c->idle, t->limits.idle_ms);
+	if (c->rx_n == 0) {
+		twheel_stop(t->wheel, &c->partial);
+		/* Thousands of quiet connections should not each keep the largest message's room. */
+		if (c->rx_size > RX_FIRST) {
+			free(c->rx);
+			c->rx = NULL;
+			c->rx_size = 0;
+		}
+	} else if (!twheel_pending(&c->partial)) {
+		twheel_start(t->wheel, &c->partial, t->limits.partial_ms);
+	}
+}
+
+/* ---- sending ---- */
+
+static void sent_take(struct tcp_conn *c, size_t n)
+{
+	c->tx_bytes -= n;
+	while (n > 0) {
+		struct tcp_out *o = c->tx_head;
+		size_t part = o->n - o->sent < n ? o->n - o->sent : n;
+		o->sent += part;
+		n -= part;
+		if (o->sent < o->n)
+			return;
+		c->tx_head = o->next;
+		if (c->tx_head == NULL)
+			c->tx_tail = &c->tx_head;
+		free(o);
+		c->t->counters.tx_stream_msgs++;
+	}
+}
+
+static void conn_write(struct tcp_conn *c)
+{
+	struct iovec iov[IOV_BATCH];
+	while (c->tx_head != NULL) {
+		int n = 0;
+		for (struct tcp_out *o = c->tx_head; o != NULL && n < IOV_BATCH; o = o->next)
+			iov[n++] = (struct iovec){o->bytes + o->sent, o->n - o->sent};
+		ssize_t sent = writev(c->fd, iov, n);
+		if (sent < 0 && errno == EINTR)
+			continue;
+		if (sent < 0 && errno == EAGAIN) {
+			event_add(c->tx_event, NULL);
+			return;
+		}
+		if (sent < 0) {
+			conn_kill(c, -errno);
+			return;
+		}
+		sent_take(c, (size_t)sent);
+	}
+	if (c->closing)
+		conn_kill(c, -ECONNABORTED);
+}
+
+static void conn_writable(evutil_socket_t fd, short what, void *arg)
+{
+	struct tcp_conn *c = arg;
+	if (c->state == TCP_CONNECTING) {
+		int err = 0;
+		socklen_t len = sizeof(err);
+		(void)getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len);
+		if (err != 0) {
+			conn_kill(c, -err);
+			return;
+		}
+		c->state = TCP_OPEN;
+		c->t->counters.conns_opened++;
+		twheel_start(c->t->wheel, &c->idle, c->t->limits.idle_ms);
+		event_add(c->rx_event, NULL);
+	}
+	conn_write(c);
+}
+
+/* ---- connections ---- */
+
+static struct tcp_conn *conn_new(
+	struct sip_transport *t, struct listener *l, int fd, const struct ipaddr *remote)
+{
+	uint32_t index, generation;
+	struct tcp_conn *c = sip_slab_get(t->conns, &index, &generation);
+	int on = 1;
+	if (c == NULL)
+		return NULL;
+	c->rx_event = event_new(t->base, fd, EV_READ | EV_PERSIST, conn_readable, c);
+	c->tx_event = event_new(t->base, fd, EV_WRITE, conn_writable, c);
+	if (c->rx_event == NULL || c->tx_event == NULL) {
+		if (c->rx_event != NULL)
+			event_free(c->rx_event);
+		sip_slab_put(t->conns, index);
+		return NULL;
+	}
+	c->t = t;
+	c->index = index;
+	c->generation = generation;
+	c->fd = fd;
+	c->listener = l->pub.id;
+	c->local = l->pub.addr;
+	c->remote = *remote;
+	c->tx_tail = &c->tx_head;
+	twheel_timer_init(&c->idle, idle_fired, c);
+	twheel_timer_init(&c->partial, partial_fired, c);
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	dscp_set(fd, l->pub.addr.family, l->pub.dscp);
+	struct tcp_conn **head = &t->conn_table[bucket_of(t, remote)];
+	c->next_same = *head;
+	*head = c;
+	t->counters.n_conns++;
+	return c;
+}
+
+static uint32_t accepted_of(const struct sip_transport *t, const struct ipaddr *remote)
+{
+	uint32_t n = 0;
+	for (struct tcp_conn *c = t->conn_table[bucket_of(t, remote)]; c; c = c->next_same)
+		n += c->accepted && ipaddr_same_ip(&c->remote, remote);
+	return n;
+}
+
+void tcp_acceptable(evutil_socket_t fd, short what, void *arg)
+{
+	struct listener *l = arg;
+	struct sip_transport *t = l->t;
+	for (unsigned int i = 0; i < ACCEPT_BATCH; i++) {
+		struct sockaddr_storage sa;
+		socklen_t len = sizeof(sa);
+		struct ipaddr remote;
+		int conn_fd = accept4(
+			fd, (struct sockaddr *)&sa, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		if (conn_fd < 0)
+			return;
+		struct tcp_conn *c = NULL;
+		if (ipaddr_from_sockaddr((struct sockaddr *)&sa, &remote) == 0 &&
+			accepted_of(t, &remote) < t->limits.max_conns_per_peer)
+			c = conn_new(t, l, conn_fd, &remote);
+		if (c == NULL) {
+			t->counters.conns_refused++;
+			close(conn_fd);
+			continue;
+		}
+		c->accepted = true;
+		c->state = TCP_OPEN;
+		t->counters.conns_accepted++;
+		event_add(c->rx_event, NULL);
+		/* Who connects and says nothing gets no longer than a message may take. */
+		twheel_start(t->wheel, &c->idle, t->limits.partial_ms);
+	}
+}
+
+int tcp_open(const struct sip_listener *spec, int *ret_fd)
+{
+	struct sockaddr_storage sa;
+	int on = 1;
+	socklen_t len = ipaddr_to_sockaddr(&spec->addr, &sa);
+	int fd = socket(sa.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0 ||
+		setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) != 0 ||
+		setsockopt(fd, IPPROTO_IP, IP_FREEBIND, &on, sizeof(on)) != 0)
+		goto fail;
+	if (spec->addr.family == 6 &&
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) != 0)
+		goto fail;
+	dscp_set(fd, spec->addr.family, spec->dscp);
+	if (bind(fd, (struct sockaddr *)&sa, len) != 0 || listen(fd, SOMAXCONN) != 0)
+		goto fail;
+	*ret_fd = fd;
+	return 0;
+fail:;
+	int rc = -errno;
+	close(fd);
+	return rc;
+}
+
+static int conn_open(struct sip_transport *t, struct listener *l, const struct ipaddr *remote,
+	struct tcp_conn **ret_conn)
+{
+	struct sockaddr_storage sa;
+	struct ipaddr local = l->pub.addr;
+	int on = 1;
+	if (remote->family != local.family)
+		return -EAFNOSUPPORT;
+	local.port_be16 = 0;
+	socklen_t len = ipaddr_to_sockaddr(&local, &sa);
+	int fd = socket(sa.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	/* The port is chosen at connect, for this destination, so ports do not run out early. */
+	(void)setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on));
+	int rc = bind(fd, (struct sockaddr *)&sa, len) != 0 ? -errno : 0;
+	if (rc == 0) {
+		len = ipaddr_to_sockaddr(remote, &sa);
+		if (connect(fd, (struct sockaddr *)&sa, len) != 0 && errno != EINPROGRESS)
+			rc = -errno;
+	}
+	struct tcp_conn *c = rc == 0 ? conn_new(t, l, fd, remote) : NULL;
+	if (c == NULL) {
+		t->counters.conns_failed++;
+		close(fd);
+		return rc != 0 ? rc : -EMFILE;
+	}
+	c->state = TCP_CONNECTING;
+	event_add(c->tx_event, NULL);
+	twheel_start(t->wheel, &c->idle, t->limits.connect_ms);
+	*ret_conn = c;
+	return 0;
+}
+
+/* An open (or opening) connection from this listener to exactly that address and port. */
+static struct tcp_conn *conn_to(
+	const struct sip_transport *t, uint16_t listener, const struct ipaddr *remote)
+{
+	for (struct tcp_conn *c = t->conn_table[bucket_of(t, remote)]; c; c = c->next_same) {
+		if (c->listener == listener && !c->closing && ipaddr_equal(&c->remote, remote))
+			return c;
+	}
+	return NULL;
+}
+
+int tcp_send(struct sip_transport *t, struct listener *l, const struct sip_path *path,
+	const char *bytes, size_t n, uint64_t origin)
+{
+	struct tcp_conn *c = conn_find(t, path->conn);
+	int rc = 0;
+	if (c == NULL)
+		c = conn_to(t, l->pub.id, &path->remote);
+	if (c == NULL)
+		rc = conn_open(t, l, &path->remote, &c);
+	if (rc != 0)
+		return rc;
+	if (c->tx_bytes + n > t->limits.tx_queue_max)
+		return -ENOBUFS;
+	struct tcp_out *o = malloc(sizeof(*o) + n);
+	if (o == NULL)
+		return -ENOMEM;
+	*o = (struct tcp_out){.origin = origin, .n = n};
+	memcpy(o->bytes, bytes, n);
+	*c->tx_tail = o;
+	c->tx_tail = &o->next;
+	c->tx_bytes += n;
+	if (c->state == TCP_OPEN)
+		dirty_add(c);
+	return 0;
+}
+
+void tcp_flush(struct sip_transport *t)
+{
+	while (t->dirty != NULL) {
+		struct tcp_conn *c = t->dirty;
+		t->dirty = c->next_dirty;
+		c->dirty = false;
+		/* One that waits for room is written when the socket has it. */
+		if (c->state == TCP_OPEN && !event_pending(c->tx_event, EV_WRITE, NULL))
+			conn_write(c);
+	}
+	if (t->reading == 0)
+		dead_free(t);
+}
+
+void sip_transport_conn_close(struct sip_transport *t, uint64_t conn)
+{
+	struct tcp_conn *c = conn_find(t, conn);
+	if (c == NULL)
+		return;
+	c->closing = true;
+	dirty_add(c);
+}
+
+static void kill_matching(struct sip_transport *t, const uint16_t *listener)
+{
+	struct tcp_conn *c;
+	uint32_t pos = 0;
+	while ((c = sip_slab_next(t->conns, &pos)) != NULL) {
+		if (c->state != TCP_DEAD && (listener == NULL || c->listener == *listener))
+			conn_kill(c, -ENOTCONN);
+	}
+}
+
+void tcp_listener_gone(struct sip_transport *t, uint16_t id)
+{
+	kill_matching(t, &id);
+}
+
+void tcp_free_all(struct sip_transport *t)
+{
+	kill_matching(t, NULL);
+	t->dirty = NULL;
+	dead_free(t);
+}

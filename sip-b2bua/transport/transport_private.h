@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What the files of the transport share. */
+#pragma once
+
+#include "sip-b2bua/core/sip_slab.h"
+#include "sip-b2bua/transport/sip_transport.h"
+
+#define UDP_RX_BATCH 32
+#define UDP_TX_BATCH 64
+#define UDP_TX_ARENA (512 * 1024)
+
+struct listener {
+	struct sip_listener pub;
+	struct sip_transport *t;
+	uint16_t turns; /* how often the slot was used, so that an old id does not find a new one */
+	bool used;
+	bool pending;		  /* opened by prepare, not yet received from */
+	bool keep;		  /* named by the specs being prepared */
+	struct sip_listener next; /* what apply makes of it */
+	int fd;
+	struct event *event;
+};
+
+/* One datagram that waits for the end of the loop turn. */
+struct udp_out {
+	uint16_t slot; /* of the listener */
+	bool done;
+	uint32_t offset, n;
+	uint64_t origin;
+	struct ipaddr remote;
+};
+
+struct tcp_out {
+	struct tcp_out *next;
+	uint64_t origin;
+	size_t n, sent;
+	char bytes[];
+};
+
+enum tcp_state { TCP_CONNECTING, TCP_OPEN, TCP_DEAD };
+
+struct tcp_conn {
+	struct sip_transport *t;
+	uint32_t index, generation;
+	uint8_t state; /* enum tcp_state */
+	bool accepted;
+	bool closing; /* when what waits was sent */
+	bool dirty;   /* in the list of those that have something to write */
+	uint16_t listener;
+	int fd;
+	struct event *rx_event, *tx_event;
+	struct ipaddr local, remote;
+	struct tcp_conn *next_same;  /* by remote address */
+	struct tcp_conn *next_dirty; /* to be written at the flush */
+	struct tcp_conn *next_dead;  /* to be freed at the flush */
+	struct twheel_timer idle;    /* connecting: until it must be up */
+	struct twheel_timer partial;
+	char *rx;
+	size_t rx_n, rx_size;
+	struct tcp_out *tx_head, **tx_tail;
+	size_t tx_bytes;
+};
+
+struct failure {
+	uint64_t origin;
+	int err;
+};
+
+struct sip_transport {
+	struct event_base *base;
+	struct twheel *wheel;
+	struct sip_transport_limits limits;
+	struct sip_transport_ops ops;
+	void *ctx;
+	uint8_t worker;
+	struct sip_transport_counters counters;
+	struct listener listeners[SIP_LISTENERS_MAX];
+
+	char *udp_rx; /* UDP_RX_BATCH buffers of SIP_MSG_MAX; pages come with use */
+	char *udp_arena;
+	size_t udp_used;
+	unsigned int n_udp;
+	struct udp_out udp[UDP_TX_BATCH];
+
+	struct sip_slab *conns;
+	uint32_t conn_mask;
+	struct tcp_conn **conn_table; /* by remote address */
+	struct tcp_conn *dirty, *dead;
+	unsigned int reading; /* inside a connection's callback: no memory is given back */
+
+	struct failure *failures;
+	unsigned int n_failures, max_failures;
+	struct event *failure_event;
+};
+
+/* sip_transport.c */
+struct listener *listener_find(const struct sip_transport *t, uint16_t id);
+void failure_add(struct sip_transport *t, uint64_t origin, int err);
+void dscp_set(int fd, uint8_t family, uint8_t dscp);
+
+/* sip_udp.c */
+int udp_open(const struct sip_listener *spec, int *ret_fd);
+void udp_readable(evutil_socket_t fd, short what, void *arg);
+int udp_send(struct sip_transport *t, struct listener *l, const struct sip_path *path,
+	const char *bytes, size_t n, uint64_t origin);
+void udp_flush(struct sip_transport *t); /* without the hook */
+
+/* sip_tcp.c */
+int tcp_open(const struct sip_listener *spec, int *ret_fd);
+void tcp_acceptable(evutil_socket_t fd, short what, void *arg);
+int tcp_send(struct sip_transport *t, struct listener *l, const struct sip_path *path,
+	const char *bytes, size_t n, uint64_t origin);
+void tcp_flush(struct sip_transport *t);
+void tcp_listener_gone(struct sip_transport *t, uint16_t id);
+void tcp_free_all(struct sip_transport *t);

@@ -3,7 +3,8 @@
 terminal (help, Tab, abbreviations, a change, logout), with a single command, and never further.
 
 The SSH server runs in the box's network namespace with keys and configuration of its own, and with
-conf/ssh/limen.conf; the account exists in its mount namespace only."""
+conf/ssh/limen.conf; the account exists in its mount namespace only, where /mnt is a folder that it
+can reach (the source tree may be in somebody's home)."""
 import os
 import pty
 import re
@@ -17,6 +18,7 @@ from limenlab.proc import LabError, Proc, run as sh
 from limenlab.case import Skip
 
 PORT = 2222
+SHELL = "/mnt/limen"
 USER, UID, GROUP, GID = "limen-test-admin", 64050, "limen-admin", 64051
 
 
@@ -36,23 +38,23 @@ def server(t):
     os.makedirs(folder, mode=0o700)
     for name in ("host", "user"):
         sh(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", os.path.join(folder, name)])
-    for name, line in (("passwd", f"{USER}:x:{UID}:{GID}::/:{program('limen')}"),
+    for name, line in (("passwd", f"{USER}:x:{UID}:{GID}::/:{SHELL}"),
                        ("group", f"{GROUP}:x:{GID}:{USER}"), ("shadow", f"{USER}:*:19000:0:99999:7:::"),
-                       ("shells", program("limen"))):
+                       ("shells", SHELL)):
         with open(f"/etc/{name}") as f, open(os.path.join(folder, name), "w") as out:
             out.write(f.read() + line + "\n")
     os.chmod(os.path.join(folder, "shadow"), 0o600)
     with open(os.path.join(folder, "sshd_config"), "w") as f:
         f.write("\n".join([
             f"Port {PORT}", f"ListenAddress {net.BOX_A4}", f"HostKey {folder}/host",
-            f"AuthorizedKeysFile {folder}/user.pub", "StrictModes no", "UsePAM no",
-            "PasswordAuthentication no", "PidFile none", "LogLevel VERBOSE",
+            "AuthorizedKeysFile /mnt/user.pub", "StrictModes no", "UsePAM no",
+            "PasswordAuthentication no", "PidFile none", "PrintMotd no", "PrintLastLog no", "LogLevel VERBOSE",
             f"Include {ROOT}/conf/ssh/limen.conf", ""]))
     # The account, and the run directory where a login shell without arguments looks for it.
     script = [f"mount --bind {folder}/{name} /etc/{name}" for name in ("passwd", "group", "shadow", "shells")]
-    script += ["mount -t tmpfs tmpfs /mnt", "mkdir /mnt/limen /mnt/sshd", f"mount --bind {t.run_dir} /mnt/limen",
-               "for d in limen sshd; do mkdir -p /run/$d; mount --bind /mnt/$d /run/$d; done",
-               "chmod 755 /run/sshd", f"exec /usr/sbin/sshd -D -e -f {folder}/sshd_config"]
+    script += ["mount -t tmpfs -o mode=755 tmpfs /mnt", "mkdir -p /mnt/sshd /run/limen /run/sshd",
+               f"cp {program('limen')} {folder}/user.pub /mnt/", "chmod 755 /mnt/limen /mnt/sshd",
+               f"mount --bind {t.run_dir} /run/limen", "mount --bind /mnt/sshd /run/sshd", f"exec /usr/sbin/sshd -D -e -f {folder}/sshd_config"]
     made = [d for d in ("/run/limen", "/run/sshd") if not os.path.exists(d)]
     daemon = Proc("sshd", ["unshare", "-m", "sh", "-ec", "\n".join(script)], os.path.join(folder, "sshd.log"),
                   ns=t.net.box)

@@ -25,7 +25,7 @@ USER, UID, GROUP, GID = "limen-test-admin", 64050, "limen-admin", 64051
 def run(t):
     if not os.path.exists("/usr/sbin/sshd"):
         raise Skip("no SSH server here (package openssh-server)")
-    t.box()
+    t.box(control_args=["--cli-uid", str(UID), "--cli-admin", str(UID)])
     keys = server(t)
     ssh = client(t, keys)
     by_hand(t, ssh)

@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * A hostile limen-control before the server of the session API: everything behind the socket is
+ * the real thing but the workers (tests/unit/dataplane/fake_worker.c) and the ports, which are
+ * refused before DPDK sees them (it does not run here).
+ *
+ * The input is a list of steps. A step is one byte: below 240 it chooses a request, of which the
+ * next two bytes say how many bytes of the input are laid over a body that is in order, and
+ * where; from 240 on it is a reconnect, time that passes, an event of a worker or of the kernel,
+ * or a whole message from the input. At the end everything is removed, and nothing may be left.
+ */
+#include <event2/event.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "controlplane/base/log.h"
+#include "dataplane/server/server.h"
+#include "tests/unit/dataplane/fake_worker.h"
+#include "tests/unit/dataplane/session_sample.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define MAX_SESSIONS 64
+#define N_WORKERS    2
+#define TSC_HZ	     UINT64_C(1000000000)
+
+static struct event_base *base;
+static struct mail *mail;
+static struct mirror *mirror;
+static struct addrs *addrs;
+static struct ports *ports;
+static struct media media;
+static struct sessions *ss;
+static struct segment segment;
+static struct server *server;
+static uint64_t now_ms;
+
+static void require(bool ok)
+{
+	if (!ok)
+		abort();
+}
+
+static void done(
+	void *arg, const struct session_ticket *t, int status, const void *body, size_t len)
+{
+	server_session_done(server, t, status, body, len);
+}
+
+static void event(void *arg, enum dp_msg type, const struct dp_event *e)
+{
+	server_session_event(server, type, e);
+}
+
+static bool egress(void *arg, int ifindex, uint8_t *ret_port, uint8_t ret_mac[6])
+{
+	*ret_port = 0;
+	memset(ret_mac, 2, 6);
+	return ifindex == 3;
+}
+
+static void hop_changed(struct mirror_hop *hop, void *arg)
+{
+	sessions_hop_changed(ss, hop);
+}
+
+static void routes_changed(void *arg)
+{
+	if (ss)
+		sessions_routes_changed(ss);
+}
+
+static void hop_probe(const struct mirror_hop *hop, void *arg)
+{
+}
+
+static void link_event(void *arg, const struct dp_event_port *e)
+{
+}
+
+static void ports_changed(void *arg)
+{
+}
+
+static uint64_t tsc(void)
+{
+	return now_ms * (TSC_HZ / 1000);
+}
+
+static void world_new(void)
+{
+	static const struct sessions_ops sessions_ops = {done, event, egress};
+	static const struct mirror_ops mirror_ops = {hop_changed, routes_changed, hop_probe};
+	static const struct ports_ops ports_ops = {link_event, ports_changed};
+	log_init("dp_api_fuzz", LOG_L_ERR);
+	base = event_base_new();
+	require(mail_new(NULL, &mail) == 0);
+	mirror = mirror_new(&mirror_ops, NULL);
+	addrs = addrs_new();
+	require(segment_new(N_WORKERS, 2 * MAX_SESSIONS, &segment) == 0);
+	struct ports_conf p = {.base = base,
+		.mail = mail,
+		.n_workers = N_WORKERS,
+		.stats = segment.ports,
+		.ops = &ports_ops};
+	require(ports_new(&p, &ports) == 0);
+	media = (struct media){addrs, ports, mail, NULL, N_WORKERS};
+	struct sessions_conf s = {.max_sessions = MAX_SESSIONS,
+		.n_workers = N_WORKERS,
+		.tsc_hz = TSC_HZ,
+		.mail = mail,
+		.mirror = mirror,
+		.addrs = addrs,
+		.stream_stats = segment.streams,
+		.stream_rare = segment.rare,
+		.ops = &sessions_ops};
+	require(sessions_new(&s, now_ms, &ss) == 0);
+	struct server_conf c = {.base = base,
+		.n_workers = N_WORKERS,
+		.max_sessions = MAX_SESSIONS,
+		.boot_id = 1,
+		.sessions = ss,
+		.ports = ports,
+		.media = &media,
+		.segment = &segment,
+		.tsc = tsc};
+	require(server_new(&c, &server) == 0);
+	struct mirror_route r = {.dst = {.family = 4}, .ifindex = 3};
+	require(mirror_route_set(mirror, &r) == 0);
+}
+
+static void turn(void)
+{
+	event_base_loop(base, EVLOOP_NONBLOCK);
+	mail_turn(mail);
+	while (sessions_turn(ss, now_ms, tsc()))
+		mail_turn(mail);
+	event_base_loop(base, EVLOOP_NONBLOCK);
+}
+
+static int dial(void)
+{
+	int sv[2];
+	require(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, sv) == 0);
+	server_accept(server, sv[1]);
+	return sv[0];
+}
+
+static void drain(int fd)
+{
+	static char sink[IPC_MSG_MAX];
+	turn();
+	while (recv(fd, sink, sizeof sink, MSG_DONTWAIT) > 0)
+		;
+}
+
+static void tell(int fd, uint16_t type, uint32_t generation, const void *body, size_t len)
+{
+	static struct {
+		struct ipc_hdr hdr;
+		uint8_t body[4096];
+	} m;
+	m.hdr = (struct ipc_hdr){.version = IPC_VERSION,
+		.type = type,
+		.len = (uint32_t)(sizeof m.hdr + len),
+		.seq = 1,
+		.generation = generation};
+	memcpy(m.body, body, len);
+	(void)!send(fd, &m, m.hdr.len, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+static void open_client(int *fd)
+{
+	static const char *const ips[] = {"192.0.2.1", "198.51.100.1", "2001:db8::1"};
+	struct dp_hello h = {DP_API_VERSION, IPC_ROLE_CONTROL};
+	if (*fd >= 0)
+		close(*fd);
+	*fd = dial();
+	tell(*fd, DP_HELLO, 0, &h, sizeof h);
+	for (unsigned int i = 0; i < 3; i++) {
+		struct dp_media_addr a = {.port_lo = 16384, .port_hi = 32767};
+		a.addr = sample_ip(ips[i], 0);
+		tell(*fd, DP_MEDIA_ADDR_SET, 0, &a, sizeof a);
+	}
+	drain(*fd);
+}
+
+/* A body in order for a type; its length. */
+static size_t sample(uint16_t type, uint8_t n, uint8_t *body)
+{
+	struct dp_session s = sample_session(1 + n % (MAX_SESSIONS + 4));
+	struct dp_session_id id = {1 + n % (MAX_SESSIONS + 4)};
+	struct dp_dump dump = {.max = n};
+	/* Not a device: DPDK must not be asked. */
+	struct dp_port port = {.name = "p", .devargs = "none"};
+	struct dp_media_addr addr = {.port_lo = 16384, .port_hi = 32767};
+	struct dp_port_name name = {"p"};
+	const void *from = NULL;
+	size_t len = 0;
+	addr.addr = sample_ip("192.0.2.1", 0);
+	s.leg[0].flags |= DP_LEG_LATCH;
+	s.leg[0].timeout_ms = 1000;
+	switch (type) {
+	case DP_SESSION_ADD:
+	case DP_SESSION_MODIFY:
+		from = &s, len = sizeof s;
+		break;
+	case DP_SESSION_REMOVE:
+		from = &id, len = sizeof id;
+		break;
+	case DP_SESSION_DUMP:
+		from = &dump, len = sizeof dump;
+		break;
+	case DP_MEDIA_ADDR_SET:
+	case DP_MEDIA_ADDR_DEL:
+		from = &addr, len = sizeof addr;
+		break;
+	case DP_PORT_SET:
+		from = &port, len = sizeof port;
+		break;
+	case DP_PORT_DEL:
+		from = &name, len = sizeof name;
+		break;
+	default:
+		return 0;
+	}
+	memcpy(body, from, len);
+	return len;
+}
+
+/* A body may be changed into a device that DPDK would really open. */
+static bool opens_device(uint16_t type, const uint8_t *body)
+{
+	const struct dp_port *p = (const void *)body;
+	return type == DP_PORT_SET && memcmp(p->devargs, "none", 4) != 0;
+}
+
+static size_t step_request(int fd, uint8_t op, const uint8_t *data, size_t size)
+{
+	static const uint16_t types[] = {DP_SESSION_ADD, DP_SESSION_ADD, DP_SESSION_ADD,
+		DP_SESSION_MODIFY, DP_SESSION_REMOVE, DP_SESSION_DUMP, DP_SESSION_SWEEP,
+		DP_MEDIA_ADDR_SET, DP_MEDIA_ADDR_DEL, DP_PORT_SET, DP_PORT_DEL};
+	uint8_t body[sizeof(struct dp_session)] __attribute__((aligned(8)));
+	if (size < 4)
+		return size;
+	uint16_t type = types[op % (sizeof types / sizeof types[0])];
+	size_t len = sample(type, data[0], body);
+	size_t n = data[1] % 16, at = len ? (data[2] | (size_t)data[3] << 8) % len : 0;
+	size_t used = 4;
+	for (size_t i = 0; i < n && used < size && at + i < len; i++)
+		body[at + i] = data[used++];
+	if (!opens_device(type, body))
+		tell(fd, type, op / 16, body, len);
+	return used;
+}
+
+static void step_event(const uint8_t *data, size_t size)
+{
+	struct worker_event e = {.slot = data[0], .epoch = data[1], .kind = data[2] & 3};
+	e.learned = sample_ip("192.0.2.77", 4000);
+	for (unsigned int slot = 0; slot < 2 * MAX_SESSIONS && data[1] & 1; slot++)
+		if (slot == e.slot && fake.slots[slot].live)
+			e.epoch = fake.slots[slot].conf.more.epoch;
+	sessions_learned(ss, &e);
+	struct ipaddr n = sample_ip("198.51.100.10", 0);
+	n.ip[3] = data[0];
+	if (mirror_neigh_set(mirror, 3, &n, data[2] & 4 ? data : NULL, data[2] & 8))
+		abort();
+}
+
+static size_t step(int *fd, const uint8_t *data, size_t size)
+{
+	uint8_t op = data[0];
+	if (op < 240)
+		return 1 + step_request(*fd, op, data + 1, size - 1);
+	size_t n;
+	switch (op) {
+	case 240:
+		open_client(fd);
+		return 1;
+	case 241:
+		now_ms += 700;
+		turn();
+		return 1;
+	case 242:
+		drain(*fd);
+		return 1;
+	case 243:
+		if (size < 8)
+			return size;
+		step_event(data + 1, 7);
+		return 8;
+	default: /* a raw message */
+		if (size < 2)
+			return size;
+		n = data[1] < size - 2 ? data[1] : size - 2;
+		struct ipc_hdr h = {0};
+		memcpy(&h, data + 2, n < sizeof h ? n : sizeof h);
+		if (h.type != DP_PORT_SET)
+			(void)!send(*fd, data + 2, n, MSG_DONTWAIT | MSG_NOSIGNAL);
+		return 2 + n;
+	}
+}
+
+/* Whatever came before: a new client is served, and in the end nothing is left. */
+static void end(int *fd)
+{
+	drain(*fd);
+	open_client(fd);
+	tell(*fd, DP_SESSION_SWEEP, UINT32_MAX, "", 0);
+	drain(*fd);
+	require(sessions_n(ss) == 0);
+	for (uint8_t i = 0; i < DP_MEDIA_ADDRS_MAX; i++) {
+		const struct dp_media_addr *a = addrs_get(addrs, i);
+		struct dp_media_addr copy;
+		if (a)
+			copy = *a;
+		require(!a || media_addr_del(&media, &copy) == 0);
+	}
+	open_client(fd);
+	require(fake_n_live() == 0);
+	struct mirror_count n;
+	mirror_count_get(mirror, &n);
+	require(n.used == 0);
+	struct dp_session s = sample_session(1);
+	tell(*fd, DP_SESSION_ADD, 1, &s, sizeof s);
+	drain(*fd);
+	require(sessions_n(ss) == 1);
+	tell(*fd, DP_SESSION_SWEEP, UINT32_MAX, "", 0);
+	drain(*fd);
+	close(*fd);
+	turn();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	if (!server)
+		world_new();
+	int fd = -1;
+	open_client(&fd);
+	for (size_t at = 0; at < size;)
+		at += step(&fd, data + at, size - at);
+	end(&fd);
+	return 0;
+}

@@ -62,6 +62,12 @@ void call_timer_fired(struct twheel_timer *timer, void *arg)
 				       .q850 = rang ? 19 : 102,
 				       .reason = rang ? "the called party did not answer in time"
 						      : "the called side did not respond in time"});
+	} else if (call->state == CALL_UP && call->then == THEN_NOTHING) {
+		/* A re-INVITE that only rings: given up, the session stays as it was. */
+		for (unsigned int side = 0; side < DP_LEGS; side++) {
+			if (call->leg[side].out)
+				sip_ctxn_cancel(call->leg[side].out, (struct view){NULL, 0});
+		}
 	} else if (call->state != CALL_ENDING) {
 		call_media_timeout(call);
 	}
@@ -286,7 +292,9 @@ static void leg_end(struct leg *leg, const struct call_why *why)
 		put_why(&buf, why);
 		sip_ctxn_cancel(leg->out, sip_buf_view(&buf));
 	} else if (leg->out) {
-		/* A re-INVITE goes down with its dialog; the layer finishes it. */
+		/* A re-INVITE goes down with its dialog. The CANCEL bounds the wait of the layer,
+		 * which finishes it alone, also when the peer forgets to answer it. */
+		sip_ctxn_cancel(leg->out, (struct view){NULL, 0});
 		sip_ctxn_detach(leg->out);
 		leg->out = NULL;
 	}

@@ -87,7 +87,7 @@ struct call {
 	uint32_t offer_len;
 	char *answer; /* copy of the last early answer */
 	uint32_t answer_len;
-	struct twheel_timer timer; /* MEDIA: for ports; CALLING: for an answer */
+	struct twheel_timer timer; /* while then is set: for ports; else for an answer */
 	struct candidate candidates[B2B_CANDIDATES_MAX];
 	struct ctl_call rec;
 	char uri[160];		  /* Request-URI of the INVITE to the called side */

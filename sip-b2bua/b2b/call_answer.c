@@ -432,6 +432,7 @@ static void refused(struct leg *leg, unsigned int status, const struct sip_msg *
 	struct call *call = leg->call;
 
 	oa_fail(&leg->oa);
+	twheel_stop(call->b->env.wheel, &call->timer);
 	if (call->state == CALL_ENDING)
 		call_release(call);
 	else if (call->state == CALL_UP)
@@ -457,6 +458,7 @@ static void invite_response(
 			sip_ctxn_detach(leg->accepted);
 		leg->accepted = ctxn;
 		leg->out = NULL;
+		twheel_stop(leg->call->b->env.wheel, &leg->call->timer);
 		if (leg->call->state == CALL_ENDING)
 			success_too_late(leg, msg, path);
 		else

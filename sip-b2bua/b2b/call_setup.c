@@ -441,5 +441,6 @@ int leg_reinvite(struct leg *leg)
 		return rc;
 	}
 	oa_send(&leg->oa, OA_INVITE, sdp.n > 0);
+	twheel_start(b->env.wheel, &call->timer, (uint64_t)b->cfg->timer_no_answer_s * 1000);
 	return 0;
 }

@@ -1,0 +1,996 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "b2b_rig.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+static struct sip_msg parsed;
+static const struct view none = {NULL, 0};
+
+static const struct sip_listener listeners[2] = {
+	{.id = 0, .transport = SIP_UDP, .realm = "access"},
+	{.id = 1, .transport = SIP_UDP, .realm = "peering"},
+};
+static struct sip_listener bound[2];
+
+static struct ipaddr addr(const char *text)
+{
+	struct ipaddr a;
+
+	assert_int_equal(ipaddr_parse_port(view_of(text), 5060, &a), 0);
+	return a;
+}
+
+uint32_t rig_random(struct rig *r, uint32_t n)
+{
+	r->rng = r->rng * 6364136223846793005u + 1442695040888963407u;
+	return (uint32_t)((r->rng >> 33) % n);
+}
+
+/* ---- configuration ---- */
+
+static void trunk_set(struct cfg_trunk *t, const char *name, const char *target)
+{
+	memset(t, 0, sizeof(*t));
+	snprintf(t->name, sizeof(t->name), "%s", name);
+	snprintf(t->realm, sizeof(t->realm), "peering");
+	t->target = addr(target);
+	t->transport = SIP_UDP;
+	t->options_down_after = 2;
+}
+
+static void peer_set(struct cfg_dial_peer *p, uint32_t tag, const char *pattern, const char *trunk,
+	uint32_t pref)
+{
+	memset(p, 0, sizeof(*p));
+	p->tag = tag;
+	p->preference = pref;
+	snprintf(p->destination_pattern, sizeof(p->destination_pattern), "%s", pattern);
+	snprintf(p->trunk, sizeof(p->trunk), "%s", trunk);
+}
+
+static void realm_set(struct cfg_realm *realm, const char *name, uint8_t class, const char *ip)
+{
+	memset(realm, 0, sizeof(*realm));
+	snprintf(realm->name, sizeof(realm->name), "%s", name);
+	realm->class = class;
+	realm->admission = class == CFG_REALM_ACCESS ? CFG_ADMIT_ANY : CFG_ADMIT_TRUNKS;
+	realm->media_ipv4 = addr(ip);
+	realm->media_ipv4.port_be16 = 0;
+	realm->media_timeout_s = 60;
+}
+
+static struct cfg *config_new(void)
+{
+	struct cfg *cfg = cfg_new();
+
+	assert_non_null(cfg);
+	cfg->max_forwards = 70;
+	cfg->timer_no_answer_s = 180;
+	cfg->n_realms = 2;
+	cfg->realms = calloc(2, sizeof(*cfg->realms));
+	realm_set(&cfg->realms[0], "access", CFG_REALM_ACCESS, "10.0.0.1");
+	realm_set(&cfg->realms[1], "peering", CFG_REALM_PEERING, "10.0.1.1");
+	cfg->n_trunks = 3;
+	cfg->trunks = calloc(3, sizeof(*cfg->trunks));
+	trunk_set(&cfg->trunks[0], "t0", "10.0.1.60:5060");
+	trunk_set(&cfg->trunks[1], "t1", "10.0.1.61:5060");
+	trunk_set(&cfg->trunks[2], "t2", "10.0.1.62:5060");
+	cfg->n_dial_peers = 4;
+	cfg->dial_peers = calloc(4, sizeof(*cfg->dial_peers));
+	peer_set(&cfg->dial_peers[0], 10, "1T", "t0", 0);
+	peer_set(&cfg->dial_peers[1], 20, "2T", "t0", 0);
+	peer_set(&cfg->dial_peers[2], 21, "2T", "t1", 1);
+	peer_set(&cfg->dial_peers[3], 22, "2T", "t2", 2);
+	return cfg;
+}
+
+/* ---- network ---- */
+
+static void enqueue(struct rig *r, unsigned int from, const struct ipaddr *src,
+	const struct ipaddr *dst, const char *bytes, size_t n)
+{
+	struct rig_packet *p;
+	unsigned int to;
+
+	if (dst->ip[3] == 1)
+		to = RIG_BOX;
+	else
+		to = dst->ip[2] == 0 ? RIG_CALLER : RIG_CALLEE;
+	assert_true(r->n_queue < RIG_QUEUE);
+	p = &r->queue[r->n_queue++];
+	*p = (struct rig_packet){
+		.to = (uint8_t)to, .from = (uint8_t)from, .dst = *dst, .src = *src};
+	p->bytes = malloc(n);
+	p->n = n;
+	memcpy(p->bytes, bytes, n);
+	if (r->trace)
+		fprintf(stderr, "%7llu %u>%u %.*s%.*s\n",
+			(unsigned long long)(twheel_now(r->wheel) - RIG_START_MS), from, to,
+			(int)strcspn(bytes, "\r"), bytes,
+			(int)strcspn(strstr(bytes, "\r\nCall-ID: ") + 2, "\r") + 1,
+			strstr(bytes, "\r\nCall-ID: ") + 1);
+	/* Nothing of one side may be in what goes to the other. */
+	if (from == RIG_BOX) {
+		const char *other = to == RIG_CALLER ? "10.0.1." : "10.0.0.";
+
+		if (memmem(bytes, n, other, strlen(other)) || memmem(bytes, n, "secret", 6) ||
+			(to == RIG_CALLEE && memmem(bytes, n, "phone-", 6)) ||
+			(to == RIG_CALLER && memmem(bytes, n, "trunk-", 6)))
+			fail_msg("the other side shows in\n%.*s", (int)n, bytes);
+	}
+}
+
+static int box_send(
+	void *ctx, const struct sip_path *path, const char *bytes, size_t n, uint64_t origin)
+{
+	struct rig *r = ctx;
+
+	enqueue(r, RIG_BOX, &path->local, &path->remote, bytes, n);
+	r->stats.tx_requests++;
+	return 0;
+}
+
+static void packet_take(struct rig *r, unsigned int which, struct rig_packet *ret)
+{
+	*ret = r->queue[which];
+	memmove(&r->queue[which], &r->queue[which + 1],
+		(r->n_queue - which - 1) * sizeof(r->queue[0]));
+	r->n_queue--;
+}
+
+void rig_drop(struct rig *r, unsigned int which)
+{
+	struct rig_packet p;
+
+	packet_take(r, which, &p);
+	free(p.bytes);
+}
+
+bool rig_deliver(struct rig *r, int which)
+{
+	struct rig_packet p;
+	struct sip_path path;
+
+	if (r->n_queue == 0)
+		return false;
+	packet_take(r, which < 0 ? 0 : (unsigned int)which, &p);
+	path = (struct sip_path){.transport = SIP_UDP, .local = p.dst, .remote = p.src};
+	if (p.to == RIG_BOX)
+		path.listener = p.dst.ip[2] == 0 ? 0 : 1;
+	if (sip_msg_parse(&parsed, p.bytes, p.n, false) < 0)
+		fail_msg("%s in\n%.*s", parsed.error, (int)p.n, p.bytes);
+	sip_txns_receive(p.to == RIG_BOX ? r->txns : r->side[p.to].txns, &parsed, &path);
+	free(p.bytes);
+	return true;
+}
+
+void rig_raw(struct rig *r, unsigned int side, const char *text)
+{
+	struct ipaddr src = addr(side == RIG_CALLER ? "10.0.0.50" : "10.0.1.60");
+
+	enqueue(r, side, &src, &bound[side == RIG_CALLER ? 0 : 1].addr, text, strlen(text));
+}
+
+/* ---- limen-control ---- */
+
+static struct rig_call *call_of(struct rig *r, uint64_t id, bool make)
+{
+	for (unsigned int i = 0; i < r->n_calls; i++) {
+		if (r->calls[i].id == id)
+			return &r->calls[i];
+	}
+	if (!make)
+		return NULL;
+	assert_true(r->n_calls < RIG_CALLS);
+	r->calls[r->n_calls].id = id;
+	return &r->calls[r->n_calls++];
+}
+
+static void reply_add(
+	struct rig *r, uint16_t type, uint32_t seq, int32_t status, const struct ctl_media *media)
+{
+	struct rig_reply *reply;
+
+	assert_true(r->n_replies < RIG_QUEUE);
+	reply = &r->replies[r->n_replies++];
+	*reply = (struct rig_reply){.type = type, .seq = seq, .status = status};
+	if (media)
+		reply->media = *media;
+}
+
+static void control_media(struct rig *r, uint32_t seq, const struct ctl_media *media)
+{
+	struct ctl_media out = *media;
+	struct rig_call *call = call_of(r, media->call_id, true);
+	int status = r->media_status;
+
+	assert_true(media->media_index < CTL_MEDIA_MAX);
+	assert_string_equal(media->realm[0], "access");
+	assert_string_equal(media->realm[1], "peering");
+	assert_false(call->ended);
+	r->media_status = 0;
+	for (unsigned int leg = 0; status == 0 && leg < DP_LEGS; leg++) {
+		if (out.leg[leg].local.port_be16 != 0)
+			continue;
+		out.leg[leg].local = addr(leg == 0 ? "10.0.0.1" : "10.0.1.1");
+		out.leg[leg].local.port_be16 = htons((uint16_t)(r->next_port += 2));
+	}
+	if (status == 0)
+		call->media |= 1u << media->media_index;
+	reply_add(r, CTL_MEDIA_SET, seq, status, &out);
+}
+
+static int control_send(void *ctx, uint16_t type, uint32_t seq, const void *part1, size_t len1,
+	const void *part2, size_t len2)
+{
+	struct rig *r = ctx;
+	struct rig_call *call;
+
+	if (r->control_away)
+		return -EPIPE;
+	switch (type) {
+	case CTL_MEDIA_SET:
+		assert_int_equal(len1, sizeof(struct ctl_media));
+		control_media(r, seq, part1);
+		break;
+	case CTL_MEDIA_CLOSE:
+		call = call_of(r, ((const struct ctl_media_id *)part1)->call_id, true);
+		call->media &= ~(1u << ((const struct ctl_media_id *)part1)->media_index);
+		break;
+	case CTL_CALL_PUT:
+		call = call_of(r, ((const struct ctl_call *)part1)->id, true);
+		assert_false(call->ended);
+		call->put = true;
+		call->rec = *(const struct ctl_call *)part1;
+		call->checkpoint_len = len2;
+		assert_true(len2 <= sizeof(call->checkpoint));
+		if (len2)
+			memcpy(call->checkpoint, part2, len2);
+		break;
+	case CTL_CALL_END:
+		call = call_of(r, ((const struct ctl_call *)part1)->id, true);
+		call->rec = *(const struct ctl_call *)part1;
+		assert_int_equal(call->rec.state, CTL_CALL_ENDED);
+		assert_true(call->rec.reason[0] != '\0');
+		assert_true(call->rec.sip_status >= 200);
+		call->ended = true;
+		call->media = 0;
+		reply_add(r, CTL_CALL_END, seq, 0, NULL);
+		break;
+	case CTL_TRUNK_STATUS:
+		r->n_trunk_status++;
+		r->trunk_status = *(const struct ctl_trunk_status *)part1;
+		break;
+	case CTL_REPLAY_DONE:
+		r->replay_done = true;
+		break;
+	default:
+		fail_msg("message %d to limen-control", type);
+	}
+	return 0;
+}
+
+static uint32_t control_seq(void *ctx)
+{
+	return ++((struct rig *)ctx)->seq;
+}
+
+bool rig_reply(struct rig *r)
+{
+	struct rig_reply reply;
+
+	if (r->n_replies == 0)
+		return false;
+	reply = r->replies[0];
+	memmove(&r->replies[0], &r->replies[1], (--r->n_replies) * sizeof(reply));
+	if (reply.type == CTL_MEDIA_SET)
+		b2b_media_reply(
+			r->b, reply.seq, reply.status, reply.status == 0 ? &reply.media : NULL);
+	else
+		b2b_call_end_reply(r->b, reply.seq, reply.status);
+	return true;
+}
+
+void rig_control_down(struct rig *r)
+{
+	r->control_away = true;
+	r->n_replies = 0;
+	b2b_control_down(r->b);
+}
+
+void rig_control_up(struct rig *r, bool forgetful)
+{
+	for (unsigned int i = 0; forgetful && i < r->n_calls; i++) {
+		r->calls[i].put = false;
+		r->calls[i].media = 0;
+	}
+	r->control_away = false;
+	r->replay_done = false;
+	b2b_control_up(r->b);
+	assert_true(r->replay_done);
+	/* Calls that nobody claimed again are no longer there: their ends come later, or never will
+	 * because they had been acknowledged. */
+	for (unsigned int i = 0; forgetful && i < r->n_calls; i++) {
+		if (!r->calls[i].put && !r->calls[i].ended)
+			r->calls[i].swept = true;
+	}
+}
+
+/* ---- the box ---- */
+
+static const struct sip_listener *env_listener(void *ctx, uint16_t id)
+{
+	return id < 2 ? &bound[id] : NULL;
+}
+
+static const struct sip_listener *env_find(
+	void *ctx, const char *realm, uint8_t transport, uint8_t family)
+{
+	for (unsigned int i = 0; i < 2; i++) {
+		if (strcmp(bound[i].realm, realm) == 0 && bound[i].transport == transport)
+			return &bound[i];
+	}
+	return NULL;
+}
+
+static unsigned int env_own_vias(void *ctx, const struct sip_msg *msg)
+{
+	struct rig *r = ctx;
+	struct sip_values it;
+	struct view value;
+	unsigned int n = 0;
+
+	sip_values_start(&it, msg, SIP_H_VIA);
+	while (sip_values_next(&it, &value)) {
+		struct sip_token token;
+		struct sip_via via;
+
+		n += sip_via_parse(value, &via) == 0 &&
+		     sip_token_parse_branch(&r->key, via.branch, &token) == 0;
+	}
+	return n;
+}
+
+static uint64_t env_wall_ms(void *ctx)
+{
+	return 1700000000000u + twheel_now(((struct rig *)ctx)->wheel);
+}
+
+static uint64_t env_mono_us(void *ctx)
+{
+	return twheel_now(((struct rig *)ctx)->wheel) * 1000;
+}
+
+static const struct b2b_env_ops env_ops = {
+	.listener = env_listener,
+	.find = env_find,
+	.own_vias = env_own_vias,
+	.control_send = control_send,
+	.control_seq = control_seq,
+	.wall_ms = env_wall_ms,
+	.mono_us = env_mono_us,
+};
+
+static void box_request(
+	void *ctx, struct sip_stxn *stxn, const struct sip_msg *msg, const struct sip_path *path)
+{
+	b2b_request(((struct rig *)ctx)->b, stxn, msg, path);
+}
+
+static void box_ack(void *ctx, const struct sip_msg *msg, const struct sip_path *path)
+{
+	b2b_ack(((struct rig *)ctx)->b, msg, path);
+}
+
+static void box_stray(void *ctx, const struct sip_msg *msg, const struct sip_path *path)
+{
+	b2b_stray(((struct rig *)ctx)->b, msg, path);
+}
+
+static void box_start(struct rig *r)
+{
+	static const struct sip_txn_user user = {
+		.send = box_send, .request = box_request, .ack = box_ack, .stray = box_stray};
+	struct b2b_env env = {
+		.ops = &env_ops,
+		.ctx = r,
+		.wheel = r->wheel,
+		.key = &r->key,
+		.stats = &r->stats,
+		.shared = &r->shared,
+		.n_workers = 1,
+	};
+	char error[CFG_ERROR_MAX];
+
+	r->txns = sip_txns_new(r->wheel, &r->key, 0, 4096, &user, r);
+	assert_non_null(r->txns);
+	env.txns = r->txns;
+	env.seed = r->seed++;
+	assert_int_equal(b2b_new(&env, &r->b), 0);
+	assert_int_equal(b2b_config_prepare(r->b, r->cfg, error), 0);
+	b2b_config_apply(r->b, r->cfg);
+	if (!r->control_away)
+		b2b_control_up(r->b);
+}
+
+void rig_restart_sip(struct rig *r)
+{
+	b2b_free(r->b);
+	sip_txns_free(r->txns);
+	memset(&r->stats, 0, sizeof(r->stats));
+	r->n_replies = 0;
+	r->control_away = false;
+	box_start(r);
+	for (unsigned int i = 0; i < r->n_calls; i++) {
+		struct rig_call *call = &r->calls[i];
+
+		if (call->ended || !call->put)
+			continue;
+		if (call->checkpoint_len > 0) {
+			b2b_call_restore(r->b, &call->rec, call->checkpoint, call->checkpoint_len);
+		} else {
+			call->ended = true; /* limen-control writes that record itself */
+			call->media = 0;
+		}
+	}
+}
+
+/* ---- user agents ---- */
+
+static void ua_sdp(const struct rig_ua *ua, const char *direction, char *buf, size_t size)
+{
+	char ip[IPADDR_TEXT_MAX];
+
+	ipaddr_print(&ua->addr, ip);
+	snprintf(buf, size,
+		"v=0\r\no=secret 1 %u IN IP4 %s\r\ns=secret\r\nc=IN IP4 %s\r\nt=0 0\r\n"
+		"m=audio 4000 RTP/AVP 8 0\r\na=%s\r\na=candidate:%s\r\n",
+		ua->version, ip, ip, direction, ip);
+}
+
+static struct rig_ua *ua_new(struct rig *r, unsigned int side)
+{
+	for (unsigned int i = 0; i < RIG_UAS; i++) {
+		struct rig_ua *ua = &r->side[side].ua[i];
+
+		if (ua->used)
+			continue;
+		memset(ua, 0, sizeof(*ua));
+		ua->used = true;
+		ua->side = (uint8_t)side;
+		ua->version = 1;
+		snprintf(ua->tag, sizeof(ua->tag), "t%u%08x", side, rig_random(r, UINT32_MAX));
+		return ua;
+	}
+	return NULL;
+}
+
+void rig_forget(struct rig *r, struct rig_ua *ua)
+{
+	if (ua->out)
+		sip_ctxn_detach(ua->out);
+	if (ua->in)
+		sip_stxn_detach(ua->in);
+	sip_resend_stop(&ua->ok);
+	dialog_free(ua->dialog);
+	memset(ua, 0, sizeof(*ua));
+}
+
+static void ua_keep_sdp(struct rig_ua *ua, const struct sip_msg *msg)
+{
+	if (sip_msg_is_sdp(msg))
+		snprintf(ua->last_sdp, sizeof(ua->last_sdp), "%.*s", VIEW_ARG(msg->body));
+}
+
+static void ua_ack(struct rig *r, struct rig_ua *ua, uint32_t cseq, bool with_sdp)
+{
+	struct sip_txns *txns = r->side[ua->side].txns;
+	char text[4096], sdp[1024] = "", branch[SIP_BRANCH_LEN];
+	struct sip_buf b;
+
+	if (with_sdp)
+		ua_sdp(ua, "sendrecv", sdp, sizeof(sdp));
+	sip_buf_init(&b, text, sizeof(text));
+	dialog_put_request(&b, ua->dialog, SIP_M_ACK, cseq, sip_txns_branch(txns, branch), 70);
+	assert_int_equal(
+		sip_build_end(&b, with_sdp ? VIEW("application/sdp") : none, view_of(sdp)), 0);
+	assert_int_equal(sip_txns_send(txns, &ua->dialog->path, sip_buf_view(&b)), 0);
+}
+
+static struct rig *the_rig; /* for callbacks that know only their user agent */
+
+static void ua_invite_response(
+	struct sip_ctxn *ctxn, const struct sip_msg *msg, const struct sip_path *path, void *arg)
+{
+	struct rig_ua *ua = arg;
+
+	ua_keep_sdp(ua, msg);
+	if (msg->status < 200) {
+		ua->n_ringing += msg->status > 100;
+		return;
+	}
+	ua->last = msg->status;
+	if (msg->status < 300) {
+		if (!ua->dialog)
+			assert_int_equal(dialog_new_uac(msg, none, path, &ua->dialog), 0);
+		else
+			assert_int_equal(dialog_refresh(ua->dialog, msg, path), 0);
+		ua->confirmed = true;
+		ua_ack(the_rig, ua, msg->cseq.number, ua->late);
+		return;
+	}
+	sip_ctxn_detach(ctxn);
+	ua->out = NULL;
+}
+
+static void ua_invite_failed(struct sip_ctxn *ctxn, int err, void *arg)
+{
+	struct rig_ua *ua = arg;
+
+	ua->last = 408;
+}
+
+static void ua_invite_terminated(struct sip_ctxn *ctxn, void *arg)
+{
+	struct rig_ua *ua = arg;
+
+	if (ua->out == ctxn)
+		ua->out = NULL;
+}
+
+static const struct sip_ctxn_ops ua_invite_ops = {
+	.response = ua_invite_response,
+	.failed = ua_invite_failed,
+	.terminated = ua_invite_terminated,
+};
+
+struct rig_ua *rig_invite(struct rig *r, const char *number, bool late)
+{
+	struct rig_ua *ua = ua_new(r, RIG_CALLER);
+	struct sip_path path = {
+		.transport = SIP_UDP, .local = addr("10.0.0.50"), .remote = bound[0].addr};
+	char text[4096], sdp[1024] = "";
+	struct sip_buf b;
+
+	if (!ua)
+		return NULL;
+	ua->addr = path.local;
+	ua->late = late;
+	snprintf(ua->call_id, sizeof(ua->call_id), "phone-%08x", rig_random(r, UINT32_MAX));
+	if (!late)
+		ua_sdp(ua, "sendrecv", sdp, sizeof(sdp));
+	assert_int_equal(
+		sip_ctxn_new(r->side[RIG_CALLER].txns, SIP_M_INVITE, &ua_invite_ops, ua, &ua->out),
+		0);
+	sip_buf_init(&b, text, sizeof(text) - 1);
+	b.n = (size_t)snprintf(text, sizeof(text),
+		"INVITE sip:%s@10.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.50:5060;branch=%.*s\r\n"
+		"Max-Forwards: 70\r\nFrom: \"A\" <sip:phone@10.0.0.50>;tag=%s\r\n"
+		"To: <sip:%s@10.0.0.1>\r\nCall-ID: %s\r\nCSeq: 1 INVITE\r\n"
+		"Contact: <sip:phone-c@10.0.0.50>\r\nUser-Agent: secret\r\n"
+		"P-Asserted-Identity: <sip:1@10.0.0.50>\r\nX-Secret: secret\r\n"
+		"Organization: secret\r\nSubject: hello\r\n",
+		number, VIEW_ARG(sip_ctxn_branch(ua->out)), ua->tag, number, ua->call_id);
+	assert_int_equal(sip_build_end(&b, late ? none : VIEW("application/sdp"), view_of(sdp)), 0);
+	assert_int_equal(sip_ctxn_send(ua->out, &path, sip_buf_view(&b)), 0);
+	return ua;
+}
+
+void rig_cancel(struct rig *r, struct rig_ua *ua)
+{
+	if (ua->out)
+		sip_ctxn_cancel(ua->out, none);
+}
+
+static void ua_ignore_response(
+	struct sip_ctxn *ctxn, const struct sip_msg *msg, const struct sip_path *path, void *arg)
+{
+	if (arg && msg->status >= 200)
+		*(unsigned int *)arg = msg->status;
+}
+
+static void ua_ignore_failed(struct sip_ctxn *ctxn, int err, void *arg)
+{
+	if (arg)
+		*(unsigned int *)arg = 408;
+}
+
+static const struct sip_ctxn_ops ua_ignore_ops = {
+	.response = ua_ignore_response, .failed = ua_ignore_failed};
+
+static void ua_send(struct rig *r, struct rig_ua *ua, enum sip_method method, void *arg)
+{
+	struct sip_ctxn *ctxn;
+	char text[4096];
+	struct sip_buf b;
+
+	assert_int_equal(
+		sip_ctxn_new(r->side[ua->side].txns, method, &ua_ignore_ops, arg, &ctxn), 0);
+	sip_buf_init(&b, text, sizeof(text));
+	dialog_put_request(
+		&b, ua->dialog, method, dialog_next_cseq(ua->dialog), sip_ctxn_branch(ctxn), 70);
+	sip_put_lit(&b, "Reason: Q.850;cause=16;text=\"secret\"\r\n");
+	assert_int_equal(sip_build_end(&b, none, none), 0);
+	assert_int_equal(sip_ctxn_send(ctxn, &ua->dialog->path, sip_buf_view(&b)), 0);
+}
+
+void rig_bye(struct rig *r, struct rig_ua *ua)
+{
+	if (!ua->dialog || ua->hung_up)
+		return;
+	ua_send(r, ua, SIP_M_BYE, NULL);
+	ua->hung_up = true;
+	if (ua->in)
+		rig_answer(r, ua, 487);
+}
+
+unsigned int rig_request(struct rig *r, struct rig_ua *ua, enum sip_method method)
+{
+	static unsigned int status;
+
+	status = 0;
+	ua_send(r, ua, method, &status);
+	rig_settle(r);
+	return status;
+}
+
+void rig_reinvite(struct rig *r, struct rig_ua *ua, const char *direction, bool late)
+{
+	char text[4096], sdp[1024] = "";
+	struct sip_buf b;
+
+	if (!ua->dialog || ua->hung_up || !ua->confirmed || ua->in)
+		return;
+	if (ua->out)
+		sip_ctxn_detach(ua->out);
+	ua->late = late;
+	ua->last = 0;
+	ua->version++;
+	if (!late)
+		ua_sdp(ua, direction, sdp, sizeof(sdp));
+	assert_int_equal(
+		sip_ctxn_new(r->side[ua->side].txns, SIP_M_INVITE, &ua_invite_ops, ua, &ua->out),
+		0);
+	sip_buf_init(&b, text, sizeof(text));
+	dialog_put_request(&b, ua->dialog, SIP_M_INVITE, dialog_next_cseq(ua->dialog),
+		sip_ctxn_branch(ua->out), 70);
+	sip_put_hdr_start(&b, SIP_H_CONTACT);
+	sip_put_lit(&b, "<sip:c@");
+	sip_put_host(&b, &ua->addr, true);
+	sip_put_lit(&b, ">\r\n");
+	assert_int_equal(sip_build_end(&b, late ? none : VIEW("application/sdp"), view_of(sdp)), 0);
+	assert_int_equal(sip_ctxn_send(ua->out, &ua->dialog->path, sip_buf_view(&b)), 0);
+}
+
+static void ok_gave_up(struct sip_resend *resend, void *arg)
+{
+	struct rig_ua *ua = arg;
+
+	sip_resend_stop(resend);
+	if (ua->dialog && !ua->hung_up)
+		rig_bye(the_rig, ua);
+}
+
+void rig_answer(struct rig *r, struct rig_ua *ua, unsigned int status)
+{
+	const struct sip_msg *request = ua->in ? sip_stxn_request(ua->in) : NULL;
+	bool late = request && request->body.n == 0;
+	char text[4096], sdp[1024] = "";
+	struct sip_path back;
+	struct sip_buf b;
+
+	if (!request)
+		return;
+	if ((status == 200 || (status == 183 && !late)) && !r->side[ua->side].no_sdp)
+		ua_sdp(ua, "sendrecv", sdp, sizeof(sdp));
+	sip_buf_init(&b, text, sizeof(text));
+	sip_build_response(&b, request, sip_stxn_source(ua->in), status, none, view_of(ua->tag));
+	sip_put_hdr_start(&b, SIP_H_CONTACT);
+	sip_put_lit(&b, "<sip:");
+	sip_put(&b, ua->side == RIG_CALLER ? VIEW("phone-c") : VIEW("trunk-c"));
+	sip_put_char(&b, '@');
+	sip_put_host(&b, &ua->addr, true);
+	sip_put_lit(&b, ">\r\nServer: secret\r\nX-Secret: secret\r\n");
+	assert_int_equal(
+		sip_build_end(&b, sdp[0] ? VIEW("application/sdp") : none, view_of(sdp)), 0);
+	back = *sip_stxn_path(ua->in);
+	if (sip_stxn_respond(ua->in, sip_buf_view(&b)) < 0 || status < 200)
+		return;
+	sip_stxn_detach(ua->in);
+	ua->in = NULL;
+	if (status >= 300)
+		return;
+	ua->confirmed = true;
+	ua->acked = false;
+	sip_resend_stop(&ua->ok);
+	assert_int_equal(sip_resend_start(r->side[ua->side].txns, &ua->ok, &back, sip_buf_view(&b),
+				 false, ok_gave_up, ua),
+		0);
+}
+
+static void ua_cancelled(struct sip_stxn *stxn, const struct sip_msg *cancel, void *arg)
+{
+	struct rig_ua *ua = arg;
+
+	if (ua->in == stxn)
+		rig_answer(the_rig, ua, the_rig->side[ua->side].on_cancel_answer ? 200 : 487);
+}
+
+static void ua_in_terminated(struct sip_stxn *stxn, void *arg)
+{
+	struct rig_ua *ua = arg;
+
+	if (ua->in == stxn)
+		ua->in = NULL;
+}
+
+static const struct sip_stxn_ops ua_in_ops = {
+	.cancelled = ua_cancelled, .terminated = ua_in_terminated};
+
+static struct rig_ua *ua_of(struct rig *r, unsigned int side, const struct sip_msg *msg)
+{
+	for (unsigned int i = 0; i < RIG_UAS; i++) {
+		struct rig_ua *ua = &r->side[side].ua[i];
+
+		if (ua->used && ua->dialog && dialog_match_request(ua->dialog, msg))
+			return ua;
+	}
+	return NULL;
+}
+
+static void ua_new_call(struct rig *r, unsigned int side, struct sip_stxn *stxn,
+	const struct sip_msg *msg, const struct sip_path *path)
+{
+	struct rig_side *s = &r->side[side];
+	struct rig_ua *ua = ua_new(r, side);
+
+	if (!ua || (s->busy_trunk && path->local.ip[3] == s->busy_trunk)) {
+		if (ua)
+			ua->used = false;
+		assert_int_equal(sip_stxn_reject(stxn, 503, none, none, none), 0);
+		return;
+	}
+	ua->addr = path->local;
+	ua->in = stxn;
+	sip_stxn_set_user(stxn, &ua_in_ops, ua);
+	ua_keep_sdp(ua, msg);
+	assert_int_equal(dialog_new_uas(msg, view_of(ua->tag), path, &ua->dialog), 0);
+	if (s->ring)
+		rig_answer(r, ua, s->ring);
+	if (s->answer)
+		rig_answer(r, ua, s->answer);
+}
+
+static void ua_inside(
+	struct rig *r, struct rig_ua *ua, struct sip_stxn *stxn, const struct sip_msg *msg)
+{
+	if (!dialog_take_cseq(ua->dialog, msg->cseq.number)) {
+		assert_int_equal(sip_stxn_reject(stxn, 500, none, none, none), 0);
+	} else if (msg->method == SIP_M_INVITE && !ua->hung_up) {
+		if (ua->in || (ua->out && ua->last == 0)) {
+			assert_int_equal(sip_stxn_reject(stxn, 491, none, none, none), 0);
+			return;
+		}
+		ua->in = stxn;
+		sip_stxn_set_user(stxn, &ua_in_ops, ua);
+		ua_keep_sdp(ua, msg);
+		if (r->side[ua->side].answer)
+			rig_answer(r, ua, r->side[ua->side].answer);
+	} else {
+		if (msg->method == SIP_M_BYE) {
+			ua->hung_up = true;
+			sip_resend_stop(&ua->ok);
+			if (ua->in)
+				rig_answer(r, ua, 487);
+		}
+		assert_int_equal(sip_stxn_reject(stxn, 200, none, none, none), 0);
+	}
+}
+
+static void side_request(struct rig *r, unsigned int side, struct sip_stxn *stxn,
+	const struct sip_msg *msg, const struct sip_path *path)
+{
+	struct rig_ua *ua;
+
+	r->side[side].n_requests[msg->method]++;
+	if (msg->to.tag.n > 0) {
+		ua = ua_of(r, side, msg);
+		if (ua)
+			ua_inside(r, ua, stxn, msg);
+		else
+			assert_int_equal(sip_stxn_reject(stxn, 481, none, none, none), 0);
+	} else if (msg->method == SIP_M_INVITE) {
+		ua_new_call(r, side, stxn, msg, path);
+	} else {
+		/* OPTIONS of the trunk's health */
+		if (r->side[side].busy_trunk == path->local.ip[3])
+			assert_int_equal(sip_stxn_reject(stxn, 503, none, none, none), 0);
+		else
+			assert_int_equal(sip_stxn_reject(stxn, 200, none, none, none), 0);
+	}
+}
+
+static void side_ack(struct rig *r, unsigned int side, const struct sip_msg *msg)
+{
+	struct rig_ua *ua = ua_of(r, side, msg);
+
+	r->side[side].n_requests[SIP_M_ACK]++;
+	if (!ua)
+		return;
+	ua->acked = true;
+	ua_keep_sdp(ua, msg);
+	sip_resend_stop(&ua->ok);
+}
+
+/* The layer's user has one context; each side gets a small one of its own. */
+struct side_ctx {
+	struct rig *r;
+	unsigned int side;
+};
+static struct side_ctx side_ctx[RIG_N];
+
+static int ua_side_send(
+	void *ctx, const struct sip_path *path, const char *bytes, size_t n, uint64_t origin)
+{
+	struct side_ctx *c = ctx;
+
+	enqueue(c->r, c->side, &path->local, &path->remote, bytes, n);
+	return 0;
+}
+
+static void ua_side_request(
+	void *ctx, struct sip_stxn *stxn, const struct sip_msg *msg, const struct sip_path *path)
+{
+	struct side_ctx *c = ctx;
+
+	side_request(c->r, c->side, stxn, msg, path);
+}
+
+static void ua_side_ack(void *ctx, const struct sip_msg *msg, const struct sip_path *path)
+{
+	struct side_ctx *c = ctx;
+
+	side_ack(c->r, c->side, msg);
+}
+
+static void ua_side_stray(void *ctx, const struct sip_msg *msg, const struct sip_path *path)
+{
+}
+
+/* ---- the whole ---- */
+
+struct rig *rig_new(uint64_t seed)
+{
+	static const struct sip_txn_user user = {.send = ua_side_send,
+		.request = ua_side_request,
+		.ack = ua_side_ack,
+		.stray = ua_side_stray};
+	static const uint8_t secret[SIP_TOKEN_KEY] = "rig";
+	struct rig *r = calloc(1, sizeof(*r));
+
+	assert_non_null(r);
+	the_rig = r;
+	r->rng = r->seed = seed;
+	r->next_port = 20000;
+	bound[0] = listeners[0];
+	bound[1] = listeners[1];
+	bound[0].addr = addr("10.0.0.1");
+	bound[1].addr = addr("10.0.1.1");
+	r->wheel = twheel_new(RIG_START_MS);
+	sip_token_key_set(&r->key, secret);
+	b2b_shared_init(&r->shared);
+	r->cfg = config_new();
+	for (unsigned int side = RIG_CALLER; side < RIG_N; side++) {
+		uint8_t own[SIP_TOKEN_KEY] = {(uint8_t)side};
+
+		side_ctx[side] = (struct side_ctx){r, side};
+		sip_token_key_set(&r->side[side].key, own);
+		r->side[side].txns = sip_txns_new(
+			r->wheel, &r->side[side].key, 0, 4096, &user, &side_ctx[side]);
+		assert_non_null(r->side[side].txns);
+		r->side[side].answer = 200;
+		r->side[side].ring = side == RIG_CALLEE ? 180 : 0;
+	}
+	box_start(r);
+	return r;
+}
+
+void rig_free(struct rig *r)
+{
+	for (unsigned int side = RIG_CALLER; side < RIG_N; side++) {
+		for (unsigned int i = 0; i < RIG_UAS; i++) {
+			if (r->side[side].ua[i].used)
+				rig_forget(r, &r->side[side].ua[i]);
+		}
+		sip_txns_free(r->side[side].txns);
+	}
+	while (r->n_queue)
+		rig_drop(r, 0);
+	b2b_free(r->b);
+	sip_txns_free(r->txns);
+	cfg_free(r->cfg);
+	twheel_free(r->wheel);
+	free(r);
+}
+
+void rig_settle(struct rig *r)
+{
+	unsigned int n = 0;
+
+	while (rig_reply(r) || rig_deliver(r, -1))
+		assert_true(++n < 100000);
+}
+
+void rig_pass(struct rig *r, uint64_t ms)
+{
+	uint64_t end = twheel_now(r->wheel) + ms;
+
+	while (twheel_now(r->wheel) < end) {
+		uint64_t step = twheel_next_ms(r->wheel, end - twheel_now(r->wheel));
+
+		twheel_advance(r->wheel, twheel_now(r->wheel) + (step ? step : 1));
+		while (r->n_queue > 0 || r->n_replies > 0) {
+			if (rig_reply(r))
+				continue;
+			if (rig_random(r, 100) < r->loss_percent)
+				rig_drop(r, 0);
+			else
+				rig_deliver(r, -1);
+		}
+	}
+}
+
+struct rig_ua *rig_callee(struct rig *r)
+{
+	struct rig_ua *found = NULL;
+
+	for (unsigned int i = 0; i < RIG_UAS; i++) {
+		if (r->side[RIG_CALLEE].ua[i].used)
+			found = &r->side[RIG_CALLEE].ua[i];
+	}
+	assert_non_null(found);
+	return found;
+}
+
+struct rig_call *rig_last_call(struct rig *r)
+{
+	assert_true(r->n_calls > 0);
+	return &r->calls[r->n_calls - 1];
+}
+
+void rig_expect_sane(struct rig *r)
+{
+	const struct sip_txn_counters *c = sip_txns_counters(r->txns);
+	uint32_t slots = b2b_n_slots(r->b), calls = b2b_n_calls(r->b);
+
+	assert_true(calls <= slots);
+	assert_int_equal(atomic_load(&r->shared.n_calls), calls);
+	/* at most one early dialog per fork and the two of the call */
+	assert_true(b2b_n_dialogs(r->b) <= slots * (2 + B2B_FORKS_MAX));
+	assert_true(c->n_clients < 4096);
+}
+
+void rig_expect_empty(struct rig *r)
+{
+	const struct sip_txn_counters *c = sip_txns_counters(r->txns);
+
+	assert_int_equal(b2b_n_calls(r->b), 0);
+	assert_int_equal(b2b_n_slots(r->b), 0);
+	assert_int_equal(b2b_n_dialogs(r->b), 0);
+	assert_int_equal(b2b_n_unacked_ends(r->b), 0);
+	assert_int_equal(atomic_load(&r->shared.n_calls), 0);
+	assert_int_equal(c->n_clients, 0);
+	assert_int_equal(c->n_servers, 0);
+	for (unsigned int i = 0; i < r->n_calls; i++) {
+		if (r->calls[i].swept && !r->calls[i].ended)
+			continue;
+		assert_true(r->calls[i].ended);
+		assert_int_equal(r->calls[i].media, 0);
+	}
+}

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * A box without sockets: the B2BUA on real transactions, between two sides of user agents that are
+ * built on the same transaction layer and dialogs, a network that may lose, double and reorder,
+ * and a limen-control of arrays that may go away and come back. One thread, one clock.
+ */
+#pragma once
+
+#include "controlplane/config/cfg.h"
+#include "sip-b2bua/b2b/b2b.h"
+#include "sip-b2bua/dialog/dialog.h"
+
+enum { RIG_BOX, RIG_CALLER, RIG_CALLEE, RIG_N };
+#define RIG_UAS	     64	  /* calls of a side */
+#define RIG_CALLS    1024 /* of a run, as limen-control sees them */
+#define RIG_QUEUE    4096
+#define RIG_START_MS 1000000
+
+struct rig_ua {
+	bool used, late, acked;
+	uint8_t side;
+	uint32_t cseq;
+	struct sip_ctxn *out; /* INVITE it sent */
+	struct sip_stxn *in;  /* INVITE it got */
+	struct sip_resend ok;
+	struct dialog *dialog;
+	bool hung_up;	   /* its BYE went out or a BYE came in */
+	bool confirmed;	   /* 2xx seen or sent */
+	unsigned int last; /* final status of the INVITE it sent */
+	unsigned int n_ringing;
+	char call_id[40], tag[28];
+	char last_sdp[512]; /* of the peer */
+	struct ipaddr addr;
+	uint32_t version;
+};
+
+struct rig_side {
+	struct sip_txns *txns;
+	struct sip_token_key key;
+	struct rig_ua ua[RIG_UAS];
+	/* What its user agents do when an INVITE comes: a status (0: nothing), and how. */
+	unsigned int answer, ring;
+	bool early_media, on_cancel_answer, no_sdp;
+	unsigned int busy_trunk; /* callee: requests to this trunk get 503 */
+	uint64_t n_requests[SIP_M_N];
+};
+
+struct rig_call {
+	uint64_t id;
+	bool put, ended, swept;
+	uint32_t media; /* lines that are open */
+	struct ctl_call rec;
+	uint8_t checkpoint[B2B_CHECKPOINT_MAX];
+	size_t checkpoint_len;
+};
+
+struct rig_packet {
+	uint8_t to, from;
+	struct ipaddr dst, src;
+	char *bytes;
+	size_t n;
+};
+
+struct rig_reply {
+	uint16_t type;
+	uint32_t seq;
+	int32_t status;
+	struct ctl_media media;
+};
+
+struct rig {
+	struct twheel *wheel;
+	struct b2b *b;
+	struct sip_txns *txns;
+	struct sip_token_key key;
+	struct ctl_sip_stats stats;
+	struct b2b_shared shared;
+	struct rig_side side[RIG_N];
+	struct cfg *cfg;
+	uint64_t rng, seed;
+	struct rig_packet queue[RIG_QUEUE];
+	unsigned int n_queue;
+	struct rig_reply replies[RIG_QUEUE];
+	unsigned int n_replies;
+	struct rig_call calls[RIG_CALLS];
+	unsigned int n_calls;
+	unsigned int n_trunk_status;
+	struct ctl_trunk_status trunk_status;
+	bool control_away;
+	uint32_t seq, next_port;
+	int media_status; /* of the next CTL_MEDIA_SET */
+	unsigned int loss_percent;
+	bool replay_done;
+	bool trace;
+};
+
+struct rig *rig_new(uint64_t seed);
+void rig_free(struct rig *r);
+uint32_t rig_random(struct rig *r, uint32_t n); /* 0..n-1 */
+
+/* Delivers one packet or reply (which: by index; -1: the oldest). false: there is none. */
+bool rig_deliver(struct rig *r, int which);
+void rig_drop(struct rig *r, unsigned int which);
+bool rig_reply(struct rig *r);
+/* Everything that is under way arrives. */
+void rig_settle(struct rig *r);
+/* Time passes in steps; with losses of loss_percent. */
+void rig_pass(struct rig *r, uint64_t ms);
+
+/* limen-control goes away and comes back; forgetful: it is another process with no calls. */
+void rig_control_down(struct rig *r);
+void rig_control_up(struct rig *r, bool forgetful);
+/* kill -9 of limen-sip, and its restart with what limen-control has. */
+void rig_restart_sip(struct rig *r);
+
+struct rig_ua *rig_invite(struct rig *r, const char *number, bool late);
+void rig_cancel(struct rig *r, struct rig_ua *ua);
+void rig_bye(struct rig *r, struct rig_ua *ua);
+void rig_reinvite(struct rig *r, struct rig_ua *ua, const char *direction, bool late);
+/* A final (or provisional) answer to the INVITE that a user agent got. */
+void rig_answer(struct rig *r, struct rig_ua *ua, unsigned int status);
+/* A request with this method in the dialog; the answer's status, 0 while there is none. */
+unsigned int rig_request(struct rig *r, struct rig_ua *ua, enum sip_method method);
+void rig_forget(struct rig *r, struct rig_ua *ua);
+/* The called side's user agent of the newest INVITE. */
+struct rig_ua *rig_callee(struct rig *r);
+struct rig_call *rig_last_call(struct rig *r);
+/* Sends text to the box as if from a side. */
+void rig_raw(struct rig *r, unsigned int side, const char *text);
+
+/* What must hold when every call is over and every timer has run. */
+void rig_expect_empty(struct rig *r);
+/* What must always hold. */
+void rig_expect_sane(struct rig *r);

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Random sequences: calls are made, answered, changed, given up and ended by either side in any
+ * order, over a network that loses, doubles and reorders, while limen-control comes and goes and
+ * limen-sip is killed. Whatever happened, when everybody has hung up nothing may be left: no call,
+ * dialog, transaction, port or unwritten record. A failing seed is printed; give it as argument.
+ */
+#include "b2b_rig.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "controlplane/base/log.h"
+
+#define RUNS  1500
+#define STEPS 250
+
+static unsigned int n_answered, n_refused, n_restarts, n_reinvites_ok;
+
+static struct rig_ua *pick(struct rig *r, unsigned int side)
+{
+	struct rig_ua *ua = &r->side[side].ua[rig_random(r, 6)];
+
+	return ua->used ? ua : NULL;
+}
+
+static void sides_change(struct rig *r)
+{
+	static const unsigned int answers[] = {0, 0, 200, 200, 200, 486, 503, 488, 404, 302};
+	static const unsigned int rings[] = {0, 180, 180, 183};
+	struct rig_side *callee = &r->side[RIG_CALLEE];
+
+	callee->answer = answers[rig_random(r, 10)];
+	callee->ring = rings[rig_random(r, 4)];
+	callee->on_cancel_answer = rig_random(r, 4) == 0;
+	callee->no_sdp = rig_random(r, 20) == 0;
+	callee->busy_trunk = rig_random(r, 3) == 0 ? 60 + rig_random(r, 3) : 0;
+	r->side[RIG_CALLER].answer = answers[rig_random(r, 8)];
+}
+
+static void ua_act(struct rig *r)
+{
+	static const char *const directions[] = {"sendrecv", "sendonly", "recvonly", "inactive"};
+	static const unsigned int statuses[] = {180, 183, 200, 200, 200, 486, 503};
+	unsigned int side = RIG_CALLER + rig_random(r, 2);
+	struct rig_ua *ua = pick(r, side);
+
+	switch (rig_random(r, 8)) {
+	case 0:
+	case 1:
+		rig_invite(r, rig_random(r, 2) ? "100" : "200", rig_random(r, 5) == 0);
+		break;
+	case 2:
+		if (ua && side == RIG_CALLER && !ua->dialog)
+			rig_cancel(r, ua);
+		break;
+	case 3:
+	case 4:
+		if (ua && ua->in)
+			rig_answer(r, ua, statuses[rig_random(r, 7)]);
+		break;
+	case 5:
+		if (ua)
+			rig_reinvite(r, ua, directions[rig_random(r, 4)], rig_random(r, 5) == 0);
+		break;
+	case 6:
+		if (ua && ua->dialog && (ua->confirmed || side == RIG_CALLER))
+			rig_bye(r, ua);
+		break;
+	default:
+		if (ua && ua->last == 200)
+			n_reinvites_ok++;
+		sides_change(r);
+	}
+}
+
+static void network_act(struct rig *r, bool reliable)
+{
+	unsigned int which;
+
+	if (r->n_queue == 0)
+		return;
+	which = !reliable && rig_random(r, 4) == 0 ? rig_random(r, r->n_queue) : 0;
+	if (!reliable && rig_random(r, 100) < 5) {
+		rig_drop(r, which);
+	} else if (!reliable && rig_random(r, 100) < 3 && r->n_queue + 1 < RIG_QUEUE) {
+		struct rig_packet *p = &r->queue[which];
+		struct rig_packet *copy = &r->queue[r->n_queue++];
+
+		*copy = *p;
+		copy->bytes = malloc(p->n);
+		memcpy(copy->bytes, p->bytes, p->n);
+	} else {
+		rig_deliver(r, (int)which);
+	}
+}
+
+static void control_act(struct rig *r)
+{
+	struct ctl_call_clear clear = {.q850 = 16, .released_by = CTL_BY_OPERATOR};
+
+	switch (rig_random(r, 12)) {
+	case 0:
+		if (!r->control_away)
+			rig_control_down(r);
+		break;
+	case 1:
+	case 2:
+		if (r->control_away)
+			rig_control_up(r, rig_random(r, 2));
+		break;
+	case 3:
+		r->media_status = rig_random(r, 2) ? -ENOSPC : 0;
+		break;
+	case 4:
+		if (r->n_calls > 0) {
+			snprintf(clear.reason, sizeof(clear.reason), "cleared");
+			clear.call_id = r->calls[rig_random(r, r->n_calls)].id;
+			b2b_call_clear(r->b, &clear);
+		}
+		break;
+	case 5:
+		if (rig_random(r, 6) == 0 && !r->control_away) {
+			rig_restart_sip(r);
+			n_restarts++;
+		}
+		break;
+	default:
+		while (rig_reply(r))
+			;
+	}
+}
+
+static void everybody_hangs_up(struct rig *r)
+{
+	r->side[RIG_CALLEE].answer = 486;
+	r->side[RIG_CALLER].answer = 488;
+	r->side[RIG_CALLEE].on_cancel_answer = false;
+	r->media_status = 0;
+	if (r->control_away)
+		rig_control_up(r, false);
+	for (unsigned int round = 0; round < 3; round++) {
+		for (unsigned int side = RIG_CALLER; side < RIG_N; side++) {
+			for (unsigned int i = 0; i < RIG_UAS; i++) {
+				struct rig_ua *ua = &r->side[side].ua[i];
+
+				if (!ua->used)
+					continue;
+				if (ua->in)
+					rig_answer(r, ua, 486);
+				if (ua->out && !ua->dialog)
+					rig_cancel(r, ua);
+				if (ua->dialog && ua->confirmed)
+					rig_bye(r, ua);
+			}
+		}
+		rig_pass(r, 60000);
+	}
+	/* Calls whose user agents know nothing of them (a lost 2xx and a restart) need an operator
+	 * or the media time-out, which is the same message. */
+	for (unsigned int i = 0; i < r->n_calls; i++) {
+		struct ctl_call_clear clear = {.call_id = r->calls[i].id,
+			.q850 = 31,
+			.released_by = CTL_BY_BOX,
+			.reason = "media time-out"};
+
+		if (!r->calls[i].ended)
+			b2b_call_clear(r->b, &clear);
+	}
+	rig_pass(r, 400000);
+}
+
+static unsigned int n_live(struct rig *r, unsigned int side)
+{
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < RIG_UAS; i++) {
+		const struct rig_ua *ua = &r->side[side].ua[i];
+
+		n += ua->used && ua->dialog && ua->confirmed && !ua->hung_up;
+	}
+	return n;
+}
+
+/* Over a network that loses and delays nothing each living dialog of a user agent belongs to a living call,
+ * on both sides: nobody is left ringing, and nobody believes in a call that is over. */
+static void expect_no_orphans(struct rig *r)
+{
+	if (r->control_away)
+		rig_control_up(r, false);
+	rig_pass(r, 250000); /* the no-answer timer and 64*T1 are in it */
+	assert_int_equal(n_live(r, RIG_CALLER), b2b_n_calls(r->b));
+	assert_int_equal(n_live(r, RIG_CALLEE), b2b_n_calls(r->b));
+	for (unsigned int i = 0; i < RIG_UAS; i++) {
+		const struct rig_ua *ua = &r->side[RIG_CALLEE].ua[i];
+
+		if (ua->used && ua->in)
+			fail_msg("user agent %u (%.*s) is left with an INVITE%s%s", i,
+				VIEW_ARG(ua->dialog->call_id), ua->confirmed ? " in a call" : "",
+				ua->hung_up ? ", hung up" : "");
+	}
+}
+
+static void counts(struct rig *r)
+{
+	for (unsigned int i = 0; i < r->n_calls; i++) {
+		if (r->calls[i].rec.answer_ms)
+			n_answered++;
+		else
+			n_refused++;
+	}
+}
+
+static void run(uint64_t seed, bool trace)
+{
+	struct rig *r = rig_new(seed);
+	unsigned int restarts_before = n_restarts;
+	bool reliable = seed % 3 == 0;
+
+	r->trace = trace;
+	sides_change(r);
+	for (unsigned int step = 0; step < STEPS; step++) {
+		unsigned int what = rig_random(r, 100);
+
+		if (what < 25)
+			ua_act(r);
+		else if (what < 75)
+			network_act(r, reliable);
+		else if (what < 93)
+			control_act(r);
+		else
+			twheel_advance(r->wheel,
+				twheel_now(r->wheel) + 1 + rig_random(r, what > 97 ? 5000 : 300));
+		rig_expect_sane(r);
+	}
+	if (reliable && n_restarts == restarts_before)
+		expect_no_orphans(r);
+	everybody_hangs_up(r);
+	rig_expect_empty(r);
+	counts(r);
+	rig_free(r);
+}
+
+static uint64_t first_seed = 1, last_seed = RUNS, current_seed;
+
+static void test_runs(void **state)
+{
+	for (uint64_t seed = first_seed; seed <= last_seed; seed++) {
+		current_seed = seed;
+		run(seed, first_seed == last_seed);
+	}
+}
+
+/* The sequences do reach what they are meant to reach. */
+static void test_reached(void **state)
+{
+	if (first_seed == last_seed)
+		return;
+	assert_true(n_answered > RUNS);
+	assert_true(n_refused > RUNS);
+	assert_true(n_reinvites_ok > RUNS / 20);
+	assert_true(n_restarts > RUNS / 20);
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_runs),
+		cmocka_unit_test(test_reached),
+	};
+
+	int rc;
+
+	log_init("test", LOG_L_ERR);
+	if (argc > 1)
+		first_seed = last_seed = strtoull(argv[1], NULL, 10);
+	rc = cmocka_run_group_tests(tests, NULL, NULL);
+	if (rc != 0)
+		printf("seed %llu\n", (unsigned long long)current_seed);
+	return rc;
+}

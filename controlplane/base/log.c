@@ -21,6 +21,8 @@ static const char level_digits[] = {'3', '4', '5', '6', '7'};
 static const char *log_ident = "limen";
 static _Atomic int log_max = LOG_L_NOTICE;
 static bool log_to_journal;
+static log_sink_fn log_sink;
+static _Thread_local bool in_sink;
 
 void log_init(const char *ident, enum log_level max_level)
 {
@@ -43,6 +45,11 @@ int log_level_parse(const char *word, enum log_level *ret_level)
 		}
 	}
 	return -EINVAL;
+}
+
+void log_set_sink(log_sink_fn sink)
+{
+	log_sink = sink;
 }
 
 bool log_enabled(enum log_level level)
@@ -99,5 +106,11 @@ void log_write(enum log_level level, const char *topic, const char *fmt, ...)
 	/* There is nowhere to report that standard error is full or gone. */
 	ssize_t written = write(STDERR_FILENO, line, at);
 	(void)written;
+	if (log_sink != NULL && !in_sink) {
+		line[at - 1] = '\0';
+		in_sink = true;
+		log_sink(level, line, at - 1);
+		in_sink = false;
+	}
 	errno = saved_errno;
 }

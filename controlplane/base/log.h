@@ -11,6 +11,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #define LOG_LINE_MAX 1024
 
@@ -28,17 +29,23 @@ void log_set_level(enum log_level max_level);
 /* "err", "warning", "notice", "info", "debug"; -EINVAL for other words. */
 int log_level_parse(const char *word, enum log_level *ret_level);
 bool log_enabled(enum log_level level);
+/*
+ * Every line that is written also goes to sink, a string of len bytes without the newline ("terminal monitor"); NULL:
+ * to nobody. Called in the thread that logs; what sink itself logs is not passed on.
+ */
+typedef void (*log_sink_fn)(enum log_level level, const char *line, size_t len);
+void log_set_sink(log_sink_fn sink);
 
 void log_write(enum log_level level, const char *topic, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
-#define log_at(level, ...)                                                                         \
-	do {                                                                                       \
-		if (log_enabled(level))                                                            \
-			log_write(level, log_topic, __VA_ARGS__);                                  \
+#define log_at(level, ...)                                        \
+	do {                                                      \
+		if (log_enabled(level))                           \
+			log_write(level, log_topic, __VA_ARGS__); \
 	} while (0)
-#define log_err(...)     log_at(LOG_L_ERR, __VA_ARGS__)
+#define log_err(...)	 log_at(LOG_L_ERR, __VA_ARGS__)
 #define log_warning(...) log_at(LOG_L_WARNING, __VA_ARGS__)
-#define log_notice(...)  log_at(LOG_L_NOTICE, __VA_ARGS__)
-#define log_info(...)    log_at(LOG_L_INFO, __VA_ARGS__)
-#define log_debug(...)   log_at(LOG_L_DEBUG, __VA_ARGS__)
+#define log_notice(...)	 log_at(LOG_L_NOTICE, __VA_ARGS__)
+#define log_info(...)	 log_at(LOG_L_INFO, __VA_ARGS__)
+#define log_debug(...)	 log_at(LOG_L_DEBUG, __VA_ARGS__)

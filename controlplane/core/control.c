@@ -12,6 +12,7 @@
 #include "controlplane/base/notify.h"
 #include "controlplane/base/secret.h"
 #include "controlplane/core/state.h"
+#include "controlplane/core/status.h"
 
 LOG_TOPIC("control");
 
@@ -115,6 +116,27 @@ static void on_sip_config(
 	void *arg, uint32_t worker, uint32_t seq, int32_t status, const char *text)
 {
 	sipconf_reply(((struct control *)arg)->sipconf, worker, seq, status, text);
+}
+
+static int on_cli(void *arg, struct ipc_peer *peer, void **session, const struct ipc_hdr *hdr,
+	const void *body, size_t len)
+{
+	return cli_server_message(
+		((struct control *)arg)->cli_server, peer, session, hdr, body, len);
+}
+
+static void on_cli_closed(void *arg, void *session)
+{
+	cli_server_closed(((struct control *)arg)->cli_server, session);
+}
+
+/* For "terminal monitor"; a log line has no place to carry whose it is. */
+static struct cli_server *log_reader;
+
+static void on_log(enum log_level level, const char *line, size_t len)
+{
+	if (log_reader != NULL)
+		cli_server_log(log_reader, line);
 }
 
 /* ---- what nobody claimed after our start ---- */
@@ -266,6 +288,8 @@ static int make_peers(struct control *c, char *error)
 		.sip_down = on_sip_down,
 		.sip_config = on_sip_config,
 		.replayed = on_replayed,
+		.cli = on_cli,
+		.cli_closed = on_cli_closed,
 		.arg = c};
 	int ret = state_token_key(c->options.state_dir, conf.token_key, error);
 
@@ -316,7 +340,13 @@ static int make_all(struct control *c, char *error)
 		snprintf(error, CFG_ERROR_MAX, "no netlink socket: %s", strerror(-ret));
 		return ret;
 	}
-	ret = subscribe(c);
+	status_source(c, &c->source);
+	c->cli = cli_engine_new(c->store, &c->source);
+	if (c->cli != NULL)
+		c->cli_server = cli_server_new(c->base, c->cli, c->options.cli_admin);
+	ret = c->cli_server != NULL ? subscribe(c) : -ENOMEM;
+	log_reader = c->cli_server;
+	log_set_sink(on_log);
 	c->second_event = event_new(c->base, -1, EV_PERSIST, second_cb, c);
 	c->grace_event = event_new(c->base, -1, 0, grace_cb, c);
 	if (ret == 0 && (c->second_event == NULL || c->grace_event == NULL))
@@ -356,7 +386,11 @@ void control_free(struct control *c)
 {
 	if (c == NULL)
 		return;
+	log_set_sink(NULL);
+	log_reader = NULL;
 	peers_free(c->peers);
+	cli_server_free(c->cli_server);
+	cli_engine_free(c->cli);
 	sipconf_free(c->sipconf);
 	dpclient_free(c->dp);
 	nlw_free(c->nlw);

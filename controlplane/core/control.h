@@ -9,6 +9,9 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "cli/grammar/server.h"
+#include "cli/grammar/session.h"
+#include "cli/grammar/source.h"
 #include "controlplane/config/datastore.h"
 #include "controlplane/core/calls.h"
 #include "controlplane/core/peers.h"
@@ -37,6 +40,9 @@ struct control {
 	struct peers *peers;
 	struct sipconf *sipconf;
 	struct nlw *nlw;
+	struct cli_source source;
+	struct cli_engine *cli;
+	struct cli_server *cli_server;
 	struct cfg_subscriber media_subscriber, netlink_subscriber;
 	struct event *second_event, *grace_event;
 	int failed; /* negative errno: the start failed and the loop was ended */

@@ -175,12 +175,10 @@ static int on_reply(struct ipc_peer *peer, const struct ipc_hdr *hdr, const void
 
 static void find_old_ports(struct dpclient *dp)
 {
-	const struct dp_stats_header *h = dp->segment.header;
-	const struct dp_port_stats *ports = (const void *)((const uint8_t *)h + h->off_ports);
+	struct dp_port_stats port;
 
-	for (uint32_t i = 0; i < h->n_ports && i < DP_PORTS_MAX; i++) {
-		struct dp_port_stats port = ports[i];
-		if (port.used && ipc_str_ok(port.name, sizeof(port.name)))
+	for (uint32_t i = 0; i < DP_PORTS_MAX; i++) {
+		if (segment_port(&dp->segment, i, &port))
 			dpobjs_found_port(&dp->objs, port.name);
 	}
 }

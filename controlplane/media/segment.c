@@ -74,6 +74,8 @@ int segment_map(int fd, const struct dp_hello_reply *hello, struct segment_map *
 		.tsc_hz = h->tsc_hz,
 		.boot_id = h->boot_id,
 		.n_streams = h->n_streams,
+		.n_ports = h->n_ports,
+		.off_ports = h->off_ports,
 	};
 	return 0;
 }
@@ -83,6 +85,18 @@ void segment_unmap(struct segment_map *map)
 	if (map->header != NULL)
 		munmap((void *)(uintptr_t)map->header, map->len);
 	*map = (struct segment_map){0};
+}
+
+bool segment_port(const struct segment_map *map, uint32_t i, struct dp_port_stats *ret_port)
+{
+	const uint8_t *base = (const uint8_t *)map->header;
+
+	if (base == NULL || i >= map->n_ports)
+		return false;
+	/* The writer may be at it: first copied, then looked at. */
+	*ret_port = ((const struct dp_port_stats *)(const void *)(base + map->off_ports))[i];
+	return ret_port->used && ipc_str_ok(ret_port->name, sizeof(ret_port->name)) &&
+	       ipc_str_ok(ret_port->driver, sizeof(ret_port->driver));
 }
 
 bool segment_sum(const struct segment_map *map, uint32_t slot, struct dp_stream_sum *ret_sum)

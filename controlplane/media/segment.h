@@ -15,7 +15,7 @@ struct segment_map {
 	uint64_t len;
 	/* Copied from the header when it was checked: the writer could change its own later. */
 	uint64_t off_streams, off_rare, tsc_hz, boot_id;
-	uint32_t n_streams;
+	uint32_t n_streams, n_ports, off_ports;
 };
 
 /*
@@ -25,5 +25,7 @@ struct segment_map {
 int segment_map(int fd, const struct dp_hello_reply *hello, struct segment_map *ret_map)
 	__attribute__((warn_unused_result));
 void segment_unmap(struct segment_map *map);
+/* A copy of a port's row, whose names are sound; false: not in use, or no such row. */
+bool segment_port(const struct segment_map *map, uint32_t i, struct dp_port_stats *ret_port);
 /* Counters of one stream; false when there is no such slot. */
 bool segment_sum(const struct segment_map *map, uint32_t slot, struct dp_stream_sum *ret_sum);

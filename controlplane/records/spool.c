@@ -242,6 +242,8 @@ static int write_one(struct spool *spool, const struct record *record, uint64_t 
 		log_warning("the id of a call record cannot be remembered: %s", strerror(-ret));
 	spool->counts.written++;
 	spool->counts.by_outcome[record_outcome(&record->call)]++;
+	if (record->call.answer_ms != 0 && record->call.end_ms > record->call.answer_ms)
+		spool->counts.answered_ms += record->call.end_ms - record->call.answer_ms;
 	spool->recent[spool->n_recent++ % SPOOL_RECENT_MAX] = *record;
 	rotate_if_due(spool, now_ms);
 	return 0;

@@ -35,6 +35,7 @@ struct spool_conf {
 struct spool_counts {
 	uint64_t written, duplicates, waiting, refused, write_errors, repaired_bytes;
 	uint64_t by_outcome[RECORD_OUTCOME_N]; /* of those written; their sum is written */
+	uint64_t answered_ms; /* sum of the durations of answered calls */
 };
 
 /* error: a sentence. */

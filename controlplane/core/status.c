@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Getters: one for each figure, whoever shows it; see status.h. */
+#include "controlplane/core/status.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "controlplane/base/clock.h"
+
+static uint64_t now_ms(void *ctx)
+{
+	return clock_wall_ms();
+}
+
+static void totals(void *ctx, struct cli_totals *ret)
+{
+	const struct control *c = ctx;
+	struct spool_counts spool;
+	struct calls_counts calls;
+	struct sessions_counts sessions;
+	const struct call *call;
+
+	spool_counts(c->spool, &spool);
+	calls_counts(c->calls, &calls);
+	sessions_counts(c->sessions, &sessions);
+	memset(ret, 0, sizeof(*ret));
+	ret->boot_ms = c->boot_ms;
+	ret->generation = c->generation;
+	ret->calls_active = calls.live;
+	ret->calls_attempted = spool.written + calls.live + calls.ending;
+	ret->calls_answered = spool.by_outcome[RECORD_ANSWERED];
+	ret->calls_failed = spool.written - spool.by_outcome[RECORD_ANSWERED];
+	TAILQ_FOREACH(call, calls_list(c->calls), link)
+		ret->calls_answered += call->info.answer_ms != 0;
+	ret->answered_ms = spool.answered_ms;
+	ret->records_written = spool.written;
+	ret->records_failed = spool.waiting + spool.refused;
+	ret->sessions = sessions.sessions;
+}
+
+static void calls(void *ctx, cli_call_fn row, void *arg)
+{
+	const struct control *c = ctx;
+	const struct call *call;
+
+	TAILQ_FOREACH(call, calls_list(c->calls), link) {
+		if (call->phase == CALL_LIVE && row(&call->info, arg) != 0)
+			return;
+	}
+}
+
+static int media_of(const struct control *c, const struct call *call, cli_media_fn row, void *arg)
+{
+	uint32_t n_workers = sessions_n_workers(c->sessions);
+	int ret = 0;
+
+	for (uint32_t i = 0; i < CTL_MEDIA_MAX && ret == 0; i++) {
+		const struct media_session *s = call->media[i];
+		struct cli_media m;
+		if (s == NULL || !s->wanted)
+			continue;
+		memset(&m, 0, sizeof(m));
+		m.session_id = s->id;
+		m.call_id = s->call_id;
+		m.index = i;
+		m.worker = n_workers == 0
+				   ? 0
+				   : dp_port_owner(ipaddr_port(&s->conf.leg[0].local), n_workers);
+		sessions_sum(c->sessions, s, m.from);
+		for (unsigned int leg = 0; leg < DP_LEGS; leg++) {
+			m.local[leg] = s->conf.leg[leg].local;
+			m.remote[leg] = ipaddr_is_set(&s->latched[leg])
+						? s->latched[leg]
+						: s->conf.leg[leg].remote_rtp;
+		}
+		ret = row(&m, arg);
+	}
+	return ret;
+}
+
+static void media(void *ctx, uint64_t call_id, cli_media_fn row, void *arg)
+{
+	const struct control *c = ctx;
+	const struct call *call;
+
+	if (call_id != 0) {
+		call = calls_find(c->calls, call_id);
+		if (call != NULL)
+			media_of(c, call, row, arg);
+		return;
+	}
+	TAILQ_FOREACH(call, calls_list(c->calls), link) {
+		if (media_of(c, call, row, arg) != 0)
+			return;
+	}
+}
+
+static void records(void *ctx, unsigned int n, cli_record_fn row, void *arg)
+{
+	const struct control *c = ctx;
+
+	while (n > 0 && spool_recent(c->spool, n - 1) == NULL)
+		n = n > SPOOL_RECENT_MAX ? SPOOL_RECENT_MAX : n - 1;
+	while (n-- > 0) {
+		const struct record *r = spool_recent(c->spool, n);
+		struct cli_record record = {.call = r->call, .n_media = r->n_media};
+		memcpy(record.from, r->from, sizeof(record.from));
+		if (row(&record, arg) != 0)
+			return;
+	}
+}
+
+static void outcomes(void *ctx, cli_outcome_fn row, void *arg)
+{
+	const struct control *c = ctx;
+	struct spool_counts counts;
+
+	spool_counts(c->spool, &counts);
+	for (unsigned int i = 0; i < RECORD_OUTCOME_N; i++) {
+		if (row(record_outcome_word((enum record_outcome)i), counts.by_outcome[i], arg) !=
+			0)
+			return;
+	}
+}
+
+static bool trunk(void *ctx, const char *name, struct ctl_trunk_status *ret)
+{
+	const struct control *c = ctx;
+	return peers_trunk(c->peers, name, ret);
+}
+
+static bool port_stats(const struct control *c, const char *name, struct dp_port_stats *ret)
+{
+	struct dpclient_state state;
+
+	dpclient_state(c->dp, &state);
+	for (uint32_t i = 0; state.connected && i < DP_PORTS_MAX; i++) {
+		if (segment_port(dpclient_segment(c->dp), i, ret) && strcmp(ret->name, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool link_state(void *ctx, const char *name, struct cli_link *ret)
+{
+	const struct control *c = ctx;
+	struct nlw_link link;
+
+	memset(ret, 0, sizeof(*ret));
+	nlw_link(c->nlw, name, &link);
+	ret->known = link.known;
+	ret->up = link.up;
+	ret->carrier = link.carrier;
+	ret->mtu = link.mtu;
+	memcpy(ret->mac, link.mac, sizeof(ret->mac));
+	ret->has_port = port_stats(c, name, &ret->port);
+	return ret->known || ret->has_port;
+}
+
+static bool ports(void *ctx, const char *realm_name, unsigned int family, struct cli_ports *ret)
+{
+	const struct control *c = ctx;
+	const struct media_realm *realm = media_realm_find(c->realms, realm_name);
+	const struct pool *pool = realm != NULL ? media_realm_pool(realm, family) : NULL;
+	struct pool_counts counts;
+	uint16_t lo, hi;
+
+	if (pool == NULL)
+		return false;
+	pool_counts(pool, &counts);
+	pool_range(pool, &lo, &hi);
+	*ret = (struct cli_ports){.addr = *pool_addr(pool),
+		.port_min = lo,
+		.port_max = hi,
+		.available = 2 * (counts.pairs - counts.in_use),
+		.in_use = 2 * counts.in_use};
+	return true;
+}
+
+/* The counters of a worker over all its lives; the gauges of the present one. */
+static void sip(void *ctx, cli_sip_fn row, void *arg)
+{
+	const struct control *c = ctx;
+
+	for (uint32_t w = 0; w < CALLS_WORKERS_MAX; w++) {
+		const struct peer_sip *peer = peers_sip(c->peers, w);
+		struct ctl_sip_stats sum = peer->before;
+		if (!peer->known)
+			continue;
+#define X(field, name, help) sum.field += peer->stats.field;
+		CTL_SIP_COUNTERS(X)
+#undef X
+		if (row(w, &sum, arg) != 0)
+			return;
+	}
+}
+
+static void fill_stats(struct cli_process *p, const struct ipc_stats *stats)
+{
+	p->rx_msgs = stats->rx_msgs;
+	p->tx_msgs = stats->tx_msgs;
+	p->rx_malformed = stats->rx_malformed + stats->rx_refused;
+	p->tx_dropped = stats->tx_dropped;
+}
+
+static void processes(void *ctx, cli_process_fn row, void *arg)
+{
+	const struct control *c = ctx;
+	struct dpclient_state dp;
+	struct cli_process p = {.name = "limen-control", .pid = getpid(), .connected = true};
+
+	p.since_ms = c->boot_ms;
+	if (row(&p, arg) != 0)
+		return;
+	dpclient_state(c->dp, &dp);
+	p = (struct cli_process){.name = "limen-dataplane",
+		.pid = dp.pid,
+		.connected = dp.connected,
+		.since_ms = dp.since_ms,
+		.restarts = dp.restarts};
+	fill_stats(&p, &dp.stats);
+	if (row(&p, arg) != 0)
+		return;
+	for (uint32_t w = 0; w < CALLS_WORKERS_MAX; w++) {
+		const struct peer_sip *sip_peer = peers_sip(c->peers, w);
+		struct ipc_stats stats = peers_sip_stats(c->peers, w);
+		if (!sip_peer->known)
+			continue;
+		p = (struct cli_process){.pid = sip_peer->pid,
+			.connected = sip_peer->peer != NULL,
+			.since_ms = sip_peer->since_ms,
+			.restarts = sip_peer->restarts};
+		snprintf(p.name, sizeof(p.name), "limen-sip %u", w);
+		fill_stats(&p, &stats);
+		if (row(&p, arg) != 0)
+			return;
+	}
+}
+
+static const struct dp_stats_header *dp_stats(void *ctx)
+{
+	const struct control *c = ctx;
+	struct dpclient_state state;
+
+	dpclient_state(c->dp, &state);
+	return state.connected ? dpclient_segment(c->dp)->header : NULL;
+}
+
+static int call_clear(void *ctx, uint64_t call_id, uint32_t q850, const char *reason)
+{
+	const struct control *c = ctx;
+	return calls_clear(c->calls, call_id, q850, CTL_BY_OPERATOR, reason);
+}
+
+void status_source(struct control *control, struct cli_source *ret_source)
+{
+	*ret_source = (struct cli_source){.ctx = control,
+		.now_ms = now_ms,
+		.totals = totals,
+		.calls = calls,
+		.media = media,
+		.records = records,
+		.outcomes = outcomes,
+		.trunk = trunk,
+		.link = link_state,
+		.ports = ports,
+		.sip = sip,
+		.processes = processes,
+		.dp_stats = dp_stats,
+		.call_clear = call_clear};
+}

@@ -125,7 +125,7 @@ void b2b_call_end_reply(struct b2b *b, uint32_t seq, int32_t status)
 	}
 	if (!end)
 		return;
-	if (status == -EAGAIN || status == -ENOSPC || status == -EIO) {
+	if (status == -EAGAIN || status == -ENOMEM || status == -ENOSPC || status == -EIO) {
 		end->seq = 0;
 		if (!twheel_pending(&b->ends_timer))
 			twheel_start(b->env.wheel, &b->ends_timer, ENDS_RETRY_MS);

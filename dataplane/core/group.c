@@ -52,7 +52,11 @@ static int worker_new(const struct worker_group_conf *conf, struct worker_group 
 	w->spin_cycles = w->tsc_hz / 1000000 * spin_us;
 	w->max_sleep_us = conf->max_sleep_us ? conf->max_sleep_us : MAX_SLEEP_US_DEFAULT;
 	for (uint32_t i = 0; i < DP_PORTS_MAX; i++)
-		w->ports[i].index = (uint8_t)i;
+		w->ports[i] = (struct port){
+			.index = (uint8_t)i,
+			.tx = w->queues[i].tx,
+			.tx_slot = w->queues[i].tx_slot,
+		};
 
 	/* one more than may be in flight: the STOP of worker_group_stop() */
 	w->mailbox = ring_new(conf, "mail", 0, id, WORKER_MAILBOX + 1, sizeof(void *));

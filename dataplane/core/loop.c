@@ -91,14 +91,11 @@ static unsigned int poll_ports(struct worker *w)
 	for (uint32_t i = 0; i < w->n_polls; i++) {
 		const struct poll *poll = &w->polls[i];
 		unsigned int n = rte_eth_rx_burst(poll->ethdev, poll->queue, frames, WORKER_BURST);
-		uint64_t bytes = 0;
 		if (!n)
 			continue;
-		for (unsigned int k = 0; k < n; k++)
-			bytes += frames[k]->pkt_len;
-		w->stats->rx_packets += n;
-		w->stats->rx_bytes += bytes;
 		pipeline(w, frames, n, poll->port);
+		w->stats->rx_packets += n;
+		w->stats->rx_bytes += w->batch.bytes;
 		total += n;
 	}
 	return total;

@@ -36,6 +36,8 @@ static int port_attach(struct worker *w, const struct worker_port *conf)
 		.tx_queue = (uint16_t)w->id,
 		.tx_worker = (uint16_t)(w->id % conf->n_txq),
 		.mtu = conf->mtu,
+		.tx = port->tx,
+		.tx_slot = port->tx_slot,
 	};
 	memcpy(&port->mac, conf->mac, 6);
 	polls_rebuild(w, conf);
@@ -49,7 +51,7 @@ static int port_detach(struct worker *w, const struct worker_port *conf)
 	if (!port->attached)
 		return -ENOENT;
 	/* All 0: rewrite takes an MTU of 0 for a port that is gone, and no frame has MAC 0. */
-	*port = (struct port){.index = conf->index};
+	*port = (struct port){.index = conf->index, .tx = port->tx, .tx_slot = port->tx_slot};
 	polls_rebuild(w, conf);
 	return 0;
 }
@@ -84,7 +86,12 @@ static void addr_hash_rebuild(struct worker *w)
 		while (w->addr4[at].table)
 			at = (at + 1) % ADDR_BUCKETS;
 		w->addr4[at] = (struct addr_bucket){
-			a->table, ip, a->port_lo, a->port_hi, a->in_port};
+			.table = a->table,
+			.ip_be32 = ip,
+			.port_lo = a->port_lo,
+			.port_span = (uint16_t)(a->port_hi - a->port_lo),
+			.in_ports = a->in_port == WORKER_PORT_ANY ? UINT32_MAX : 1u << a->in_port,
+		};
 	}
 }
 
@@ -92,7 +99,8 @@ static int addr_set(struct worker *w, struct worker_addr *conf)
 {
 	struct media_addr *a = &w->addrs[conf->index];
 
-	if (conf->addr.family != 4 && conf->addr.family != 6)
+	if ((conf->addr.family != 4 && conf->addr.family != 6) || conf->port_hi < conf->port_lo ||
+		(conf->in_port >= DP_PORTS_MAX && conf->in_port != WORKER_PORT_ANY))
 		return -EINVAL;
 	for (unsigned int i = 0; i < DP_MEDIA_ADDRS_MAX; i++) {
 		bool same = w->addrs[i].table &&

@@ -23,7 +23,7 @@
 
 /*
  * A packet on its way through the stages. Each stage fills in what the next ones read.
- * classify: m .. in6; lookup: slot, kind; guard: plain, ecn untouched.
+ * classify: all but slot; lookup: slot; guard: PACKET_PLAIN.
  */
 struct packet {
 	struct rte_mbuf *m;
@@ -31,19 +31,20 @@ struct packet {
 	const uint32_t *entry; /* of the direct table */
 	uint32_t slot;
 	uint16_t udp_len; /* payload of UDP */
-	uint8_t kind;	  /* enum stream_kind, by the port and then by RFC 5761 */
 	uint8_t flags;	  /* enum packet_flag */
 };
 
 enum packet_flag {
-	PACKET_IN6 = 1 << 0,
-	PACKET_PLAIN = 1 << 1, /* RTP, IPv4 to IPv4: rewritten from struct stream alone */
+	PACKET_RTCP = 1 << 0, /* enum stream_kind: by the port, and then by RFC 5761 */
+	PACKET_IN6 = 1 << 1,
+	PACKET_PLAIN = 1 << 2, /* RTP, IPv4 to IPv4: rewritten from struct stream alone */
 };
 
 struct batch {
 	unsigned int n; /* packets still in the path */
 	bool sampled;
-	uint64_t now; /* TSC: their time of arrival */
+	uint64_t now;	/* TSC: their time of arrival */
+	uint64_t bytes; /* of all that came, with what left the path */
 	struct packet pkt[WORKER_BURST];
 };
 
@@ -57,10 +58,10 @@ struct media_addr {
 
 /* One row of the hash of IPv4 media addresses: all that classify reads of an address. */
 struct addr_bucket {
-	uint32_t *table; /* NULL: free */
+	uint32_t *table; /* NULL: free; then in_ports is 0 and ip_be32 says nothing */
 	uint32_t ip_be32;
-	uint16_t port_lo, port_hi;
-	uint8_t in_port;
+	uint16_t port_lo, port_span;
+	uint32_t in_ports; /* bit p: media may arrive at port p */
 };
 
 struct port {
@@ -72,9 +73,13 @@ struct port {
 	uint16_t tx_worker; /* when not own_tx */
 	uint16_t mtu;
 	uint64_t mac; /* as the first 6 bytes of a frame, in an integer's lower 48 bits */
-	/* Waiting for the end of the batch, with the stream of each. */
+	/* Waiting for the end of the batch, with the stream of each: into queues[index]. */
 	unsigned int n_tx;
-	uint64_t tx_bytes;
+	struct rte_mbuf **tx;
+	uint32_t *tx_slot;
+} __attribute__((aligned(64)));
+
+struct port_queue {
 	struct rte_mbuf *tx[PORT_TX_ROOM];
 	uint32_t tx_slot[PORT_TX_ROOM];
 };
@@ -135,6 +140,7 @@ struct worker {
 	struct rte_mbuf *punt[WORKER_BURST];
 	struct batch batch;
 	struct port ports[DP_PORTS_MAX];
+	struct port_queue queues[DP_PORTS_MAX];
 	struct worker_msg stop_msg; /* written by the control thread before it is posted */
 } __rte_cache_aligned;
 
@@ -179,6 +185,11 @@ static inline uint32_t addr_hash(uint32_t ip_be32)
 	return (ip_be32 * 0x9e3779b1u) >> 25;
 }
 _Static_assert(ADDR_BUCKETS == 1 << (32 - 25), "addr_hash() gives 7 bits");
+
+static inline enum stream_kind packet_kind(const struct packet *p)
+{
+	return p->flags & PACKET_RTCP ? STREAM_RTCP : STREAM_RTP;
+}
 
 /* A named exit: counts and frees. */
 static inline void drop(struct worker *w, struct rte_mbuf *m, enum dp_drop reason)

@@ -111,7 +111,8 @@ int stream_build(const struct stream_args *args, struct stream_conf *ret_conf)
 	struct stream_out rtp = args->out[STREAM_RTP], rtcp = args->out[STREAM_RTCP];
 	bool out_mux = out->flags & DP_LEG_RTCP_MUX;
 	uint16_t out_port = ipaddr_port(&out->local);
-	struct stream_conf conf = {.hot.pt = STREAM_PT_NONE, .more.bad_seq = STREAM_SEQ_NONE};
+	struct stream_conf conf = {
+		.hot.rtp_first = STREAM_FIRST_NONE, .more.bad_seq = STREAM_SEQ_NONE};
 
 	if (check_leg(in) < 0 || check_leg(out) < 0 || args->tsc_hz == 0)
 		return -EINVAL;
@@ -181,7 +182,7 @@ void stream_apply(struct stream *s, struct stream_more *more, const struct strea
 	*s = conf->hot;
 	*more = conf->more;
 	s->flags = (uint16_t)((s->flags & ~STREAM_OWN_FLAGS) | STREAM_LIVE);
-	s->pt = STREAM_PT_NONE;
+	s->rtp_first = STREAM_FIRST_NONE;
 	s->clock_mult = 0;
 	if (fresh) {
 		more->bad_seq = STREAM_SEQ_NONE;

@@ -24,8 +24,8 @@
 
 enum stream_kind { STREAM_RTP, STREAM_RTCP, STREAM_KINDS };
 
-#define STREAM_PT_NONE	0xff
-#define STREAM_SEQ_NONE 0x10000
+#define STREAM_FIRST_NONE 0xffff
+#define STREAM_SEQ_NONE	  0x10000
 
 enum stream_flag {
 	/* from the configuration */
@@ -52,17 +52,18 @@ struct stream {
 	uint32_t src_ip_be32; /* the accepted source of RTP over IPv4 */
 	uint16_t src_port_be16;
 	uint16_t flags;
-	uint8_t macs[12];    /* destination, source: as the frame begins */
-	uint8_t ends[12];    /* source and destination address, source and destination port */
-	uint32_t clock_mult; /* of pt: RTP time = TSC * clock_mult >> STREAM_CLOCK_SHIFT */
-	uint16_t ends_sum;   /* ones-complement sum of ends[] */
-	uint16_t ip_sum;     /* the same of the words of the IPv4 header that never change */
-	uint8_t pt;	     /* of the last packet; all others are looked for in stream_more */
-	uint8_t tos;	     /* DSCP << 2 */
-	uint8_t port;	     /* index of the port to leave by */
-	uint8_t zero;
+	uint8_t macs[12]; /* destination, source: as the frame begins */
+	uint8_t ends[12]; /* source and destination address, source and destination port */
+	/* of the payload type in rtp_first: RTP time = TSC * clock_mult >> STREAM_CLOCK_SHIFT */
+	uint32_t clock_mult;
+	uint16_t ends_sum; /* ones-complement sum of ends[] */
+	uint16_t ip_sum;   /* the same of the words of the IPv4 header that never change */
+	/* first two octets of the last packet, without its marker: 0x80 and the payload type */
+	uint16_t rtp_first;
+	uint8_t tos;	   /* DSCP << 2 */
+	uint8_t port;	   /* index of the port to leave by */
 	uint16_t vlan_tci; /* room for tagged ports; 0 today */
-	uint8_t room[18];
+	uint8_t room[14];
 } __attribute__((aligned(64)));
 _Static_assert(sizeof(struct stream) == 64, "one cache line");
 

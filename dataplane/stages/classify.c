@@ -11,11 +11,18 @@
 
 #include <rte_prefetch.h>
 
-#define PREFETCH_AHEAD	8
+/* how many packets ahead of the one that is looked at */
+#define PREFETCH_MBUF	8
+#define PREFETCH_FRAME	4
 #define ETH_P_IPV4	RTE_BE16(0x0800)
 #define ETH_P_IPV6	RTE_BE16(0x86dd)
 #define IP4_FRAG_MASK	RTE_BE16(0x3fff) /* more fragments, and the offset */
 #define IP4_OFFSET_MASK RTE_BE16(0x1fff)
+/* EtherType IPv4, version 4 and no options, then TOS; fragment, TTL and protocol: UDP, whole */
+#define PLAIN_TYPE_MASK RTE_BE32(0xffffff00)
+#define PLAIN_TYPE	RTE_BE32(0x08004500)
+#define PLAIN_FRAG_MASK RTE_BE32(0x3fff00ff)
+#define PLAIN_FRAG	RTE_BE32(PROTO_UDP)
 #define MAC_MASK	UINT64_C(0xffffffffffff)
 #define PROTO_UDP	17
 #define PROTO_FRAGMENT	44
@@ -45,9 +52,15 @@ static inline uint64_t load64(const uint8_t *p)
 	return v;
 }
 
-static inline bool in_range(uint16_t lo, uint16_t hi, uint8_t want, uint8_t in_port, uint16_t dport)
+static inline bool in_range4(const struct addr_bucket *a, uint8_t in_port, uint16_t dport)
 {
-	return dport >= lo && dport <= hi && (want == in_port || want == WORKER_PORT_ANY);
+	return (uint16_t)(dport - a->port_lo) <= a->port_span && (a->in_ports >> in_port & 1);
+}
+
+static bool in_range6(const struct media_addr *a, uint8_t in_port, uint16_t dport)
+{
+	return dport >= a->port_lo && dport <= a->port_hi &&
+	       (a->in_port == in_port || a->in_port == WORKER_PORT_ANY);
 }
 
 static void hand_over(struct worker *w, uint32_t owner, struct rte_mbuf *m, uint8_t in_port)
@@ -58,6 +71,8 @@ static void hand_over(struct worker *w, uint32_t owner, struct rte_mbuf *m, uint
 	else
 		drop(w, m, DP_DROP_RING_FULL);
 }
+
+_Static_assert(PACKET_RTCP == 1, "odd ports are RTCP's");
 
 /* Media for whoever owns the port. */
 static inline void admit(struct worker *w, struct batch *b, struct rte_mbuf *m, uint8_t *frame,
@@ -74,19 +89,17 @@ static inline void admit(struct worker *w, struct batch *b, struct rte_mbuf *m, 
 	p->frame = frame;
 	p->entry = table + row;
 	p->udp_len = udp_len;
-	p->kind = dport & 1;
-	p->flags = flags;
+	p->flags = flags | (dport & PACKET_RTCP);
 	rte_prefetch0(p->entry);
 }
 
 static inline const struct addr_bucket *find_addr4(const struct worker *w, uint32_t ip_be32)
 {
+	/* ends at a free row, where in_range4() is false */
 	for (uint32_t i = addr_hash(ip_be32);; i = (i + 1) % ADDR_BUCKETS) {
 		const struct addr_bucket *a = &w->addr4[i];
-		if (a->ip_be32 == ip_be32 && a->table)
+		if (likely(a->ip_be32 == ip_be32) || !a->table)
 			return a;
-		if (!a->table)
-			return NULL;
 	}
 }
 
@@ -134,9 +147,9 @@ static void classify_fragment4(
 	const struct addr_bucket *a = find_addr4(w, load32(ip + 16));
 	uint32_t hdr = (ip[0] & 0x0fu) * 4;
 
-	if (a && !(load16(ip + 6) & IP4_OFFSET_MASK) && hdr >= IPV4_HDR_LEN && hdr + 4 <= len) {
+	if (!(load16(ip + 6) & IP4_OFFSET_MASK) && hdr >= IPV4_HDR_LEN && hdr + 4 <= len) {
 		uint16_t dport = rte_be_to_cpu_16(load16(ip + hdr + 2));
-		if (in_range(a->port_lo, a->port_hi, a->in_port, in_port, dport)) {
+		if (in_range4(a, in_port, dport)) {
 			drop(w, m, DP_DROP_FRAGMENT);
 			return;
 		}
@@ -170,7 +183,7 @@ static void classify_ipv6(
 		return;
 	}
 	uint16_t dport = rte_be_to_cpu_16(load16(udp + 2));
-	if (!in_range(a->port_lo, a->port_hi, a->in_port, in_port, dport)) {
+	if (!in_range6(a, in_port, dport)) {
 		punt(w, m, in_port);
 		return;
 	}
@@ -212,24 +225,24 @@ static __rte_noinline void classify_other(struct worker *w, struct batch *b, str
 		punt(w, m, in_port);
 }
 
-static inline void classify_one(
+static __rte_always_inline void classify_one(
 	struct worker *w, struct batch *b, struct rte_mbuf *m, uint8_t in_port)
 {
 	uint8_t *frame = rte_pktmbuf_mtod(m, uint8_t *);
 	const uint8_t *ip = frame + ETH_HDR_LEN;
 	uint16_t udp_len;
-	/* data_off leaves head room, so reading 8 bytes of a runt stays inside the buffer */
-	bool to_us = (load64(frame) & MAC_MASK) == w->ports[in_port].mac;
+	/* what is shorter is no media, whoever it is for */
+	bool to_us = m->data_len >= ETH_HDR_LEN + IPV4_HDR_LEN + UDP_HDR_LEN &&
+		     (load64(frame) & MAC_MASK) == w->ports[in_port].mac;
 
-	if (unlikely(!to_us || m->data_len < ETH_HDR_LEN + IPV4_HDR_LEN + UDP_HDR_LEN ||
-		     load16(frame + 12) != ETH_P_IPV4 || ip[0] != 0x45 || ip[9] != PROTO_UDP ||
-		     (load16(ip + 6) & IP4_FRAG_MASK))) {
+	if (unlikely(!to_us || (load32(frame + 12) & PLAIN_TYPE_MASK) != PLAIN_TYPE ||
+		     (load32(ip + 6) & PLAIN_FRAG_MASK) != PLAIN_FRAG)) {
 		classify_other(w, b, m, frame, in_port, to_us);
 		return;
 	}
 	const struct addr_bucket *a = find_addr4(w, load32(ip + 16));
 	uint16_t dport = rte_be_to_cpu_16(load16(ip + IPV4_HDR_LEN + 2));
-	if (unlikely(!a || !in_range(a->port_lo, a->port_hi, a->in_port, in_port, dport))) {
+	if (unlikely(!in_range4(a, in_port, dport))) {
 		punt(w, m, in_port);
 		return;
 	}
@@ -242,16 +255,34 @@ static inline void classify_one(
 	admit(w, b, m, frame, a->table, dport, udp_len, 0, in_port);
 }
 
+static __rte_always_inline void classify_all(struct worker *w, struct batch *b,
+	struct rte_mbuf **frames, unsigned int n, uint8_t in_port, bool mixed)
+{
+	uint64_t bytes = 0;
+
+	/* the mbuf says where the frame is: its line first, the frame's later */
+	for (unsigned int i = 0; i < n && i < PREFETCH_MBUF; i++)
+		rte_prefetch0(frames[i]);
+	for (unsigned int i = 0; i < n && i < PREFETCH_FRAME; i++)
+		rte_prefetch0(rte_pktmbuf_mtod(frames[i], void *));
+	for (unsigned int i = 0; i < n; i++) {
+		struct rte_mbuf *m = frames[i];
+		if (i + PREFETCH_MBUF < n)
+			rte_prefetch0(frames[i + PREFETCH_MBUF]);
+		if (i + PREFETCH_FRAME < n)
+			rte_prefetch0(rte_pktmbuf_mtod(frames[i + PREFETCH_FRAME], void *));
+		bytes += m->pkt_len;
+		classify_one(w, b, m, mixed ? (uint8_t)m->port : in_port);
+	}
+	b->bytes = bytes;
+}
+
 void stage_classify(struct worker *w, struct batch *b, struct rte_mbuf **frames, unsigned int n,
 	uint8_t in_port)
 {
 	b->n = 0;
-	for (unsigned int i = 0; i < n && i < PREFETCH_AHEAD; i++)
-		rte_prefetch0(rte_pktmbuf_mtod(frames[i], void *));
-	for (unsigned int i = 0; i < n; i++) {
-		if (i + PREFETCH_AHEAD < n)
-			rte_prefetch0(rte_pktmbuf_mtod(frames[i + PREFETCH_AHEAD], void *));
-		classify_one(w, b, frames[i],
-			in_port == WORKER_PORT_ANY ? (uint8_t)frames[i]->port : in_port);
-	}
+	if (likely(in_port != WORKER_PORT_ANY))
+		classify_all(w, b, frames, n, in_port, false);
+	else
+		classify_all(w, b, frames, n, 0, true);
 }

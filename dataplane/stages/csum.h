@@ -20,24 +20,35 @@ static inline uint64_t csum_add(uint64_t sum, const void *data, uint32_t len)
 	return sum;
 }
 
+/* Adding the halves to each other makes the upper one the sum with its end-around carry. */
 static inline uint16_t csum_fold(uint64_t sum)
 {
-	sum = (sum & 0xffffffff) + (sum >> 32);
-	sum = (sum & 0xffff) + (sum >> 16);
-	sum = (sum & 0xffff) + (sum >> 16);
-	return (uint16_t)((sum & 0xffff) + (sum >> 16));
+	uint32_t half;
+
+	sum += sum >> 32 | sum << 32;
+	half = (uint32_t)(sum >> 32);
+	half += half >> 16 | half << 16;
+	return (uint16_t)(half >> 16);
+}
+
+/* Subtracts len bytes, a multiple of 4: adds their complement. */
+static inline uint64_t csum_sub(uint64_t sum, const void *data, uint32_t len)
+{
+	for (uint32_t i = 0; i < len; i += 4) {
+		uint32_t word;
+		memcpy(&word, (const uint8_t *)data + i, 4);
+		sum += (uint32_t)~word;
+	}
+	return sum;
 }
 
 /*
- * The UDP checksum after words with the folded sum old became words with the folded sum new
- * (RFC 1624, equation 3). Never 0, which would say that there is no checksum (RFC 768).
+ * The UDP checksum after its datagram's words changed; difference: the sum of the new words less
+ * the old ones (RFC 1624, equation 3). Never 0, which would say that there is no checksum (RFC
+ * 768).
  */
-static inline uint16_t csum_udp_update(uint16_t csum, uint16_t old, uint16_t new)
+static inline uint16_t csum_udp_update(uint16_t csum, uint64_t difference)
 {
-	uint32_t sum = (uint32_t)(uint16_t)~csum + (uint16_t)~old + new;
-
-	sum = (sum & 0xffff) + (sum >> 16);
-	sum = (sum & 0xffff) + (sum >> 16);
-	csum = (uint16_t)~sum;
+	csum = (uint16_t)~csum_fold(difference + (uint16_t)~csum);
 	return csum ? csum : 0xffff;
 }

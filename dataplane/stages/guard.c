@@ -29,31 +29,45 @@ static inline void count_rtp(struct dp_stream_stats *stats, uint32_t octets, uin
 	stats->last_rx_tsc = now;
 }
 
-static inline bool guard_fast(struct worker *w, const struct batch *b, struct packet *p)
+/* The first 8 octets of struct stream, as guard_fast() compares them in one go. */
+#define HEAD_MASK (UINT64_C(0xffffffffffff) | (uint64_t)FAST_MASK << 48)
+_Static_assert(offsetof(struct stream, src_ip_be32) == 0 &&
+		       offsetof(struct stream, src_port_be16) == 4 &&
+		       offsetof(struct stream, flags) == 6,
+	"state and source lie together");
+
+static inline bool guard_fast(
+	struct stream *s, struct dp_stream_stats *stats, struct packet *p, uint64_t now)
 {
-	const struct stream *s = &w->streams[p->slot];
 	const uint8_t *rtp = p->frame + RTP4_OFF;
-	uint32_t src_ip, ssrc;
-	uint16_t src_port;
+	uint32_t src_ip;
+	uint16_t src_port, first;
+	uint64_t head;
 
 	memcpy(&src_ip, p->frame + IP4_SRC_OFF, 4);
 	memcpy(&src_port, p->frame + IP4_SPORT_OFF, 2);
-	if (unlikely((s->flags & FAST_MASK) != FAST_WANT || p->kind != STREAM_RTP || p->flags ||
-		     src_ip != s->src_ip_be32 || src_port != s->src_port_be16 ||
-		     p->udp_len < RTP_HDR_LEN || rtp[0] != 0x80 || (rtp[1] & 0x7f) != s->pt))
+	memcpy(&head, s, 8);
+	if (unlikely((head & HEAD_MASK) !=
+		     ((uint64_t)FAST_WANT << 48 | (uint64_t)src_port << 32 | src_ip)))
+		return false;
+	if (unlikely(p->flags || p->udp_len < RTP_HDR_LEN))
+		return false;
+	memcpy(&first, rtp, 2);
+	if (unlikely((first & 0x7fff) != s->rtp_first))
 		return false;
 
-	struct dp_stream_stats *stats = &w->stream_stats[p->slot];
-	uint16_t delta = (uint16_t)(rtp_be16(rtp + 2) - (uint16_t)stats->ext_seq);
-	ssrc = rtp_be32(rtp + 8);
-	if (unlikely(ssrc != stats->ssrc || delta >= RTP_MAX_DROPOUT || !stats->transit_valid))
+	uint32_t ext_seq = stats->ext_seq, ssrc;
+	uint16_t delta = (uint16_t)(rtp_be16(rtp + 2) - (uint16_t)ext_seq);
+	memcpy(&ssrc, rtp + 8, 4);
+	if (unlikely(__builtin_bswap32(ssrc) != stats->ssrc || delta >= RTP_MAX_DROPOUT ||
+		     !stats->transit_valid))
 		return false;
-	stats->ext_seq += delta;
+	stats->ext_seq = ext_seq + delta;
 	stats->received++;
 	if (likely(s->clock_mult != 0))
-		rtp_jitter(stats, rtp_arrival(b->now, s->clock_mult) - rtp_be32(rtp + 4));
-	count_rtp(stats, p->udp_len - RTP_HDR_LEN, b->now);
-	p->flags |= PACKET_PLAIN;
+		rtp_jitter(stats, rtp_arrival(now, s->clock_mult) - rtp_be32(rtp + 4));
+	count_rtp(stats, p->udp_len - RTP_HDR_LEN, now);
+	p->flags = PACKET_PLAIN;
 	return true;
 }
 
@@ -137,7 +151,7 @@ static void remember_payload(struct stream *s, const struct stream_more *more, u
 {
 	bool ambiguous = (s->flags & STREAM_MUX) && pt >= 64 && pt < 96;
 
-	s->pt = ambiguous ? STREAM_PT_NONE : pt;
+	s->rtp_first = ambiguous ? STREAM_FIRST_NONE : (uint16_t)(0x80 | pt << 8);
 	s->clock_mult = i < DP_PAYLOAD_TYPES ? more->clock_mult[i] : 0;
 }
 
@@ -252,29 +266,32 @@ static __rte_noinline enum dp_drop guard_slow(
 	if (s->flags & STREAM_TELL)
 		tell(w, s, &w->more[p->slot], p->slot);
 	if (s->flags & STREAM_MUX) {
-		if (p->kind == STREAM_RTCP)
+		if (p->flags & PACKET_RTCP)
 			return DP_DROP_NO_STREAM; /* the second port of the pair is not in use */
 		if (p->udp_len >= 2 && rtp_is_rtcp(payload))
-			p->kind = STREAM_RTCP;
+			p->flags |= PACKET_RTCP;
 	}
-	return p->kind == STREAM_RTCP ? guard_rtcp(w, b, p, payload) : guard_rtp(w, b, p, payload);
+	return p->flags & PACKET_RTCP ? guard_rtcp(w, b, p, payload) : guard_rtp(w, b, p, payload);
 }
 
 void stage_guard(struct worker *w, struct batch *b)
 {
+	struct stream *streams = w->streams;
+	struct dp_stream_stats *stats = w->stream_stats;
+	uint64_t now = b->now;
 	unsigned int n = 0;
 
 	for (unsigned int i = 0; i < b->n; i++) {
 		struct packet *p = &b->pkt[i];
 
-		if (unlikely(!guard_fast(w, b, p))) {
+		if (unlikely(!guard_fast(&streams[p->slot], &stats[p->slot], p, now))) {
 			enum dp_drop reason = guard_slow(w, b, p);
 			if (reason != DP_DROP_N) {
 				drop(w, p->m, reason);
 				continue;
 			}
 		}
-		b->pkt[n++] = *p;
+		keep(b, n++, i);
 	}
 	b->n = n;
 }

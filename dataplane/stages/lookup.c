@@ -9,6 +9,8 @@
 
 void stage_lookup(struct worker *w, struct batch *b)
 {
+	const struct stream *streams = w->streams;
+	const struct dp_stream_stats *stats = w->stream_stats;
 	unsigned int n = 0;
 
 	for (unsigned int i = 0; i < b->n; i++) {
@@ -20,12 +22,12 @@ void stage_lookup(struct worker *w, struct batch *b)
 			continue;
 		}
 		slot--;
-		rte_prefetch0(&w->streams[slot]);
-		rte_prefetch0(&w->stream_stats[slot]);
-		if (unlikely(p->kind == STREAM_RTCP || (p->flags & PACKET_IN6)))
+		rte_prefetch0(&streams[slot]);
+		rte_prefetch0(&stats[slot]);
+		if (unlikely(p->flags))
 			rte_prefetch0(&w->more[slot]);
 		p->slot = slot;
-		b->pkt[n++] = *p;
+		keep(b, n++, i);
 	}
 	b->n = n;
 }

@@ -22,25 +22,24 @@ static inline uint32_t load32(const uint8_t *p)
 }
 
 /* RTP from IPv4 to IPv4: all that is needed is in the stream's one line. */
-static inline void rewrite_plain(const struct stream *s, struct packet *p)
+static inline void rewrite_plain(const struct stream *s, const struct packet *p)
 {
 	uint8_t *ip = p->frame + ETH_HDR_LEN, *udp = ip + IPV4_HDR_LEN;
-	uint16_t old = csum_fold(csum_add(0, ip + 12, 12)); /* addresses and ports */
-	uint16_t csum, udp_csum;
-	uint32_t words[3];
-
-	/* version and length, TOS, total length: in memory order on a little-endian machine */
-	words[0] = 0x45u | (uint32_t)(s->tos | (ip[1] & 3)) << 8 | (load32(ip) & 0xffff0000);
-	words[1] = (uint32_t)IP4_DF << 16;
-	csum = (uint16_t)~csum_fold((uint64_t)s->ip_sum + (words[0] & 0xffff) + (words[0] >> 16));
-	words[2] = TTL | PROTO_UDP << 8 | (uint32_t)csum << 16;
+	/* addresses and ports lie side by side, in the packet and in the stream */
+	uint64_t difference = csum_sub(s->ends_sum, ip + 12, 12);
+	uint32_t word = 0x45u | (uint32_t)(s->tos | (ip[1] & 3)) << 8 | (load32(ip) & 0xffff0000);
+	uint16_t csum = (uint16_t)~csum_fold((uint64_t)s->ip_sum + word), udp_csum;
+	/* version, TOS, length, no id, DF; TTL, UDP, checksum: in a little-endian machine's order */
+	uint64_t first = word | (uint64_t)IP4_DF << 48;
+	uint32_t second = TTL | PROTO_UDP << 8 | (uint32_t)csum << 16;
 
 	memcpy(p->frame, s->macs, 12);
-	memcpy(ip, words, 12);
+	memcpy(ip, &first, 8);
+	memcpy(ip + 8, &second, 4);
 	memcpy(ip + 12, s->ends, 12);
 	memcpy(&udp_csum, udp + 6, 2);
 	if (udp_csum) {
-		udp_csum = csum_udp_update(udp_csum, old, s->ends_sum);
+		udp_csum = csum_udp_update(udp_csum, difference);
 		memcpy(udp + 6, &udp_csum, 2);
 	}
 }
@@ -99,11 +98,10 @@ static __rte_noinline enum dp_drop rewrite_path(const struct stream_path *path, 
 	uint8_t ecn = in6 ? (ip[1] >> 4) & 3 : ip[1] & 3;
 	uint16_t udp_total = p->udp_len + UDP_HDR_LEN, csum;
 	uint16_t type = out6 ? RTE_BE16(0x86dd) : RTE_BE16(0x0800);
-	uint64_t old = csum_add(0, in6 ? ip + 8 : ip + 12, in6 ? 32 : 8);
-	uint64_t new = csum_add(0, path->src_ip, 16);
+	uint64_t difference = csum_sub(0, in6 ? ip + 8 : ip + 12, in6 ? 32 : 8);
 
-	old = csum_add(old, udp, 4);
-	new = csum_add(new, path->dst_ip, 16);
+	difference = csum_sub(difference, udp, 4);
+	difference = csum_add(csum_add(difference, path->src_ip, 16), path->dst_ip, 16);
 	if (in6 != out6 && !resize(p, out6 ? 20 : -20))
 		return DP_DROP_NO_MBUF;
 
@@ -112,7 +110,7 @@ static __rte_noinline enum dp_drop rewrite_path(const struct stream_path *path, 
 	memcpy(p->frame + 12, &type, 2);
 	memcpy(udp, &path->src_port_be16, 2);
 	memcpy(udp + 2, &path->dst_port_be16, 2);
-	new = csum_add(new, udp, 4);
+	difference = csum_add(difference, udp, 4);
 	if (out6)
 		put_ipv6(ip, path, ecn, udp_total);
 	else
@@ -120,38 +118,53 @@ static __rte_noinline enum dp_drop rewrite_path(const struct stream_path *path, 
 
 	memcpy(&csum, udp + 6, 2);
 	if (csum)
-		csum = csum_udp_update(csum, csum_fold(old), csum_fold(new));
+		csum = csum_udp_update(csum, difference);
 	else if (out6) /* RFC 8200 8.1: IPv6 must have what IPv4 may leave out */
 		csum = rte_ipv6_udptcp_cksum((struct rte_ipv6_hdr *)ip, udp);
 	memcpy(udp + 6, &csum, 2);
 	return DP_DROP_N;
 }
 
+/* By the path of a stream that is not plain; queues or drops the frame. */
+static __rte_noinline void rewrite_other(struct worker *w, struct packet *p)
+{
+	enum stream_kind kind = packet_kind(p);
+	const struct stream_path *path = &w->more[p->slot].path[kind];
+	struct port *port = &w->ports[path->port];
+	uint32_t slot = kind == STREAM_RTP ? p->slot : SLOT_NONE;
+	enum dp_drop reason = rewrite_path(path, p);
+
+	w->stats->rtcp_packets += kind == STREAM_RTCP;
+	if (reason == DP_DROP_N && p->m->data_len - ETH_HDR_LEN > port->mtu)
+		reason = port->attached ? DP_DROP_MTU : DP_DROP_NO_PORT;
+	if (reason == DP_DROP_N) {
+		transmit_queue(w, port, p->m, slot);
+		return;
+	}
+	transmit_unsent(w, p->m, slot);
+	drop(w, p->m, reason);
+}
+
 void stage_rewrite(struct worker *w, struct batch *b)
 {
+	const struct stream *streams = w->streams;
+
 	for (unsigned int i = 0; i < b->n; i++) {
 		struct packet *p = &b->pkt[i];
-		const struct stream *s = &w->streams[p->slot];
-		enum dp_drop reason = DP_DROP_N;
-		uint8_t port_index = s->port;
+		const struct stream *s = &streams[p->slot];
+		struct port *port = &w->ports[s->port];
 
-		if (likely(p->flags & PACKET_PLAIN)) {
-			rewrite_plain(s, p);
-		} else {
-			const struct stream_path *path = &w->more[p->slot].path[p->kind];
-			port_index = path->port;
-			reason = rewrite_path(path, p);
-			w->stats->rtcp_packets += p->kind == STREAM_RTCP;
-		}
-		struct port *port = &w->ports[port_index];
-		/* a port that was taken away has an MTU of 0 */
-		if (unlikely(reason == DP_DROP_N && p->m->data_len - ETH_HDR_LEN > port->mtu))
-			reason = port->attached ? DP_DROP_MTU : DP_DROP_NO_PORT;
-		if (unlikely(reason != DP_DROP_N)) {
-			transmit_unsent(w, p->m, p->kind == STREAM_RTP ? p->slot : SLOT_NONE);
-			drop(w, p->m, reason);
+		if (unlikely(!(p->flags & PACKET_PLAIN))) {
+			rewrite_other(w, p);
 			continue;
 		}
-		transmit_queue(w, port, p->m, p->kind == STREAM_RTP ? p->slot : SLOT_NONE);
+		rewrite_plain(s, p);
+		/* a port that was taken away has an MTU of 0 */
+		if (unlikely(p->udp_len + UDP_HDR_LEN + IPV4_HDR_LEN > port->mtu)) {
+			transmit_unsent(w, p->m, p->slot);
+			drop(w, p->m, port->attached ? DP_DROP_MTU : DP_DROP_NO_PORT);
+			continue;
+		}
+		transmit_queue(w, port, p->m, p->slot);
 	}
 }

@@ -25,10 +25,38 @@ void stage_transmit(struct worker *w);
 /* Passes the punt list to the control thread. */
 void stage_punt(struct worker *w);
 
-/* Queues one frame at an attached port. slot: whose RTP it is, SLOT_NONE or SLOT_LINUX. */
-void transmit_queue(struct worker *w, struct port *port, struct rte_mbuf *m, uint32_t slot);
 /* Takes a frame that does not leave after all out of what the stream has sent. */
 void transmit_unsent(struct worker *w, const struct rte_mbuf *m, uint32_t slot);
+
+/* Sends what is queued at one port. */
+void transmit_flush(struct worker *w, struct port *port);
+
+/* Queues one frame at an attached port. slot: whose RTP it is, SLOT_NONE or SLOT_LINUX. */
+static inline void transmit_queue(
+	struct worker *w, struct port *port, struct rte_mbuf *m, uint32_t slot)
+{
+	unsigned int n = port->n_tx;
+
+	if (unlikely(n == PORT_TX_ROOM)) {
+		transmit_flush(w, port);
+		n = 0;
+	}
+	if (n == 0)
+		w->tx_pending |= 1u << port->index;
+	port->tx[n] = m;
+	port->tx_slot[n] = slot;
+	port->n_tx = n + 1;
+}
+
+/*
+ * Packet i of the batch stays in the path, as packet n. Nearly always it is in its place already,
+ * and copying it onto itself would wait for the narrower stores that have just filled it in.
+ */
+static inline void keep(struct batch *b, unsigned int n, unsigned int i)
+{
+	if (unlikely(n != i))
+		b->pkt[n] = b->pkt[i];
+}
 
 /* Puts a frame on the punt list. */
 static inline void punt(struct worker *w, struct rte_mbuf *m, uint8_t in_port)

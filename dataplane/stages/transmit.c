@@ -25,34 +25,32 @@ void transmit_unsent(struct worker *w, const struct rte_mbuf *m, uint32_t slot)
 	w->stream_rare[slot].unsent_octets += octets > 0 ? (uint32_t)octets : 0;
 }
 
-static void count_sent(
-	struct worker *w, const struct port *port, unsigned int from, unsigned int to)
-{
-	for (unsigned int i = from; i < to; i++) {
-		if (port->tx_slot[i] == SLOT_LINUX)
-			w->stats->sent_for_linux++;
-		else
-			w->stats->relayed_packets++;
-	}
-}
-
 static void send_own(struct worker *w, struct port *port)
 {
-	unsigned int n = 0, k;
-	uint64_t bytes = port->tx_bytes;
+	unsigned int n = 0, k, n_linux = 0;
+	uint64_t bytes = 0;
 
+	/* Before they are sent: afterwards they belong to the device. */
+	for (unsigned int i = 0; i < port->n_tx; i++) {
+		bool linux_own = port->tx_slot[i] == SLOT_LINUX;
+		n_linux += linux_own;
+		bytes += linux_own ? 0 : port->tx[i]->pkt_len;
+	}
 	do {
 		k = rte_eth_tx_burst(
 			port->ethdev, port->tx_queue, port->tx + n, (uint16_t)(port->n_tx - n));
 		n += k;
 	} while (unlikely(k && n < port->n_tx));
-	count_sent(w, port, 0, n);
 	for (unsigned int i = n; i < port->n_tx; i++) {
-		if (port->tx_slot[i] != SLOT_LINUX)
+		if (port->tx_slot[i] == SLOT_LINUX)
+			n_linux--;
+		else
 			bytes -= port->tx[i]->pkt_len;
 		transmit_unsent(w, port->tx[i], port->tx_slot[i]);
 		drop(w, port->tx[i], DP_DROP_TX_FULL);
 	}
+	w->stats->relayed_packets += n - n_linux;
+	w->stats->sent_for_linux += n_linux;
 	w->stats->relayed_bytes += bytes;
 }
 
@@ -69,25 +67,13 @@ static void send_by_other(struct worker *w, struct port *port)
 	}
 }
 
-static void flush(struct worker *w, struct port *port)
+void transmit_flush(struct worker *w, struct port *port)
 {
 	if (likely(port->own_tx))
 		send_own(w, port);
 	else
 		send_by_other(w, port);
 	port->n_tx = 0;
-	port->tx_bytes = 0;
-}
-
-void transmit_queue(struct worker *w, struct port *port, struct rte_mbuf *m, uint32_t slot)
-{
-	if (unlikely(port->n_tx == PORT_TX_ROOM))
-		flush(w, port);
-	if (likely(slot != SLOT_LINUX))
-		port->tx_bytes += m->pkt_len;
-	port->tx[port->n_tx] = m;
-	port->tx_slot[port->n_tx++] = slot;
-	w->tx_pending |= 1u << port->index;
 }
 
 void stage_transmit(struct worker *w)
@@ -95,6 +81,6 @@ void stage_transmit(struct worker *w)
 	while (w->tx_pending) {
 		unsigned int i = (unsigned int)__builtin_ctz(w->tx_pending);
 		w->tx_pending &= w->tx_pending - 1;
-		flush(w, &w->ports[i]);
+		transmit_flush(w, &w->ports[i]);
 	}
 }

@@ -107,7 +107,7 @@ static void test_apply_keeps_what_runs(void **state)
 	stream_apply(&s, &more, &conf, true, false);
 	assert_int_equal(s.flags & STREAM_OWN_FLAGS, STREAM_LIVE);
 	assert_int_equal(s.src_port_be16, htons(4000));
-	assert_int_equal(s.pt, STREAM_PT_NONE);
+	assert_int_equal(s.rtp_first, STREAM_FIRST_NONE);
 	s.flags |= STREAM_SEQ;
 	more.bad_seq = 123;
 	more.ssrc_budget = 2;

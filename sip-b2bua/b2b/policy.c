@@ -3,33 +3,76 @@
 
 #include <errno.h>
 
-/* How a header field crosses. */
+/* How a header field crosses. Never as it is: free text and comments may name hosts. */
 enum pass_how {
-	PASS_VERBATIM, /* its value, unfolded: only fields without addresses in their grammar */
-	PASS_REASON,   /* protocol and cause; the free text stays, it may name hosts */
+	PASS_WORDS,   /* those of its values that are in the row's vocabulary */
+	PASS_SECONDS, /* the number in front, without comment and parameters */
+	PASS_REASON,  /* protocol and cause, without the text */
 };
 
 struct pass_row {
 	uint8_t id; /* enum sip_hdr_id */
 	uint8_t how;
 	uint8_t msgs; /* enum policy_msg bits */
+	const char *words;
 };
 
 /*
  * Via, From, To, Call-ID, CSeq, Contact, Max-Forwards, Route, Content-* are made anew and are not
- * here. Call-Info, Alert-Info, Diversion, History-Info, Warning, Server name places: they stay
- * until they are rewritten. Supported, Require, Session-Expires, Min-SE, RSeq: the box has no
- * extensions, so it does not promise the peer's.
+ * here. Subject, Organization, Call-Info, Alert-Info, Diversion, History-Info, Warning, Server
+ * name people and places: they stay until they are rewritten. Supported, Require,
+ * Session-Expires, Min-SE, RSeq: the box has no extensions, so it does not promise the peer's.
  */
 static const struct pass_row pass_rows[] = {
-	{SIP_H_SUBJECT, PASS_VERBATIM, POLICY_INVITE},
-	{SIP_H_PRIORITY, PASS_VERBATIM, POLICY_INVITE},
-	{SIP_H_PRIVACY, PASS_VERBATIM, POLICY_INVITE},
-	{SIP_H_ACCEPT_LANGUAGE, PASS_VERBATIM, POLICY_INVITE},
-	{SIP_H_P_EARLY_MEDIA, PASS_VERBATIM, POLICY_INVITE | POLICY_PROVISIONAL},
-	{SIP_H_REASON, PASS_REASON, POLICY_BYE | POLICY_FAILURE | POLICY_PROVISIONAL},
-	{SIP_H_RETRY_AFTER, PASS_VERBATIM, POLICY_FAILURE},
+	{SIP_H_PRIORITY, PASS_WORDS, POLICY_INVITE, " emergency urgent normal non-urgent "},
+	{SIP_H_PRIVACY, PASS_WORDS, POLICY_INVITE,
+		" header session user none critical id history "},
+	{SIP_H_P_EARLY_MEDIA, PASS_WORDS, POLICY_INVITE | POLICY_PROVISIONAL,
+		" supported sendrecv sendonly recvonly inactive gated "},
+	{SIP_H_REASON, PASS_REASON, POLICY_BYE | POLICY_FAILURE | POLICY_PROVISIONAL, NULL},
+	{SIP_H_RETRY_AFTER, PASS_SECONDS, POLICY_FAILURE, NULL},
 };
+
+/* words is a list with a blank before and after each. */
+static bool word_known(const char *words, struct view word)
+{
+	size_t n;
+
+	for (const char *p = words + 1; *p; p += n + 1) {
+		n = strcspn(p, " ");
+		if (view_eq_nocase((struct view){p, n}, word))
+			return true;
+	}
+	return false;
+}
+
+/* Values are separated by commas, in Privacy by semicolons. */
+static void put_words(struct sip_buf *b, const struct sip_msg *msg, const struct pass_row *row)
+{
+	const char *separator = row->id == SIP_H_PRIVACY ? ";" : ", ";
+	struct view rest = sip_msg_value(msg, (enum sip_hdr_id)row->id);
+	unsigned int n_words = 0;
+
+	while (rest.n > 0) {
+		size_t n = 0;
+		struct view word;
+
+		while (n < rest.n && rest.p[n] != ',' && rest.p[n] != ';')
+			n++;
+		word = view_trim((struct view){rest.p, n});
+		rest.p += n < rest.n ? n + 1 : n;
+		rest.n -= n < rest.n ? n + 1 : n;
+		if (!word_known(row->words, word))
+			continue;
+		if (n_words++ == 0)
+			sip_put_hdr_start(b, (enum sip_hdr_id)row->id);
+		else
+			sip_put(b, view_of(separator));
+		sip_put(b, word);
+	}
+	if (n_words > 0)
+		sip_put_crlf(b);
+}
 
 /* Protocol and cause of one Reason value. */
 static bool reason_read(struct view value, struct view *ret_protocol, uint64_t *ret_cause)
@@ -73,10 +116,16 @@ void policy_put_headers(struct sip_buf *b, const struct sip_msg *msg, enum polic
 
 		if (!(row->msgs & kind) || msg->first[row->id] == SIP_NONE)
 			continue;
-		if (row->how == PASS_REASON)
+		if (row->how == PASS_REASON) {
 			put_reason(b, msg);
-		else
-			sip_put_copies(b, msg, (enum sip_hdr_id)row->id);
+		} else if (row->how == PASS_WORDS) {
+			put_words(b, msg, row);
+		} else {
+			uint32_t seconds;
+
+			if (sip_msg_seconds(msg, (enum sip_hdr_id)row->id, &seconds) == 0)
+				sip_put_hdr_u64(b, (enum sip_hdr_id)row->id, seconds);
+		}
 	}
 }
 

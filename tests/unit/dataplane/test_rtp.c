@@ -194,6 +194,13 @@ static void test_ssrc_budget(void **state)
 	st.now += 1;
 	assert_int_equal(take(&st, 500, 0), DP_DROP_N);
 	assert_int_equal(take(&st, 501, 0), DP_DROP_SSRC);
+	/* one and a half periods are one change now and another after half a period */
+	st.now += HZ / 1000 * RTP_SSRC_REFILL_MS * 3 / 2;
+	assert_int_equal(take(&st, 502, 0), DP_DROP_N);
+	assert_int_equal(take(&st, 503, 0), DP_DROP_SSRC);
+	st.now += HZ / 1000 * RTP_SSRC_REFILL_MS / 2;
+	assert_int_equal(take(&st, 503, 0), DP_DROP_N);
+	assert_int_equal(take(&st, 504, 0), DP_DROP_SSRC);
 	/* an hour later there is all of it, and not more */
 	st.now += 3600 * HZ;
 	for (uint32_t i = good = 0; i < 100; i++)

@@ -399,6 +399,11 @@ static void test_address_on_another_port(void **state)
 	rig_put(rig, PORT_B, p, len);
 	rig_run(rig);
 	assert_int_equal(rig->stats[0].punted_packets, 1);
+	len = frame_a(6, 1, p);
+	p[5] = PORT_B;
+	rig_put(rig, PORT_B, p, len);
+	rig_run(rig);
+	assert_int_equal(rig->stats[0].punted_packets, 2);
 	assert_int_equal(rig_discard(rig, PORT_B), 0);
 }
 
@@ -554,6 +559,30 @@ static void test_rtcp_ports(void **state)
 	}
 }
 
+/* Payload type 72 with its marker is a sender report, also when 72 was relayed just before. */
+static void test_rtcp_mux_and_payload_type_72(void **state)
+{
+	static const uint8_t sr[28] = {0x80, 200, 0, 6, 0xca, 0xfe, 0, 1};
+	uint8_t rtp[64], p[RIG_FRAME];
+	struct dp_session session = make_session(4, 4, DP_LEG_RTCP_MUX | DP_LEG_ANY_PT);
+	struct rig_frame f = {.dst_mac = {2, 0, 0, 0, 0, PORT_A},
+		.src = A4_PHONE,
+		.dst = A4,
+		.sport = 4000,
+		.dport = 10000,
+		.payload = rtp};
+
+	put_session(&session);
+	for (uint16_t seq = 1; seq <= 3; seq++) {
+		f.payload_len = rig_rtp(rtp, 72, seq, 0, SSRC, 20);
+		put_a(p, rig_build(&f, p));
+	}
+	assert_int_equal(rig->stream_stats[0].rx_packets, 3);
+	put_rtcp(A4_PHONE, 4000, 10000, sr, sizeof(sr));
+	assert_int_equal(rig->stream_rare[0].rtcp_packets, 1);
+	assert_int_equal(rig->stream_stats[0].rx_packets, 3);
+}
+
 static void test_rtcp_own_address_and_hold(void **state)
 {
 	struct dp_session session = make_session(4, 4, 0);
@@ -703,6 +732,7 @@ int main(void)
 		TEST(test_way_out),
 		TEST(test_mtu),
 		TEST(test_rtcp_ports),
+		TEST(test_rtcp_mux_and_payload_type_72),
 		TEST(test_rtcp_own_address_and_hold),
 		TEST(test_rtcp_v6_to_v4),
 		TEST(test_payload_types),

@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 #include "controlplane/base/clock.h"
+#include "dataplane/core/worker_priv.h"
 #include "tests/unit/dataplane/rig.h"
 
 #include <rte_cycles.h>
@@ -417,6 +418,43 @@ static void test_overload_of_hand_over(void **state)
 	end();
 }
 
+/* One transmit queue: worker 1 sends through worker 0, which does not get its turn. */
+static void test_overload_of_transmit_hand_over(void **state)
+{
+	struct dp_stream_sum sum;
+	uint64_t relayed;
+	uint16_t seq = 0;
+
+	begin(2, 1, 0);
+	put_sessions();
+	light(&seq, &relayed);
+	struct rte_ring *to_owner = rig->group->workers[0]->to_rx[1];
+	uint64_t before = rig->stream_stats[2].rx_packets;
+	for (unsigned int i = 0; i < WORKER_HANDOVER + 320; i += 32) {
+		for (unsigned int k = 0; k < 32; k++) {
+			void *frame = NULL;
+			put_rtp(1, 0, ++seq);
+			/* as worker 0 would hand it over, which then would take others back */
+			assert_int_equal(rte_ring_dequeue(rig->rx[0], &frame), 0);
+			((struct rte_mbuf *)frame)->port = 0;
+			assert_int_equal(rte_ring_enqueue(to_owner, frame), 0);
+		}
+		while (worker_turn(rig->group, 1))
+			;
+	}
+	assert_int_equal(rig->stats[1].drops[DP_DROP_RING_FULL], 320);
+	stream_sum(&rig->stream_stats[2], &rig->stream_rare[2], 0, RIG_TSC_HZ, &sum);
+	assert_int_equal(sum.rx_packets - before, WORKER_HANDOVER + 320);
+	assert_int_equal(sum.rx_packets - sum.tx_packets, 320);
+	assert_int_equal(sum.rx_octets - sum.tx_octets, 320 * 20);
+	rig_run(rig);
+	assert_int_equal(rig->stats[0].drops[DP_DROP_RING_FULL], WORKER_HANDOVER - WORKER_BACKLOG);
+	assert_int_equal(rig_discard(rig, 1), WORKER_BACKLOG);
+	light(&seq, &relayed);
+	assert_int_equal(relayed, 8 * N_SESSIONS);
+	end();
+}
+
 static void test_overload_of_ports_and_linux(void **state)
 {
 	uint8_t junk[60] = {0};
@@ -572,6 +610,7 @@ int main(void)
 		cmocka_unit_test(test_detach),
 		cmocka_unit_test(test_inject),
 		cmocka_unit_test(test_overload_of_hand_over),
+		cmocka_unit_test(test_overload_of_transmit_hand_over),
 		cmocka_unit_test(test_overload_of_ports_and_linux),
 		cmocka_unit_test(test_doorbell),
 		cmocka_unit_test(test_trace_and_stage_figures),

@@ -41,6 +41,14 @@ static const struct sip_token tokens[] = {
 	{15, 255, SIP_TOKEN_INDEX_MAX, SIP_TOKEN_GEN_MASK},
 };
 
+static void is_same(const struct sip_token *a, const struct sip_token *b)
+{
+	assert_int_equal(a->kind, b->kind);
+	assert_int_equal(a->worker, b->worker);
+	assert_int_equal(a->index, b->index);
+	assert_int_equal(a->generation, b->generation);
+}
+
 static void test_round_trip(void **state)
 {
 	struct sip_token_key key;
@@ -51,14 +59,14 @@ static void test_round_trip(void **state)
 		struct view text = sip_token_print(&key, &tokens[i], buf);
 		assert_int_equal(text.n, SIP_TOKEN_LEN);
 		assert_int_equal(sip_token_parse(&key, text, &t), 0);
-		assert_memory_equal(&t, &tokens[i], sizeof(t));
+		is_same(&t, &tokens[i]);
 		/* A peer may have changed the case. */
 		for (unsigned int j = 0; j < SIP_TOKEN_LEN; j += 2)
 			buf[j] = (char)(buf[j] >= 'a' ? buf[j] - 32 : buf[j]);
 		assert_int_equal(sip_token_parse(&key, text, &t), 0);
 		text = sip_token_branch(&key, &tokens[i], branch);
 		assert_int_equal(sip_token_parse_branch(&key, text, &t), 0);
-		assert_memory_equal(&t, &tokens[i], sizeof(t));
+		is_same(&t, &tokens[i]);
 		branch[0] = 'y';
 		assert_int_equal(sip_token_parse_branch(&key, text, &t), -EINVAL);
 	}

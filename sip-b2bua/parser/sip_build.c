@@ -36,13 +36,26 @@ void sip_put_unfolded(struct sip_buf *b, struct view value)
 	}
 }
 
-void sip_put_host(struct sip_buf *b, const struct ipaddr *addr, bool with_port)
+void sip_put_ip(struct sip_buf *b, const struct ipaddr *addr)
 {
 	char text[IPADDR_TEXT_MAX];
+	if (addr->family != 4) {
+		sip_put(b, view_of(ipaddr_print(addr, text)));
+		return;
+	}
+	for (unsigned int i = 0; i < 4; i++) {
+		if (i > 0)
+			sip_put_char(b, '.');
+		sip_put_u64(b, addr->ip[i]);
+	}
+}
+
+void sip_put_host(struct sip_buf *b, const struct ipaddr *addr, bool with_port)
+{
 	bool v6 = addr->family == 6;
 	if (v6)
 		sip_put_char(b, '[');
-	sip_put(b, view_of(ipaddr_print(addr, text)));
+	sip_put_ip(b, addr);
 	if (v6)
 		sip_put_char(b, ']');
 	if (with_port && addr->port_be16 != 0) {
@@ -148,9 +161,8 @@ static void top_via_put(struct sip_buf *b, const struct sip_msg *req, const stru
 		sip_put_u64(b, ipaddr_port(source));
 	}
 	if (via->has_rport || differs) {
-		char text[IPADDR_TEXT_MAX];
 		sip_put_lit(b, ";received=");
-		sip_put(b, view_of(ipaddr_print(source, text)));
+		sip_put_ip(b, source);
 	}
 }
 

@@ -64,6 +64,8 @@ static inline void sip_put_char(struct sip_buf *b, char c)
 void sip_put_u64(struct sip_buf *b, uint64_t value);
 /* A received value with its folds replaced by one space each: no CR or LF gets through. */
 void sip_put_unfolded(struct sip_buf *b, struct view value);
+/* An address without brackets and port, as in SDP. */
+void sip_put_ip(struct sip_buf *b, const struct ipaddr *addr);
 /* An address as a host: IPv6 in brackets; with_port: and ":port" when it is not 0. */
 void sip_put_host(struct sip_buf *b, const struct ipaddr *addr, bool with_port);
 

@@ -251,6 +251,9 @@ bool sip_list_next(struct view *rest, struct view *ret_value)
 
 	if (rest->n == 0)
 		return false;
+	/* Nearly all fields hold one value. */
+	if (memchr(p, ',', rest->n) == NULL)
+		p = end;
 	while (p < end && (in_angle || *p != ',')) {
 		if (*p == '"' && !in_angle) {
 			p = sip_skip_quoted(p, end);

@@ -6,12 +6,11 @@
 
 static void connection_put(struct sip_buf *b, const struct ipaddr *addr)
 {
-	char text[IPADDR_TEXT_MAX];
 	if (addr->family == 6)
 		sip_put_lit(b, "IN IP6 ");
 	else
 		sip_put_lit(b, "IN IP4 ");
-	sip_put(b, view_of(ipaddr_print(addr, text)));
+	sip_put_ip(b, addr);
 	sip_put_crlf(b);
 }
 

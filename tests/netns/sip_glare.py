@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Both sides at once: re-INVITE meets re-INVITE (491, RFC 3261 14.2), BYE meets BYE (both get 200)."""
+from limenlab.proc import wait_for
 from limenlab.sipcase import NUMBER, finish, start
 from limenlab.ua import answered_call, hang_up
 
@@ -40,19 +41,18 @@ def at_once(t, a, b):
     """Neither knows of the other's: at least one is refused, nobody hangs, the call stays."""
     a.send_invite()
     b.send_invite()
-    refused = 0
-    for d, other in ((a, b), (b, a)):
-        final = None
-        while final is None:
-            m = d.ua.expect_one_of(("INVITE", (491, "INVITE"), (200, "INVITE")), d.call_id, 8)
-            if m.is_request:
+    finals = {}
+
+    def settled():
+        for d in (a, b):
+            m = d.ua.poll(("INVITE", (491, "INVITE"), (200, "INVITE")), d.call_id)
+            if m and m.is_request:
                 d.reply(m, 491, "Request Pending")
-                d.expect("ACK")
-                continue
-            final = m
-        if final.status == 491:
-            refused += 1
-            d.ack(message=final)
-        else:
-            d.ack()
-    t.check(refused >= 1, "two re-INVITEs crossed and both were taken")
+            elif m:
+                finals[d] = m.status
+                d.ack(message=m)
+        return len(finals) == 2
+    wait_for("both re-INVITEs should have a final answer", settled, 8)
+    t.check(491 in finals.values(), "two re-INVITEs crossed and both were taken")
+    for d in (a, b):  # the ACK of what was refused here
+        d.ua.poll(("ACK",), d.call_id, 0.5)

@@ -22,7 +22,8 @@ def run(t):
 def max_forwards(t, phone):
     a = phone.call(NUMBER, max_forwards=0)
     a.ack(message=a.expect(483))
-    t.equal(phone.options(max_forwards=0).status, 483, "answer to OPTIONS with Max-Forwards 0")
+    status = phone.options(max_forwards=0).status
+    t.check(status in (200, 483), f"answer to OPTIONS with Max-Forwards 0: {status}")  # RFC 3261 16.3
     return 483
 
 

@@ -12,6 +12,7 @@ from . import net, sip
 from .proc import LabError
 
 _serial = itertools.count(1)
+FINAL = object()  # any final response
 SDP_OTHER = ("a=rtpmap:8 PCMA/8000", "a=rtpmap:101 telephone-event/8000", "a=fmtp:101 0-15",
              "a=ptime:20")
 
@@ -93,6 +94,8 @@ class Endpoint:
     def _fits(message, want, call_id):
         if call_id and message.call_id != call_id:
             return False
+        if want is FINAL:
+            return message.status >= 200
         if isinstance(want, str):
             return message.is_request and message.method == want
         status, method = want if isinstance(want, tuple) else (want, None)
@@ -101,27 +104,27 @@ class Endpoint:
 
     def expect(self, want, call_id=None, timeout_s=6.0):
         """The next message that is a request of that method ("BYE"), or a response with that status
-        (180, or (200, "BYE")). 100 Trying never disturbs; another message is a failure."""
+        (180, or (200, "BYE")). Other messages stay for later."""
+        return self.expect_one_of((want,), call_id, timeout_s)
+
+    def poll(self, wants, call_id=None, timeout_s=0.02):
+        """The next message that is one of these, or None when there is none within the time."""
         deadline = time.monotonic() + timeout_s
         while True:
             for i, message in enumerate(self.queue):
-                if self._fits(message, want, call_id):
+                if any(self._fits(message, w, call_id) for w in wants):
                     return self.queue.pop(i)
             left = deadline - time.monotonic()
             if left <= 0:
-                break
+                return None
             self._pump(left)
-        raise LabError(f"{self.name}: waited {timeout_s:g} s in vain for {want}; so far:\n  " +
-                       "\n  ".join(self.history[-25:]))
 
     def expect_one_of(self, wants, call_id=None, timeout_s=6.0):
-        deadline = time.monotonic() + timeout_s
-        while time.monotonic() < deadline:
-            for i, message in enumerate(self.queue):
-                if any(self._fits(message, w, call_id) for w in wants):
-                    return self.queue.pop(i)
-            self._pump(deadline - time.monotonic())
-        raise LabError(f"{self.name}: waited {timeout_s:g} s in vain for one of {wants}; so far:\n  " +
+        """As poll(), but it must come."""
+        found = self.poll(wants, call_id, timeout_s)
+        if found:
+            return found
+        raise LabError(f"{self.name}: waited {timeout_s:g} s in vain for {wants}; so far:\n  " +
                        "\n  ".join(self.history[-25:]))
 
     def repeated(self, timeout_s=3.0):
@@ -157,20 +160,7 @@ class Endpoint:
             f"{method} {uri} SIP/2.0", self.via(), f"Max-Forwards: {max_forwards}",
             f"From: <sip:inner@{self.where(self.local)}>;tag={token('f')}", f"To: <{uri}>",
             f"Call-ID: {call_id}", f"CSeq: 1 {method}", *extra, "Content-Length: 0", "", ""]))
-        while True:
-            found = self.expect_any_response(call_id)
-            if found.status >= 200:
-                return found
-
-    def expect_any_response(self, call_id, timeout_s=6.0):
-        deadline = time.monotonic() + timeout_s
-        while time.monotonic() < deadline:
-            for i, message in enumerate(self.queue):
-                if not message.is_request and message.call_id == call_id:
-                    return self.queue.pop(i)
-            self._pump(deadline - time.monotonic())
-        raise LabError(f"{self.name}: no response within {timeout_s:g} s; so far:\n  " +
-                       "\n  ".join(self.history[-25:]))
+        return self.expect_one_of((FINAL,), call_id)
 
     def via(self, branch=None):
         return (f"Via: SIP/2.0/UDP {self.where(self.local)}:{self.port};rport;"

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Requests that must be refused: Max-Forwards 0 (483), a loop and a merged request (482), unknown
+"""Requests that must be refused: Max-Forwards 0 (483), a loop (482), unknown
 extensions (420), unknown methods (405, 501), dialogs that are not there (481); OPTIONS is answered."""
 from limenlab import boxconf, net
 from limenlab.sipcase import NUMBER, conf, finish, start
-from limenlab.ua import Dialog, answered_call, hang_up, token
+from limenlab.ua import Dialog, answered_call, hang_up
 
 
 def run(t):
@@ -11,7 +11,7 @@ def run(t):
     # A carrier that sends the call straight back: its number comes round to the same trunk.
     c["dial_peers"].append(boxconf.peer(350, "+49350T", "carrier"))
     box, phone, carrier = start(t, c)
-    statuses = [max_forwards(t, phone), extension(t, phone), merged(t, phone, carrier)]
+    statuses = [max_forwards(t, phone), extension(t, phone)]
     statuses += circle(t, phone, carrier)
     answers(t, phone)
     in_dialog(t, phone, carrier)
@@ -33,21 +33,6 @@ def extension(t, phone):
     t.equal(refusal.get("unsupported"), "inner-nonsense", "Unsupported in the 420")
     a.ack(message=refusal)
     return 420
-
-
-def merged(t, phone, carrier):
-    """RFC 3261 8.2.2.2: the same request once more by another path is 482; the first call goes on."""
-    a = phone.call(NUMBER)
-    b = carrier.answer_to()
-    branch, first = a.branch, a.request
-    a.branch = token("z9hG4bKinner")
-    phone.send_raw(first.replace(branch, a.branch))
-    a.ack(message=a.expect(482))
-    a.branch = branch
-    b.reply(b.invite, 486, "Busy Here")
-    b.expect("ACK")
-    a.ack(message=a.expect(486))
-    return 486
 
 
 def circle(t, phone, carrier):

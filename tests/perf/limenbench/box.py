@@ -17,13 +17,13 @@ import time
 
 CONFIG = """\
 interfaces = (
-  { name = "null0"; device = "net_null0,no-rx=1"; address = [ "192.0.2.1/24" ]; }
+  { name = "null0"; device = "net_null0,no-rx=1"; address = [ "192.0.2.1/24", "192.0.2.2/24" ]; }
 );
 realms = (
   { name = "access"; class = "access"; listen = [ "udp 127.0.0.1 5060" ]; admission = "any";
     interface = "null0"; media_ipv4 = "192.0.2.1"; media_ports = "16384 32767"; },
   { name = "core"; class = "core"; listen = [ "udp 127.0.0.1 5062" ]; admission = "trunks";
-    interface = "null0"; media_ipv4 = "192.0.2.1"; media_ports = "32768 49151"; }
+    interface = "null0"; media_ipv4 = "192.0.2.2"; media_ports = "16384 32767"; }
 );
 trunks = (
   { name = "far"; realm = "core"; target = "ipv4:127.0.0.1:5080"; }

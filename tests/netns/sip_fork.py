@@ -9,7 +9,7 @@ def run(t):
     box, phone, carrier = start(t)
     a = phone.call(NUMBER)
     b = carrier.answer_to()
-    tags = [token("inner-fork") for _ in range(3)]
+    tags = [token("core-fork") for _ in range(3)]
     b.reply(b.invite, 180, "Ringing", tag=tags[0])
     a.expect(180)
     b.reply(b.invite, 183, "Session Progress", body=True, tag=tags[1])

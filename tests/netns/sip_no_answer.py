@@ -27,6 +27,7 @@ def run(t):
     b = carrier.answer_to()
     silent = a.expect_one_of((408, 480, 503, 504), timeout_s=12)
     a.ack(message=silent)
+    carrier.drain()
     t.check(carrier.again >= 3, f"the INVITE was sent again {carrier.again} times only (timer A)")
     records = finish(t, box, [final.status, silent.status])
     t.equal({r["released_by"] for r in records}, {"box"}, "who ended the calls")

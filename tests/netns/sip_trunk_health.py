@@ -35,8 +35,7 @@ def trunk(box):
 
 def pong(carrier):
     """Answers what OPTIONS have come by now."""
-    while carrier._pump(0.02):
-        pass
+    carrier.drain(0.02)
     for m in [m for m in carrier.queue if m.method == "OPTIONS" and m.is_request]:
         carrier.queue.remove(m)
         Dialog(carrier, m.call_id).ok(m)
@@ -50,8 +49,7 @@ def alive(carrier):
 
 def silent_until_down(box, carrier):
     def down():
-        while carrier._pump(0.05):
-            pass
+        carrier.drain(0.02)
         return trunk(box) == "busyout"
     wait_for("a silent trunk should be busied out", down, 40, 0.2)
 

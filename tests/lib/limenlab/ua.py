@@ -21,10 +21,10 @@ def token(prefix):
     return f"{prefix}{os.getpid():x}-{next(_serial):x}"
 
 
-def sdp(addr, port, direction="sendrecv", version=1, formats="8 101"):
+def sdp(addr, port, direction="sendrecv", version=1, formats="8 101", word="inner"):
     """An offer or answer with one G.711 line."""
     kind = "IP6" if ":" in addr else "IP4"
-    lines = ["v=0", f"o=inner-user 4711 {version} IN {kind} {addr}", "s=inner-session",
+    lines = ["v=0", f"o={word}-user 4711 {version} IN {kind} {addr}", f"s={word}-session",
              f"c=IN {kind} {addr}", "t=0 0", f"m=audio {port} RTP/AVP {formats}", *SDP_OTHER,
              f"a={direction}"]
     return "\r\n".join(lines) + "\r\n"
@@ -60,6 +60,7 @@ class Endpoint:
                       "peering": net.BOX_B6 if v6 else net.BOX_B4}[side]
         self.box = (remote, 5060)
         self.name = side
+        self.word = "inner" if side == "access" else "core"  # what the leak scan looks for
         self.sock = net.udp_socket(ns, local, port)
         t._cleanup.append(self.sock.close)
         self.media_port = 7000 + 2 * next(_serial) % 2000
@@ -135,10 +136,14 @@ class Endpoint:
                 raise LabError(f"{self.name}: nothing was retransmitted within {timeout_s:g} s")
             self._pump(0.1)
 
+    def drain(self, timeout_s=0.05):
+        """Reads what has arrived; nothing more may have come for that time."""
+        while self._pump(timeout_s):
+            pass
+
     def nothing_left(self, but=(100,)):
         """Fails when a message came that the scenario did not ask for."""
-        while self._pump(0.05):
-            pass
+        self.drain()
         rest = [m.label for m in self.queue if m.status not in but]
         self.t.check(not rest, f"{self.name}: unexpected messages from the box: {rest}")
 
@@ -154,17 +159,17 @@ class Endpoint:
 
     def options(self, extra=(), method="OPTIONS", max_forwards=70):
         """A request outside of any dialog; returns the final response."""
-        call_id = token("inner-opt-")
+        call_id = token(f"{self.word}-opt-")
         uri = f"sip:{self.where(self.box[0])}"
         self.send_raw("\r\n".join([
             f"{method} {uri} SIP/2.0", self.via(), f"Max-Forwards: {max_forwards}",
-            f"From: <sip:inner@{self.where(self.local)}>;tag={token('f')}", f"To: <{uri}>",
+            f"From: <sip:{self.word}@{self.where(self.local)}>;tag={token('f')}", f"To: <{uri}>",
             f"Call-ID: {call_id}", f"CSeq: 1 {method}", *extra, "Content-Length: 0", "", ""]))
         return self.expect_one_of((FINAL,), call_id)
 
     def via(self, branch=None):
         return (f"Via: SIP/2.0/UDP {self.where(self.local)}:{self.port};rport;"
-                f"branch={branch or token('z9hG4bKinner')}")
+                f"branch={branch or token('z9hG4bK' + self.word)}")
 
 
 class Dialog:
@@ -183,7 +188,7 @@ class Dialog:
     @classmethod
     def caller(cls, ua, number, body=True, headers=(), max_forwards=70, from_user="+49305550001",
                call_id=None):
-        d = cls(ua, call_id or token("inner-call-"))
+        d = cls(ua, call_id or token(f"{ua.word}-call-"))
         d.target = f"sip:{number}@{ua.where(ua.box[0])}:{ua.box[1]}"
         d.local = f'"Anna" <sip:{from_user}@{ua.where(ua.local)}:{ua.port}>;tag={token("ft")}'
         d.remote = f"<{d.target}>"
@@ -194,7 +199,7 @@ class Dialog:
     def send_invite(self, body=True, headers=(), direction="sendrecv", max_forwards=70):
         """INVITE or re-INVITE. body: True makes an offer, None sends none, text is sent as it is."""
         self.seq += 1
-        self.branch = token("z9hG4bKinner")
+        self.branch = token("z9hG4bK" + self.ua.word)
         self.invite_seq = self.seq
         self.request = self._request("INVITE", self.seq, self.branch, self._body(body, direction),
                                      headers, max_forwards)
@@ -204,16 +209,16 @@ class Dialog:
         if body is not True:
             return body or ""
         self.version += 1
-        return sdp(self.ua.local, self.ua.media_port, direction, self.version)
+        return sdp(self.ua.local, self.ua.media_port, direction, self.version, word=self.ua.word)
 
     def _request(self, method, seq, branch, body="", headers=(), max_forwards=70):
-        contact = [f"Contact: <sip:inner-{self.ua.name}@{self.ua.where(self.ua.local)}:{self.ua.port}>"]
+        contact = [f"Contact: <sip:{self.ua.word}-user@{self.ua.where(self.ua.local)}:{self.ua.port}>"]
         kind = ["Content-Type: application/sdp"] if body else []
         return "\r\n".join([
             f"{method} {self.target} SIP/2.0", self.ua.via(branch), f"Max-Forwards: {max_forwards}",
             f"From: {self.local}", f"To: {self.remote}", f"Call-ID: {self.call_id}",
             f"CSeq: {seq} {method}", *(contact if method == "INVITE" else []), *headers,
-            f"User-Agent: inner-{self.ua.name}-agent", *kind, f"Content-Length: {len(body)}", "", body])
+            f"User-Agent: {self.ua.word}-agent", *kind, f"Content-Length: {len(body)}", "", body])
 
     def again(self):
         """The last INVITE once more, as a retransmission."""
@@ -250,7 +255,7 @@ class Dialog:
             self.ua.send_raw(text.replace(text.split(" ", 2)[1], start, 1))
             self.remote = saved
             return None
-        text = self._request("ACK", self.invite_seq, token("z9hG4bKinner"), self._body(body))
+        text = self._request("ACK", self.invite_seq, token("z9hG4bK" + self.ua.word), self._body(body))
         self.ua.send_raw(text)
         return text
 
@@ -265,11 +270,11 @@ class Dialog:
 
     def bye(self):
         self.seq += 1
-        self.ua.send_raw(self._request("BYE", self.seq, token("z9hG4bKinner")))
+        self.ua.send_raw(self._request("BYE", self.seq, token("z9hG4bK" + self.ua.word)))
 
     def send(self, method, body="", headers=()):
         self.seq += 1
-        self.ua.send_raw(self._request(method, self.seq, token("z9hG4bKinner"), body, headers))
+        self.ua.send_raw(self._request(method, self.seq, token("z9hG4bK" + self.ua.word), body, headers))
 
     # ---- as called side ----
 
@@ -291,14 +296,14 @@ class Dialog:
         if not tag_of(to) and status > 100:
             to = f"{to};tag={tag or getattr(self, 'tag', None) or token('tt')}"
         text = self._body(body, direction)
-        extra = [f"Contact: <sip:inner-{self.ua.name}@{self.ua.where(self.ua.local)}:{self.ua.port}>"] \
+        extra = [f"Contact: <sip:{self.ua.word}-user@{self.ua.where(self.ua.local)}:{self.ua.port}>"] \
             if contact and request.method == "INVITE" and status < 300 else []
         kind = ["Content-Type: application/sdp"] if text else []
         self.ua.send_raw("\r\n".join(
             [f"SIP/2.0 {status} {reason}"] + [f"Via: {v}" for v in request.get_all("via")] +
             [f"From: {request.get('from')}", f"To: {to}", f"Call-ID: {request.call_id}",
              f"CSeq: {request.get('cseq')}", *extra, *headers,
-             f"Server: inner-{self.ua.name}-agent", *kind, f"Content-Length: {len(text)}", "", text]))
+             f"Server: {self.ua.word}-agent", *kind, f"Content-Length: {len(text)}", "", text]))
 
     def ok(self, request, body=None, **options):
         self.reply(request, 200, "OK", body, **options)

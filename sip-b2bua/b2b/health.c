@@ -24,6 +24,7 @@ struct probe {
 	uint32_t slot;	   /* in shared->trunk, or ROUTE_NONE: not known to all, so always up */
 	uint32_t n_failed; /* in a row */
 	uint32_t last_status;
+	bool told; /* limen-control knows of this probe */
 	uint64_t since_ms, sent_us, rtt_us;
 	struct sip_ctxn *ctxn;
 	struct twheel_timer timer;
@@ -87,17 +88,23 @@ static void status_send(struct probe *p)
 
 	memcpy(status.trunk, p->trunk.name, sizeof(status.trunk));
 	memcpy(status.reason, p->reason, sizeof(status.reason));
-	if (b->control_up)
-		b->env.ops->control_send(
-			b->env.ctx, CTL_TRUNK_STATUS, 0, &status, sizeof(status), NULL, 0);
+	if (b->control_up && b->env.ops->control_send(b->env.ctx, CTL_TRUNK_STATUS, 0, &status,
+				     sizeof(status), NULL, 0) == 0)
+		p->told = true;
 }
 
 static void state_set(struct probe *p, bool down)
 {
 	struct b2b *b = p->health->b;
 
-	if (p->slot == ROUTE_NONE || slot_down(b->env.shared, p->slot) == down)
+	if (p->slot == ROUTE_NONE)
 		return;
+	if (slot_down(b->env.shared, p->slot) == down) {
+		/* The first answer says that the trunk is watched and well. */
+		if (!p->told)
+			status_send(p);
+		return;
+	}
 	atomic_store_explicit(&b->env.shared->trunk[p->slot].down, down, memory_order_relaxed);
 	p->since_ms = b->env.ops->wall_ms(b->env.ctx);
 	if (down)

@@ -10,7 +10,7 @@ def run(t):
     box, phone, carrier = start(t, conf())
     carrier.sock.close()
     both = t.carrier("answer_quiet.xml", transport="tcp")
-    udp = t.carrier("answer_quiet.xml")
+    udp = t.carrier("answer_quiet.xml", media_port=6100)
     for transport, number in (("tcp", "+49302555"), ("udp", "+49302556"), ("tcp", "+49301557")):
         near = t.phone(number, scenario="call_quiet.xml", transport=transport, calls=CALLS, hold_ms=300)
         near.wait_ok()

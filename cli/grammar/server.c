@@ -85,7 +85,7 @@ static void finish_line(struct connection *c)
 static bool flush(struct connection *c)
 {
 	while (c->sent < c->pending.n) {
-		struct ctl_cli_out out = {.more = 1};
+		struct ctl_cli_out out = {.more = 1, .caret = c->done ? c->result.caret : 0};
 		size_t n = c->pending.n - c->sent;
 		if (ipc_peer_n_queued(c->peer) >= QUEUED_MAX)
 			return false;

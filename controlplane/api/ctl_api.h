@@ -199,7 +199,7 @@ struct ctl_cli_out {
 	uint32_t n_text;
 	uint32_t n_prompt; /* last one only: the new prompt follows the text */
 	uint32_t close;    /* 1: the session is over (exit, logout) */
-	uint32_t caret;    /* column of '^' in the line plus 1, or 0 */
+	uint32_t caret;    /* column of '^' in the line plus 1, or 0; on every message of the line */
 	uint32_t page_lines; /* last one only: lines of a page (terminal length), 0: no paging */
 	char text[];
 };

@@ -104,6 +104,7 @@ static int hello_sip(struct peer *peer, const struct ctl_hello *hello)
 	sip->known = true;
 	sip->since_ms = clock_wall_ms();
 	sip->replay_due = hello->n_calls > 0 && !same_life;
+	sip->restore_due = hello->n_calls == 0 && (!same_life || sip->restore_due);
 	log_notice("limen-sip worker %u of %u connected%s", hello->worker, hello->n_workers,
 		sip->replay_due ? ", its calls follow" : "");
 	return 0;
@@ -164,11 +165,11 @@ void peers_sip_give_calls(struct peers *peers, uint32_t worker)
 
 	if (sip == NULL || sip->peer == NULL)
 		return;
-	if (sip->restored_boot_id != sip->boot_id && !sip->replay_due)
+	if (sip->restore_due)
 		calls_restore(peers->calls, worker, sip->n_workers);
 	else
 		calls_clear_again(peers->calls, worker);
-	sip->restored_boot_id = sip->boot_id;
+	sip->restore_due = false;
 	check_replayed(peers);
 }
 

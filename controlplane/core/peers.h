@@ -45,8 +45,8 @@ struct peer_sip {
 	uint32_t n_workers;
 	uint64_t boot_id;
 	pid_t pid;
-	uint64_t restored_boot_id; /* of the life that was given its calls back */
-	bool replay_due;	   /* it has calls that it has not put again yet */
+	bool restore_due; /* it started again and is to be given its calls back */
+	bool replay_due;  /* it has calls that it has not put again yet */
 	uint64_t since_ms, restarts;
 	struct ctl_sip_stats stats;
 	struct ctl_sip_stats before; /* sums of its former lives: counters never fall */

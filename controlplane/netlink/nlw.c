@@ -22,12 +22,14 @@ LOG_TOPIC("netlink");
 
 #define SETTLE_MS 20   /* events come in swarms: look once after them */
 #define RETRY_MS  1000 /* while something could not be done */
+#define PATIENCE  3    /* rounds until it is logged: interfaces and routes come one by one */
 
 struct nlw {
 	struct nl_sock *requests, *events;
 	struct event *readable, *timer;
 	const struct cfg *cfg;
-	bool failing;	/* in this round something could not be done */
+	bool failing;	       /* in this round something could not be done */
+	unsigned int n_failed; /* rounds in a row, at most one a second */
 	char told[256]; /* the first fault of the last round, so that a retry says nothing new */
 	char fault[256];
 };
@@ -216,6 +218,15 @@ static bool is_ours(struct rtnl_route *route)
 	       rtnl_route_get_table(route) == RT_TABLE_MAIN;
 }
 
+static const char *route_error(int ret)
+{
+	if (ret == -NLE_EXIST)
+		return "Linux has another route to it";
+	if (ret == -NLE_FAILURE) /* what libnl makes of ENETUNREACH and EHOSTUNREACH */
+		return "the next hop is on no interface that is up";
+	return nl_geterror(ret);
+}
+
 static void route_add(struct nlw *nlw, const struct cfg_route *wanted)
 {
 	struct rtnl_route *route = rtnl_route_alloc();
@@ -241,8 +252,7 @@ static void route_add(struct nlw *nlw, const struct cfg_route *wanted)
 		log_info("route %s/%u via %s added", dest_text, wanted->dest.len, hop_text);
 	else
 		fault(nlw, "route %s/%u via %s cannot be added: %s", dest_text, wanted->dest.len,
-			hop_text,
-			ret == -NLE_EXIST ? "Linux has another route to it" : nl_geterror(ret));
+			hop_text, route_error(ret));
 	nl_addr_put(dst);
 	nl_addr_put(gateway);
 	if (hop != NULL)
@@ -305,13 +315,18 @@ static void sync_all(struct nlw *nlw, const struct cfg *old)
 		nl_cache_free(addrs);
 	}
 	sync_routes(nlw);
-	if (nlw->failing && strcmp(nlw->fault, nlw->told) != 0)
+	if (!nlw->failing) {
+		if (nlw->told[0] != '\0')
+			log_notice("addresses and routes are as configured");
+		nlw->told[0] = '\0';
+		nlw->n_failed = 0;
+		return;
+	}
+	if (++nlw->n_failed > PATIENCE && strcmp(nlw->fault, nlw->told) != 0) {
 		log_warning("%s; it is tried again", nlw->fault);
-	if (!nlw->failing && nlw->told[0] != '\0')
-		log_notice("addresses and routes are as configured");
-	snprintf(nlw->told, sizeof(nlw->told), "%s", nlw->failing ? nlw->fault : "");
-	if (nlw->failing)
-		look_again(nlw, RETRY_MS);
+		snprintf(nlw->told, sizeof(nlw->told), "%s", nlw->fault);
+	}
+	look_again(nlw, RETRY_MS);
 }
 
 static void timer_cb(evutil_socket_t fd, short what, void *arg)

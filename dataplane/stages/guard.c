@@ -59,11 +59,11 @@ static inline bool guard_fast(
 	uint32_t ext_seq = stats->ext_seq, ssrc;
 	uint16_t delta = (uint16_t)(rtp_be16(rtp + 2) - (uint16_t)ext_seq);
 	memcpy(&ssrc, rtp + 8, 4);
-	if (unlikely(__builtin_bswap32(ssrc) != stats->ssrc || delta >= RTP_MAX_DROPOUT ||
-		     !stats->transit_valid))
+	if (unlikely(__builtin_bswap32(ssrc) != stats->ssrc || delta >= RTP_MAX_DROPOUT))
 		return false;
 	stats->ext_seq = ext_seq + delta;
 	stats->received++;
+	/* accept_rtp() has set transit together with clock_mult */
 	if (likely(s->clock_mult != 0))
 		rtp_jitter(stats, rtp_arrival(now, s->clock_mult) - rtp_be32(rtp + 4));
 	count_rtp(stats, p->udp_len - RTP_HDR_LEN, now);

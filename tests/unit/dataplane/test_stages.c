@@ -562,7 +562,7 @@ static void test_rtcp_ports(void **state)
 /* Payload type 72 with its marker is a sender report, also when 72 was relayed just before. */
 static void test_rtcp_mux_and_payload_type_72(void **state)
 {
-	static const uint8_t sr[28] = {0x80, 200, 0, 6, 0xca, 0xfe, 0, 1};
+	static const uint8_t sr[28] = {0x80, 200, 0, 6, 0xca, 0xfe, 0, 1, 0xca, 0xfe, 0, 1};
 	uint8_t rtp[64], p[RIG_FRAME];
 	struct dp_session session = make_session(4, 4, DP_LEG_RTCP_MUX | DP_LEG_ANY_PT);
 	struct rig_frame f = {.dst_mac = {2, 0, 0, 0, 0, PORT_A},

@@ -470,6 +470,8 @@ static void test_overload_of_ports_and_linux(void **state)
 		rig_run(rig);
 	}
 	assert_int_equal(rig_drops(rig, DP_DROP_TX_FULL), 1000 - 256);
+	assert_int_equal(rig->stats[0].relayed_bytes,
+		rig->stats[0].relayed_packets * (14 + 20 + 8 + 12 + 20));
 	stream_sum(&rig->stream_stats[0], &rig->stream_rare[0], 0, RIG_TSC_HZ, &sum);
 	assert_int_equal(sum.rx_packets - sum.tx_packets, 1000 - 256);
 	assert_int_equal(sum.rx_octets - sum.tx_octets, 20 * (1000 - 256));

@@ -28,13 +28,13 @@ static void totals(void *ctx, struct cli_totals *ret)
 	ret->boot_ms = c->boot_ms;
 	ret->generation = c->generation;
 	ret->calls_active = calls.live;
-	ret->calls_attempted = spool.written + calls.live + calls.ending;
-	ret->calls_answered = spool.by_outcome[RECORD_ANSWERED];
-	ret->calls_failed = spool.written - spool.by_outcome[RECORD_ANSWERED];
+	ret->calls_attempted = spool.total.n + calls.live + calls.ending;
+	ret->calls_answered = spool.total.by_outcome[RECORD_ANSWERED];
+	ret->calls_failed = spool.total.n - spool.total.by_outcome[RECORD_ANSWERED];
 	TAILQ_FOREACH(call, calls_list(c->calls), link)
 		ret->calls_answered += call->info.answer_ms != 0;
-	ret->answered_ms = spool.answered_ms;
-	ret->records_written = spool.written;
+	ret->answered_ms = spool.total.answered_ms;
+	ret->records_written = spool.total.n;
 	ret->records_failed = spool.waiting + spool.refused;
 	ret->sessions = sessions.sessions;
 }
@@ -118,8 +118,8 @@ static void outcomes(void *ctx, cli_outcome_fn row, void *arg)
 
 	spool_counts(c->spool, &counts);
 	for (unsigned int i = 0; i < RECORD_OUTCOME_N; i++) {
-		if (row(record_outcome_word((enum record_outcome)i), counts.by_outcome[i], arg) !=
-			0)
+		if (row(record_outcome_word((enum record_outcome)i), counts.total.by_outcome[i],
+			    arg) != 0)
 			return;
 	}
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "controlplane/base/view.h"
 #include "controlplane/records/json_out.h"
 
 enum record_outcome record_outcome(const struct ctl_call *call)
@@ -42,6 +43,13 @@ const char *record_outcome_word(enum record_outcome outcome)
 #undef X
 	};
 	return (unsigned int)outcome < RECORD_OUTCOME_N ? words[outcome] : "?";
+}
+
+void record_count(struct record_totals *totals, enum record_outcome outcome, uint64_t duration_ms)
+{
+	totals->n++;
+	totals->by_outcome[outcome]++;
+	totals->answered_ms += duration_ms;
 }
 
 void record_sum_add(struct dp_stream_sum *sum, const struct dp_stream_sum *more)
@@ -232,4 +240,45 @@ int record_line_id(const char *line, size_t len, uint64_t *ret_id)
 	}
 	*ret_id = id;
 	return 0;
+}
+
+/* What follows a key. In a string its quotes would be escaped, so the first one is the key. */
+static struct view after_key(const char *line, size_t len, const char *key)
+{
+	const char *p = memmem(line, len, key, strlen(key));
+
+	if (p == NULL)
+		return (struct view){0};
+	p += strlen(key);
+	return (struct view){p, len - (size_t)(p - line)};
+}
+
+static size_t length_until(struct view v, const char *ends)
+{
+	size_t n = 0;
+
+	while (n < v.n && strchr(ends, v.p[n]) == NULL)
+		n++;
+	return n;
+}
+
+int record_line_outcome(
+	const char *line, size_t len, enum record_outcome *ret_outcome, uint64_t *ret_duration_ms)
+{
+	struct view word = after_key(line, len, "\"outcome\":\"");
+	struct view duration = after_key(line, len, "\"duration_ms\":");
+	uint64_t ms = 0;
+
+	word.n = length_until(word, "\"");
+	duration.n = length_until(duration, ",}");
+	if (!view_eq(duration, VIEW("null")) && view_to_u64(duration, UINT64_MAX, &ms) < 0)
+		return -EINVAL;
+	for (unsigned int i = 0; i < RECORD_OUTCOME_N; i++) {
+		if (view_eq(word, view_of(record_outcome_word((enum record_outcome)i)))) {
+			*ret_outcome = (enum record_outcome)i;
+			*ret_duration_ms = ms;
+			return 0;
+		}
+	}
+	return -EINVAL;
 }

@@ -46,7 +46,14 @@ enum record_outcome {
 		RECORD_OUTCOME_N,
 };
 
+/* What counts of an attempt. */
+struct record_totals {
+	uint64_t n, answered_ms; /* records; sum of the durations of answered calls */
+	uint64_t by_outcome[RECORD_OUTCOME_N];
+};
+
 enum record_outcome record_outcome(const struct ctl_call *call);
+void record_count(struct record_totals *totals, enum record_outcome outcome, uint64_t duration_ms);
 const char *record_outcome_word(enum record_outcome outcome);
 
 /* Adds the counters of one more media line, or of one more life of the data plane. */
@@ -62,3 +69,6 @@ size_t record_print(const struct record *record, const char *node, char *buf, si
 /* The id of a line; -EINVAL when it does not begin as a record does. */
 int record_line_id(const char *line, size_t len, uint64_t *ret_id)
 	__attribute__((warn_unused_result));
+/* Outcome and duration (0: none) of a line; -EINVAL when it has none. */
+int record_line_outcome(const char *line, size_t len, enum record_outcome *ret_outcome,
+	uint64_t *ret_duration_ms) __attribute__((warn_unused_result));

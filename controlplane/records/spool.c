@@ -204,7 +204,10 @@ static void rotate(struct spool *spool, uint64_t now_ms)
 		spool->opened_ms = now_ms; /* not again for each record */
 		return;
 	}
-	fsync(spool->dir_fd);
+	int ret = spool_totals_save(spool->dir_fd, name, &spool->counts.total);
+	if (ret < 0)
+		log_warning("%s/totals cannot be written: %s; the next start counts the files",
+			spool->dir, strerror(-ret));
 	syncer_push(&spool->syncer, spool->fd);
 	spool->fd = -1;
 	spool->dirty = false;
@@ -241,9 +244,10 @@ static int write_one(struct spool *spool, const struct record *record, uint64_t 
 	if (ret < 0)
 		log_warning("the id of a call record cannot be remembered: %s", strerror(-ret));
 	spool->counts.written++;
-	spool->counts.by_outcome[record_outcome(&record->call)]++;
-	if (record->call.answer_ms != 0 && record->call.end_ms > record->call.answer_ms)
-		spool->counts.answered_ms += record->call.end_ms - record->call.answer_ms;
+	const struct ctl_call *call = &record->call;
+	bool answered = call->answer_ms != 0 && call->end_ms > call->answer_ms;
+	record_count(&spool->counts.total, record_outcome(call),
+		answered ? call->end_ms - call->answer_ms : 0);
 	spool->recent[spool->n_recent++ % SPOOL_RECENT_MAX] = *record;
 	rotate_if_due(spool, now_ms);
 	return 0;
@@ -335,7 +339,7 @@ static int open_dir(struct spool *spool, uint64_t now_ms)
 		return -errno;
 	int ret = spool_repair(spool->dir_fd, SPOOL_CURRENT, &spool->counts.repaired_bytes);
 	if (ret == 0)
-		ret = spool_load(spool->dir_fd, remember, spool);
+		ret = spool_load(spool->dir_fd, &spool->counts.total, remember, spool);
 	return ret < 0 ? ret : file_open(spool, now_ms);
 }
 

@@ -32,10 +32,14 @@ struct spool_conf {
 	void *arg;
 };
 
+/*
+ * total is of all records of the folder, over all restarts: it equals what is in the files as
+ * long as nobody takes files away before they are counted (see spool_load.h). The rest is of this
+ * process.
+ */
 struct spool_counts {
+	struct record_totals total;
 	uint64_t written, duplicates, waiting, refused, write_errors, repaired_bytes;
-	uint64_t by_outcome[RECORD_OUTCOME_N]; /* of those written; their sum is written */
-	uint64_t answered_ms; /* sum of the durations of answered calls */
 };
 
 /* error: a sentence. */

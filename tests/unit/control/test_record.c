@@ -227,6 +227,23 @@ static void test_line_id(void **state)
 	assert_int_equal(id, 5);
 	assert_int_equal(record_line_id("{\"schema\":1,\"id\":\"fedcba9876543210\"", 35, &id), 0);
 	assert_true(id == UINT64_C(0xfedcba9876543210));
+
+	/* What a peer calls itself does not pass for a key. */
+	static char buf[RECORD_LINE_MAX];
+	enum record_outcome outcome;
+	uint64_t ms;
+	struct record r = sample();
+	size_t n = record_print(&r, "x\"outcome\":\"busy\",\"duration_ms\":1", buf, sizeof(buf));
+	assert_int_equal(record_line_outcome(buf, n, &outcome, &ms), 0);
+	assert_int_equal(outcome, RECORD_ANSWERED);
+	assert_int_equal(ms, 60500);
+	r.call.answer_ms = 0;
+	r.call.sip_status = 486;
+	n = record_print(&r, "n", buf, sizeof(buf));
+	assert_int_equal(record_line_outcome(buf, n, &outcome, &ms), 0);
+	assert_int_equal(outcome, RECORD_BUSY);
+	assert_int_equal(ms, 0);
+	assert_int_equal(record_line_outcome("{}", 2, &outcome, &ms), -EINVAL);
 }
 
 static void test_outcomes(void **state)

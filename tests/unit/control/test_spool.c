@@ -253,7 +253,7 @@ static void test_rotation(void **state)
 
 	for (uint64_t i = 1; i <= 40; i++)
 		assert_int_equal(put(spool, i), 0);
-	assert_true(count_files() >= 4);
+	assert_true(count_files() >= 5);
 	assert_true(count_lines() < 12);
 	/* The ids of the file before the current one are still known, also after a restart. */
 	assert_true(spool_has(spool, 40));
@@ -277,7 +277,7 @@ static void test_rotation_by_age(void **state)
 	spool_tick(spool, 1767225600000 + 3599999);
 	assert_int_equal(count_files(), 1);
 	spool_tick(spool, 1767225600000 + 3600000);
-	assert_int_equal(count_files(), 2);
+	assert_int_equal(count_files(), 3); /* and totals */
 	assert_int_equal(count_lines(), 0);
 	char name[128];
 	snprintf(name, sizeof(name), "%s/records-20260101T010000Z-000.jsonl", dir);
@@ -307,11 +307,58 @@ static void test_counters_equal_records(void **state)
 			record_outcome_word((enum record_outcome)o));
 		for (char *p = buf; (p = strstr(p, word)) != NULL; p++)
 			in_file[o]++;
-		assert_int_equal(in_file[o], counts.by_outcome[o]);
-		sum += counts.by_outcome[o];
+		assert_int_equal(in_file[o], counts.total.by_outcome[o]);
+		sum += counts.total.by_outcome[o];
 	}
 	assert_int_equal(sum, 40);
 	assert_int_equal(counts.written, 40);
+	assert_int_equal(counts.total.n, 40);
+}
+
+static void check_totals(uint64_t n, uint64_t answered, uint64_t busy, uint64_t answered_ms)
+{
+	struct spool_counts counts;
+	struct spool *spool = open_spool();
+
+	spool_counts(spool, &counts);
+	spool_close(spool);
+	assert_int_equal(counts.total.n, n);
+	assert_int_equal(counts.total.by_outcome[RECORD_ANSWERED], answered);
+	assert_int_equal(counts.total.by_outcome[RECORD_BUSY], busy);
+	assert_int_equal(counts.total.answered_ms, answered_ms);
+	assert_int_equal(counts.written, 0);
+}
+
+static void test_totals_over_restarts(void **state)
+{
+	char name[128], other[128];
+
+	conf.rotate_bytes = 10000;
+	for (uint64_t i = 1; i <= 60; i++) {
+		struct spool *spool = i % 7 == 1 ? open_spool() : *state;
+		struct record r = record_of(i, i % 3 == 0 ? 486 : 200);
+		r.call.end_ms = r.call.answer_ms != 0 ? r.call.answer_ms + 10 : 5;
+		assert_int_equal(spool_put(spool, &r, 1767225600000), 0);
+		*state = spool;
+		if (i % 7 == 0 || i == 60)
+			spool_close(spool);
+	}
+	assert_true(count_files() > 5);
+	check_totals(60, 40, 20, 400);
+	/* A crash between renaming and writing the totals: they are one file behind. */
+	snprintf(name, sizeof(name), "%s/totals", dir);
+	assert_int_equal(unlink(name), 0);
+	check_totals(60, 40, 20, 400);
+	check_totals(60, 40, 20, 400);
+	/* Damaged: counted again. */
+	int fd = open(name, O_WRONLY | O_TRUNC);
+	assert_int_equal(write(fd, "xx", 2), 2);
+	close(fd);
+	check_totals(60, 40, 20, 400);
+	/* A file that was taken away after it was counted still counts. */
+	snprintf(other, sizeof(other), "%s/records-20260101T000000Z-000.jsonl", dir);
+	assert_int_equal(unlink(other), 0);
+	check_totals(60, 40, 20, 400);
 }
 
 static void test_bad_folder(void **state)
@@ -338,6 +385,7 @@ int main(void)
 		TEST(test_rotation),
 		TEST(test_rotation_by_age),
 		TEST(test_counters_equal_records),
+		TEST(test_totals_over_restarts),
 		TEST(test_bad_folder),
 	};
 	log_init("test_spool", LOG_L_ERR);

@@ -190,7 +190,7 @@ static void ring_bell(struct worker *w)
 unsigned int turn(struct worker *w)
 {
 	uint64_t now = rte_rdtsc();
-	unsigned int work = 0;
+	unsigned int mail = 0, work = 0;
 
 	if (likely(w->turn_tsc)) {
 		uint64_t cycles = now - w->turn_tsc;
@@ -203,15 +203,16 @@ unsigned int turn(struct worker *w)
 	w->stats->loops++;
 
 	if (unlikely(!rte_ring_empty(w->mailbox)))
-		work += mailbox_run(w);
+		mail = mailbox_run(w);
 	work += poll_ports(w);
 	if (w->n_workers > 1)
 		work += poll_others(w);
 	work += poll_linux(w);
 	if (unlikely(w->ring_bell))
 		ring_bell(w);
-	w->turn_busy = work > 0;
-	return work;
+	w->turn_packets = work > 0;
+	w->turn_busy = work + mail > 0;
+	return work + mail;
 }
 
 /* Sleeps longer each time, from FIRST_SLEEP_US to the longest that is allowed now. */
@@ -249,9 +250,12 @@ int worker_main(void *arg)
 	w->turn_tsc = 0;
 	w->idle_tsc = 0;
 	while (!w->stop) {
-		if (turn(w))
+		unsigned int work = turn(w);
+
+		/* Mail does not end a pause: sessions come and go without a packet near. */
+		if (w->turn_packets)
 			w->idle_tsc = 0;
-		else if (w->max_sleep_us != UINT32_MAX)
+		else if (!work && w->max_sleep_us != UINT32_MAX)
 			back_off(w);
 	}
 	return 0;

@@ -129,6 +129,7 @@ struct worker {
 	/* accounting of time, see worker.c */
 	uint64_t turn_tsc;  /* start of the last turn; 0: none yet */
 	bool turn_busy;	    /* it did something */
+	bool turn_packets;  /* the last turn handled some */
 	uint64_t media_tsc; /* media last flowed */
 	uint64_t idle_tsc;  /* first turn without work; 0: not idle */
 	uint64_t spin_cycles;

@@ -211,6 +211,14 @@ int eal_start(const struct options *o, struct eal *ret_eal)
 		log_err("--worker-cpus '%s': %s", o->worker_cpus ? o->worker_cpus : "", why);
 		return err;
 	}
+	unsigned long total_mb = (unsigned long)sysconf(_SC_PHYS_PAGES) /
+				 (1048576 / (unsigned long)sysconf(_SC_PAGESIZE));
+	if (eal.memory_mb > total_mb) {
+		log_err("%u MB of packet memory are asked for, this machine has %lu MB: lower "
+			"--memory, --max-sessions or --mbufs",
+			eal.memory_mb, total_mb);
+		return -ENOMEM;
+	}
 	eal.hugepages = hugepages_wanted(o, eal.memory_mb);
 	snprintf(memory, sizeof memory, "%u", eal.memory_mb);
 	snprintf(prefix, sizeof prefix, "limen-%d", (int)getpid());

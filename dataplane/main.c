@@ -353,7 +353,8 @@ static void dp_stop(struct dp *dp)
 			event_free(events[i]);
 	if (dp->base)
 		event_base_free(dp->base);
-	(void)rte_eal_cleanup();
+	if (dp->eal.memory_mb)
+		(void)rte_eal_cleanup();
 }
 
 int main(int argc, char **argv)

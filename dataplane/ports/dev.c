@@ -5,6 +5,10 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include <rte_dev.h>
 #include <rte_errno.h>
@@ -17,12 +21,10 @@ LOG_TOPIC("port");
 #define RING_DESCRIPTORS 1024
 
 /* What an operator can do about an errno of rte_dev_probe(). */
-static const char *hint(const struct devargs *d, int err)
+static const char *hint(const struct devargs *d)
 {
 	if (d->parent[0])
-		return err == -EPERM ? "CAP_NET_RAW is missing"
-				     : "is there a kernel interface of that name, and are the "
-				       "arguments right?";
+		return "is there a kernel interface of that name, and are the arguments right?";
 	if (!strcmp(d->driver, "net_memif") || !strcmp(d->driver, "net_vhost") ||
 		!strcmp(d->driver, "net_virtio_user"))
 		return "is the socket's path right, and no stale socket file in the way?";
@@ -31,6 +33,24 @@ static const char *hint(const struct devargs *d, int err)
 	if (!d->driver[0])
 		return "is the device bound to vfio-pci (dpdk-devbind.py --status)?";
 	return "are the arguments right, and is DPDK's driver installed?";
+}
+
+/* A socket file that nobody listens at any more keeps DPDK from binding there again. */
+static void stale_socket_remove(const char *path)
+{
+	struct sockaddr_un un = {.sun_family = AF_UNIX};
+	struct stat st;
+	if (!path[0] || lstat(path, &st) || !S_ISSOCK(st.st_mode))
+		return;
+	memcpy(un.sun_path, path, strnlen(path, sizeof un.sun_path - 1));
+	/* A listener of another type than ours is alive as well: that is EPROTOTYPE. */
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return;
+	if (connect(fd, (const struct sockaddr *)&un, sizeof un) && errno == ECONNREFUSED &&
+		unlink(path) == 0)
+		log_notice("removed %s, left behind by a process that is gone", path);
+	close(fd);
 }
 
 static uint16_t queues(unsigned int wanted, uint16_t limit)
@@ -96,25 +116,33 @@ static int start(const struct dev_conf *c, struct dev *dev)
 	if (rte_eth_allmulticast_enable(dev->ethdev) && rte_eth_promiscuous_enable(dev->ethdev))
 		log_notice("port %s: the device cannot be told to receive multicast", c->name);
 	err = rte_eth_macaddr_get(dev->ethdev, &mac);
-	if (!err)
-		memcpy(dev->mac, mac.addr_bytes, sizeof dev->mac);
-	return err;
+	if (err)
+		return err;
+	/* A device without a card (net_ring) has no MAC; Linux wants one for the TAP twin. */
+	if (!rte_is_valid_assigned_ether_addr(&mac)) {
+		rte_eth_random_addr(mac.addr_bytes);
+		(void)rte_eth_dev_default_mac_addr_set(dev->ethdev, &mac);
+	}
+	memcpy(dev->mac, mac.addr_bytes, sizeof dev->mac);
+	return 0;
 }
 
 int dev_open(const struct dev_conf *conf, struct dev *ret_dev)
 {
 	struct dev dev = {0};
 	const struct devargs *d = &conf->devargs;
+	stale_socket_remove(d->socket);
 	int err = rte_dev_probe(d->text);
 	if (err) {
-		log_err("port %s: DPDK cannot open '%s' (%s): %s", conf->name, d->text,
-			strerror(-err), hint(d, err));
+		/* Drivers return a plain -1 for anything; their own lines say more. */
+		log_err("port %s: DPDK cannot open '%s'%s%s: %s", conf->name, d->text,
+			err == -1 ? "" : ": ", err == -1 ? "" : strerror(-err), hint(d));
 		return -ENODEV;
 	}
 	err = rte_eth_dev_get_port_by_name(d->dev, &dev.ethdev);
 	if (err) {
 		log_err("port %s: '%s' is no network device for DPDK: %s", conf->name, d->text,
-			hint(d, err));
+			hint(d));
 		return -ENODEV;
 	}
 	err = configure(conf, &dev);

@@ -91,6 +91,27 @@ static int parent_of(const char *args, struct devargs *d, const char **ret_why)
 	return 0;
 }
 
+static bool value_is(const char *args, const char *key, const char *want)
+{
+	size_t n;
+	const char *v = value_of(args, key, &n);
+	return v && n == strlen(want) && !strncmp(v, want, n);
+}
+
+/* The socket file of a device that is the server: a killed process leaves it behind. */
+static void socket_of(const char *args, struct devargs *d)
+{
+	size_t n = 0;
+	const char *path = NULL;
+	if (!strcmp(d->driver, "net_memif") && value_is(args, "role", "server") &&
+		value_is(args, "socket-abstract", "no"))
+		path = value_of(args, "socket", &n);
+	else if (!strcmp(d->driver, "net_vhost") && !value_is(args, "client", "1"))
+		path = value_of(args, "iface", &n);
+	if (path && n < sizeof d->socket)
+		memcpy(d->socket, path, n);
+}
+
 int devargs_parse(const char *name, const char *text, unsigned int n_workers,
 	struct devargs *ret_devargs, const char **ret_why)
 {
@@ -128,6 +149,14 @@ int devargs_parse(const char *name, const char *text, unsigned int n_workers,
 		if (n_workers > 1 && !value_of(args, "qpairs", &unused))
 			snprintf(queues, sizeof queues, ",qpairs=%u", n_workers);
 	}
+	if (!strcmp(driver, "net_virtio_user") && value_of(args, "server", &unused)) {
+		/* DPDK would wait in rte_dev_probe() until somebody connects. */
+		*ret_why =
+			"net_virtio_user cannot be the server; let the other side be it, or use "
+			"net_vhost";
+		return -EINVAL;
+	}
+	socket_of(args, &d);
 	snprintf(d.text, sizeof d.text, "%s%s%s", d.dev, args, queues);
 	*ret_devargs = d;
 	return 0;

@@ -12,6 +12,7 @@ struct devargs {
 	char dev[64];				      /* DPDK's name of the device */
 	char parent[IFNAMSIZ]; /* kernel interface that net_af_packet shares; "": none */
 	char driver[32];       /* of a virtual device; "": PCI */
+	char socket[108];      /* file at which the device will listen; "": none */
 };
 
 /*

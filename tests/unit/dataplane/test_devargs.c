@@ -33,6 +33,9 @@ static void test_devargs(void **state)
 			"net_memif_acc0,role=client,socket=/run/m.sock", "net_memif_acc0", ""},
 		{"0000:00:04.0", 1, 0, "0000:00:04.0", "0000:00:04.0", ""},
 		{"00:04.0,arg=1", 1, 0, "00:04.0,arg=1", "0000:00:04.0", ""},
+		{"net_virtio_user,path=/x", 1, 0, "net_virtio_user_acc0,path=/x",
+			"net_virtio_user_acc0", ""},
+		{"net_virtio_user,path=/x,server=1", 1, -EINVAL, NULL, NULL, NULL},
 		{"", 1, -EINVAL, NULL, NULL, NULL},
 		{"net_af_packet", 1, -EINVAL, NULL, NULL, NULL},
 		{"net_af_packet,iface=", 1, -EINVAL, NULL, NULL, NULL},
@@ -60,6 +63,26 @@ static void test_devargs(void **state)
 		assert_string_equal(d.text, cases[i].made);
 		assert_string_equal(d.dev, cases[i].dev);
 		assert_string_equal(d.parent, cases[i].parent);
+	}
+}
+
+static void test_sockets(void **state)
+{
+	static const struct {
+		const char *text, *socket;
+	} cases[] = {
+		{"net_memif,role=server,socket-abstract=no,socket=/run/m.sock", "/run/m.sock"},
+		{"net_memif,role=server,socket=/run/m.sock", ""}, /* no file */
+		{"net_memif,role=client,socket-abstract=no,socket=/run/m.sock", ""},
+		{"net_vhost,iface=/run/v.sock,queues=1", "/run/v.sock"},
+		{"net_vhost,iface=/run/v.sock,client=1", ""},
+		{"net_null", ""},
+	};
+	for (unsigned int i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct devargs d;
+		const char *why;
+		assert_int_equal(devargs_parse("p", cases[i].text, 1, &d, &why), 0);
+		assert_string_equal(d.socket, cases[i].socket);
 	}
 }
 
@@ -136,6 +159,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_devargs),
+		cmocka_unit_test(test_sockets),
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_lcores),
 		cmocka_unit_test(test_memory),

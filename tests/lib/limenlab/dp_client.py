@@ -86,8 +86,8 @@ class Refused(Exception):
 class Client:
     def __init__(self, path, generation=1, hello=True):
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.sock.connect(path)  # blocking: with a time-out a full backlog would be an error
         self.sock.settimeout(10)
-        self.sock.connect(path)
         self.seq, self.generation, self.events, self.stats = 0, generation, [], None
         if hello:
             self.hello()

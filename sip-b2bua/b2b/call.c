@@ -113,6 +113,7 @@ void call_release(struct call *call)
 			return;
 	}
 	twheel_stop(b->env.wheel, &call->timer);
+	call_invite_over(call);
 	for (unsigned int i = 0; i < call->n_forks; i++)
 		call_dialog_free(call, &call->early[i]);
 	leg_clear(&call->leg[LEG_A]);
@@ -334,6 +335,7 @@ void call_end(struct call *call, const struct call_why *why)
 	log_info("call %016llx: ends, %u: %s", (unsigned long long)call->rec.id, why->status,
 		why->reason);
 	twheel_stop(b->env.wheel, &call->timer);
+	call_invite_over(call);
 	record_finish(call, why);
 	call->state = CALL_ENDING;
 	call->then = THEN_NOTHING;

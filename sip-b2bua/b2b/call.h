@@ -90,8 +90,10 @@ struct call {
 	struct twheel_timer timer; /* while then is set: for ports; else for an answer */
 	struct candidate candidates[B2B_CANDIDATES_MAX];
 	struct ctl_call rec;
-	char uri[160];		  /* Request-URI of the INVITE to the called side */
-	struct sip_path out_path; /* of that INVITE */
+	uint64_t invite_hash; /* what makes the caller's INVITE one request, while it is open */
+	LIST_ENTRY(call) invite_link; /* in b2b->invites; le_prev NULL: not there */
+	char uri[160];		      /* Request-URI of the INVITE to the called side */
+	struct sip_path out_path;     /* of that INVITE */
 };
 
 /* A CTL_CALL_END that limen-control has not acknowledged. */
@@ -102,6 +104,8 @@ struct call_end_msg {
 };
 
 struct health;
+
+#define INVITE_BUCKETS 2048
 
 /* An outstanding CTL_MEDIA_SET: whose. */
 #define MEDIA_WAITS 16384
@@ -116,7 +120,8 @@ struct b2b {
 	struct sip_slab *calls;
 	struct media_wait *waits; /* MEDIA_WAITS of them, by seq; see control.c */
 	struct health *health;
-	uint64_t id_key[2]; /* makes call and session ids from counters */
+	LIST_HEAD(, call) invites[INVITE_BUCKETS]; /* initial INVITEs without a final answer */
+	uint64_t id_key[2];			   /* makes call and session ids from counters */
 	uint64_t n_ids;
 	uint32_t n_calls, n_dialogs; /* now */
 	bool control_up;
@@ -177,6 +182,8 @@ void call_copy_set(char **text, uint32_t *len, struct view v); /* NULL on short 
 /* ---- call_setup.c: the initial INVITE ---- */
 void call_setup(struct b2b *b, struct sip_stxn *stxn, const struct sip_msg *msg,
 	const struct sip_path *path);
+/* The caller's INVITE got its final answer. */
+void call_invite_over(struct call *call);
 /* The next candidate, or the end of the call with the last failure. */
 void call_hunt(struct call *call);
 /* Sends the INVITE (or re-INVITE) with the pending offer, or none, to a leg. */

@@ -137,6 +137,7 @@ static void call_answered(struct call *call, unsigned int fork)
 	struct b2b *b = call->b;
 	char tag[SIP_TOKEN_LEN];
 
+	call_invite_over(call);
 	call->fork = (uint8_t)fork;
 	call->state = CALL_UP;
 	call->rec.state = CTL_CALL_ACTIVE;

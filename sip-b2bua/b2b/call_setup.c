@@ -240,11 +240,51 @@ static void start(struct call *call, const struct sip_msg *msg, const struct sip
 		refuse(call, (unsigned int)refusal_of_offer(rc), none, reason);
 }
 
+/* From tag, Call-ID and CSeq (RFC 3261 8.2.2.2), under a key that nobody outside knows. */
+static uint64_t invite_hash(const struct b2b *b, const struct sip_msg *msg)
+{
+	uint64_t parts[3] = {
+		sip_siphash(b->id_key, msg->call_id.p, msg->call_id.n),
+		sip_siphash(b->id_key, msg->from.tag.p, msg->from.tag.n),
+		msg->cseq.number,
+	};
+
+	return sip_siphash(b->id_key, parts, sizeof(parts));
+}
+
+/* The same request came by another path while the first copy is still being worked on. */
+static bool invite_is_merged(const struct b2b *b, uint64_t hash)
+{
+	const struct call *call;
+
+	LIST_FOREACH(call, &b->invites[hash % INVITE_BUCKETS], invite_link) {
+		if (call->invite_hash == hash)
+			return true;
+	}
+	return false;
+}
+
+void call_invite_over(struct call *call)
+{
+	if (!call->invite_link.le_prev)
+		return;
+	LIST_REMOVE(call, invite_link);
+	call->invite_link.le_prev = NULL;
+}
+
 void call_setup(struct b2b *b, struct sip_stxn *stxn, const struct sip_msg *msg,
 	const struct sip_path *path)
 {
-	struct call *call = call_new(b);
+	uint64_t hash = invite_hash(b, msg);
+	struct call *call;
 
+	if (invite_is_merged(b, hash)) {
+		/* No attempt of its own: the first copy gets the record. */
+		if (sip_stxn_reject(stxn, 482, none, none, none) < 0)
+			log_debug("482 not sent");
+		return;
+	}
+	call = call_new(b);
 	b->env.stats->calls_attempted++;
 	if (!call) {
 		/* So full that there is not even room for a record's call. */
@@ -255,6 +295,8 @@ void call_setup(struct b2b *b, struct sip_stxn *stxn, const struct sip_msg *msg,
 		return;
 	}
 	record_caller(call, msg, path);
+	call->invite_hash = hash;
+	LIST_INSERT_HEAD(&b->invites[hash % INVITE_BUCKETS], call, invite_link);
 	call->leg[LEG_A].in = stxn;
 	sip_stxn_set_user(stxn, &leg_invite_in_ops, &call->leg[LEG_A]);
 	start(call, msg, path);

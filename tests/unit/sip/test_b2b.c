@@ -680,6 +680,100 @@ static void test_outside(void **state)
 	}
 }
 
+static unsigned int take(struct rig *r, const char *start, char *ret_text, size_t size)
+{
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < r->n_queue;) {
+		struct rig_packet *p = &r->queue[i];
+
+		if (p->from != RIG_BOX || memcmp(p->bytes, start, strlen(start)) != 0) {
+			i++;
+			continue;
+		}
+		if (ret_text)
+			snprintf(ret_text, size, "%.*s", (int)p->n, p->bytes);
+		n++;
+		rig_drop(r, i);
+	}
+	return n;
+}
+
+/* The same INVITE by another path (RFC 3261 8.2.2.2) is 482 while the first one is open; several
+ * early dialogs behind us are as many for the caller, and a 2xx of one of them is the call. */
+static void test_merged(void **state)
+{
+	struct rig *r = rig_new(32);
+	struct rig_ua *a;
+	char text[4096];
+
+	r->side[RIG_CALLEE].answer = 0;
+	a = rig_invite(r, "100", false);
+	assert_int_equal(r->n_queue, 1);
+	snprintf(text, sizeof(text), "%.*s", (int)r->queue[0].n, r->queue[0].bytes);
+	rig_settle(r);
+	memcpy(strstr(text, "branch=z9hG4bK") + 14, "other", 5);
+	rig_raw(r, RIG_CALLER, text);
+	rig_deliver(r, -1);
+	assert_int_equal(take(r, "SIP/2.0 100", NULL, 0), 1);
+	assert_int_equal(take(r, "SIP/2.0 482", NULL, 0), 1);
+	assert_int_equal(r->n_queue, 0);
+	assert_int_equal(r->stats.calls_attempted, 1);
+	rig_answer(r, rig_callee(r), 200);
+	rig_settle(r);
+	assert_int_equal(a->last, 200);
+	rig_bye(r, a);
+	finish(r);
+}
+
+static void fork_response(
+	struct rig *r, const char *request, unsigned int status, const char *tag, const char *sdp)
+{
+	struct sip_msg msg;
+	char text[4096];
+	struct sip_buf b;
+
+	assert_int_equal(sip_msg_parse(&msg, request, strlen(request), false), 0);
+	sip_buf_init(&b, text, sizeof(text) - 1);
+	sip_build_response(&b, &msg, NULL, status, (struct view){NULL, 0}, view_of(tag));
+	sip_put_lit(&b, "Contact: <sip:trunk-f@10.0.1.60>\r\n");
+	assert_int_equal(
+		sip_build_end(&b, *sdp ? VIEW("application/sdp") : VIEW(""), view_of(sdp)), 0);
+	text[b.n] = '\0';
+	rig_raw(r, RIG_CALLEE, text);
+	rig_settle(r);
+}
+
+static void test_forks(void **state)
+{
+	static const char sdp[] =
+		"v=0\r\no=- 1 1 IN IP4 10.0.1.60\r\ns=-\r\nc=IN IP4 10.0.1.60\r\n"
+		"t=0 0\r\nm=audio 4000 RTP/AVP 0\r\n";
+	struct rig *r = rig_new(33);
+	struct rig_ua *a = rig_invite(r, "100", false);
+	char invite[4096];
+
+	while (rig_reply(r) ||
+		(r->n_queue > 0 && r->queue[0].to != RIG_CALLEE && rig_deliver(r, -1)))
+		;
+	assert_int_equal(take(r, "INVITE", invite, sizeof(invite)), 1);
+	fork_response(r, invite, 180, "one", "");
+	fork_response(r, invite, 183, "two", sdp);
+	fork_response(r, invite, 180, "three", "");
+	assert_int_equal(a->n_ringing, 3);
+	assert_int_equal(b2b_n_dialogs(r->b), 4);
+	fork_response(r, invite, 200, "three", sdp);
+	assert_int_equal(a->last, 200);
+	assert_int_equal(b2b_n_dialogs(r->b), 4);
+	/* a second fork answers too: ACK and BYE, the call stays (RFC 3261 13.2.2.4) */
+	r->side[RIG_CALLEE].n_requests[SIP_M_BYE] = 0;
+	fork_response(r, invite, 200, "one", sdp);
+	assert_int_equal(r->side[RIG_CALLEE].n_requests[SIP_M_BYE], 1);
+	assert_int_equal(b2b_n_calls(r->b), 1);
+	rig_bye(r, a);
+	finish(r);
+}
+
 /* A forged BYE: someone else's tag, Call-ID or a made-up token ends nothing. */
 static void test_forged_bye(void **state)
 {
@@ -776,6 +870,8 @@ int main(void)
 		cmocka_unit_test(test_restart_damaged),
 		cmocka_unit_test(test_methods),
 		cmocka_unit_test(test_outside),
+		cmocka_unit_test(test_merged),
+		cmocka_unit_test(test_forks),
 		cmocka_unit_test(test_forged_bye),
 		cmocka_unit_test(test_health),
 	};

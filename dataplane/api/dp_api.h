@@ -21,28 +21,28 @@
 #include "controlplane/base/ipaddr.h"
 #include "controlplane/base/ipc.h"
 
-#define DP_API_VERSION      1
-#define DP_NAME_MAX         16 /* of a port, as IFNAMSIZ */
-#define DP_DEVARGS_MAX      160
-#define DP_PAYLOAD_TYPES    16
-#define DP_LEGS             2
-#define DP_MEDIA_ADDRS_MAX  64
-#define DP_PORTS_MAX        32
+#define DP_API_VERSION	   1
+#define DP_NAME_MAX	   16 /* of a port, as IFNAMSIZ */
+#define DP_DEVARGS_MAX	   160
+#define DP_PAYLOAD_TYPES   16
+#define DP_LEGS		   2
+#define DP_MEDIA_ADDRS_MAX 64
+#define DP_PORTS_MAX	   32
 
 enum dp_msg {
 	DP_HELLO = IPC_TYPE_HELLO, /* control -> dp: dp_hello; reply dp_hello_reply + stats fd */
-	DP_PORT_SET = 2,           /* dp_port */
-	DP_PORT_DEL = 3,           /* dp_port_name */
-	DP_MEDIA_ADDR_SET = 4,     /* dp_media_addr: which UDP ports of an address are media */
-	DP_MEDIA_ADDR_DEL = 5,     /* dp_media_addr */
-	DP_SESSION_ADD = 10,       /* dp_session; reply dp_session_reply */
-	DP_SESSION_MODIFY = 11,    /* dp_session; -ENOENT when unknown */
-	DP_SESSION_REMOVE = 12,    /* dp_session_id; reply dp_session_final; -ENOENT when unknown */
-	DP_SESSION_DUMP = 13,      /* dp_dump; reply dp_dump_reply with a counted array */
-	DP_SESSION_SWEEP = 14,     /* no body: removes sessions older than hdr.generation */
-	DP_EVENT_TIMEOUT = 20,     /* dp -> control, droppable: dp_event */
-	DP_EVENT_LATCH = 21,       /* dp -> control, droppable: dp_event */
-	DP_EVENT_PORT = 22,        /* dp -> control, droppable: dp_event_port */
+	DP_PORT_SET = 2,	   /* dp_port */
+	DP_PORT_DEL = 3,	   /* dp_port_name */
+	DP_MEDIA_ADDR_SET = 4,	   /* dp_media_addr: which UDP ports of an address are media */
+	DP_MEDIA_ADDR_DEL = 5,	   /* dp_media_addr */
+	DP_SESSION_ADD = 10,	   /* dp_session; reply dp_session_reply */
+	DP_SESSION_MODIFY = 11,	   /* dp_session; -ENOENT when unknown */
+	DP_SESSION_REMOVE = 12,	   /* dp_session_id; reply dp_session_final; -ENOENT when unknown */
+	DP_SESSION_DUMP = 13,	   /* dp_dump; reply dp_dump_reply with a counted array */
+	DP_SESSION_SWEEP = 14,	   /* no body: removes sessions older than hdr.generation */
+	DP_EVENT_TIMEOUT = 20,	   /* dp -> control, droppable: dp_event */
+	DP_EVENT_LATCH = 21,	   /* dp -> control, droppable: dp_event */
+	DP_EVENT_PORT = 22,	   /* dp -> control, droppable: dp_event_port */
 };
 
 struct dp_hello {
@@ -53,10 +53,10 @@ struct dp_hello {
 struct dp_hello_reply {
 	uint32_t api_version;
 	uint32_t n_workers;
-	uint64_t boot_id;     /* random at each start: another one means everything must be replayed */
+	uint64_t boot_id; /* random at each start: another one means everything must be replayed */
 	uint32_t max_sessions;
 	uint32_t n_sessions;
-	uint32_t stats_len;   /* bytes of the segment whose descriptor comes along, see dp_stats.h */
+	uint32_t stats_len; /* bytes of the segment whose descriptor comes along, see dp_stats.h */
 	uint32_t zero;
 };
 
@@ -84,8 +84,8 @@ struct dp_media_addr {
 };
 
 enum dp_leg_flags {
-	DP_LEG_SEND = 1 << 0,     /* packets may leave towards remote_rtp */
-	DP_LEG_RECV = 1 << 1,     /* packets are accepted from remote_rtp */
+	DP_LEG_SEND = 1 << 0,	  /* packets may leave towards remote_rtp */
+	DP_LEG_RECV = 1 << 1,	  /* packets are accepted from remote_rtp */
 	DP_LEG_RTCP_MUX = 1 << 2, /* RFC 5761 */
 	/*
 	 * Learn the source of the first valid packet in place of remote_rtp. Without it only
@@ -94,6 +94,12 @@ enum dp_leg_flags {
 	 */
 	DP_LEG_LATCH = 1 << 3,
 	DP_LEG_ANY_PT = 1 << 4, /* relay payload types that are not listed (non-audio media) */
+	/*
+	 * Without a remote_rtp yet (an offer is out, RFC 3264 5.1): take what the first source
+	 * sends, for the other leg's ears only. Nothing is sent to that source, and it counts no
+	 * longer once remote_rtp is known.
+	 */
+	DP_LEG_EARLY = 1 << 5,
 };
 
 /*
@@ -116,19 +122,19 @@ struct dp_payload {
 };
 
 struct dp_leg {
-	struct ipaddr local;       /* our RTP address and port; RTCP is port + 1 unless muxed */
+	struct ipaddr local;	   /* our RTP address and port; RTCP is port + 1 unless muxed */
 	struct ipaddr remote_rtp;  /* family 0: not known yet */
 	struct ipaddr remote_rtcp; /* family 0: remote_rtp with port + 1, or the same when muxed */
-	uint32_t flags;            /* enum dp_leg_flags */
-	uint32_t timeout_ms;       /* without a valid packet while RECV is set; 0: never */
-	uint8_t dscp;              /* of packets leaving towards this leg, 0..63 */
+	uint32_t flags;		   /* enum dp_leg_flags */
+	uint32_t timeout_ms;	   /* without a valid packet while RECV is set; 0: never */
+	uint8_t dscp;		   /* of packets leaving towards this leg, 0..63 */
 	uint8_t n_payloads;
 	uint8_t zero[2];
 	struct dp_payload payloads[DP_PAYLOAD_TYPES]; /* accepted from this leg */
 };
 
 struct dp_session {
-	uint64_t id;      /* not 0; chosen by limen-control */
+	uint64_t id;	  /* not 0; chosen by limen-control */
 	uint64_t call_id; /* for dump and logs */
 	struct dp_leg leg[DP_LEGS];
 };
@@ -146,15 +152,15 @@ struct dp_session_reply {
 struct dp_stream_sum {
 	uint64_t rx_packets, rx_octets; /* valid RTP; octets of the RTP payload */
 	uint64_t tx_packets, tx_octets; /* sent on to the other leg */
-	uint64_t lost;                  /* by sequence number, over all SSRCs; never negative */
-	uint32_t jitter_us;             /* RFC 3550 6.4.1, of the last SSRC */
+	uint64_t lost;			/* by sequence number, over all SSRCs; never negative */
+	uint32_t jitter_us;		/* RFC 3550 6.4.1, of the last SSRC */
 	uint32_t max_jitter_us;
 	uint32_t rtcp_packets;
 	uint32_t dropped; /* by the guards, all reasons */
 	uint32_t ssrc;
 	uint32_t ssrc_changes;
 	uint64_t last_rx_ago_ms; /* UINT64_MAX: never */
-	struct ipaddr latched;   /* family 0: not latched */
+	struct ipaddr latched;	 /* family 0: not latched */
 	uint32_t zero;
 };
 
@@ -165,7 +171,7 @@ struct dp_session_final {
 
 struct dp_dump {
 	uint64_t after_id; /* 0: from the first */
-	uint32_t max;      /* rows wanted, capped at what fits a message */
+	uint32_t max;	   /* rows wanted, capped at what fits a message */
 	uint32_t zero;
 };
 

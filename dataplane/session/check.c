@@ -8,7 +8,8 @@
 
 #include "dataplane/session/stream.h"
 
-#define FLAGS_KNOWN (DP_LEG_SEND | DP_LEG_RECV | DP_LEG_RTCP_MUX | DP_LEG_LATCH | DP_LEG_ANY_PT)
+#define FLAGS_KNOWN \
+	(DP_LEG_SEND | DP_LEG_RECV | DP_LEG_RTCP_MUX | DP_LEG_LATCH | DP_LEG_ANY_PT | DP_LEG_EARLY)
 
 static bool is_zero(const void *p, size_t n)
 {

@@ -105,7 +105,8 @@ static struct ipaddr way_remote(const struct row *row, unsigned int leg, unsigne
 {
 	const struct dp_leg *conf = &row->conf.leg[leg];
 	const struct row_leg *rl = &row->leg[leg];
-	if (conf->flags & DP_LEG_LATCH) {
+	/* Before the far end said where it is, nobody is sent anything on the strength of having sent. */
+	if (conf->flags & DP_LEG_LATCH && ipaddr_is_set(&conf->remote_rtp)) {
 		if (ipaddr_is_set(&rl->learned[kind]))
 			return rl->learned[kind];
 		/* Where RTP came from, RTCP is next to it and not where SDP said. */

@@ -83,10 +83,11 @@ static void build_guard(struct stream_conf *conf, const struct dp_leg *in, uint6
 {
 	struct stream_more *more = &conf->more;
 
-	if (in->flags & DP_LEG_LATCH) {
+	struct ipaddr rtp = usable(&in->remote_rtp), rtcp = usable(&in->remote_rtcp);
+
+	if (in->flags & DP_LEG_LATCH || (in->flags & DP_LEG_EARLY && !rtp.family)) {
 		conf->hot.flags |= STREAM_LATCH;
 	} else {
-		struct ipaddr rtp = usable(&in->remote_rtp), rtcp = usable(&in->remote_rtcp);
 		more->expect[STREAM_RTP] = rtp;
 		if (in->flags & DP_LEG_RTCP_MUX)
 			rtcp = rtp;

@@ -22,6 +22,7 @@
 #define B2B_FORKS_MAX	   8	      /* early dialogs of a call */
 #define B2B_CANDIDATES_MAX 8	      /* dial-peers that are tried for a call */
 #define B2B_MEDIA_WAIT_MS  2000	      /* for limen-control's answer, before a call gets 503 */
+#define B2B_ANSWER_WAIT_MS 300	      /* the same, before an answered call goes up without it */
 #define B2B_RETRY_AFTER_S  5
 #define B2B_CHECKPOINT_MAX 24576
 

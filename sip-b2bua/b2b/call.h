@@ -31,28 +31,29 @@ enum call_state {
 	CALL_ENDING,
 };
 
-/* What happens when the lines of the pending offer have their ports. */
+/* What happens when limen-control has done what was asked for the media lines. */
 enum call_then {
 	THEN_NOTHING,
 	THEN_INVITE,  /* the offer goes to the other leg in an INVITE or re-INVITE */
 	THEN_SUCCESS, /* in the 2xx to the other leg's INVITE that had no offer */
+	THEN_ANSWER,  /* the answer goes on in a 2xx, and the ACK to its sender */
 };
 
 struct call;
 
 struct leg {
 	struct call *call;
-	uint8_t side;	   /* LEG_A, LEG_B */
-	bool bye_done;	   /* a BYE came from it or went to it */
-	bool ack_owed;	   /* its 2xx waits for our ACK, which waits for the other leg's answer */
-	bool ok_unacked;   /* our 2xx waits for its ACK */
-	bool bye_wanted;   /* a BYE follows that ACK (RFC 3261 15: not before) */
-	bool cancelled;	   /* its re-INVITE was cancelled; the other leg's answer decides */
-	uint32_t ok_cseq;  /* of its INVITE that we answered with 2xx */
-	uint32_t out_cseq; /* of our INVITE to it */
-	struct dialog *dialog;	   /* A: from the start; B: once it answered */
-	struct sip_stxn *in;	   /* its INVITE, without a final answer */
-	struct sip_ctxn *out;	   /* our INVITE, without a final answer */
+	uint8_t side;	       /* LEG_A, LEG_B */
+	bool bye_done;	       /* a BYE came from it or went to it */
+	bool ack_owed;	       /* its 2xx waits for our ACK, which waits for media or an answer */
+	bool ok_unacked;       /* our 2xx waits for its ACK */
+	bool bye_wanted;       /* a BYE follows that ACK (RFC 3261 15: not before) */
+	bool cancelled;	       /* its re-INVITE was cancelled; the other leg's answer decides */
+	uint32_t ok_cseq;      /* of its INVITE that we answered with 2xx */
+	uint32_t out_cseq;     /* of our INVITE to it */
+	struct dialog *dialog; /* A: from the start; B: once it answered */
+	struct sip_stxn *in;   /* its INVITE, without a final answer */
+	struct sip_ctxn *out;  /* our INVITE, without a final answer */
 	struct sip_ctxn *accepted; /* our INVITE after its 2xx, while copies of it may come */
 	struct sip_ctxn *bye;	   /* our BYE */
 	struct sip_resend ok;	   /* our 2xx until the ACK */
@@ -213,6 +214,11 @@ extern const struct sip_stxn_ops leg_invite_in_ops;
 int call_offer(struct leg *from, struct view sdp, enum call_then then, const char **ret_reason);
 /* The pending offer waits for the lines that want ports, then goes on. */
 void call_offer_wait(struct call *call, enum call_then then);
+/*
+ * The answer that call_answer() took from a 2xx goes on once limen-control has confirmed its
+ * lines, at once when nothing is outstanding. -ENOMEM: no copy could be kept.
+ */
+int call_answer_wait(struct leg *from, struct view answer) __attribute__((warn_unused_result));
 /* Takes an answer, tells limen-control, and gives the text for the other leg (valid until the
  * next use of the scratch space). */
 int call_answer(struct leg *from, struct view sdp, struct view *ret_sdp, const char **ret_reason);

@@ -259,7 +259,7 @@ static void success_again(struct leg *leg, const struct sip_msg *msg, const stru
 
 	if (!leg->dialog || !dialog_match_response(leg->dialog, msg)) {
 		dialog_drop(b, msg, path);
-	} else if (leg->ack && msg->cseq.number == leg->out_cseq) {
+	} else if (leg->ack && !leg->ack_owed && msg->cseq.number == leg->out_cseq) {
 		if (sip_txns_send(b->env.txns, &leg->dialog->path,
 			    (struct view){leg->ack, leg->ack_len}) < 0)
 			log_debug("an ACK was not sent again");
@@ -277,7 +277,7 @@ void b2b_stray(struct b2b *b, const struct sip_msg *msg, const struct sip_path *
 	leg = call_find(b, msg->from.tag);
 	if (leg && leg->dialog && dialog_match_response(leg->dialog, msg)) {
 		/* After a restart the transaction is gone, but the far end still wants its ACK. */
-		if (leg->ack && msg->cseq.number == leg->out_cseq)
+		if (leg->ack && !leg->ack_owed && msg->cseq.number == leg->out_cseq)
 			success_again(leg, msg, path);
 		else if (!leg->ack_owed && !leg->out)
 			send_dialog_ack(b, leg->dialog, msg->cseq.number);
@@ -355,8 +355,8 @@ static void success(struct leg *leg, const struct sip_msg *msg, const struct sip
 		success_broken(leg, reason);
 		return;
 	}
-	leg_ack(leg, none);
-	call_send_success(leg_other(leg), sdp);
+	if (call_answer_wait(leg, body) < 0)
+		success_broken(leg, "memory is short");
 }
 
 /* The call was given up, but the called side had answered already (RFC 3261 9.1, 15). */

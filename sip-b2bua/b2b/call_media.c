@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * Offers, answers and ports. An offer waits here, as a copy, until its lines have ports on both
- * sides; an answer needs none and goes straight on, its CTL_MEDIA_SET written before the message
- * that it belongs to leaves.
+ * sides. The answer in a 2xx waits until the data plane knows it: whoever is told that the call is
+ * up talks at once, and the first word is not to be lost. Early answers go straight on.
  */
 #include "sip-b2bua/b2b/call.h"
 
@@ -65,16 +65,25 @@ static void exchange_refuse(struct call *call, unsigned int status, const char *
 	leg_refuse(from, status, sip_buf_view(&buf));
 }
 
-void call_media_timeout(struct call *call)
+/* The answer goes on as it was taken: to the other leg in its 2xx, with an ACK to its sender. */
+static void answer_proceed(struct call *call)
 {
-	if (call->then == THEN_NOTHING && call->state != CALL_MEDIA)
+	struct leg *from = &call->leg[!call->media.offerer];
+	struct b2b *b = call->b;
+	struct sip_buf out;
+
+	sip_buf_init(&out, b->sdp_buf, sizeof(b->sdp_buf));
+	if (sdp_parse(&b->sdp, (struct view){call->answer, call->answer_len}) < 0 ||
+		media_map_print(&call->media, &b->sdp, !from->side, &out) < 0) {
+		call_end(call,
+			&(struct call_why){.by = CTL_BY_BOX, .status = 502, .reason = too_long});
 		return;
-	exchange_refuse(call, 503,
-		call->b->control_up ? "limen-control gave no media ports in time"
-				    : "limen-control is not reachable");
+	}
+	leg_ack(from, (struct view){NULL, 0});
+	call_send_success(leg_other(from), sip_buf_view(&out));
 }
 
-/* Every line has its ports: the offer goes on. */
+/* The lines are as they were asked for: the offer, or the answer, goes on. */
 static void call_proceed(struct call *call)
 {
 	enum call_then then = (enum call_then)call->then;
@@ -98,7 +107,24 @@ static void call_proceed(struct call *call)
 					      .by = CTL_BY_BOX, .status = 502, .reason = too_long});
 		else
 			call_send_success(to, sdp);
+	} else if (then == THEN_ANSWER) {
+		answer_proceed(call);
 	}
+}
+
+void call_media_timeout(struct call *call)
+{
+	if (call->then == THEN_NOTHING && call->state != CALL_MEDIA)
+		return;
+	if (call->then == THEN_ANSWER) {
+		log_warning("call %016llx: goes up before limen-control confirmed its media",
+			(unsigned long long)call->rec.id);
+		call_proceed(call);
+		return;
+	}
+	exchange_refuse(call, 503,
+		call->b->control_up ? "limen-control gave no media ports in time"
+				    : "limen-control is not reachable");
 }
 
 void call_offer_wait(struct call *call, enum call_then then)
@@ -112,6 +138,33 @@ void call_offer_wait(struct call *call, enum call_then then)
 	}
 	twheel_start(b->env.wheel, &call->timer, B2B_MEDIA_WAIT_MS);
 	call_media_wants(call);
+}
+
+static bool media_outstanding(const struct call *call)
+{
+	for (unsigned int i = 0; i < call->media.n_lines; i++) {
+		if (call->media.line[i]->seq != 0)
+			return true;
+	}
+	return false;
+}
+
+int call_answer_wait(struct leg *from, struct view answer)
+{
+	struct call *call = from->call;
+
+	/* An early answer that the 2xx repeats or leaves out is the copy itself. */
+	if (answer.p != call->answer)
+		call_copy_set(&call->answer, &call->answer_len, answer);
+	if (!call->answer)
+		return -ENOMEM;
+	from->ack_owed = true;
+	call->then = THEN_ANSWER;
+	if (media_outstanding(call))
+		twheel_start(call->b->env.wheel, &call->timer, B2B_ANSWER_WAIT_MS);
+	else
+		call_proceed(call);
+	return 0;
 }
 
 int call_offer(struct leg *from, struct view sdp, enum call_then then, const char **ret_reason)
@@ -227,5 +280,7 @@ void call_media_reply(
 				       .status = 503,
 				       .q850 = 47,
 				       .reason = "the media session could not be set up"});
+	} else if (call->then == THEN_ANSWER && !media_outstanding(call)) {
+		call_proceed(call);
 	}
 }

@@ -72,7 +72,36 @@ static struct ipaddr wanted_addr(const struct media_side *side)
 	return (struct ipaddr){.family = side->family};
 }
 
-/* The request for ports: no flags, so nothing is relayed before an answer. */
+static bool direction_sends(uint8_t direction)
+{
+	return direction == SDP_SENDRECV || direction == SDP_SENDONLY;
+}
+
+static bool direction_receives(uint8_t direction)
+{
+	return direction == SDP_SENDRECV || direction == SDP_RECVONLY;
+}
+
+/*
+ * Before the answer the offerer must be ready to hear whoever answers (RFC 3264 5.1), and media
+ * does overtake answers. So the line relays towards the offerer already, and only that way.
+ */
+static void line_expect_early(const struct media_map *map, struct media_line *line)
+{
+	const struct media_desc *offer = &line->pending[map->offerer];
+	struct dp_leg *to = &line->ctl.leg[map->offerer], *from = &line->ctl.leg[!map->offerer];
+
+	if (!direction_receives(offer->direction) || !ipaddr_is_set(&offer->rtp))
+		return;
+	to->remote_rtp = offer->rtp;
+	to->remote_rtcp = offer->rtcp;
+	to->flags = DP_LEG_SEND | (line->any_pt ? DP_LEG_ANY_PT : 0);
+	from->flags = DP_LEG_RECV | DP_LEG_EARLY | (line->any_pt ? DP_LEG_ANY_PT : 0);
+	from->n_payloads = offer->n_payloads;
+	memcpy(from->payloads, offer->payloads, sizeof(from->payloads));
+}
+
+/* The request for ports. */
 static void line_ask(struct media_map *map, unsigned int index)
 {
 	struct media_line *line = map->line[index];
@@ -87,6 +116,7 @@ static void line_ask(struct media_map *map, unsigned int index)
 		line->ctl.leg[leg].local = wanted_addr(side);
 		line->ctl.leg[leg].dscp = side->dscp;
 	}
+	line_expect_early(map, line);
 	line->state = MEDIA_WANTED;
 	line->fresh = true;
 }
@@ -251,16 +281,6 @@ bool media_map_all_open(const struct media_map *map)
 			return false;
 	}
 	return true;
-}
-
-static bool direction_sends(uint8_t direction)
-{
-	return direction == SDP_SENDRECV || direction == SDP_SENDONLY;
-}
-
-static bool direction_receives(uint8_t direction)
-{
-	return direction == SDP_SENDRECV || direction == SDP_RECVONLY;
 }
 
 /* What the data plane is told of one leg: its own description and what the other one takes. */

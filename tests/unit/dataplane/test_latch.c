@@ -121,6 +121,30 @@ static void expect_silence(void)
 	assert_int_equal(worker_events(rig->group, &event, 1), 0);
 }
 
+/* An offer is out, no answer is in: one source is heard, and then the answer's counts. */
+static void test_early(void **state)
+{
+	struct dp_session session = make_session(0, 0);
+	struct dp_leg *leg = &session.leg[0];
+
+	leg->flags = DP_LEG_RECV;
+	leg->remote_rtp = (struct ipaddr){0};
+	put_session(&session, 0, false);
+	assert_int_equal(send_as(PHONE, 40000, 0, 0), 0); /* without the flag nobody is heard */
+	leg->flags |= DP_LEG_EARLY;
+	put_session(&session, 0, false);
+	assert_int_equal(send_as(PHONE, 40000, 0, 9), 0); /* not what was offered */
+	assert_int_equal(send_as(PHONE, 40000, 0, 0), 1);
+	assert_int_equal(send_as(ATTACKER, 40000, 0, 0), 0);
+	assert_int_equal(send_as(PHONE, 40000, 0, 0), 1);
+
+	leg->flags |= DP_LEG_SEND;
+	leg->remote_rtp = rig_ip(ATTACKER, 40000);
+	put_session(&session, 0, true);
+	assert_int_equal(send_as(PHONE, 40000, 0, 0), 0);
+	assert_int_equal(send_as(ATTACKER, 40000, 0, 0), 1);
+}
+
 static void test_first_valid_source(void **state)
 {
 	struct dp_session session = make_session(0, 0);
@@ -308,6 +332,7 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
+		TEST(test_early),
 		TEST(test_first_valid_source),
 		TEST(test_invalid_packets_teach_nothing),
 		TEST(test_modify),

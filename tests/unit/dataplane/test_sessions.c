@@ -433,6 +433,33 @@ static void test_learning(void **state)
 	sessions_learned(w->ss, &(struct worker_event){.slot = w->reply.stream[0], .kind = 9});
 }
 
+/* Whoever talks before the far end has said where it is may be heard, but is sent nothing. */
+static void test_early_learning(void **state)
+{
+	static const uint32_t flags[] = {DP_LEG_EARLY, DP_LEG_EARLY | DP_LEG_LATCH, DP_LEG_LATCH};
+	struct world *w = *state;
+
+	neighbour(w, IF_A, "192.0.2.55", mac_b);
+	for (unsigned int i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
+		struct dp_session s = sample_session(1);
+		s.leg[0].flags = DP_LEG_RECV | flags[i];
+		s.leg[0].remote_rtp = s.leg[0].remote_rtcp = (struct ipaddr){0};
+		assert_int_equal(add(w, &s, 1), 0);
+		const struct fake_slot *from_b = &fake.slots[w->reply.stream[1]];
+		struct worker_event e = {
+			.slot = w->reply.stream[0],
+			.epoch = fake.slots[w->reply.stream[0]].conf.more.epoch,
+			.kind = STREAM_RTP,
+			.learned = sample_ip("192.0.2.55", 7000),
+		};
+		sessions_learned(w->ss, &e);
+		turn(w, 1100 + i);
+		assert_int_equal(from_b->conf.more.path[STREAM_RTP].family, 0);
+		assert_int_equal(from_b->conf.more.path[STREAM_RTCP].family, 0);
+		assert_int_equal(del(w, 1), 0);
+	}
+}
+
 static void test_silence(void **state)
 {
 	struct world *w = *state;
@@ -583,6 +610,7 @@ int main(void)
 		T(test_worker_refuses),
 		T(test_next_hop_follows),
 		T(test_learning),
+		T(test_early_learning),
 		T(test_silence),
 		T(test_sweep),
 		T(test_dump),

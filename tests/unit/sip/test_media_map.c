@@ -54,6 +54,25 @@ static const struct sdp *parse(const char *media)
 	return &sdp;
 }
 
+/* Until the answer the offerer hears whoever sends, and sends nothing to anybody. */
+static void assert_early(const struct media_line *line)
+{
+	const struct dp_leg *to = &line->ctl.leg[map.offerer], *from = &line->ctl.leg[!map.offerer];
+	const struct media_desc *offer = &line->pending[map.offerer];
+	uint32_t any = line->any_pt ? DP_LEG_ANY_PT : 0;
+
+	assert_false(ipaddr_is_set(&from->remote_rtp));
+	if (offer->direction == SDP_SENDONLY || offer->direction == SDP_INACTIVE) {
+		assert_int_equal(to->flags | from->flags, 0);
+		return;
+	}
+	assert_int_equal(to->flags, DP_LEG_SEND | any);
+	assert_int_equal(from->flags, DP_LEG_RECV | DP_LEG_EARLY | any);
+	assert_true(ipaddr_equal(&to->remote_rtp, &offer->rtp));
+	assert_int_equal(from->n_payloads, offer->n_payloads);
+	assert_int_equal(from->timeout_ms, 0);
+}
+
 /* What limen-control would answer: port numbers by line and leg. */
 static void open_all(void)
 {
@@ -64,7 +83,7 @@ static void open_all(void)
 			continue;
 		assert_int_equal(reply.leg[0].local.family, 4);
 		assert_int_equal(reply.leg[1].local.family, 6);
-		assert_int_equal(reply.leg[0].flags, 0);
+		assert_early(map.line[i]);
 		reply.leg[0].local = addr("10.1.0.1");
 		reply.leg[1].local = addr("2001:db8::1");
 		reply.leg[0].local.port_be16 = htons((uint16_t)(20000 + 4 * i));

@@ -18,45 +18,63 @@ void pager_begin(struct pager *pager, unsigned int lines, unsigned int width)
 		.width = width};
 }
 
-/* One key, without echo and without Enter; 'q' at the end of input. */
 static char read_key(void)
 {
-	struct termios saved, raw;
-	char key = 'q';
+	char key;
 	ssize_t n;
 
-	if (tcgetattr(STDIN_FILENO, &saved) < 0)
-		return 'q';
+	do
+		n = read(STDIN_FILENO, &key, 1);
+	while (n < 0 && errno == EINTR);
+	return n == 1 ? key : 'q';
+}
+
+static void wait_for_key(struct pager *pager)
+{
+	for (;;) {
+		switch (read_key()) {
+		case ' ':
+		case 'f':
+			pager->row = 0;
+			return;
+		case '\r':
+		case '\n':
+		case 'j':
+			pager->row = pager->lines - 2;
+			return;
+		case 'q':
+		case 'Q':
+		case 3:	 /* Ctrl-C */
+		case 26: /* Ctrl-Z */
+			pager->quit = true;
+			return;
+		default:
+			break;
+		}
+	}
+}
+
+/* Keys come one by one, without echo, from before the prompt is seen. */
+static void page_end(struct pager *pager)
+{
+	struct termios saved, raw;
+
+	fflush(stdout);
+	if (tcgetattr(STDIN_FILENO, &saved) < 0) {
+		pager->quit = true;
+		return;
+	}
 	raw = saved;
 	raw.c_lflag &= ~(tcflag_t)(ICANON | ECHO | ISIG);
 	raw.c_cc[VMIN] = 1;
 	raw.c_cc[VTIME] = 0;
 	tcsetattr(STDIN_FILENO, TCSADRAIN, &raw);
-	do
-		n = read(STDIN_FILENO, &key, 1);
-	while (n < 0 && errno == EINTR);
-	tcsetattr(STDIN_FILENO, TCSADRAIN, &saved);
-	return n == 1 ? key : 'q';
-}
-
-static void page_end(struct pager *pager)
-{
 	fputs(PROMPT, stdout);
 	fflush(stdout);
-	for (;;) {
-		char key = read_key();
-		if (key == ' ' || key == 'f') {
-			pager->row = 0;
-		} else if (key == '\r' || key == '\n' || key == 'j') {
-			pager->row = pager->lines - 2;
-		} else if (key == 'q' || key == 'Q' || key == 3 || key == 26) {
-			pager->quit = true;
-		} else {
-			continue;
-		}
-		break;
-	}
+	wait_for_key(pager);
 	fputs("\r          \r", stdout);
+	fflush(stdout);
+	tcsetattr(STDIN_FILENO, TCSADRAIN, &saved);
 }
 
 static bool starts_char(char c)

@@ -196,13 +196,13 @@ def test_paging(box):
     t.read_until(r"box#")
     t.type("show running-config\r")
     page = t.read_until(r" --More-- ")
-    assert page.count("\r\n") == 1 + 9, page
+    assert page.count("\r\n") == 1 + 9, repr(page)
     t.type("\r")
     line = t.read_until(r" --More-- ")
-    assert line.count("\r\n") == 1, line
+    assert line.count("\r\n") == 1, repr(line)
     t.type(" ")
     page = t.read_until(r" --More-- ")
-    assert page.count("\r\n") == 9, page
+    assert page.count("\r\n") == 9, repr(page)
     t.type("q")
     t.read_until(r"box#")
     t.type("terminal length 0\r")

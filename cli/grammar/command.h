@@ -107,7 +107,7 @@ const char *cli_arg(const struct cli_ctx *ctx, unsigned int i);
 void cli_args_of(const struct cli_ctx *ctx, const struct cfg_leaf *leaf, char buf[CFG_VALUE_MAX]);
 /* "% text" and a newline; returns rc. */
 int cli_fail(struct cli_ctx *ctx, int rc, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
+	__attribute__((format(printf, 3, 4), nonnull(3)));
 /* Prints and frees it. */
 int cli_print_json(struct cli_ctx *ctx, json_t *json);
 /* The end of a handler that returned -EINPROGRESS; what it prints is in session->out. */

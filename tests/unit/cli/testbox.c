@@ -21,6 +21,7 @@
 
 static struct event_base *base;
 static struct cli_server *server;
+static struct ipc_peer *peers[16];
 
 static int on_hello(struct ipc_peer *peer, const struct ipc_hdr *hdr, const void *body, size_t len)
 {
@@ -44,6 +45,10 @@ static void on_closed(struct ipc_peer *peer, const char *why)
 {
 	if (ipc_peer_ctx(peer))
 		cli_server_closed(server, ipc_peer_ctx(peer));
+	for (unsigned int i = 0; i < 16; i++) {
+		if (peers[i] == peer)
+			peers[i] = NULL;
+	}
 }
 
 static const struct ipc_row rows[] = {
@@ -60,7 +65,12 @@ static const struct ipc_table table = {
 
 static void on_accept(int fd, void *arg)
 {
-	if (!ipc_peer_new(base, fd, &table, 64, NULL))
+	unsigned int i = 0;
+
+	while (i < 15 && peers[i])
+		i++;
+	peers[i] = ipc_peer_new(base, fd, &table, 64, NULL);
+	if (!peers[i])
 		exit(1);
 }
 
@@ -105,6 +115,10 @@ int main(int argc, char **argv)
 	fflush(stdout);
 	event_base_dispatch(base);
 	cli_server_free(server);
+	for (unsigned int i = 0; i < 16; i++) {
+		if (peers[i])
+			ipc_peer_free(peers[i]);
+	}
 	cli_engine_free(engine);
 	cfg_store_close(store);
 	ipc_listener_free(listener);

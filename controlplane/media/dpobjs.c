@@ -79,16 +79,30 @@ static void want(struct dpobjs *set, const struct dpobj *wish)
 	}
 }
 
-static void want_addr(struct dpobjs *set, const struct cfg_realm *realm, const struct ipaddr *addr)
+/*
+ * The data plane has one range of ports for an address. Realms that share an address have ranges
+ * apart from each other: it gets what spans them all.
+ */
+static void want_addr(struct dpobjs *set, const struct cfg *cfg, const struct cfg_realm *realm,
+	const struct ipaddr *addr)
 {
+	uint32_t lo = realm->media_port_min, hi = realm->media_port_max;
 	struct dpobj obj;
 
+	for (uint32_t i = 0; i < cfg->n_realms; i++) {
+		const struct cfg_realm *other = &cfg->realms[i];
+		if (!ipaddr_same_ip(&other->media_ipv4, addr) &&
+			!ipaddr_same_ip(&other->media_ipv6, addr))
+			continue;
+		lo = other->media_port_min < lo ? other->media_port_min : lo;
+		hi = other->media_port_max > hi ? other->media_port_max : hi;
+	}
 	memset(&obj, 0, sizeof(obj)); /* compared as memory */
 	obj.is_addr = true;
 	obj.addr.addr = *addr;
 	obj.addr.addr.port_be16 = 0;
-	obj.addr.port_lo = (uint16_t)realm->media_port_min;
-	obj.addr.port_hi = (uint16_t)realm->media_port_max;
+	obj.addr.port_lo = (uint16_t)lo;
+	obj.addr.port_hi = (uint16_t)hi;
 	snprintf(obj.addr.port_name, sizeof(obj.addr.port_name), "%s", realm->interface);
 	want(set, &obj);
 }
@@ -111,9 +125,9 @@ void dpobjs_apply(struct dpobjs *set, const struct cfg *cfg)
 	for (uint32_t i = 0; i < cfg->n_realms; i++) {
 		const struct cfg_realm *realm = &cfg->realms[i];
 		if (addr_wanted(cfg, realm, &realm->media_ipv4))
-			want_addr(set, realm, &realm->media_ipv4);
+			want_addr(set, cfg, realm, &realm->media_ipv4);
 		if (addr_wanted(cfg, realm, &realm->media_ipv6))
-			want_addr(set, realm, &realm->media_ipv6);
+			want_addr(set, cfg, realm, &realm->media_ipv6);
 	}
 	for (unsigned int i = 0; i < DPOBJS_MAX; i++) {
 		struct dpobj *obj = &set->objs[i];

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What the data plane is asked for: ports first, then addresses, one range an address. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "controlplane/media/dpobjs.h"
+
+#define INTERFACE                                                          \
+	"interfaces = ( { name = \"m0\"; device = \"net_null0,no-rx=1\"; " \
+	"address = [ \"192.0.2.1/24\", \"192.0.2.2/24\" ]; } );\n"
+#define REALM(name, sip, addr, ports)                            \
+	"{ name = \"" name "\"; listen = [ \"udp 127.0.0.1 " sip \
+	"\" ]; interface = \"m0\"; "                             \
+	"media_ipv4 = \"" addr "\"; media_ports = \"" ports "\"; }"
+
+static struct cfg *config(const char *realms)
+{
+	char text[2048], error[CFG_ERROR_MAX] = "";
+	struct cfg *cfg = NULL;
+	int n = snprintf(text, sizeof(text), INTERFACE "realms = ( %s );\n", realms);
+
+	assert_true(n > 0 && (size_t)n < sizeof(text));
+	if (cfg_from_text(text, (size_t)n, "test", &cfg, error) < 0 || cfg_validate(cfg, error) < 0)
+		fail_msg("%s", error);
+	return cfg;
+}
+
+/* Answers every request with success; returns the addresses that were set, in order. */
+static unsigned int run(struct dpobjs *set, struct dp_media_addr *addrs, unsigned int max)
+{
+	unsigned int index, n = 0;
+	const void *body;
+	uint16_t type;
+	size_t len;
+	bool port_known = false;
+
+	while (dpobjs_next(set, 0, &type, &index, &body, &len)) {
+		if (type == DP_PORT_SET)
+			port_known = true;
+		if (type == DP_MEDIA_ADDR_SET) {
+			assert_true(port_known || dpobjs_has_port(set, "m0"));
+			assert_int_equal(len, sizeof(addrs[0]));
+			assert_true(n < max);
+			memcpy(&addrs[n++], body, sizeof(addrs[0]));
+		}
+		dpobjs_done(set, index, type, 0, 0);
+	}
+	assert_true(dpobjs_settled(set));
+	return n;
+}
+
+static void test_ranges(void **state)
+{
+	static struct dpobjs set;
+	static const struct {
+		const char *realms;
+		unsigned int n;
+		uint16_t lo[2], hi[2];
+	} cases[] = {
+		{REALM("a", "5060", "192.0.2.1", "20000 20999"), 1, {20000}, {20999}},
+		{REALM("a", "5060", "192.0.2.1", "20000 20999") ", " REALM(
+			 "b", "5062", "192.0.2.2", "30000 30999"),
+			2, {20000, 30000}, {20999, 30999}},
+		/* One address, two realms: both ranges must stay media. */
+		{REALM("a", "5060", "192.0.2.1", "30000 30999") ", " REALM(
+			 "b", "5062", "192.0.2.1", "20000 20999"),
+			1, {20000}, {30999}},
+	};
+
+	for (unsigned int i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct cfg *cfg = config(cases[i].realms);
+		struct dp_media_addr addrs[4];
+
+		memset(&set, 0, sizeof(set));
+		dpobjs_apply(&set, cfg);
+		assert_int_equal(run(&set, addrs, 4), cases[i].n);
+		for (unsigned int k = 0; k < cases[i].n; k++) {
+			assert_int_equal(addrs[k].port_lo, cases[i].lo[k]);
+			assert_int_equal(addrs[k].port_hi, cases[i].hi[k]);
+			assert_string_equal(addrs[k].port_name, "m0");
+		}
+		cfg_free(cfg);
+	}
+}
+
+/* The same configuration again asks for nothing; another range replaces the old one. */
+static void test_change(void **state)
+{
+	static struct dpobjs set;
+	struct cfg *before = config(REALM("a", "5060", "192.0.2.1", "20000 20999"));
+	struct cfg *after = config(REALM("a", "5060", "192.0.2.1", "22000 22999"));
+	struct dp_media_addr addrs[4];
+
+	memset(&set, 0, sizeof(set));
+	dpobjs_apply(&set, before);
+	assert_int_equal(run(&set, addrs, 4), 1);
+	dpobjs_apply(&set, before);
+	assert_int_equal(run(&set, addrs, 4), 0);
+	dpobjs_apply(&set, after);
+	assert_int_equal(run(&set, addrs, 4), 1);
+	assert_int_equal(addrs[0].port_lo, 22000);
+	cfg_free(before);
+	cfg_free(after);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_ranges),
+		cmocka_unit_test(test_change),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -93,8 +93,12 @@ static int process_row(const struct cli_process *p, void *arg)
 	cli_table_cell(table, "%s", p->name);
 	cli_table_cell(table, "%d", (int)p->pid);
 	cli_table_cell(table, "%s", p->connected ? "up" : "down");
-	cli_table_cell(
-		table, "%s", cli_print_span(now > p->since_ms ? now - p->since_ms : 0, span));
+	/* 0: it was never there. */
+	if (p->since_ms)
+		cli_table_cell(table, "%s",
+			cli_print_span(now > p->since_ms ? now - p->since_ms : 0, span));
+	else
+		cli_table_null(table);
 	cli_table_cell(table, "%" PRIu64, p->since_ms);
 	cli_table_cell(table, "%" PRIu64, p->restarts);
 	cli_table_cell(table, "%" PRIu64, p->rx_msgs);

@@ -213,6 +213,7 @@ static void processes(void *ctx, cli_process_fn row, void *arg)
 
 	row(&dp, arg);
 	row(&sip0, arg);
+	row(&(struct cli_process){.name = "limen-sip 1"}, arg);
 }
 
 static const struct dp_stats_header *dp_stats(void *ctx)

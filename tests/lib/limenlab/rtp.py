@@ -69,7 +69,8 @@ class Stream:
         return jitter * 1000 / clock_hz
 
     def audio(self):
-        return b"".join(p.payload for p in sorted(self.packets, key=lambda p: p.seq))
+        """The payloads in order of arrival."""
+        return b"".join(p.payload for p in self.packets)
 
 
 def parse_rtp(packet):

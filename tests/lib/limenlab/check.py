@@ -30,7 +30,8 @@ NETNS_SLOTS = 3
 SANITIZE = ["-Db_sanitize=address,undefined", "-Db_lundef=false", "-Doptimization=1"]
 BUILDS = {  # name: (meson options, environment)
     "build": (["-Dwerror=true"], {}),
-    "build-asan": (["-Dwerror=true"] + SANITIZE, {}),
+    # Sanitizers make the compiler see flows that are none: its warnings are those of "build".
+    "build-asan": (SANITIZE, {}),
     # Objects of the programs need the fuzzer's coverage counters, not its main().
     "build-fuzz": (SANITIZE + ["-Dfuzz=true", "-Ddataplane=enabled", "-Dc_args=-fsanitize=fuzzer-no-link"], {"CC": "clang"}),
 }

@@ -82,6 +82,7 @@ class TalkingCall:
             self.talk()
 
     def talk(self):
+        self.t._cleanup += [self.silence]  # before its sockets are closed
         self.talkers = [Talker(self.sock_a, self.media_a, self.ssrc_a, "voice-a.pcap"),
                         Talker(self.sock_b, self.media_b, self.ssrc_b, "voice-b.pcap", seq=65500)]
 
@@ -93,12 +94,16 @@ class TalkingCall:
         """(sent, arrived) packets of the talkers as the captures show them; "a>b" or "b>a"."""
         packets_a, packets_b = self.t.packets()
         if direction == "a>b":
-            sent, arrived = rtp.streams(packets_a, dst=self.media_a), rtp.streams(packets_b, src=self.media_b)
-            ssrc = self.ssrc_a
+            sent = rtp.streams(packets_a, self.talks_from(self.sock_a), self.media_a, [PCMA])
+            arrived, ssrc = rtp.streams(packets_b, src=self.media_b), self.ssrc_a
         else:
-            sent, arrived = rtp.streams(packets_b, dst=self.media_b), rtp.streams(packets_a, src=self.media_a)
-            ssrc = self.ssrc_b
+            sent = rtp.streams(packets_b, self.talks_from(self.sock_b), self.media_b, [PCMA])
+            arrived, ssrc = rtp.streams(packets_a, src=self.media_a), self.ssrc_b
         return tuple([p for s in streams for p in s.packets if s.ssrc == ssrc] for streams in (sent, arrived))
+
+    @staticmethod
+    def talks_from(sock):
+        return sock.getsockname()[:2]
 
     def nothing_lost(self, at_least=50):
         """Everything that the talkers sent arrived, byte for byte. Returns packets per direction."""

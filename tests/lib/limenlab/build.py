@@ -22,17 +22,23 @@ def build(name, options=(), env=None, targets=(), quiet=False, setup_only=False)
     folder = os.path.join(ROOT, name)
     os.makedirs(os.path.join(ROOT, "build"), exist_ok=True)
     log_path = os.path.join(ROOT, "build", f"{name}.log")
-    env = dict(os.environ, **(env or {}))
+    env_changes = env or {}
+    env = dict(os.environ, **env_changes)
     t0 = time.monotonic()
     # ./lab and ./check may be started side by side: one builds, the other waits.
     with open(os.path.join(ROOT, "build", ".lock-" + name), "w") as lock, open(log_path, "w") as log:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        # A folder of our own that was set up with other options is set up anew; build/ may be the
+        # developer's, with options of theirs.
+        wanted, noted = repr((list(options), env_changes)), os.path.join(folder, ".limen-options")
+        if name != "build" and os.path.isdir(folder) and (not os.path.exists(noted) or open(noted).read() != wanted):
+            shutil.rmtree(folder)
         if not os.path.exists(os.path.join(folder, "build.ninja")):
-            if os.path.isdir(folder) and name != "build":
-                shutil.rmtree(folder)
             argv = ["meson", "setup", folder, ROOT] + list(options)
             if subprocess.run(argv, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=env, check=False).returncode:
                 raise LabError(f"'{' '.join(argv)}' failed, see {log_path}\n{_end_of(log_path)}")
+            with open(noted, "w") as f:
+                f.write(wanted)
         if setup_only:
             return
         _ninja(name, folder, targets, log, env, quiet)

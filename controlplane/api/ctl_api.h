@@ -17,10 +17,10 @@
 #include "dataplane/api/dp_api.h"
 
 #define CTL_API_VERSION 1
-#define CTL_NAME_MAX    32 /* realm, trunk */
-#define CTL_NUMBER_MAX  64
-#define CTL_MEDIA_MAX   4 /* media lines of a call */
-#define CTL_TOKEN_KEY   32
+#define CTL_NAME_MAX	32 /* realm, trunk */
+#define CTL_NUMBER_MAX	64
+#define CTL_MEDIA_MAX	4 /* media lines of a call */
+#define CTL_TOKEN_KEY	32
 
 enum ctl_msg {
 	CTL_HELLO = IPC_TYPE_HELLO, /* ctl_hello; reply ctl_hello_reply */
@@ -30,30 +30,31 @@ enum ctl_msg {
 	CTL_MEDIA_SET = 10,   /* ctl_media; reply ctl_media with the local addresses filled in */
 	CTL_MEDIA_CLOSE = 11, /* ctl_media_id; no reply */
 	/* calls, sip -> control */
-	CTL_CALL_PUT = 20,          /* ctl_call + checkpoint bytes; no reply */
-	CTL_CALL_END = 21,          /* ctl_call; frees media, writes the record; reply: status */
-	CTL_SIP_STATS = 22,         /* ctl_sip_stats, droppable, once a second; no reply */
-	CTL_TRUNK_STATUS = 23,      /* ctl_trunk_status, at each change; no reply */
-	CTL_REPLAY_DONE = 24,       /* no body: all calls were put again after CTL_HELLO */
+	CTL_CALL_PUT = 20,     /* ctl_call + checkpoint bytes; no reply */
+	CTL_CALL_END = 21,     /* ctl_call; frees media, writes the record; reply: status */
+	CTL_SIP_STATS = 22,    /* ctl_sip_stats, droppable, once a second; no reply */
+	CTL_TRUNK_STATUS = 23, /* ctl_trunk_status, at each change; no reply */
+	CTL_REPLAY_DONE = 24,  /* no body: all calls were put again after CTL_HELLO */
 	/* calls, control -> sip */
-	CTL_CALL_RESTORE = 30,  /* ctl_call + checkpoint bytes */
-	CTL_RESTORE_DONE = 31,  /* no body */
-	CTL_CALL_CLEAR = 32,    /* ctl_call_clear: end the call (operator, media timeout) */
+	CTL_CALL_RESTORE = 30, /* ctl_call + checkpoint bytes */
+	CTL_RESTORE_DONE = 31, /* no body */
+	CTL_CALL_CLEAR = 32,   /* ctl_call_clear: end the call (operator, media timeout) */
 	/* CLI */
-	CTL_CLI_OPEN = 40,     /* ctl_cli_open; reply: ctl_text, the prompt */
-	CTL_CLI_LINE = 41,     /* ctl_text; CTL_CLI_OUT ... with its seq, more=0 at the end */
-	CTL_CLI_COMPLETE = 42, /* ctl_text up to the cursor; reply: ctl_text, candidates, one a line */
-	CTL_CLI_HELP = 43,     /* ctl_text up to the cursor; reply: ctl_text, help for '?' */
-	CTL_CLI_OUT = 44,      /* ctl_cli_out + text, control -> cli */
-	CTL_CLI_ABORT = 45,    /* no body: Ctrl-C while output is coming */
-	CTL_CLI_LOG = 46,      /* ctl_text, control -> cli, droppable: terminal monitor */
+	CTL_CLI_OPEN = 40, /* ctl_cli_open; reply: ctl_text, the prompt */
+	CTL_CLI_LINE = 41, /* ctl_text; CTL_CLI_OUT ... with its seq, more=0 at the end */
+	CTL_CLI_COMPLETE =
+		42,	    /* ctl_text up to the cursor; reply: ctl_text, candidates, one a line */
+	CTL_CLI_HELP = 43,  /* ctl_text up to the cursor; reply: ctl_text, help for '?' */
+	CTL_CLI_OUT = 44,   /* ctl_cli_out + text, control -> cli */
+	CTL_CLI_ABORT = 45, /* no body: Ctrl-C while output is coming */
+	CTL_CLI_LOG = 46,   /* ctl_text, control -> cli, droppable: terminal monitor */
 };
 
 struct ctl_hello {
 	uint32_t api_version;
-	uint32_t role; /* IPC_ROLE_SIP or IPC_ROLE_CLI */
+	uint32_t role;		    /* IPC_ROLE_SIP or IPC_ROLE_CLI */
 	uint32_t worker, n_workers; /* SIP */
-	uint64_t boot_id;           /* random at the start of the sending process */
+	uint64_t boot_id;	    /* random at the start of the sending process */
 	/* SIP, when it outlived a limen-control: what it was given before; else zero */
 	uint64_t config_revision;
 	uint32_t n_calls; /* that it carries: 0 after its own start */
@@ -113,21 +114,21 @@ enum ctl_released_by {
 	CTL_BY_NONE = 0,
 	CTL_BY_CALLER = 1,
 	CTL_BY_CALLED = 2,
-	CTL_BY_BOX = 3,      /* no route, timeout, media timeout, error */
+	CTL_BY_BOX = 3, /* no route, timeout, media timeout, error */
 	CTL_BY_OPERATOR = 4,
 };
 
 /* What is known of a call outside of limen-sip. Text is NUL-terminated, empty when unknown. */
 struct ctl_call {
-	uint64_t id;    /* unique over restarts; the key of the record */
+	uint64_t id;	/* unique over restarts; the key of the record */
 	uint32_t state; /* enum ctl_call_state */
 	uint32_t released_by;
 	uint64_t invite_ms, ringing_ms, answer_ms, end_ms; /* wall clock; 0: did not happen */
 	uint32_t sip_status; /* final answer sent to the caller; 200 for answered calls */
-	uint32_t q850;       /* 0: unknown */
+	uint32_t q850;	     /* 0: unknown */
 	uint32_t dial_peer_in, dial_peer_out; /* 0: none */
 	struct ipaddr peer_sig[DP_LEGS];      /* far signalling addresses */
-	uint32_t transport[DP_LEGS];          /* enum sip_transport: 1 UDP, 2 TCP */
+	uint32_t transport[DP_LEGS];	      /* enum sip_transport: 1 UDP, 2 TCP */
 	uint32_t n_media;
 	uint32_t zero;
 	char calling[DP_LEGS][CTL_NUMBER_MAX]; /* as received, as sent */
@@ -148,7 +149,7 @@ struct ctl_call_clear {
 
 struct ctl_trunk_status {
 	char trunk[CTL_NAME_MAX];
-	uint32_t up;          /* 1 active, 0 busyout */
+	uint32_t up;	      /* 1 active, 0 busyout */
 	uint32_t last_status; /* of the last OPTIONS; 0: no answer */
 	uint64_t since_ms;    /* wall clock */
 	uint64_t rtt_us;
@@ -156,24 +157,24 @@ struct ctl_trunk_status {
 };
 
 /* Counters since the start of the worker. X(field, name in show and metrics, help). */
-#define CTL_SIP_COUNTERS(X)                                                                        \
-	X(rx_requests, "rx-requests", "SIP requests received")                                     \
-	X(tx_requests, "tx-requests", "SIP requests sent, without retransmissions")                \
-	X(rx_responses, "rx-responses", "SIP responses received")                                  \
-	X(tx_responses, "tx-responses", "SIP responses sent, without retransmissions")             \
-	X(rx_retransmissions, "rx-retransmissions", "requests received again")                     \
-	X(tx_retransmissions, "tx-retransmissions", "messages sent again")                         \
-	X(rx_malformed, "rx-malformed", "messages that do not parse")                              \
-	X(rx_stray, "rx-stray", "responses and in-dialog requests that match nothing")             \
-	X(rx_refused, "rx-refused", "requests from a source that is not allowed")                  \
-	X(handed_over, "handed-over", "messages passed to the worker that owns their dialog")      \
-	X(tx_dropped, "tx-dropped", "messages that could not be sent")                             \
-	X(transactions, "transactions", "transactions now")                                        \
-	X(dialogs, "dialogs", "dialogs now")                                                       \
-	X(connections, "connections", "TCP connections now")                                       \
-	X(calls_active, "calls-active", "calls now")                                               \
-	X(calls_attempted, "calls-attempted", "initial INVITEs")                                   \
-	X(calls_answered, "calls-answered", "calls answered with 2xx")                             \
+#define CTL_SIP_COUNTERS(X)                                                                   \
+	X(rx_requests, "rx-requests", "SIP requests received")                                \
+	X(tx_requests, "tx-requests", "SIP requests sent, without retransmissions")           \
+	X(rx_responses, "rx-responses", "SIP responses received")                             \
+	X(tx_responses, "tx-responses", "SIP responses sent, without retransmissions")        \
+	X(rx_retransmissions, "rx-retransmissions", "requests received again")                \
+	X(tx_retransmissions, "tx-retransmissions", "messages sent again")                    \
+	X(rx_malformed, "rx-malformed", "messages that do not parse")                         \
+	X(rx_stray, "rx-stray", "responses and in-dialog requests that match nothing")        \
+	X(rx_refused, "rx-refused", "requests from a source that is not allowed")             \
+	X(handed_over, "handed-over", "messages passed to the worker that owns their dialog") \
+	X(tx_dropped, "tx-dropped", "messages that could not be sent")                        \
+	X(transactions, "transactions", "transactions now")                                   \
+	X(dialogs, "dialogs", "dialogs now")                                                  \
+	X(connections, "connections", "TCP connections now")                                  \
+	X(calls_active, "calls-active", "calls now")                                          \
+	X(calls_attempted, "calls-attempted", "initial INVITEs")                              \
+	X(calls_answered, "calls-answered", "calls answered with 2xx")                        \
 	X(calls_failed, "calls-failed", "calls that ended without an answer")
 
 struct ctl_sip_stats {
@@ -194,12 +195,12 @@ struct ctl_cli_open {
 };
 
 struct ctl_cli_out {
-	uint32_t more;   /* 1: further CTL_CLI_OUT of this line follow */
-	int32_t status;  /* last one only: 0, or a negative errno */
+	uint32_t more;	/* 1: further CTL_CLI_OUT of this line follow */
+	int32_t status; /* last one only: 0, or a negative errno */
 	uint32_t n_text;
 	uint32_t n_prompt; /* last one only: the new prompt follows the text */
-	uint32_t close;    /* 1: the session is over (exit, logout) */
-	uint32_t caret;    /* column of '^' in the line plus 1, or 0; on every message of the line */
+	uint32_t close;	   /* 1: the session is over (exit, logout) */
+	uint32_t caret; /* column of '^' in the line plus 1, or 0; on every message of the line */
 	uint32_t page_lines; /* last one only: lines of a page (terminal length), 0: no paging */
 	char text[];
 };

@@ -38,11 +38,12 @@ bool ipaddr_same_ip(const struct ipaddr *a, const struct ipaddr *b);
 bool ipaddr_equal(const struct ipaddr *a, const struct ipaddr *b);
 /* family 0/4/6, zero bytes where none belong: what a peer process sent is checked with this. */
 bool ipaddr_valid(const struct ipaddr *a);
-bool ipaddr_is_any(const struct ipaddr *a);       /* 0.0.0.0 or :: */
+bool ipaddr_is_any(const struct ipaddr *a); /* 0.0.0.0 or :: */
 bool ipaddr_is_multicast(const struct ipaddr *a);
 
 /* "192.0.2.1", "2001:db8::1", "[2001:db8::1]"; the port becomes port. -EINVAL otherwise. */
-int ipaddr_parse(struct view text, uint16_t port, struct ipaddr *ret) __attribute__((warn_unused_result));
+int ipaddr_parse(struct view text, uint16_t port, struct ipaddr *ret)
+	__attribute__((warn_unused_result));
 /* "192.0.2.1:5060", "[2001:db8::1]:5060"; without a port default_port is taken. */
 int ipaddr_parse_port(struct view text, uint16_t default_port, struct ipaddr *ret)
 	__attribute__((warn_unused_result));
@@ -55,4 +56,5 @@ char *ipaddr_print_port(const struct ipaddr *a, char *buf);
 /* Returns the length for bind() and connect(). */
 socklen_t ipaddr_to_sockaddr(const struct ipaddr *a, struct sockaddr_storage *ret);
 /* -EAFNOSUPPORT for other families; v4-mapped IPv6 becomes IPv4. */
-int ipaddr_from_sockaddr(const struct sockaddr *sa, struct ipaddr *ret) __attribute__((warn_unused_result));
+int ipaddr_from_sockaddr(const struct sockaddr *sa, struct ipaddr *ret)
+	__attribute__((warn_unused_result));

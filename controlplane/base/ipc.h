@@ -27,17 +27,17 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define IPC_VERSION     1
-#define IPC_MSG_MAX     65536 /* header and body */
-#define IPC_TYPE_HELLO  1
-#define IPC_TYPE_REPLY  0x8000 /* or-ed to the type of a request */
+#define IPC_VERSION    1
+#define IPC_MSG_MAX    65536 /* header and body */
+#define IPC_TYPE_HELLO 1
+#define IPC_TYPE_REPLY 0x8000 /* or-ed to the type of a request */
 
 struct ipc_hdr {
-	uint16_t version;    /* IPC_VERSION */
+	uint16_t version; /* IPC_VERSION */
 	uint16_t type;
-	uint32_t len;        /* header and body; equals the packet's length */
-	uint32_t seq;        /* the sender's number of a request, repeated in its reply; 0: none */
-	int32_t status;      /* replies: 0 or a negative errno; requests: 0 */
+	uint32_t len;	     /* header and body; equals the packet's length */
+	uint32_t seq;	     /* the sender's number of a request, repeated in its reply; 0: none */
+	int32_t status;	     /* replies: 0 or a negative errno; requests: 0 */
 	uint32_t generation; /* of the sender's state, see the message */
 	uint32_t zero;
 };
@@ -58,15 +58,15 @@ struct ipc_peer;
  * body is aligned to 8 bytes and valid during the call. 0, or a negative errno: then the peer is
  * closed. A request that is merely refused is answered with a status and returns 0.
  */
-typedef int (*ipc_handler_fn)(struct ipc_peer *peer, const struct ipc_hdr *hdr, const void *body,
-	size_t body_len);
+typedef int (*ipc_handler_fn)(
+	struct ipc_peer *peer, const struct ipc_hdr *hdr, const void *body, size_t body_len);
 
 enum { IPC_DROPPABLE = 1 };
 
 struct ipc_row {
 	uint16_t type;
 	uint16_t flags;
-	uint32_t roles;            /* enum ipc_role bits that may send it */
+	uint32_t roles;		   /* enum ipc_role bits that may send it */
 	uint32_t min_len, max_len; /* of the body */
 	const char *name;
 	ipc_handler_fn handler;

@@ -43,7 +43,8 @@ size_t view_utf8_len(struct view v);
 struct view view_trim(struct view v);
 
 /* Decimal digits only. 0, or -EINVAL (empty, other characters) or -ERANGE (above max). */
-int view_to_u64(struct view v, uint64_t max, uint64_t *ret_value) __attribute__((warn_unused_result));
+int view_to_u64(struct view v, uint64_t max, uint64_t *ret_value)
+	__attribute__((warn_unused_result));
 
 /*
  * Copies v into dst with a terminating NUL. 0, or -ENAMETOOLONG when it does not fit (dst then

@@ -336,11 +336,12 @@ int cfg_object_add(struct cfg *cfg, enum cfg_kind kind, struct view key, void **
 	}
 	p = array_get(cfg, object);
 	if (is_power_of_2(*n)) {
-		p = realloc(p, (*n ? (size_t)*n * 2 : 1) * object->size);
-		if (!p) {
+		char *more = realloc(p, (*n ? (size_t)*n * 2 : 1) * object->size);
+		if (!more) {
 			snprintf(error, CFG_ERROR_MAX, "out of memory");
 			return -ENOMEM;
 		}
+		p = more;
 		array_set(cfg, object, p);
 	}
 	p += (size_t)i * object->size;

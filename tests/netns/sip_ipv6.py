@@ -13,7 +13,7 @@ def run(t):
     t.carrier("answer.xml")
     cases = ((net.PHONE6, net.BOX_A6, "+49303555"), (net.PHONE6, net.BOX_A6, "+49301555"),
              (net.PHONE4, net.BOX_A4, "+49303556"))
-    phones = [t.phone(number, local=local, remote=remote, calls=CALLS, hold_ms=1500, media_port=6000 + 100 * n)
+    phones = [t.phone(number, local=local, remote=remote, calls=CALLS, media_port=6000 + 100 * n)
               for n, (local, remote, number) in enumerate(cases)]
     for near in phones:
         near.wait_ok()

@@ -75,7 +75,7 @@ struct sip_app_ops {
 struct sip_workers_opts {
 	unsigned int n_workers;	   /* 1..SIP_WORKERS_MAX */
 	const char *control_path;  /* RUN/control.sock */
-	uint32_t max_transactions; /* of each sort and worker; 0: 65536 */
+	uint32_t max_transactions; /* of each sort and worker; 0: 262144 */
 	const struct sip_app_ops *app;
 	void *app_arg;
 	/* Called once, from a worker's thread, when the first configuration was applied by all

@@ -68,12 +68,17 @@ static bool any_waiting(const struct sipconf *sc)
 	return false;
 }
 
+static void abort_commit(void *arg, uint64_t revision);
+
 static void commit_answer(struct sipconf *sc, int status, const char *error)
 {
 	uint64_t revision = sc->revision;
 
 	if (revision == 0)
 		return;
+	/* Who refuses is not told to abort: the workers that agreed have to be. */
+	if (status < 0)
+		abort_commit(sc, revision);
 	sc->revision = 0;
 	event_del(sc->timeout);
 	cfg_txn_prepared(sc->store, &sc->subscriber, revision, status, error);

@@ -123,6 +123,7 @@ static void pump(struct dpclient *dp)
 	if (dp->sweep_wanted && !dp->sweep_under_way && sessions_idle(dp->sessions)) {
 		int ret = request(dp, DP_SESSION_SWEEP, 0, NULL, 0);
 		dp->sweep_under_way = ret == 0;
+		dp->sweep_wanted = ret < 0;
 		if (ret < 0)
 			cannot_send(dp, ret);
 	}
@@ -162,7 +163,7 @@ static int on_reply(struct ipc_peer *peer, const struct ipc_hdr *hdr, const void
 	dpclient_pump_later(dp);
 	if (type == DP_SESSION_SWEEP) {
 		dp->sweep_under_way = false;
-		dp->sweep_wanted = hdr->status < 0; /* the tick tries again */
+		dp->sweep_wanted |= hdr->status < 0; /* the tick tries again */
 		return 0;
 	}
 	if (type < DP_SESSION_ADD) {
@@ -335,6 +336,7 @@ static void on_closed(struct ipc_peer *peer, const char *why)
 	dp->state.connected = false;
 	bool was_up = dp->up;
 	dp->up = false;
+	dp->sweep_wanted |= dp->sweep_under_way;
 	dp->sweep_under_way = false;
 	dp->n_inflight = 0;
 	memset(dp->inflight, 0, sizeof(dp->inflight));

@@ -30,6 +30,7 @@ struct rtnl {
 	struct event *readable, *resync_timer;
 	unsigned int resync_kinds; /* wanted when resync_timer fires */
 	bool short_of_memory;
+	bool overrun; /* the event socket dropped something, and may still do */
 	struct rtnl_stats stats;
 };
 
@@ -231,20 +232,32 @@ static int on_dump_msg(struct nl_msg *msg, void *arg)
 	return NL_OK;
 }
 
+/*
+ * After an overrun the kernel drops every further event in silence until the queue is empty. Only
+ * then a dump tells the truth about what came meanwhile, and later events are complete again.
+ */
+static void on_drained(struct rtnl *nl)
+{
+	if (!nl->overrun)
+		return;
+	nl->overrun = false;
+	resync_later(nl, MIRROR_ROUTES | MIRROR_ADDRS | MIRROR_NEIGHS);
+}
+
 static void on_readable(evutil_socket_t fd, short what, void *arg)
 {
 	struct rtnl *nl = arg;
 	for (int i = 0; i < MSGS_PER_TURN; i++) {
 		int err = nl_recvmsgs_default(nl->events);
-		if (err == -NLE_AGAIN || err == -NLE_INTR)
-			return;
-		if (err == -NLE_NOMEM || errno == ENOBUFS) {
-			nl->stats.overruns++;
-			log_notice("events were lost: reading the kernel's tables again");
-			resync_later(nl, MIRROR_ROUTES | MIRROR_ADDRS | MIRROR_NEIGHS);
+		if (err == -NLE_AGAIN) {
+			on_drained(nl);
 			return;
 		}
-		if (err < 0) {
+		if (err == -NLE_NOMEM) { /* ENOBUFS */
+			nl->stats.overruns++;
+			nl->overrun = true;
+			log_notice("events were lost: reading the kernel's tables again");
+		} else if (err < 0 && err != -NLE_INTR) {
 			log_warning("event socket: %s", nl_geterror(err));
 			return;
 		}

@@ -46,14 +46,17 @@ def record_call_ids(record):
     return [leg.get("sip_call_id") or "" for leg in record["legs"]]
 
 
-def _direction(name, sent_packets, sent_src, sent_dst, got_packets, got_src, got_dst):
+def _direction(name, over, sent_packets, sent_src, sent_dst, got_packets, got_src, got_dst):
     """Audio between the sockets that the SDP of both sides named. The far end may send from
-    another port than it receives on (latching), so only its address is held to."""
+    another port than it receives on (latching), so only its address is held to. What is sent
+    after the first BYE (over) may be lost: then it does not count as sent."""
     if not (sent_src and sent_dst and got_src and got_dst):
         return Direction(name, [], [], ["no media was negotiated on one of the legs"])
     sent = [p for s in rtp.streams(sent_packets, sent_src[0], sent_dst) for p in s.packets]
     out = rtp.streams(got_packets, got_src, got_dst)
     received = [p for s in out for p in s.packets]
+    arrived = {(p.ssrc, p.seq) for p in received}
+    sent = [p for p in sent if p.ts <= over or (p.ssrc, p.seq) in arrived]
     jitter = max((s.jitter_ms() for s in out), default=0.0)
     return Direction(name, sent, received, rtp.compare(sent, received), jitter)
 
@@ -67,8 +70,9 @@ def join(records, packets_a, packets_b, need_audio=True):
         a, b = sip.leg(msgs_a, ids[0], BOX_A), sip.leg(msgs_b, ids[1], BOX_B)
         if not a.messages and any(m.call_id == ids[0] for m in msgs_b):  # the carrier called
             a, b = sip.leg(msgs_a, ids[1], BOX_A), sip.leg(msgs_b, ids[0], BOX_B)
-        a2b = _direction("a>b", packets_a, a.peer_media, a.box_media, packets_b, b.box_media, b.peer_media)
-        b2a = _direction("b>a", packets_b, b.peer_media, b.box_media, packets_a, a.box_media, a.peer_media)
+        over = min((m.ts for m in a.messages + b.messages if m.is_request and m.method == "BYE"), default=float("inf"))
+        a2b = _direction("a>b", over, packets_a, a.peer_media, a.box_media, packets_b, b.box_media, b.peer_media)
+        b2a = _direction("b>a", over, packets_b, b.peer_media, b.box_media, packets_a, a.box_media, a.peer_media)
         call = Call(record, a, b, a2b, b2a)
         if need_audio:
             for d in (a2b, b2a):

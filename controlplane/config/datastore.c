@@ -15,58 +15,13 @@
 
 #include "controlplane/base/log.h"
 #include "controlplane/config/schema.h"
-#include "controlplane/config/store_files.h"
+#include "controlplane/config/store_private.h"
 
 LOG_TOPIC("config");
 
-#define SUBSCRIBERS_MAX	   16
 #define PREPARE_TIMEOUT_MS 15000
 
-enum reply { ANSWER_NONE, ANSWER_WAITING, ANSWER_READY };
-
-struct cfg_candidate {
-	struct cfg_store *store;
-	struct cfg_candidate *next;
-	struct cfg *base, *cfg;
-	uint64_t base_revision;
-	bool exclusive;
-	char user[CFG_USER_MAX];
-};
-
-struct cfg_txn {
-	struct cfg *next;
-	struct cfg_candidate *candidate;  /* NULL: start-up, roll-back, or freed meanwhile */
-	struct cfg *cand_base, *cand_cfg; /* what the candidate gets on success */
-	struct store_meta meta;
-	uint64_t started_ms;
-	unsigned int confirm_min;
-	bool first, check, revert;
-	bool known; /* the revision is on disk already: it is the one of the last process */
-	enum reply answers[SUBSCRIBERS_MAX];
-	cfg_done_fn done;
-	void *arg;
-};
-
-struct cfg_store {
-	bool on_disk;
-	struct store_dir dir;
-	struct cfg *running;
-	bool started;
-	const struct cfg_subscriber *subscribers[SUBSCRIBERS_MAX];
-	unsigned int n_subscribers;
-	struct cfg_candidate *candidates;
-	struct cfg_txn *txn;
-	bool in_prepare; /* answers that come inside prepare() are looked at afterwards */
-	struct store_meta history[CFG_REVISIONS]; /* newest first; [0] is running */
-	unsigned int n_history;
-	uint64_t last_number;
-	struct store_pending pending; /* deadline_ms 0: none */
-	uint64_t now_ms;
-};
-
-static int say(char *error, int rc, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
-
-static int say(char *error, int rc, const char *fmt, ...)
+int cfg_store_say(char *error, int rc, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -83,12 +38,14 @@ static int open_files(struct cfg_store *store, const char *state_dir, char *erro
 	int rc = store_dir_open(state_dir, &store->dir);
 
 	if (rc < 0)
-		return say(error, rc, "state directory %.120s: %s", state_dir, strerror(-rc));
+		return cfg_store_say(
+			error, rc, "state directory %.120s: %s", state_dir, strerror(-rc));
 	store->on_disk = true;
 	rc = store_list_revisions(&store->dir, store->history, CFG_REVISIONS);
 	if (rc < 0)
-		return say(error, rc, "state directory %.120s: revisions cannot be read: %s",
-			state_dir, strerror(-rc));
+		return cfg_store_say(error, rc,
+			"state directory %.120s: revisions cannot be read: %s", state_dir,
+			strerror(-rc));
 	store->n_history = (unsigned int)rc;
 	if (rc)
 		store->last_number = store->history[0].revision.number;
@@ -105,7 +62,7 @@ int cfg_store_open(const char *state_dir, uint64_t now_ms, struct cfg_store **re
 		store->running = cfg_new();
 	if (!store || !store->running) {
 		free(store);
-		return say(error, -ENOMEM, "out of memory");
+		return cfg_store_say(error, -ENOMEM, "out of memory");
 	}
 	store->now_ms = now_ms;
 	if (state_dir)
@@ -172,114 +129,6 @@ bool cfg_store_busy(const struct cfg_store *store)
 uint64_t cfg_txn_revision(const struct cfg_txn *txn)
 {
 	return txn->meta.revision.number;
-}
-
-/* ---- candidates ---- */
-
-static struct cfg_candidate *exclusive_of(const struct cfg_store *store)
-{
-	struct cfg_candidate *candidate = store->candidates;
-
-	while (candidate && !candidate->exclusive)
-		candidate = candidate->next;
-	return candidate;
-}
-
-int cfg_candidate_new(struct cfg_store *store, const char *user, bool exclusive,
-	struct cfg_candidate **ret_candidate, char error[CFG_ERROR_MAX])
-{
-	struct cfg_candidate *candidate, *holder = exclusive_of(store);
-
-	if (exclusive && holder)
-		return say(error, -EBUSY, "the configuration is locked by %s", holder->user);
-	candidate = calloc(1, sizeof(*candidate));
-	if (!candidate)
-		return say(error, -ENOMEM, "out of memory");
-	candidate->store = store;
-	candidate->exclusive = exclusive;
-	snprintf(candidate->user, sizeof(candidate->user), "%s", user);
-	if (cfg_candidate_discard(candidate) < 0) {
-		free(candidate);
-		return say(error, -ENOMEM, "out of memory");
-	}
-	candidate->next = store->candidates;
-	store->candidates = candidate;
-	*ret_candidate = candidate;
-	return 0;
-}
-
-void cfg_candidate_free(struct cfg_candidate *candidate)
-{
-	struct cfg_candidate **link;
-
-	if (!candidate)
-		return;
-	link = &candidate->store->candidates;
-	while (*link && *link != candidate)
-		link = &(*link)->next;
-	if (*link)
-		*link = candidate->next;
-	if (candidate->store->txn && candidate->store->txn->candidate == candidate)
-		candidate->store->txn->candidate = NULL;
-	cfg_free(candidate->base);
-	cfg_free(candidate->cfg);
-	free(candidate);
-}
-
-struct cfg *cfg_candidate_cfg(struct cfg_candidate *candidate)
-{
-	return candidate->cfg;
-}
-
-const struct cfg *cfg_candidate_base(const struct cfg_candidate *candidate)
-{
-	return candidate->base;
-}
-
-bool cfg_candidate_changed(const struct cfg_candidate *candidate)
-{
-	return !cfg_equal(candidate->base, candidate->cfg);
-}
-
-static void candidate_set(struct cfg_candidate *candidate, struct cfg *base, struct cfg *cfg)
-{
-	cfg_free(candidate->base);
-	cfg_free(candidate->cfg);
-	candidate->base = base;
-	candidate->cfg = cfg;
-	candidate->base_revision = cfg_store_revision(candidate->store);
-}
-
-int cfg_candidate_discard(struct cfg_candidate *candidate)
-{
-	struct cfg *base = cfg_clone(candidate->store->running);
-	struct cfg *cfg = cfg_clone(candidate->store->running);
-
-	if (!base || !cfg) {
-		cfg_free(base);
-		cfg_free(cfg);
-		return -ENOMEM;
-	}
-	candidate_set(candidate, base, cfg);
-	return 0;
-}
-
-int cfg_candidate_rollback(
-	struct cfg_candidate *candidate, unsigned int n, char error[CFG_ERROR_MAX])
-{
-	struct cfg *cfg;
-	int rc = cfg_store_load(candidate->store, n, &cfg, error);
-
-	if (rc < 0)
-		return rc;
-	rc = cfg_candidate_discard(candidate);
-	if (rc < 0) {
-		cfg_free(cfg);
-		return say(error, rc, "out of memory");
-	}
-	cfg_free(candidate->cfg);
-	candidate->cfg = cfg;
-	return 0;
 }
 
 /* ---- transactions ---- */
@@ -356,7 +205,7 @@ static int make_durable(struct cfg_store *store, struct cfg_txn *txn, char *erro
 	}
 	if (rc < 0) {
 		store_remove_revision(&store->dir, txn->meta.revision.number);
-		return say(error, rc, "the configuration cannot be written to disk: %s",
+		return cfg_store_say(error, rc, "the configuration cannot be written to disk: %s",
 			strerror(-rc));
 	}
 	return 0;
@@ -420,7 +269,7 @@ static void finish_txn(struct cfg_store *store)
 	if (txn->revert || (txn->first && store->on_disk))
 		clear_pending(store);
 	if (txn->candidate) {
-		candidate_set(txn->candidate, txn->cand_base, txn->cand_cfg);
+		cfg_candidate_set(txn->candidate, txn->cand_base, txn->cand_cfg);
 		txn->cand_base = txn->cand_cfg = NULL;
 	}
 	cfg_free(old);
@@ -527,7 +376,7 @@ static int next_of(struct cfg_store *store, struct cfg_candidate *candidate, str
 void cfg_store_commit(struct cfg_store *store, struct cfg_candidate *candidate,
 	const struct cfg_commit *how, uint64_t now_ms, cfg_done_fn done, void *arg)
 {
-	struct cfg_candidate *holder = exclusive_of(store);
+	struct cfg_candidate *holder = cfg_candidate_exclusive(store);
 	struct buf conflicts = {0};
 	char error[CFG_ERROR_MAX];
 	struct cfg_txn *txn;
@@ -539,7 +388,7 @@ void cfg_store_commit(struct cfg_store *store, struct cfg_candidate *candidate,
 		return;
 	}
 	if (holder && holder != candidate) {
-		say(error, 0, "the configuration is locked by %s", holder->user);
+		cfg_store_say(error, 0, "the configuration is locked by %s", holder->user);
 		answer(done, arg, -EBUSY, error);
 		return;
 	}
@@ -553,7 +402,7 @@ void cfg_store_commit(struct cfg_store *store, struct cfg_candidate *candidate,
 	}
 	/* What changes nothing is no new revision. */
 	if (rc == 0 && !how->check && !how->confirm_min && cfg_equal(txn->next, store->running)) {
-		candidate_set(candidate, txn->cand_base, txn->cand_cfg);
+		cfg_candidate_set(candidate, txn->cand_base, txn->cand_cfg);
 		txn->cand_base = txn->cand_cfg = NULL;
 		txn_free(txn);
 		answer(done, arg, 0, "");
@@ -604,10 +453,10 @@ static int load_revision(struct cfg_store *store, uint64_t number, struct cfg **
 
 	snprintf(name, sizeof(name), "%06llu.cfg", (unsigned long long)number);
 	if (!store->on_disk)
-		return say(error, -ENOENT, "this box keeps no revisions");
+		return cfg_store_say(error, -ENOENT, "this box keeps no revisions");
 	rc = store_read(store->dir.rev_fd, name, &text, &len);
 	if (rc < 0)
-		return say(
+		return cfg_store_say(
 			error, rc, "revision %llu: %s", (unsigned long long)number, strerror(-rc));
 	rc = cfg_from_text(text, len, name, ret, error);
 	free(text);
@@ -675,12 +524,12 @@ static int load_startup(struct cfg_store *store, struct cfg **ret, char *error)
 	int rc;
 
 	if (!store->on_disk)
-		return say(error, -ENOENT, "there is no start-up configuration");
+		return cfg_store_say(error, -ENOENT, "there is no start-up configuration");
 	rc = store_read(store->dir.fd, "startup.cfg", &text, &len);
 	if (rc == -ENOENT)
-		return say(error, rc, "there is no start-up configuration");
+		return cfg_store_say(error, rc, "there is no start-up configuration");
 	if (rc < 0)
-		return say(error, rc, "startup.cfg cannot be read: %s", strerror(-rc));
+		return cfg_store_say(error, rc, "startup.cfg cannot be read: %s", strerror(-rc));
 	rc = cfg_from_text(text, len, "startup.cfg", ret, error);
 	free(text);
 	return rc;
@@ -784,15 +633,17 @@ int cfg_store_save(struct cfg_store *store, char error[CFG_ERROR_MAX])
 	int rc;
 
 	if (store->pending.deadline_ms)
-		return say(error, -EBUSY, "the running configuration waits to be confirmed");
+		return cfg_store_say(
+			error, -EBUSY, "the running configuration waits to be confirmed");
 	if (!store->on_disk)
-		return say(error, -EROFS, "this box keeps no configuration");
+		return cfg_store_say(error, -EROFS, "this box keeps no configuration");
 	rc = cfg_to_text(store->running, &text, &len);
 	if (rc == 0) {
 		rc = store_write(store->dir.fd, "startup.cfg", text, len);
 		free(text);
 	}
-	return rc < 0 ? say(error, rc, "startup.cfg cannot be written: %s", strerror(-rc)) : 0;
+	return rc < 0 ? cfg_store_say(error, rc, "startup.cfg cannot be written: %s", strerror(-rc))
+		      : 0;
 }
 
 int cfg_store_startup(struct cfg_store *store, struct cfg **ret_cfg, char error[CFG_ERROR_MAX])
@@ -805,10 +656,10 @@ int cfg_store_load(
 {
 	if (n == 0) {
 		*ret_cfg = cfg_clone(store->running);
-		return *ret_cfg ? 0 : say(error, -ENOMEM, "out of memory");
+		return *ret_cfg ? 0 : cfg_store_say(error, -ENOMEM, "out of memory");
 	}
 	if (n >= store->n_history)
-		return say(error, -ENOENT, "there is no revision %u; the oldest is %u", n,
+		return cfg_store_say(error, -ENOENT, "there is no revision %u; the oldest is %u", n,
 			store->n_history ? store->n_history - 1 : 0);
 	return load_revision(store, store->history[n].revision.number, ret_cfg, error);
 }

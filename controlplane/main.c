@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "controlplane/base/coalesce.h"
 #include "controlplane/base/log.h"
 #include "controlplane/base/notify.h"
 #include "controlplane/base/view.h"
@@ -187,6 +188,15 @@ static void stop_cb(evutil_socket_t fd, short what, void *arg)
 	event_base_loopbreak(arg);
 }
 
+/* Turn by turn, so that a stream of small messages is served in batches. */
+static void loop(struct event_base *base)
+{
+	struct coalesce coalesce = {0};
+
+	while (event_base_loop(base, EVLOOP_ONCE) == 0 && !event_base_got_break(base))
+		coalesce_pause(&coalesce);
+}
+
 static int run(const struct args *args)
 {
 	struct event_base *base = event_base_new();
@@ -205,7 +215,7 @@ static int run(const struct args *args)
 	ret = control_new(base, &args->control, &control, error);
 	/* A start that failed inside control_new() has ended no loop yet. */
 	if (ret == 0 && control->failed == 0)
-		event_base_dispatch(base);
+		loop(base);
 	if (ret == 0 && control->failed < 0) {
 		ret = control->failed;
 		snprintf(error, sizeof(error), "%s", control->error);

@@ -97,6 +97,15 @@ static int app_config_prepare(void *app, const struct cfg *cfg, char error[CFG_E
 
 static void app_config_apply(void *app, const struct cfg *old, const struct cfg *cfg)
 {
+	struct sip_txns *txns = b2b_txns(app);
+	struct sip_timers timers = *sip_txns_timers(txns);
+
+	/*
+	 * A far end that rings at once makes the 100 needless; it comes long before the caller's
+	 * first retransmission (RFC 3261 17.2.1 would let it wait for 200 ms).
+	 */
+	timers.trying = B2B_TRYING_MS < timers.t1 / 2 ? B2B_TRYING_MS : 0;
+	sip_txns_set_timers(txns, &timers);
 	b2b_config_apply(app, cfg);
 }
 

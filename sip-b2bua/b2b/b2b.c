@@ -164,7 +164,7 @@ void b2b_call_restore(
 	int rc = b->cfg ? call_checkpoint_read(b, rec, &in, &call) : -EAGAIN;
 
 	if (rc == 0) {
-		twheel_timer_init(&call->timer, call_timer_fired, call);
+		call_timers_init(call);
 		b->n_calls++;
 		atomic_fetch_add_explicit(&b->env.shared->n_calls, 1, memory_order_relaxed);
 		log_info("call %016" PRIx64 ": is back", rec->id);
@@ -178,6 +178,11 @@ void b2b_call_restore(
 	snprintf(ended.reason, sizeof(ended.reason), "limen-sip could not restore the call: %s",
 		strerror(-rc));
 	control_call_end(b, &ended);
+}
+
+struct sip_txns *b2b_txns(const struct b2b *b)
+{
+	return b->env.txns;
 }
 
 uint32_t b2b_n_calls(const struct b2b *b)

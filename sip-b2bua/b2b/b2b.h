@@ -23,6 +23,8 @@
 #define B2B_CANDIDATES_MAX 8	      /* dial-peers that are tried for a call */
 #define B2B_MEDIA_WAIT_MS  2000	      /* for limen-control's answer, before a call gets 503 */
 #define B2B_ANSWER_WAIT_MS 300	      /* the same, before an answered call goes up without it */
+#define B2B_RINGING_MS	   200	      /* until limen-control is told that a call rings */
+#define B2B_TRYING_MS	   100	      /* until an INVITE gets its 100 */
 #define B2B_RETRY_AFTER_S  5
 #define B2B_CHECKPOINT_MAX 24576
 
@@ -91,6 +93,8 @@ void b2b_call_end_reply(struct b2b *b, uint32_t seq, int32_t status);
 void b2b_call_restore(
 	struct b2b *b, const struct ctl_call *call, const void *checkpoint, size_t checkpoint_len);
 void b2b_call_clear(struct b2b *b, const struct ctl_call_clear *clear);
+
+struct sip_txns *b2b_txns(const struct b2b *b);
 
 /* Figures for gauges and tests. */
 uint32_t b2b_n_calls(const struct b2b *b); /* that are not over; for HELLO and the gauges */

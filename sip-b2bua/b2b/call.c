@@ -24,32 +24,7 @@ static uint64_t id_new(struct b2b *b)
 	return id;
 }
 
-struct call *call_new(struct b2b *b)
-{
-	uint32_t slot, generation;
-	struct call *call = sip_slab_get(b->calls, &slot, &generation);
-
-	if (!call)
-		return NULL;
-	call->b = b;
-	call->slot = slot;
-	call->generation = generation;
-	call->state = CALL_MEDIA;
-	call->rec.id = id_new(b);
-	call->rec.state = CTL_CALL_SETUP;
-	call->rec.invite_ms = b->env.ops->wall_ms(b->env.ctx);
-	for (unsigned int side = 0; side < DP_LEGS; side++) {
-		call->leg[side].call = call;
-		call->leg[side].side = (uint8_t)side;
-	}
-	media_map_init(&call->media, call->rec.id, b->id_key);
-	twheel_timer_init(&call->timer, call_timer_fired, call);
-	b->n_calls++;
-	atomic_fetch_add_explicit(&b->env.shared->n_calls, 1, memory_order_relaxed);
-	return call;
-}
-
-void call_timer_fired(struct twheel_timer *timer, void *arg)
+static void timer_fired(struct twheel_timer *timer, void *arg)
 {
 	struct call *call = arg;
 
@@ -71,6 +46,42 @@ void call_timer_fired(struct twheel_timer *timer, void *arg)
 	} else if (call->state != CALL_ENDING) {
 		call_media_timeout(call);
 	}
+}
+
+static void ringing_fired(struct twheel_timer *timer, void *arg)
+{
+	control_call_put(arg, NULL, 0);
+}
+
+void call_timers_init(struct call *call)
+{
+	twheel_timer_init(&call->timer, timer_fired, call);
+	twheel_timer_init(&call->ringing_timer, ringing_fired, call);
+}
+
+struct call *call_new(struct b2b *b)
+{
+	uint32_t slot, generation;
+	struct call *call = sip_slab_get(b->calls, &slot, &generation);
+
+	if (!call)
+		return NULL;
+	call->b = b;
+	call->slot = slot;
+	call->generation = generation;
+	call->state = CALL_MEDIA;
+	call->rec.id = id_new(b);
+	call->rec.state = CTL_CALL_SETUP;
+	call->rec.invite_ms = b->env.ops->wall_ms(b->env.ctx);
+	for (unsigned int side = 0; side < DP_LEGS; side++) {
+		call->leg[side].call = call;
+		call->leg[side].side = (uint8_t)side;
+	}
+	media_map_init(&call->media, call->rec.id, b->id_key);
+	call_timers_init(call);
+	b->n_calls++;
+	atomic_fetch_add_explicit(&b->env.shared->n_calls, 1, memory_order_relaxed);
+	return call;
 }
 
 void call_dialog_free(struct call *call, struct dialog **dialog)
@@ -113,6 +124,7 @@ void call_release(struct call *call)
 			return;
 	}
 	twheel_stop(b->env.wheel, &call->timer);
+	twheel_stop(b->env.wheel, &call->ringing_timer);
 	call_invite_over(call);
 	for (unsigned int i = 0; i < call->n_forks; i++)
 		call_dialog_free(call, &call->early[i]);
@@ -335,6 +347,7 @@ void call_end(struct call *call, const struct call_why *why)
 	log_info("call %016llx: ends, %u: %s", (unsigned long long)call->rec.id, why->status,
 		why->reason);
 	twheel_stop(b->env.wheel, &call->timer);
+	twheel_stop(b->env.wheel, &call->ringing_timer);
 	call_invite_over(call);
 	record_finish(call, why);
 	call->state = CALL_ENDING;

@@ -88,7 +88,8 @@ struct call {
 	uint32_t offer_len;
 	char *answer; /* copy of the last early answer */
 	uint32_t answer_len;
-	struct twheel_timer timer; /* while then is set: for ports; else for an answer */
+	struct twheel_timer timer;	   /* while then is set: for ports; else for an answer */
+	struct twheel_timer ringing_timer; /* tells limen-control, unless the answer comes first */
 	struct candidate candidates[B2B_CANDIDATES_MAX];
 	struct ctl_call rec;
 	uint64_t invite_hash; /* what makes the caller's INVITE one request, while it is open */
@@ -139,7 +140,8 @@ struct b2b {
 /* ---- call.c: life cycle, tokens, messages ---- */
 
 struct call *call_new(struct b2b *b);
-void call_timer_fired(struct twheel_timer *timer, void *arg); /* of call->timer */
+/* Of a call that is made or restored. */
+void call_timers_init(struct call *call);
 /* Frees an ending call that waits for nothing any more; the pointer may be gone afterwards. */
 void call_release(struct call *call);
 

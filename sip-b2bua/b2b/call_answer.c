@@ -100,7 +100,8 @@ static void provisional(struct leg *leg, const struct sip_msg *msg, const struct
 	if (call->rec.ringing_ms == 0) {
 		call->rec.ringing_ms = call->b->env.ops->wall_ms(call->b->env.ctx);
 		call->rec.state = CTL_CALL_ALERTING;
-		control_call_put(call, NULL, 0);
+		/* Most that is answered at once is a machine; it need not be told twice. */
+		twheel_start(call->b->env.wheel, &call->ringing_timer, B2B_RINGING_MS);
 	}
 	if (oa_receive(&leg->oa, OA_PROVISIONAL, has_sdp) == OA_EARLY_ANSWER) {
 		if (call_answer(leg, msg->body, &sdp, &reason) < 0) {
@@ -148,6 +149,7 @@ static void call_answered(struct call *call, unsigned int fork)
 	call_tag(call, LEG_A, fork, tag);
 	dialog_set_local_tag(call->leg[LEG_A].dialog, tag);
 	twheel_stop(b->env.wheel, &call->timer);
+	twheel_stop(b->env.wheel, &call->ringing_timer);
 	b->env.stats->calls_answered++;
 }
 

@@ -68,6 +68,7 @@ static void turn(struct sip_worker *w)
 	worker_time(w);
 	control_flush(w);
 	sip_transport_flush(w->transport);
+	coalesce_pause(&w->coalesce);
 }
 
 static void *worker_main(void *arg)

@@ -9,6 +9,7 @@
 #include <semaphore.h>
 #include <stdatomic.h>
 
+#include "controlplane/base/coalesce.h"
 #include "sip-b2bua/core/sip_worker.h"
 
 #define HANDOVER_RING 1024 /* messages on the way from one worker to another */
@@ -52,6 +53,7 @@ struct control_link {
 };
 
 struct sip_worker {
+	struct coalesce coalesce;
 	struct sip_workers *group;
 	const struct sip_app_ops *ops;
 	void *app;

@@ -245,6 +245,8 @@ static void test_early_media(void **state)
 	rig_settle(r);
 	assert_int_equal(a->n_ringing, 1);
 	expect_has(a->last_sdp, "c=IN IP4 10.0.0.1");
+	assert_int_equal(rig_last_call(r)->rec.state, CTL_CALL_SETUP);
+	rig_pass(r, 300);
 	assert_int_equal(rig_last_call(r)->rec.state, CTL_CALL_ALERTING);
 	/* a 200 without a description after that: the early answer holds */
 	a->last_sdp[0] = '\0';

@@ -109,6 +109,7 @@ static void want_addr(struct dpobjs *set, const struct cfg *cfg, const struct cf
 
 void dpobjs_apply(struct dpobjs *set, const struct cfg *cfg)
 {
+	set->in_step = false;
 	for (unsigned int i = 0; i < DPOBJS_MAX; i++)
 		set->objs[i].wanted = false;
 	for (uint32_t i = 0; i < cfg->n_interfaces; i++) {
@@ -139,6 +140,7 @@ void dpobjs_apply(struct dpobjs *set, const struct cfg *cfg)
 
 void dpobjs_reset(struct dpobjs *set, bool same_boot)
 {
+	set->in_step = false;
 	for (unsigned int i = 0; i < DPOBJS_MAX; i++) {
 		struct dpobj *obj = &set->objs[i];
 		obj->inflight = 0;
@@ -195,6 +197,8 @@ static uint16_t request_for(const struct dpobj *obj)
 bool dpobjs_next(struct dpobjs *set, uint64_t now_ms, uint16_t *ret_type, unsigned int *ret_index,
 	const void **ret_body, size_t *ret_len)
 {
+	if (set->in_step)
+		return false;
 	for (unsigned int i = 0; i < DPOBJS_MAX; i++) {
 		struct dpobj *obj = &set->objs[i];
 		uint16_t type = obj->used && obj->inflight == 0 ? request_for(obj) : 0;
@@ -235,6 +239,7 @@ bool dpobjs_done(
 
 	if (obj == NULL || obj->inflight != type)
 		return false;
+	set->in_step = false;
 	obj->inflight = 0;
 	if (type == DP_PORT_SET && status == -EBUSY) {
 		/* It is there with another device, from before our restart: away with that. */
@@ -258,6 +263,7 @@ bool dpobjs_done(
 
 void dpobjs_found_port(struct dpobjs *set, const char *name)
 {
+	set->in_step = false;
 	struct dpobj *free_obj = NULL;
 
 	for (unsigned int i = 0; i < DPOBJS_MAX; i++) {
@@ -274,17 +280,23 @@ void dpobjs_found_port(struct dpobjs *set, const char *name)
 	snprintf(free_obj->port.name, sizeof(free_obj->port.name), "%s", name);
 }
 
-bool dpobjs_settled(const struct dpobjs *set)
+bool dpobjs_settled(struct dpobjs *set)
 {
+	bool in_step = true;
+
+	if (set->in_step)
+		return true;
 	for (unsigned int i = 0; i < DPOBJS_MAX; i++) {
 		const struct dpobj *obj = &set->objs[i];
 		if (!obj->used)
 			continue;
 		if (obj->inflight != 0)
 			return false;
+		in_step = in_step && request_for(obj) == 0;
 		if (request_for(obj) != 0 && !obj->failed && !is_blocked(set, obj))
 			return false;
 	}
+	set->in_step = in_step;
 	return true;
 }
 

@@ -29,6 +29,7 @@ struct dpobj {
 };
 
 struct dpobjs {
+	bool in_step; /* all is as wanted: asked after each message, so worth remembering */
 	struct dpobj objs[DPOBJS_MAX];
 };
 
@@ -47,5 +48,5 @@ bool dpobjs_next(struct dpobjs *set, uint64_t now_ms, uint16_t *ret_type, unsign
 bool dpobjs_done(
 	struct dpobjs *set, unsigned int index, uint16_t type, int32_t status, uint64_t now_ms);
 /* Nothing under way, and nothing to send but retries: sessions may be sent. */
-bool dpobjs_settled(const struct dpobjs *set);
+bool dpobjs_settled(struct dpobjs *set);
 bool dpobjs_has_port(const struct dpobjs *set, const char *name);

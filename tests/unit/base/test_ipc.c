@@ -431,6 +431,20 @@ static void test_last_words(void **state)
 {
 	struct pair p;
 
+	/* Seen when reading. */
+	pair_open(&p, 8);
+	ipc_send(p.client, PING, 1, 0, 0, "abcd", 4, NULL, 0);
+	ipc_flush(p.client);
+	ipc_send(p.server, PING | IPC_TYPE_REPLY, 1, 0, 0, "abcd", 4, NULL, 0);
+	ipc_flush(p.server);
+	ipc_peer_free(p.client);
+	p.c.n_closed = 1;
+	turn();
+	assert_int_equal(p.s.n_ping, 1);
+	assert_non_null(strstr(p.s.why, "the other end closed"));
+	pair_close(&p);
+
+	/* Seen when sending. */
 	pair_open(&p, 8);
 	ipc_send(p.client, PING, 1, 0, 0, "abcd", 4, NULL, 0);
 	ipc_flush(p.client);

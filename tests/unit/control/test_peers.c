@@ -399,13 +399,17 @@ static void test_call(void **state)
 	close(fd);
 	turn();
 	assert_null(peers_sip(w.peers, 0)->peer);
+	struct media_ticket old = {.connection = peers_sip(w.peers, 0)->connection, .seq = 21};
 	fd = sip_worker(0, 1, 8, 0);
+	/* An answer to the connection before is for nobody. */
+	peers_sip_reply(w.peers, &old, CTL_CALL_END, 0, NULL, 0);
 	assert_true(hear(fd));
 	assert_int_equal(got.hdr.type, CTL_CALL_RESTORE);
 	assert_int_equal(got.hdr.len, sizeof(struct ipc_hdr) + sizeof(put));
 	assert_memory_equal(got.body, &put, sizeof(put));
 	assert_true(hear(fd));
 	assert_int_equal(got.hdr.type, CTL_RESTORE_DONE);
+	assert_false(hear(fd));
 	/* A broken connection only: nothing is given back. */
 	close(fd);
 	turn();

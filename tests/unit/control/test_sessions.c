@@ -429,9 +429,15 @@ static void test_answers_of_the_data_plane(void **state)
 	serve(&w, DP_SESSION_MODIFY, 0);
 	assert_int_equal(w.n_answers, 1);
 	/* It lost the session. */
+	struct dp_stream_sum sums[DP_LEGS];
+	w.has_segment = true;
+	w.segment[1].rx_packets = 70;
 	assert_int_equal(set(&w, &m, 2, NULL), 0);
 	serve(&w, DP_SESSION_MODIFY, -ENOENT);
 	serve(&w, DP_SESSION_ADD, 0);
+	w.segment[1].rx_packets = 1;
+	sessions_sum(w.ss, s, sums);
+	assert_int_equal(sums[1].rx_packets, 71);
 	assert_int_equal(w.last_seq, 2);
 	assert_int_equal(w.last_status, 0);
 	/* It refuses a change: whoever asked is told; the session stays. */

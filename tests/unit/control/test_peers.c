@@ -403,6 +403,7 @@ static void test_call(void **state)
 	fd = sip_worker(0, 1, 8, 0);
 	/* An answer to the connection before is for nobody. */
 	peers_sip_reply(w.peers, &old, CTL_CALL_END, 0, NULL, 0);
+	turn();
 	assert_true(hear(fd));
 	assert_int_equal(got.hdr.type, CTL_CALL_RESTORE);
 	assert_int_equal(got.hdr.len, sizeof(struct ipc_hdr) + sizeof(put));

@@ -7,7 +7,7 @@ LIMIT = 0.05
 
 
 def run(t):
-    box = t.box(workers=2)
+    box = t.box()
     t.capture()
 
     def idle(when):

@@ -13,9 +13,10 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "controlplane/base/coalesce.h"
+#include "controlplane/base/clock.h"
 #include "controlplane/base/log.h"
 #include "controlplane/base/notify.h"
+#include "controlplane/base/pace.h"
 #include "controlplane/base/view.h"
 #include "controlplane/core/control.h"
 
@@ -188,13 +189,14 @@ static void stop_cb(evutil_socket_t fd, short what, void *arg)
 	event_base_loopbreak(arg);
 }
 
-/* Turn by turn, so that a stream of small messages is served in batches. */
 static void loop(struct event_base *base)
 {
-	struct coalesce coalesce = {0};
+	struct pace pace;
 
-	while (event_base_loop(base, EVLOOP_ONCE) == 0 && !event_base_got_break(base))
-		coalesce_pause(&coalesce);
+	pace_init(&pace, clock_mono_us());
+	do {
+		pace_rest(&pace);
+	} while (event_base_loop(base, EVLOOP_ONCE) == 0 && !event_base_got_break(base));
 }
 
 static int run(const struct args *args)

@@ -24,6 +24,7 @@
 #include "controlplane/base/clock.h"
 #include "controlplane/base/log.h"
 #include "controlplane/base/notify.h"
+#include "controlplane/base/pace.h"
 #include "controlplane/base/secret.h"
 #include "dataplane/core/worker.h"
 #include "dataplane/eal.h"
@@ -145,8 +146,14 @@ static bool collect(struct dp *dp)
 
 static void loop(struct dp *dp)
 {
+	struct pace pace;
+	bool more = false;
+
+	pace_init(&pace, clock_mono_us());
 	while (!dp->stopping) {
-		bool more = collect(dp);
+		if (!more)
+			pace_rest(&pace);
+		more = collect(dp);
 		bool armed = !more && worker_doorbell_arm(dp->group);
 		event_base_loop(dp->base, armed ? EVLOOP_ONCE : EVLOOP_NONBLOCK);
 		if (armed)

@@ -61,6 +61,7 @@ static void tick(evutil_socket_t fd, short what, void *arg)
 
 static void turn(struct sip_worker *w)
 {
+	pace_rest(&w->pace);
 	uint64_t wait_ms = twheel_next_ms(w->wheel, IDLE_MAX_MS);
 	struct timeval tv = {(time_t)(wait_ms / 1000), (suseconds_t)(wait_ms % 1000) * 1000};
 	event_add(w->tick, &tv);
@@ -68,7 +69,6 @@ static void turn(struct sip_worker *w)
 	worker_time(w);
 	control_flush(w);
 	sip_transport_flush(w->transport);
-	coalesce_pause(&w->coalesce);
 }
 
 static void *worker_main(void *arg)
@@ -85,6 +85,7 @@ static void *worker_main(void *arg)
 	if (rc != 0)
 		return NULL;
 	twheel_start(w->wheel, &w->stats_timer, STATS_MS);
+	pace_init(&w->pace, clock_mono_us());
 	control_start(w);
 	/* acquire pairs with the release in _stop */
 	while (!atomic_load_explicit(&group->stopping, memory_order_acquire))

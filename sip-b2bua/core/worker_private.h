@@ -9,7 +9,7 @@
 #include <semaphore.h>
 #include <stdatomic.h>
 
-#include "controlplane/base/coalesce.h"
+#include "controlplane/base/pace.h"
 #include "sip-b2bua/core/sip_worker.h"
 
 #define HANDOVER_RING 1024 /* messages on the way from one worker to another */
@@ -53,11 +53,11 @@ struct control_link {
 };
 
 struct sip_worker {
-	struct coalesce coalesce;
 	struct sip_workers *group;
 	const struct sip_app_ops *ops;
 	void *app;
 	unsigned int id;
+	struct pace pace;
 	pthread_t thread;
 	bool thread_started;
 	int start_rc;

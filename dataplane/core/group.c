@@ -14,7 +14,7 @@
 
 #define NAME_MAX_LEN	     8
 #define SPIN_US_DEFAULT	     50
-#define MAX_SLEEP_US_DEFAULT 1000
+#define MAX_SLEEP_US_DEFAULT 2000
 #define SLEEP_US_LIMIT	     100000
 #define HALF_PORTS	     32768u
 

@@ -59,7 +59,7 @@ struct worker_group_conf {
 	struct dp_stream_rare *stream_rare;   /* [n_streams] */
 	/*
 	 * Microseconds without work before a worker sleeps for the first time, and the longest
-	 * sleep; 0, 0: 50 and 1000. While media flowed within the last second sleeps are at most
+	 * sleep; 0, 0: 50 and 2000. While media flowed within the last second sleeps are at most
 	 * an eighth of that. max_sleep_us UINT32_MAX: never sleeps.
 	 */
 	uint32_t spin_us, max_sleep_us;

@@ -6,8 +6,8 @@
            2001:db8:1::/64                                           2001:db8:2::/64
                                                   behind a gateway:  203.0.113.0/24, 2001:db8:3::/64
 
-The box's ends of the cables belong to DPDK (net_af_packet); Linux in the box namespace must not
-see what arrives there, because it has the same traffic on the TAP twins. Nothing leaves this
+The box's ends of the cables belong to DPDK (net_af_packet); limen-dataplane keeps Linux from
+answering there, because Linux has the same traffic on the TAP twins. Nothing leaves this
 machine: there is no other link in these namespaces. The addresses are those kept for
 documentation (RFC 5737, RFC 3849).
 """
@@ -105,9 +105,6 @@ class Network:
         for where, dev in ((ns, end), (self.box, wire)):
             run(["ip", "netns", "exec", where, "ethtool", "-K", dev, "tx", "off", "tso", "off",
                  "gso", "off", "gro", "off"])
-        for key, value in (("ipv6/conf/{}/disable_ipv6", 1), ("ipv4/conf/{}/rp_filter", 1),
-                           ("ipv4/conf/{}/arp_ignore", 8)):
-            self.sysctl(self.box, key.format(wire), value)
         self.sysctl(ns, f"ipv6/conf/{end}/accept_dad", 0)
         self.sysctl(ns, f"ipv6/conf/{end}/accept_ra", 0)
         run(["ip", "-n", self.box, "link", "set", wire, "up"])

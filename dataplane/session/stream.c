@@ -112,8 +112,9 @@ int stream_build(const struct stream_args *args, struct stream_conf *ret_conf)
 	struct stream_out rtp = args->out[STREAM_RTP], rtcp = args->out[STREAM_RTCP];
 	bool out_mux = out->flags & DP_LEG_RTCP_MUX;
 	uint16_t out_port = ipaddr_port(&out->local);
-	struct stream_conf conf = {
-		.hot.rtp_first = STREAM_FIRST_NONE, .more.bad_seq = STREAM_SEQ_NONE};
+	struct stream_conf conf = {.hot.rtp_first = STREAM_FIRST_NONE,
+		.more.bad_seq = STREAM_SEQ_NONE,
+		.more.next_seq = STREAM_SEQ_NONE};
 
 	if (check_leg(in) < 0 || check_leg(out) < 0 || args->tsc_hz == 0)
 		return -EINVAL;
@@ -189,7 +190,8 @@ void stream_apply(struct stream *s, struct stream_more *more, const struct strea
 		more->bad_seq = STREAM_SEQ_NONE;
 		more->ssrc_budget = RTP_SSRC_BUDGET;
 	} else {
-		s->flags |= old.flags & STREAM_SEQ;
+		/* another far end is another talker, whose first packet counts */
+		s->flags |= relearn ? 0 : old.flags & STREAM_SEQ;
 		more->bad_seq = old_more.bad_seq;
 		more->ssrc_budget = old_more.ssrc_budget;
 		more->ssrc_tsc = old_more.ssrc_tsc;

@@ -91,7 +91,8 @@ struct stream_more {
 	uint8_t addr_index; /* media address at which the owner has linked the stream */
 	uint8_t n_payloads;
 	/* the owner's own */
-	uint32_t bad_seq; /* RFC 3550 A.1; STREAM_SEQ_NONE: none */
+	uint32_t bad_seq;	      /* RFC 3550 A.1; STREAM_SEQ_NONE: none */
+	uint32_t next_ssrc, next_seq; /* what would confirm another SSRC; STREAM_SEQ_NONE: none */
 	uint8_t ssrc_budget;
 	uint8_t tell; /* 1 << enum stream_kind: sources learned and not told yet */
 	uint16_t zero;

@@ -66,6 +66,7 @@ static void init_seq(struct stream_more *more, struct dp_stream_stats *stats,
 	stats->received = 1;
 	stats->transit_valid = 0;
 	more->bad_seq = STREAM_SEQ_NONE;
+	more->next_seq = STREAM_SEQ_NONE;
 }
 
 /* One change of SSRC costs one token; a token comes back every RTP_SSRC_REFILL_MS. */
@@ -97,7 +98,13 @@ enum dp_drop rtp_sequence(struct stream *s, struct stream_more *more, struct dp_
 		return DP_DROP_N;
 	}
 	if (ssrc != stats->ssrc) {
-		if (!ssrc_may_change(more, now_tsc, tsc_hz))
+		/* A.1: two in a row, and only when the present one has gone quiet; anybody can
+		 * make up an SSRC, and the talker is not to pay for it. */
+		bool in_row = ssrc == more->next_ssrc && seq == more->next_seq;
+		more->next_ssrc = ssrc;
+		more->next_seq = (uint16_t)(seq + 1);
+		if (!in_row || now_tsc - stats->last_rx_tsc < tsc_hz / 1000 * RTP_SSRC_QUIET_MS ||
+			!ssrc_may_change(more, now_tsc, tsc_hz))
 			return DP_DROP_SSRC;
 		init_seq(more, stats, rare, seq);
 		stats->ssrc = ssrc;

@@ -99,13 +99,27 @@ static void fresh(struct state *st)
 {
 	memset(st, 0, sizeof(*st));
 	st->more.bad_seq = STREAM_SEQ_NONE;
+	st->more.next_seq = STREAM_SEQ_NONE;
 	st->more.ssrc_budget = RTP_SSRC_BUDGET;
 	st->now = HZ;
 }
 
 static enum dp_drop take(struct state *st, uint32_t ssrc, uint16_t seq)
 {
-	return rtp_sequence(&st->s, &st->more, &st->stats, &st->rare, ssrc, seq, st->now, HZ);
+	enum dp_drop reason = rtp_sequence(
+		&st->s, &st->more, &st->stats, &st->rare, ssrc, seq, st->now, HZ);
+
+	if (reason == DP_DROP_N)
+		st->stats.last_rx_tsc = st->now;
+	return reason;
+}
+
+/* Another talker's packets seq - 1 and seq after the present one fell silent. */
+static enum dp_drop change(struct state *st, uint32_t ssrc, uint16_t seq)
+{
+	st->stats.last_rx_tsc = st->now - HZ / 1000 * RTP_SSRC_QUIET_MS;
+	assert_int_equal(take(st, ssrc, (uint16_t)(seq - 1)), DP_DROP_SSRC);
+	return take(st, ssrc, seq);
 }
 
 static uint64_t lost(const struct state *st)
@@ -165,15 +179,39 @@ static void test_ssrc_change_keeps_loss(void **state)
 	take(&st, 1, 100);
 	take(&st, 1, 104);
 	assert_int_equal(lost(&st), 3);
-	assert_int_equal(take(&st, 2, 60000), DP_DROP_N);
+	assert_int_equal(change(&st, 2, 60000), DP_DROP_N);
 	assert_int_equal(lost(&st), 3);
 	assert_int_equal(st.rare.ssrc_changes, 1);
 	take(&st, 2, 60002);
 	assert_int_equal(lost(&st), 4);
-	take(&st, 1, 105);
+	change(&st, 1, 105);
 	assert_int_equal(lost(&st), 4);
 	assert_int_equal(st.stats.ssrc, 1);
 	assert_int_equal(st.rare.ssrc_changes, 2);
+}
+
+/* Made-up SSRCs, also in sequence, do not push out the one that is talking. */
+static void test_ssrc_forged(void **state)
+{
+	struct state st;
+
+	fresh(&st);
+	for (uint16_t i = 0; i < 500; i++) {
+		assert_int_equal(take(&st, 1, i), DP_DROP_N);
+		st.now += HZ / 100;
+		assert_int_equal(take(&st, 1000u + i, (uint16_t)(i * 7)), DP_DROP_SSRC);
+		assert_int_equal(take(&st, 2, (uint16_t)(2 * i)), DP_DROP_SSRC);
+		assert_int_equal(take(&st, 2, (uint16_t)(2 * i + 1)), DP_DROP_SSRC);
+		st.now += HZ / 100;
+	}
+	assert_int_equal(lost(&st), 0);
+	assert_int_equal(st.rare.ssrc_changes, 0);
+	/* it has gone: who sends in sequence is taken, who jumps is not */
+	st.now += HZ / 1000 * RTP_SSRC_QUIET_MS;
+	assert_int_equal(take(&st, 3, 10), DP_DROP_SSRC);
+	assert_int_equal(take(&st, 3, 12), DP_DROP_SSRC);
+	assert_int_equal(take(&st, 3, 13), DP_DROP_N);
+	assert_int_equal(st.rare.ssrc_changes, 1);
 }
 
 static void test_ssrc_budget(void **state)
@@ -184,27 +222,27 @@ static void test_ssrc_budget(void **state)
 	fresh(&st);
 	take(&st, 0, 0);
 	for (uint32_t i = 1; i <= 100; i++)
-		good += take(&st, i, 0) == DP_DROP_N;
+		good += change(&st, i, 0) == DP_DROP_N;
 	assert_int_equal(good, RTP_SSRC_BUDGET);
-	assert_int_equal(take(&st, 500, 0), DP_DROP_SSRC);
+	assert_int_equal(change(&st, 500, 0), DP_DROP_SSRC);
 	/* the SSRC that is in force is not harmed */
 	assert_int_equal(take(&st, RTP_SSRC_BUDGET, 1), DP_DROP_N);
 	st.now += HZ / 1000 * RTP_SSRC_REFILL_MS - 1;
-	assert_int_equal(take(&st, 500, 0), DP_DROP_SSRC);
+	assert_int_equal(change(&st, 500, 0), DP_DROP_SSRC);
 	st.now += 1;
-	assert_int_equal(take(&st, 500, 0), DP_DROP_N);
-	assert_int_equal(take(&st, 501, 0), DP_DROP_SSRC);
+	assert_int_equal(change(&st, 500, 0), DP_DROP_N);
+	assert_int_equal(change(&st, 501, 0), DP_DROP_SSRC);
 	/* one and a half periods are one change now and another after half a period */
 	st.now += HZ / 1000 * RTP_SSRC_REFILL_MS * 3 / 2;
-	assert_int_equal(take(&st, 502, 0), DP_DROP_N);
-	assert_int_equal(take(&st, 503, 0), DP_DROP_SSRC);
+	assert_int_equal(change(&st, 502, 0), DP_DROP_N);
+	assert_int_equal(change(&st, 503, 0), DP_DROP_SSRC);
 	st.now += HZ / 1000 * RTP_SSRC_REFILL_MS / 2;
-	assert_int_equal(take(&st, 503, 0), DP_DROP_N);
-	assert_int_equal(take(&st, 504, 0), DP_DROP_SSRC);
+	assert_int_equal(change(&st, 503, 0), DP_DROP_N);
+	assert_int_equal(change(&st, 504, 0), DP_DROP_SSRC);
 	/* an hour later there is all of it, and not more */
 	st.now += 3600 * HZ;
 	for (uint32_t i = good = 0; i < 100; i++)
-		good += take(&st, 1000 + i, 0) == DP_DROP_N;
+		good += change(&st, 1000 + i, 0) == DP_DROP_N;
 	assert_int_equal(good, RTP_SSRC_BUDGET);
 }
 
@@ -299,6 +337,7 @@ int main(void)
 		cmocka_unit_test(test_rtcp_valid),
 		cmocka_unit_test(test_sequence),
 		cmocka_unit_test(test_ssrc_change_keeps_loss),
+		cmocka_unit_test(test_ssrc_forged),
 		cmocka_unit_test(test_ssrc_budget),
 		cmocka_unit_test(test_jitter),
 		cmocka_unit_test(test_jitter_origin),

@@ -2,6 +2,8 @@
 /* The control thread's side of the workers: see worker.h. */
 #include "dataplane/core/worker_priv.h"
 
+#include "controlplane/base/secret.h"
+
 #include <rte_cycles.h>
 #include <rte_errno.h>
 #include <rte_launch.h>
@@ -9,6 +11,7 @@
 #include <rte_malloc.h>
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -42,6 +45,7 @@ static int worker_new(const struct worker_group_conf *conf, struct worker_group 
 	w->n_workers = g->n_workers;
 	w->recip = ((UINT64_C(1) << 32) + g->n_workers - 1) / g->n_workers;
 	w->tsc_hz = rte_get_tsc_hz();
+	memcpy(w->name_key, g->name_key, sizeof(w->name_key));
 	w->streams = g->streams;
 	w->more = g->more;
 	w->stream_stats = conf->stream_stats;
@@ -99,6 +103,7 @@ int worker_group_new(const struct worker_group_conf *conf, struct worker_group *
 	if (!g)
 		return -ENOMEM;
 	g->n_workers = conf->n_workers;
+	secret_random(g->name_key, sizeof(g->name_key));
 	g->n_streams = conf->n_streams;
 	g->socket_id = conf->socket_id;
 	g->bell.fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);

@@ -94,6 +94,7 @@ struct worker {
 	uint64_t recip; /* ceil(2^32 / n_workers): half port / n_workers without a division */
 	uint64_t tsc_hz;
 	uint64_t now;
+	uint64_t name_key[2]; /* of the group: see stages/rtcp.c */
 
 	/* arrays by slot; only the rows of this worker's streams are touched */
 	struct stream *streams;
@@ -152,6 +153,7 @@ struct doorbell {
 } __rte_cache_aligned;
 
 struct worker_group {
+	uint64_t name_key[2]; /* made at the start, the same for all workers */
 	uint32_t n_workers;
 	uint32_t n_streams;
 	int socket_id;

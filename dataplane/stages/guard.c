@@ -6,6 +6,7 @@
  * each of state, source, first octet, payload type, SSRC and sequence number. Whatever differs
  * in any of them is judged by guard_rtp(), which knows all the rules.
  */
+#include "dataplane/stages/rtcp.h"
 #include "dataplane/stages/rtp.h"
 #include "dataplane/stages/stages.h"
 
@@ -228,7 +229,7 @@ static enum dp_drop guard_rtp(
  * whoever is first at the odd port of somebody else's call gains nothing.
  */
 static enum dp_drop guard_rtcp(
-	struct worker *w, const struct batch *b, struct packet *p, const uint8_t *rtcp)
+	struct worker *w, const struct batch *b, struct packet *p, uint8_t *rtcp)
 {
 	struct stream *s = &w->streams[p->slot];
 	struct stream_more *more = &w->more[p->slot];
@@ -253,7 +254,10 @@ static enum dp_drop guard_rtcp(
 	/* RFC 3264 5.1: RTCP flows on while media is on hold, so SEND does not matter here */
 	if (!path->family)
 		return DP_DROP_NO_REMOTE;
-	return path->ready ? DP_DROP_N : DP_DROP_NO_NEIGHBOUR;
+	if (!path->ready)
+		return DP_DROP_NO_NEIGHBOUR;
+	rtcp_hide_names(w->name_key, rtcp, p->udp_len, rtcp - UDP_HDR_LEN + 6);
+	return DP_DROP_N;
 }
 
 static __rte_noinline enum dp_drop guard_slow(
@@ -261,7 +265,7 @@ static __rte_noinline enum dp_drop guard_slow(
 {
 	struct stream *s = &w->streams[p->slot];
 	bool in6 = p->flags & PACKET_IN6;
-	const uint8_t *payload = p->frame + (in6 ? RTP6_OFF : RTP4_OFF);
+	uint8_t *payload = p->frame + (in6 ? RTP6_OFF : RTP4_OFF);
 
 	if (s->flags & STREAM_TELL)
 		tell(w, s, &w->more[p->slot], p->slot);

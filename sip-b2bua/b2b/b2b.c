@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "controlplane/base/log.h"
+#include "controlplane/base/siphash.h"
 #include "sip-b2bua/b2b/call.h"
 #include "sip-b2bua/core/sip_slab.h"
 
@@ -27,7 +28,7 @@ int b2b_new(const struct b2b_env *env, struct b2b **ret_b2b)
 		uint64_t parts[2] = {env->seed, i};
 		static const uint64_t key[2] = {0x6c696d656e2d6964, 0x63616c6c2d696473};
 
-		words[i] = sip_siphash(key, parts, sizeof(parts));
+		words[i] = siphash24(key, parts, sizeof(parts));
 		b->id_key[i] = words[i];
 	}
 	STAILQ_INIT(&b->ends);

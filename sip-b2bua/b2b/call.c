@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "controlplane/base/log.h"
+#include "controlplane/base/siphash.h"
 #include "sip-b2bua/core/sip_slab.h"
 
 LOG_TOPIC("call");
@@ -19,7 +20,7 @@ static uint64_t id_new(struct b2b *b)
 
 	do {
 		b->n_ids++;
-		id = sip_siphash(b->id_key, &b->n_ids, sizeof(b->n_ids));
+		id = siphash24(b->id_key, &b->n_ids, sizeof(b->n_ids));
 	} while (id == 0);
 	return id;
 }

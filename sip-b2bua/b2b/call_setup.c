@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "controlplane/base/log.h"
+#include "controlplane/base/siphash.h"
 
 LOG_TOPIC("setup");
 
@@ -244,12 +245,12 @@ static void start(struct call *call, const struct sip_msg *msg, const struct sip
 static uint64_t invite_hash(const struct b2b *b, const struct sip_msg *msg)
 {
 	uint64_t parts[3] = {
-		sip_siphash(b->id_key, msg->call_id.p, msg->call_id.n),
-		sip_siphash(b->id_key, msg->from.tag.p, msg->from.tag.n),
+		siphash24(b->id_key, msg->call_id.p, msg->call_id.n),
+		siphash24(b->id_key, msg->from.tag.p, msg->from.tag.n),
 		msg->cseq.number,
 	};
 
-	return sip_siphash(b->id_key, parts, sizeof(parts));
+	return siphash24(b->id_key, parts, sizeof(parts));
 }
 
 /* The same request came by another path while the first copy is still being worked on. */

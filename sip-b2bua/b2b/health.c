@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "controlplane/base/log.h"
+#include "controlplane/base/siphash.h"
 #include "sip-b2bua/core/sip_slab.h"
 
 LOG_TOPIC("health");
@@ -133,7 +134,7 @@ static void schedule(struct probe *p)
 
 	twheel_start(h->b->env.wheel, &p->timer,
 		interval_ms - interval_ms / 8 +
-			sip_siphash(h->b->id_key, seed, sizeof(seed)) % spread);
+			siphash24(h->b->id_key, seed, sizeof(seed)) % spread);
 }
 
 static void options_response(
@@ -182,7 +183,7 @@ static int options_build(struct probe *p, const struct sip_path *path, struct si
 	struct b2b *b = h->b;
 	uint64_t seed[2] = {h->n_sent, b->env.seed}, id;
 
-	id = sip_siphash(b->id_key, seed, sizeof(seed));
+	id = siphash24(b->id_key, seed, sizeof(seed));
 	sip_put_lit(buf, "OPTIONS sip:");
 	sip_put_host(buf, &p->trunk.target, true);
 	sip_put_lit(buf, " SIP/2.0\r\n");

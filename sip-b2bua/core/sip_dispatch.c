@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "controlplane/base/log.h"
+#include "controlplane/base/siphash.h"
 #include "sip-b2bua/core/worker_private.h"
 
 LOG_TOPIC("sip-worker");
@@ -10,7 +11,7 @@ LOG_TOPIC("sip-worker");
 static unsigned int owner_by_call_id(const struct sip_worker *w, const struct sip_msg *msg)
 {
 	/* Keyed, so that nobody can choose Call-IDs that all meet in one worker. */
-	uint64_t h = sip_siphash(w->key.mac, msg->call_id.p, msg->call_id.n);
+	uint64_t h = siphash24(w->key.mac, msg->call_id.p, msg->call_id.n);
 	return (unsigned int)(h % w->group->opts.n_workers);
 }
 

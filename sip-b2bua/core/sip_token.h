@@ -59,6 +59,3 @@ struct view sip_token_branch(
 	const struct sip_token_key *key, const struct sip_token *token, char buf[SIP_BRANCH_LEN]);
 int sip_token_parse_branch(const struct sip_token_key *key, struct view branch,
 	struct sip_token *ret_token) __attribute__((warn_unused_result));
-
-/* SipHash-2-4 (Aumasson and Bernstein, 2012) of some text; also good for hash tables. */
-uint64_t sip_siphash(const uint64_t key[2], const void *p, size_t n);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "sip-b2bua/core/sip_token.h"
+#include "controlplane/base/siphash.h"
 
 #define CKPT_VERSION 1
 
@@ -34,7 +35,7 @@ void media_map_init(struct media_map *map, uint64_t call_id, const uint64_t id_k
 		uint64_t seed[2] = {call_id, leg};
 
 		/* RFC 8866 5.2: numeric, unique; 62 bits so that everybody can count on. */
-		map->side[leg].sess_id = sip_siphash(id_key, seed, sizeof(seed)) >> 2;
+		map->side[leg].sess_id = siphash24(id_key, seed, sizeof(seed)) >> 2;
 		map->side[leg].sess_version = 1;
 	}
 }
@@ -466,7 +467,7 @@ int media_map_print(
 
 	if (rc < 0)
 		return rc;
-	hash = sip_siphash(hash_key, out->p + start, out->n - start) | 1;
+	hash = siphash24(hash_key, out->p + start, out->n - start) | 1;
 	if (side->hash == hash)
 		return 0;
 	if (side->hash != 0) {
@@ -476,7 +477,7 @@ int media_map_print(
 		rc = print_once(map, sdp, to_leg, out);
 		if (rc < 0)
 			return rc;
-		hash = sip_siphash(hash_key, out->p + start, out->n - start) | 1;
+		hash = siphash24(hash_key, out->p + start, out->n - start) | 1;
 	}
 	side->hash = hash;
 	return 0;

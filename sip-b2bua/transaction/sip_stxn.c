@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "sip-b2bua/transaction/txn_private.h"
+#include "controlplane/base/siphash.h"
 
 #define KEY_TEXT_MAX 2048
 
@@ -63,8 +64,8 @@ static bool key_make(const struct sip_txns *txns, const struct sip_msg *msg, str
 	}
 	if (k.overflow)
 		return false;
-	ret_key[0] = sip_siphash(txns->hash_key[0], k.text, k.n);
-	ret_key[1] = sip_siphash(txns->hash_key[1], k.text, k.n);
+	ret_key[0] = siphash24(txns->hash_key[0], k.text, k.n);
+	ret_key[1] = siphash24(txns->hash_key[1], k.text, k.n);
 	return true;
 }
 

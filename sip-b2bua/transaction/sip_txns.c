@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "controlplane/base/secret.h"
+#include "controlplane/base/siphash.h"
 #include "sip-b2bua/transaction/txn_private.h"
 
 const struct sip_timers SIP_TIMERS_DEFAULT = {500, 4000, 5000, 32000, 0};
@@ -127,8 +128,8 @@ struct view txn_stateless_tag(
 	const struct sip_txns *txns, const struct sip_msg *request, char buf[SIP_TOKEN_LEN])
 {
 	/* From what all retransmissions share, so that each gets the same tag. */
-	uint64_t h = sip_siphash(txns->hash_key[0], request->call_id.p, request->call_id.n);
-	h ^= sip_siphash(txns->hash_key[1], request->from.tag.p, request->from.tag.n);
+	uint64_t h = siphash24(txns->hash_key[0], request->call_id.p, request->call_id.n);
+	h ^= siphash24(txns->hash_key[1], request->from.tag.p, request->from.tag.n);
 	h += request->cseq.number;
 	struct sip_token token = {SIP_TOKEN_STATELESS, txns->worker,
 		(uint32_t)(h >> 32) & SIP_TOKEN_INDEX_MAX, (uint32_t)h & SIP_TOKEN_GEN_MASK};

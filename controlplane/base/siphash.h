@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * SipHash-2-4 (Aumasson and Bernstein, 2012): a keyed hash that nobody can aim at without the key.
+ * For hash tables over text from outside, tokens, and words that stand for others. Any thread.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+uint64_t siphash24(const uint64_t key[2], const void *p, size_t n);

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""RTCP passes byte for byte, on the port above RTP and on the RTP port when both sides agree on
+"""RTCP passes byte for byte but for the names in it, on the port above RTP and on the RTP port when both sides agree on
 rtcp-mux (RFC 5761); what is no RTCP does not."""
 import struct
 
@@ -11,10 +11,10 @@ from limenlab.rtpcase import TalkingCall, arrived_from, start
 from limenlab.ua import sdp
 
 
-def report(ssrc, count):
-    """A sender report and a source description without a name (RFC 3550 6.4.1, 6.5)."""
+def report(ssrc, count, name):
+    """A sender report and a source description (RFC 3550 6.4.1, 6.5)."""
     sr = struct.pack("!BBHIIIIII", 0x80, 200, 6, ssrc, 0x11111111, 0x22222222, 160 * count, count, 160 * count)
-    cname = b"x%02d" % (count % 100)
+    cname = name.encode()
     chunk = struct.pack("!I", ssrc) + bytes([1, len(cname)]) + cname
     chunk += b"\0" * (4 - len(chunk) % 4)
     return sr + struct.pack("!BBH", 0x81, 202, len(chunk) // 4) + chunk
@@ -29,14 +29,27 @@ def run(t):
         t.equal([leg["media"]["rtcp_packets"] for leg in record["legs"]], [3, 3], "RTCP packets in the record")
 
 
+def reports_from(t, side, source, data):
+    """How many copies of a report came out of the box, the same in all but the letters of its name."""
+    packets = t.packets()[0 if side == "access" else 1]
+    head, at = 28 + 4 + 4 + 2, data.index(b"@")
+    copies = [p.payload for p in packets if (p.src, p.sport) == source and p.payload[:head] == data[:head]]
+    for copy in copies:
+        end = head + data[head - 1]
+        t.equal(copy[end:], data[end:], "what stands after the name")
+        t.check(copy[head:end].isalnum() and copy[at:end] != data[at:end], f"a name left the box: {copy[head:end]}")
+    return len(copies)
+
+
 def exchange(t, call, sock_a, sock_b, to_a, to_b, add):
     for n in range(1, 4):
-        data_a, data_b = report(call.ssrc_a, n), report(call.ssrc_b, n)
+        data_a = report(call.ssrc_a, n, f"phone@{net.PHONE4}")
+        data_b = report(call.ssrc_b, n, f"carrier@{net.CARRIER4}")
         sock_a.sendto(data_a, to_a)
         sock_b.sendto(data_b, to_b)
         for side, source, data in (("peering", (call.media_b[0], call.media_b[1] + add), data_a),
                                    ("access", (call.media_a[0], call.media_a[1] + add), data_b)):
-            wait_for(f"RTCP report {n} should reach {side}", lambda s=side, f=source, d=data: arrived_from(t, s, f, d) == 1, 5)
+            wait_for(f"RTCP report {n} should reach {side}", lambda s=side, f=source, d=data: reports_from(t, s, f, d) == 1, 5)
 
 
 def separate(t, phone, carrier):

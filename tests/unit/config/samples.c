@@ -96,7 +96,7 @@ const char sample_config[] = //
 	"    name = \"peer0\";\n"
 	"    device = \"0000:00:06.0\";\n"
 	"    address = [ \"192.0.2.1/24\" ];\n"
-	"    mtu = 9000;\n"
+	"    mtu = 1900;\n"
 	"  }\n"
 	");\n"
 	"routes = (\n"

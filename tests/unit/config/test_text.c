@@ -85,7 +85,7 @@ static void test_refused(void **state)
 		{"interfaces = ( { mtu = 1500; } );", "a interface needs \"name\""},
 		{"interfaces = ( { name = \"a\"; }, { name = \"a\"; } );", "name: is there twice"},
 		{"interfaces = ( { name = \"a\"; mtu = 575; } );",
-			"mtu: must be a number from 576 to 9000, not '575'"},
+			"mtu: must be a number from 1280 to 1900, not '575'"},
 		{"interfaces = ( { name = \"a\";\n mtu = 9001; } );", "line 2: mtu"},
 		{"interfaces = ( { name = \"a\"; mtu = \"1500\"; } );",
 			"mtu: must be a number without quotes"},

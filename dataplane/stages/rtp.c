@@ -88,6 +88,23 @@ static bool ssrc_may_change(struct stream_more *more, uint64_t now_tsc, uint64_t
 	return true;
 }
 
+/*
+ * Whether another SSRC than the present one is to be believed. Anybody can make one up, and the
+ * talker is not to pay for it: so two in a row (A.1) after the present one has gone quiet, or one
+ * after it has been gone for long.
+ */
+static bool ssrc_is_next(struct stream_more *more, const struct dp_stream_stats *stats,
+	uint32_t ssrc, uint16_t seq, uint64_t now_tsc, uint64_t tsc_per_ms)
+{
+	uint64_t quiet = now_tsc - stats->last_rx_tsc;
+	bool in_row = ssrc == more->next_ssrc && seq == more->next_seq;
+
+	more->next_ssrc = ssrc;
+	more->next_seq = (uint16_t)(seq + 1);
+	return quiet >= tsc_per_ms * RTP_SSRC_GONE_MS ||
+	       (in_row && quiet >= tsc_per_ms * RTP_SSRC_QUIET_MS);
+}
+
 enum dp_drop rtp_sequence(struct stream *s, struct stream_more *more, struct dp_stream_stats *stats,
 	struct dp_stream_rare *rare, uint32_t ssrc, uint16_t seq, uint64_t now_tsc, uint64_t tsc_hz)
 {
@@ -98,12 +115,7 @@ enum dp_drop rtp_sequence(struct stream *s, struct stream_more *more, struct dp_
 		return DP_DROP_N;
 	}
 	if (ssrc != stats->ssrc) {
-		/* A.1: two in a row, and only when the present one has gone quiet; anybody can
-		 * make up an SSRC, and the talker is not to pay for it. */
-		bool in_row = ssrc == more->next_ssrc && seq == more->next_seq;
-		more->next_ssrc = ssrc;
-		more->next_seq = (uint16_t)(seq + 1);
-		if (!in_row || now_tsc - stats->last_rx_tsc < tsc_hz / 1000 * RTP_SSRC_QUIET_MS ||
+		if (!ssrc_is_next(more, stats, ssrc, seq, now_tsc, tsc_hz / 1000) ||
 			!ssrc_may_change(more, now_tsc, tsc_hz))
 			return DP_DROP_SSRC;
 		init_seq(more, stats, rare, seq);

@@ -21,6 +21,7 @@
  */
 #define RTP_SSRC_BUDGET	   8
 #define RTP_SSRC_REFILL_MS 1000
+#define RTP_SSRC_GONE_MS   500
 #define RTP_SSRC_QUIET_MS  35 /* more than one packet, so that the second of another SSRC counts */
 
 static inline uint16_t rtp_be16(const uint8_t *p)

@@ -212,6 +212,11 @@ static void test_ssrc_forged(void **state)
 	assert_int_equal(take(&st, 3, 12), DP_DROP_SSRC);
 	assert_int_equal(take(&st, 3, 13), DP_DROP_N);
 	assert_int_equal(st.rare.ssrc_changes, 1);
+	/* long gone: the first packet of the next one is not lost */
+	st.now += HZ / 1000 * RTP_SSRC_GONE_MS - 1;
+	assert_int_equal(take(&st, 4, 50), DP_DROP_SSRC);
+	st.now += 1;
+	assert_int_equal(take(&st, 5, 70), DP_DROP_N);
 }
 
 static void test_ssrc_budget(void **state)

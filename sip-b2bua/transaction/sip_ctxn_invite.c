@@ -25,25 +25,36 @@ void ictxn_start(struct sip_ctxn *c)
 }
 
 /*
+ * What ACK to a non-2xx (17.1.1.3) and CANCEL (9.1) have in common: Request-URI, top Via, From,
+ * Call-ID, CSeq number, Max-Forwards and Route of the INVITE in c->bytes. to: its To when empty.
+ */
+static int follow_up(struct sip_ctxn *c, const char *method, struct view to, struct sip_buf *b)
+{
+	struct sip_txns *txns = c->txns;
+	struct sip_msg *req = &txns->scratch;
+	if (sip_msg_parse(req, c->bytes, c->n, false) != 0)
+		return -EINVAL;
+	sip_buf_init(b, txns->out, sizeof(txns->out));
+	sip_build_request(b, view_of(method), req->uri_text);
+	sip_put_hdr(b, SIP_H_VIA, req->via.text);
+	(void)sip_put_copies(b, req, SIP_H_MAX_FORWARDS);
+	(void)sip_put_copies(b, req, SIP_H_ROUTE);
+	sip_put_hdr(b, SIP_H_FROM, sip_msg_value(req, SIP_H_FROM));
+	sip_put_hdr(b, SIP_H_TO, to.n > 0 ? to : sip_msg_value(req, SIP_H_TO));
+	sip_put_hdr(b, SIP_H_CALL_ID, req->call_id);
+	sip_put_cseq(b, req->cseq.number, view_of(method));
+	return 0;
+}
+
+/*
  * The ACK to a non-2xx (17.1.1.3): Request-URI, Via, From, Call-ID, Max-Forwards and Route of the
  * INVITE, To of the response. It takes the INVITE's place in c->bytes.
  */
 static int ack_make(struct sip_ctxn *c, const struct sip_msg *response)
 {
-	struct sip_txns *txns = c->txns;
-	struct sip_msg *req = &txns->scratch;
 	struct sip_buf b;
-	if (sip_msg_parse(req, c->bytes, c->n, false) != 0)
+	if (follow_up(c, "ACK", sip_msg_value(response, SIP_H_TO), &b) < 0)
 		return -EINVAL;
-	sip_buf_init(&b, txns->out, sizeof(txns->out));
-	sip_build_request(&b, VIEW("ACK"), req->uri_text);
-	sip_put_hdr(&b, SIP_H_VIA, req->via.text);
-	(void)sip_put_copies(&b, req, SIP_H_MAX_FORWARDS);
-	(void)sip_put_copies(&b, req, SIP_H_ROUTE);
-	sip_put_hdr(&b, SIP_H_FROM, sip_msg_value(req, SIP_H_FROM));
-	sip_put_hdr(&b, SIP_H_TO, sip_msg_value(response, SIP_H_TO));
-	sip_put_hdr(&b, SIP_H_CALL_ID, req->call_id);
-	sip_put_cseq(&b, req->cseq.number, VIEW("ACK"));
 	int rc = sip_build_end(&b, VIEW(""), VIEW(""));
 	char *ack = rc == 0 ? txn_copy(sip_buf_view(&b)) : NULL;
 	if (ack == NULL)
@@ -86,7 +97,7 @@ void ictxn_response(struct sip_ctxn *c, const struct sip_msg *msg, const struct 
 			if (c->cancel_wanted)
 				sip_ctxn_cancel(c, VIEW(""));
 		}
-		/* fall through */
+		__attribute__((fallthrough));
 	case TXN_PROCEEDING:
 		if (class == 1)
 			ctxn_tell(c, msg, path);
@@ -132,20 +143,9 @@ void ictxn_life(struct sip_ctxn *c)
 
 static int cancel_make(struct sip_ctxn *c, struct view headers, char **ret_bytes, size_t *ret_n)
 {
-	struct sip_txns *txns = c->txns;
-	struct sip_msg *req = &txns->scratch;
 	struct sip_buf b;
-	if (sip_msg_parse(req, c->bytes, c->n, false) != 0)
+	if (follow_up(c, "CANCEL", (struct view){NULL, 0}, &b) < 0)
 		return -EINVAL;
-	sip_buf_init(&b, txns->out, sizeof(txns->out));
-	sip_build_request(&b, VIEW("CANCEL"), req->uri_text);
-	sip_put_hdr(&b, SIP_H_VIA, req->via.text);
-	(void)sip_put_copies(&b, req, SIP_H_MAX_FORWARDS);
-	(void)sip_put_copies(&b, req, SIP_H_ROUTE);
-	sip_put_hdr(&b, SIP_H_FROM, sip_msg_value(req, SIP_H_FROM));
-	sip_put_hdr(&b, SIP_H_TO, sip_msg_value(req, SIP_H_TO));
-	sip_put_hdr(&b, SIP_H_CALL_ID, req->call_id);
-	sip_put_cseq(&b, req->cseq.number, VIEW("CANCEL"));
 	sip_put(&b, headers);
 	int rc = sip_build_end(&b, VIEW(""), VIEW(""));
 	if (rc != 0)

@@ -158,7 +158,9 @@ void cli_table_free(struct cli_table_out *table);
 struct cli_pipe;
 int cli_pipe_parse(
 	const char *text, struct cli_pipe **ret_pipe, bool *ret_json, char error[CFG_ERROR_MAX]);
-void cli_pipe_run(const struct cli_pipe *pipe, const char *text, size_t len, struct buf *out);
+/* 0, or -E2BIG and nothing in out: a pattern (Perl's syntax) needs too many steps on a line. */
+int cli_pipe_run(const struct cli_pipe *pipe, const char *text, size_t len, struct buf *out)
+	__attribute__((warn_unused_result));
 void cli_pipe_free(struct cli_pipe *pipe);
 /* The words that may follow a '|', for help. */
 void cli_pipes_build(struct cli_node *root);

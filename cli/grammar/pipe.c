@@ -6,14 +6,22 @@
  */
 #include "cli/grammar/command.h"
 
+#define PCRE2_CODE_UNIT_WIDTH 8
+
 #include <errno.h>
-#include <regex.h>
+#include <pcre2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
 
 #define STAGES_MAX  8
 #define PATTERN_MAX 200
+/*
+ * What one line may cost. Usual patterns need some dozens of steps; the limits keep a nested
+ * repetition from holding up a process that serves calls.
+ */
+#define MATCH_STEPS   10000
+#define MATCH_HEAP_KB 1024
 
 enum filter { F_INCLUDE, F_EXCLUDE, F_BEGIN, F_SECTION, F_COUNT, F_JSON };
 
@@ -32,14 +40,14 @@ static const struct {
 
 struct stage {
 	enum filter filter;
-	bool has_pattern;
-	char pattern[PATTERN_MAX];
-	regex_t regex;
+	pcre2_code *regex; /* NULL: every line matches */
 };
 
 struct cli_pipe {
 	struct stage stage[STAGES_MAX];
 	unsigned int n;
+	pcre2_match_context *limits;
+	pcre2_match_data *match; /* one pair of offsets: nobody asks for more */
 };
 
 static int say(char *error, const char *what, struct view text)
@@ -63,26 +71,16 @@ static int find_filter(struct view word, char *error)
 	return found < 0 ? say(error, "There is no such filter", word) : found;
 }
 
-/*
- * Back-references and counted repetitions can take time and memory without bound in the regular
- * expressions of the C library; this runs in a process that serves calls.
- */
 static int compile(struct stage *stage, struct view pattern, char *error)
 {
-	if (pattern.n >= sizeof(stage->pattern))
+	PCRE2_SIZE where;
+	int code;
+
+	if (pattern.n > PATTERN_MAX)
 		return say(error, "The pattern is too long", pattern);
-	memcpy(stage->pattern, pattern.p, pattern.n);
-	stage->pattern[pattern.n] = 0;
-	for (size_t i = 0; i < pattern.n; i++) {
-		if (pattern.p[i] == '{' ||
-			(pattern.p[i] == '\\' && i + 1 < pattern.n && pattern.p[i + 1] >= '0' &&
-				pattern.p[i + 1] <= '9'))
-			return say(error, "Counts and back-references are not allowed", pattern);
-	}
-	if (regcomp(&stage->regex, stage->pattern, REG_EXTENDED | REG_NOSUB) != 0)
-		return say(error, "Not a regular expression", pattern);
-	stage->has_pattern = true;
-	return 0;
+	stage->regex = pcre2_compile(
+		(PCRE2_SPTR)pattern.p, pattern.n, PCRE2_NEVER_BACKSLASH_C, &code, &where, NULL);
+	return stage->regex ? 0 : say(error, "Not a regular expression", pattern);
 }
 
 static int parse_stage(struct cli_pipe *pipe, struct view text, bool *ret_json, char *error)
@@ -119,10 +117,27 @@ static int parse_stage(struct cli_pipe *pipe, struct view text, bool *ret_json, 
 	return 0;
 }
 
+static struct cli_pipe *pipe_new(void)
+{
+	struct cli_pipe *pipe = calloc(1, sizeof(*pipe));
+
+	if (!pipe)
+		return NULL;
+	pipe->limits = pcre2_match_context_create(NULL);
+	pipe->match = pcre2_match_data_create(1, NULL);
+	if (!pipe->limits || !pipe->match) {
+		cli_pipe_free(pipe);
+		return NULL;
+	}
+	pcre2_set_match_limit(pipe->limits, MATCH_STEPS);
+	pcre2_set_heap_limit(pipe->limits, MATCH_HEAP_KB);
+	return pipe;
+}
+
 int cli_pipe_parse(
 	const char *text, struct cli_pipe **ret_pipe, bool *ret_json, char error[CFG_ERROR_MAX])
 {
-	struct cli_pipe *pipe = calloc(1, sizeof(*pipe));
+	struct cli_pipe *pipe = pipe_new();
 	int rc = pipe ? 0 : -ENOMEM;
 
 	*ret_json = false;
@@ -144,29 +159,42 @@ void cli_pipe_free(struct cli_pipe *pipe)
 {
 	if (!pipe)
 		return;
-	for (unsigned int i = 0; i < pipe->n; i++) {
-		if (pipe->stage[i].has_pattern)
-			regfree(&pipe->stage[i].regex);
-	}
+	for (unsigned int i = 0; i < STAGES_MAX; i++)
+		pcre2_code_free(pipe->stage[i].regex);
+	pcre2_match_data_free(pipe->match);
+	pcre2_match_context_free(pipe->limits);
 	free(pipe);
 }
 
-static void run_stage(const struct stage *stage, const struct buf *in, struct buf *out)
+/* Whether the line matches: 1, 0, or -E2BIG when it cannot be told within the limits. */
+static int line_matches(
+	const struct cli_pipe *pipe, const struct stage *stage, const char *line, size_t len)
 {
-	struct buf line = {0};
+	int rc;
+
+	if (!stage->regex)
+		return 1;
+	rc = pcre2_match(stage->regex, (PCRE2_SPTR)line, len, 0, 0, pipe->match, pipe->limits);
+	if (rc >= 0)
+		return 1;
+	return rc == PCRE2_ERROR_NOMATCH ? 0 : -E2BIG;
+}
+
+static int run_stage(const struct cli_pipe *pipe, const struct stage *stage, const struct buf *in,
+	struct buf *out)
+{
 	bool begun = false, in_section = false;
 	size_t count = 0, section_indent = 0;
 
 	for (const char *p = in->p; p && *p;) {
 		size_t len = strcspn(p, "\n"), whole = len + (p[len] == '\n');
-		bool match, keep;
-		size_t indent;
-		line.n = 0;
-		buf_add(&line, p, len);
-		match = line.p &&
-			(!stage->has_pattern || regexec(&stage->regex, line.p, 0, NULL, 0) == 0);
+		int match = line_matches(pipe, stage, p, len);
+		size_t indent = strspn(p, " ");
+		bool keep;
+
+		if (match < 0)
+			return match;
 		/* A section: a line that matches, and what is indented more below it. */
-		indent = strspn(line.p ? line.p : "", " ");
 		if (!in_section || indent <= section_indent || !len) {
 			in_section = match;
 			section_indent = indent;
@@ -184,25 +212,27 @@ static void run_stage(const struct stage *stage, const struct buf *in, struct bu
 	}
 	if (stage->filter == F_COUNT)
 		buf_printf(out, "Number of lines which match regexp = %zu\n", count);
-	out->failed |= line.failed;
-	buf_free(&line);
+	return 0;
 }
 
-void cli_pipe_run(const struct cli_pipe *pipe, const char *text, size_t len, struct buf *out)
+int cli_pipe_run(const struct cli_pipe *pipe, const char *text, size_t len, struct buf *out)
 {
 	struct buf in = {0}, next = {0};
+	int rc = 0;
 
 	buf_add(&in, text, len);
-	for (unsigned int i = 0; i < pipe->n; i++) {
-		run_stage(&pipe->stage[i], &in, &next);
+	for (unsigned int i = 0; rc == 0 && i < pipe->n; i++) {
+		rc = run_stage(pipe, &pipe->stage[i], &in, &next);
 		next.failed |= in.failed;
 		buf_free(&in);
 		in = next;
 		next = (struct buf){0};
 	}
-	buf_add(out, in.p ? in.p : "", in.n);
+	if (rc == 0)
+		buf_add(out, in.p ? in.p : "", in.n);
 	out->failed |= in.failed;
 	buf_free(&in);
+	return rc;
 }
 
 void cli_pipes_build(struct cli_node *root)

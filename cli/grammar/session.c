@@ -309,9 +309,13 @@ static int run_piped(struct cli_session *session)
 	}
 	rc = run_action(session, json);
 	if (rc == 0 && !session->out.failed) {
-		cli_pipe_run(pipe, session->out.p ? session->out.p : "", session->out.n, &filtered);
+		rc = cli_pipe_run(
+			pipe, session->out.p ? session->out.p : "", session->out.n, &filtered);
 		buf_free(&session->out);
 		session->out = filtered;
+		if (rc < 0)
+			buf_printf(
+				&session->out, "%% The pattern takes too long: make it simpler\n");
 	}
 	cli_pipe_free(pipe);
 	return rc;

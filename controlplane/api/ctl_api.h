@@ -16,7 +16,7 @@
 #include "controlplane/base/ipc.h"
 #include "dataplane/api/dp_api.h"
 
-#define CTL_API_VERSION 1
+#define CTL_API_VERSION 2
 #define CTL_NAME_MAX	32 /* realm, trunk */
 #define CTL_NUMBER_MAX	64
 #define CTL_MEDIA_MAX	4 /* media lines of a call */

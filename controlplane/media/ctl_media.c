@@ -15,6 +15,9 @@ static bool leg_ok(const struct dp_leg *leg)
 		return false;
 	if ((leg->flags & ~(uint32_t)FLAGS_KNOWN) != 0 || leg->n_payloads > DP_PAYLOAD_TYPES)
 		return false;
+	if (!dp_srtp_valid(&leg->rx) || !dp_srtp_valid(&leg->tx) ||
+		!leg->rx.suite != !leg->tx.suite)
+		return false;
 	if (leg->zero[0] != 0 || leg->zero[1] != 0 || leg->dscp > 63)
 		return false;
 	for (unsigned int i = 0; i < DP_PAYLOAD_TYPES; i++) {

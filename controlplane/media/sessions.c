@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "controlplane/base/log.h"
+#include "controlplane/base/secret.h"
 #include "controlplane/media/session_ports.h"
 #include "controlplane/records/record.h"
 
@@ -51,6 +52,12 @@ static void waiters_free(struct media_session *s)
 	}
 }
 
+static void session_free(struct media_session *s)
+{
+	secret_wipe(&s->conf, sizeof(s->conf)); /* SRTP keys */
+	free(s);
+}
+
 void sessions_free(struct sessions *ss)
 {
 	size_t pos = 0;
@@ -59,7 +66,7 @@ void sessions_free(struct sessions *ss)
 		return;
 	for (struct media_session *s; (s = idmap_next(&ss->by_id, &pos)) != NULL;) {
 		waiters_free(s);
-		free(s);
+		session_free(s);
 	}
 	idmap_wipe(&ss->by_id);
 	free(ss);
@@ -273,7 +280,7 @@ void sessions_forget(struct sessions *ss, struct media_session *s, uint64_t now_
 	waiters_free(s);
 	idmap_del(&ss->by_id, s->id);
 	ss->counts.sessions--;
-	free(s);
+	session_free(s);
 }
 
 uint32_t sessions_sum(const struct sessions *ss, const struct media_session *s,

@@ -16,18 +16,20 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "controlplane/base/ipaddr.h"
 #include "controlplane/base/ipc.h"
 
-#define DP_API_VERSION	   1
+#define DP_API_VERSION	   2
 #define DP_NAME_MAX	   16 /* of a port, as IFNAMSIZ */
 #define DP_DEVARGS_MAX	   160
 #define DP_PAYLOAD_TYPES   16
 #define DP_LEGS		   2
 #define DP_MEDIA_ADDRS_MAX 64
 #define DP_PORTS_MAX	   32
+#define DP_SRTP_KEY_MAX	   46 /* master key and master salt of the longest suite */
 
 enum dp_msg {
 	DP_HELLO = IPC_TYPE_HELLO, /* control -> dp: dp_hello; reply dp_hello_reply + stats fd */
@@ -121,6 +123,78 @@ struct dp_payload {
 	uint32_t clock_hz;
 };
 
+/*
+ * What protects RTP and RTCP. X(symbol, name as in SDP (RFC 4568, RFC 6188, RFC 7714), bytes of
+ * master key, master salt and RTP tag). SRTCP always has a tag of 10 bytes, or 16 with GCM. There
+ * is no suite without encryption or without authentication.
+ */
+#define DP_SRTP_SUITES(X)                                        \
+	X(NONE, "", 0, 0, 0)                                     \
+	X(CM_128_SHA1_80, "AES_CM_128_HMAC_SHA1_80", 16, 14, 10) \
+	X(CM_128_SHA1_32, "AES_CM_128_HMAC_SHA1_32", 16, 14, 4)  \
+	X(CM_256_SHA1_80, "AES_256_CM_HMAC_SHA1_80", 32, 14, 10) \
+	X(CM_256_SHA1_32, "AES_256_CM_HMAC_SHA1_32", 32, 14, 4)  \
+	X(GCM_128, "AEAD_AES_128_GCM", 16, 12, 16)               \
+	X(GCM_256, "AEAD_AES_256_GCM", 32, 12, 16)
+
+enum dp_srtp_suite {
+#define X(sym, name, key, salt, tag) DP_SRTP_##sym,
+	DP_SRTP_SUITES(X)
+#undef X
+		DP_SRTP_N,
+};
+
+struct dp_srtp_suite_info {
+	const char *name;
+	uint8_t key_len, salt_len, tag_len;
+};
+
+/* NULL: no such suite. */
+static inline const struct dp_srtp_suite_info *dp_srtp_suite(unsigned int suite)
+{
+	static const struct dp_srtp_suite_info suites[] = {
+#define X(sym, name, key, salt, tag) {name, key, salt, tag},
+		DP_SRTP_SUITES(X)
+#undef X
+	};
+	return suite < DP_SRTP_N ? &suites[suite] : NULL;
+}
+
+/* The keys of one direction. Secret: wiped when no longer used, never logged, blank in a dump. */
+struct dp_srtp {
+	uint8_t suite; /* enum dp_srtp_suite; NONE: RTP, and the rest is zero */
+	uint8_t zero;
+	uint8_t key[DP_SRTP_KEY_MAX]; /* master key, master salt, and zero behind them */
+};
+_Static_assert(sizeof(struct dp_srtp) == 48, "wire struct");
+
+/* A known suite, and nothing behind its key. */
+static inline bool dp_srtp_valid(const struct dp_srtp *srtp)
+{
+	const struct dp_srtp_suite_info *info = dp_srtp_suite(srtp->suite);
+
+	if (!info || srtp->zero)
+		return false;
+	for (unsigned int i = info->key_len + info->salt_len; i < DP_SRTP_KEY_MAX; i++)
+		if (srtp->key[i])
+			return false;
+	return true;
+}
+
+/*
+ * How far one direction of a leg had come, so that it goes on after a restart (RFC 3711 3.2.1):
+ * "next" is the highest packet index (roll-over counter and sequence number) plus one, 0: none yet.
+ */
+#define DP_SRTP_RTP_END	 (UINT64_C(1) << 48) /* packets under one key and SSRC */
+#define DP_SRTP_RTCP_END (UINT32_C(1) << 31)
+struct dp_srtp_state {
+	uint64_t rtp_next;
+	uint32_t rtp_ssrc, rtcp_ssrc;
+	uint32_t rtcp_next; /* the same of the SRTCP index */
+	uint32_t zero;
+};
+_Static_assert(sizeof(struct dp_srtp_state) == 24, "wire struct");
+
 struct dp_leg {
 	struct ipaddr local;	   /* our RTP address and port; RTCP is port + 1 unless muxed */
 	struct ipaddr remote_rtp;  /* family 0: not known yet */
@@ -131,13 +205,22 @@ struct dp_leg {
 	uint8_t n_payloads;
 	uint8_t zero[2];
 	struct dp_payload payloads[DP_PAYLOAD_TYPES]; /* accepted from this leg */
+	/* Both or neither: rx opens what comes from this leg, tx seals what goes to it. */
+	struct dp_srtp rx, tx;
 };
+_Static_assert(sizeof(struct dp_leg) == 296, "wire struct");
 
 struct dp_session {
 	uint64_t id;	  /* not 0; chosen by limen-control */
 	uint64_t call_id; /* for dump and logs */
 	struct dp_leg leg[DP_LEGS];
+	/*
+	 * For a session that goes on: where its SRTP was before. Used when the session is new to
+	 * the data plane, and no part of what makes two sessions the same.
+	 */
+	struct dp_srtp_state srtp_rx[DP_LEGS], srtp_tx[DP_LEGS];
 };
+_Static_assert(sizeof(struct dp_session) == 704, "wire struct");
 
 struct dp_session_id {
 	uint64_t id;
@@ -167,6 +250,7 @@ struct dp_stream_sum {
 struct dp_session_final {
 	uint64_t id;
 	struct dp_stream_sum from[DP_LEGS];
+	struct dp_srtp_state srtp_rx[DP_LEGS], srtp_tx[DP_LEGS]; /* at its end */
 };
 
 struct dp_dump {
@@ -176,7 +260,7 @@ struct dp_dump {
 };
 
 struct dp_dump_row {
-	struct dp_session session;
+	struct dp_session session; /* without keys */
 	uint32_t generation;
 	uint32_t worker;
 	uint32_t stream[DP_LEGS];

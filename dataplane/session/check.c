@@ -83,6 +83,28 @@ static const char *payloads_fault(const struct dp_leg *leg)
 	return NULL;
 }
 
+static const char *srtp_fault(const struct dp_leg *leg)
+{
+	if (!dp_srtp_valid(&leg->rx) || !dp_srtp_valid(&leg->tx))
+		return "unknown SRTP suite, or a key of another length";
+	if (!leg->rx.suite != !leg->tx.suite)
+		return "SRTP in one direction only";
+	return NULL;
+}
+
+static bool state_valid(const struct dp_srtp_state *st)
+{
+	return st->rtp_next <= DP_SRTP_RTP_END && st->rtcp_next <= DP_SRTP_RTCP_END && !st->zero;
+}
+
+static const char *state_fault(const struct dp_session *s)
+{
+	for (unsigned int i = 0; i < DP_LEGS; i++)
+		if (!state_valid(&s->srtp_rx[i]) || !state_valid(&s->srtp_tx[i]))
+			return "SRTP index out of range";
+	return NULL;
+}
+
 static const char *leg_fault(const struct dp_leg *leg)
 {
 	const char *why = local_fault(leg);
@@ -90,6 +112,8 @@ static const char *leg_fault(const struct dp_leg *leg)
 		why = remote_fault(leg);
 	if (!why)
 		why = payloads_fault(leg);
+	if (!why)
+		why = srtp_fault(leg);
 	if (!why && (leg->flags & ~(uint32_t)FLAGS_KNOWN))
 		why = "unknown flag";
 	if (!why && leg->dscp > 63)
@@ -104,6 +128,8 @@ int session_check(const struct dp_session *s, unsigned int n_workers, const char
 	const char *why = s->id ? NULL : "id is 0";
 	for (unsigned int i = 0; i < DP_LEGS && !why; i++)
 		why = leg_fault(&s->leg[i]);
+	if (!why)
+		why = state_fault(s);
 	if (why) {
 		*ret_why = why;
 		return -EINVAL;

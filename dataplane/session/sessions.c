@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "controlplane/base/log.h"
+#include "controlplane/base/secret.h"
 #include "dataplane/session/check.h"
 #include "dataplane/session/store.h"
 
@@ -472,6 +473,7 @@ static int row_change(struct sessions *ss, struct row *row, const struct dp_sess
 	for (unsigned int leg = 0; leg < DP_LEGS; leg++)
 		post_stream(ss, row, leg, relearn[leg], op);
 	silence_restart(ss, row, &old);
+	secret_wipe(&old, sizeof old);
 	return 0;
 }
 
@@ -484,6 +486,12 @@ static int put_prepare(struct sessions *ss, const struct dp_session *conf)
 	return mail_reserve(ss->conf.mail, DP_LEGS);
 }
 
+/* How far SRTP had come says nothing about what is wanted. */
+static bool same_session(const struct dp_session *a, const struct dp_session *b)
+{
+	return a->call_id == b->call_id && secret_equal(a->leg, b->leg, sizeof a->leg);
+}
+
 int sessions_add(
 	struct sessions *ss, const struct dp_session *conf, const struct session_ticket *ticket)
 {
@@ -493,7 +501,7 @@ int sessions_add(
 	struct row *row = store_find(ss->store, conf->id);
 	if (!row)
 		return row_create(ss, conf, ticket);
-	if (memcmp(&row->conf, conf, sizeof *conf) != 0 && ticket->generation <= row->generation)
+	if (!same_session(&row->conf, conf) && ticket->generation <= row->generation)
 		return refuse(conf, -EEXIST, "it exists with other content");
 	/* An old control process that says the same does not make the session older. */
 	uint32_t generation = ticket->generation > row->generation ? ticket->generation
@@ -568,6 +576,8 @@ static void dump_row(
 		.worker = row->worker,
 	};
 	for (unsigned int leg = 0; leg < DP_LEGS; leg++) {
+		secret_wipe(ret->session.leg[leg].rx.key, DP_SRTP_KEY_MAX);
+		secret_wipe(ret->session.leg[leg].tx.key, DP_SRTP_KEY_MAX);
 		uint32_t slot = slot_of(ss, row, leg);
 		ret->stream[leg] = slot;
 		stream_sum(&ss->conf.stream_stats[slot], &ss->conf.stream_rare[slot], now_tsc,

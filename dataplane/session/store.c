@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "controlplane/base/secret.h"
+
 struct store {
 	uint32_t capacity, n_live, n_free, n_used; /* rows from n_used on were never taken */
 	uint32_t n_buckets;			   /* a power of two */
@@ -95,6 +97,10 @@ void store_unlink(struct store *store, struct row *row)
 void store_release(struct store *store, struct row *row)
 {
 	row->state = ROW_FREE;
+	for (unsigned int leg = 0; leg < DP_LEGS; leg++) {
+		secret_wipe(&row->conf.leg[leg].rx, sizeof row->conf.leg[leg].rx);
+		secret_wipe(&row->conf.leg[leg].tx, sizeof row->conf.leg[leg].tx);
+	}
 	store->free[store->n_free++] = store_index(store, row);
 }
 

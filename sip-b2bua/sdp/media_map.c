@@ -11,7 +11,7 @@
 #include "sip-b2bua/core/sip_token.h"
 #include "controlplane/base/siphash.h"
 
-#define CKPT_VERSION 1
+#define CKPT_VERSION 2
 
 /* Attributes that pass. Everything about addresses, identities, keys, ICE, bundling stays. */
 static const char *const allow_attrs[] = {"rtpmap", "fmtp", "ptime", "maxptime", "rtcp-fb",
@@ -532,7 +532,8 @@ static bool leg_valid(const struct dp_leg *leg)
 {
 	return ipaddr_valid(&leg->local) && leg->local.port_be16 != 0 &&
 	       ipaddr_valid(&leg->remote_rtp) && ipaddr_valid(&leg->remote_rtcp) &&
-	       leg->n_payloads <= DP_PAYLOAD_TYPES && leg->dscp <= 63;
+	       leg->n_payloads <= DP_PAYLOAD_TYPES && leg->dscp <= 63 && dp_srtp_valid(&leg->rx) &&
+	       dp_srtp_valid(&leg->tx) && !leg->rx.suite == !leg->tx.suite;
 }
 
 /* The realm names were terminated by us; a damaged checkpoint may have lost that. */

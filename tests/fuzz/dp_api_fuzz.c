@@ -203,6 +203,8 @@ static size_t sample(uint16_t type, uint8_t n, uint8_t *body)
 	addr.addr = sample_ip("192.0.2.1", 0);
 	s.leg[0].flags |= DP_LEG_LATCH;
 	s.leg[0].timeout_ms = 1000;
+	if (n & 64)
+		sample_srtp(&s.leg[n & 1], 1 + n % (DP_SRTP_N - 1));
 	switch (type) {
 	case DP_SESSION_ADD:
 	case DP_SESSION_MODIFY:

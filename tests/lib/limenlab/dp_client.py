@@ -18,7 +18,7 @@ import time
 
 from .proc import LabError, Proc, wait_for
 
-API_VERSION, ROLE_CONTROL = 1, 1
+API_VERSION, ROLE_CONTROL = 2, 1
 HELLO, PORT_SET, PORT_DEL, MEDIA_ADDR_SET, MEDIA_ADDR_DEL = 1, 2, 3, 4, 5
 ADD, MODIFY, REMOVE, DUMP, SWEEP = 10, 11, 12, 13, 14
 EVENT_TIMEOUT, EVENT_LATCH, EVENT_PORT = 20, 21, 22
@@ -29,7 +29,7 @@ HDR = struct.Struct("=HHIIiII")
 HELLO_REPLY = struct.Struct("=IIQIIII")
 PORT = struct.Struct("=16s160sH3H")
 MEDIA_ADDR = struct.Struct("=20sHH16s")
-LEG = struct.Struct("=20s20s20sIIBB2s128s")
+LEG = struct.Struct("=20s20s20sIIBB2s128s48s48s")
 SESSION_HEAD = struct.Struct("=QQ")
 SESSION_REPLY = struct.Struct("=QII")
 SUM = struct.Struct("=QQQQQIIIIIIQ20sI")
@@ -37,7 +37,13 @@ SUM_FIELDS = ("rx_packets rx_octets tx_packets tx_octets lost jitter_us max_jitt
               "ssrc_changes last_rx_ago_ms latched zero").split()
 EVENT = struct.Struct("=QQII20sI")
 EVENT_PORT_S = struct.Struct("=16sII")
-SESSION_LEN = SESSION_HEAD.size + 2 * LEG.size
+SRTP_STATE = struct.Struct("=QIIII")
+SRTP_STATE_FIELDS = "rtp_next rtp_ssrc rtcp_ssrc rtcp_next".split()
+SESSION_LEN = SESSION_HEAD.size + 2 * LEG.size + 4 * SRTP_STATE.size
+# DP_SRTP_SUITES: (name, bytes of master key and salt); the place is the number
+SRTP_SUITES = (("", 0), ("AES_CM_128_HMAC_SHA1_80", 30), ("AES_CM_128_HMAC_SHA1_32", 30),
+               ("AES_256_CM_HMAC_SHA1_80", 46), ("AES_256_CM_HMAC_SHA1_32", 46),
+               ("AEAD_AES_128_GCM", 28), ("AEAD_AES_256_GCM", 44))
 ROW_LEN = SESSION_LEN + 16 + 2 * SUM.size
 STATS_HEAD = struct.Struct("=IIQQQIIIIIIQQIIQQQQQQ")
 STATS_FIELDS = ("magic version boot_id tsc_hz heartbeat_ms n_workers n_ports n_streams n_drops off_workers off_ports "
@@ -61,14 +67,28 @@ def parse_ipaddr(raw):
 
 
 def leg(local, port, remote=None, remote_port=0, flags=SEND | RECV, timeout_ms=0, dscp=0,
-        payloads=((8, 8000),), rtcp=(None, 0)):
+        payloads=((8, 8000),), rtcp=(None, 0), rx=b"", tx=b""):
     pts = b"".join(struct.pack("=B3xI", pt, hz) for pt, hz in payloads)
     return LEG.pack(ipaddr(local, port), ipaddr(remote, remote_port), ipaddr(*rtcp), flags, timeout_ms, dscp,
-                    len(payloads), b"", pts)
+                    len(payloads), b"", pts, rx, tx)
 
 
-def session(ident, leg_a, leg_b, call_id=0):
-    return SESSION_HEAD.pack(ident, call_id or ident) + leg_a + leg_b
+def srtp(suite, key):
+    """struct dp_srtp: suite by its name in SDP, key and salt together."""
+    number = [name for name, _ in SRTP_SUITES].index(suite)
+    if len(key) != SRTP_SUITES[number][1]:
+        raise LabError(f"{suite} has {SRTP_SUITES[number][1]} bytes of key and salt, not {len(key)}")
+    return struct.pack("=BB46s", number, 0, key)
+
+
+def srtp_state(rtp_next=0, rtp_ssrc=0, rtcp_ssrc=0, rtcp_next=0):
+    return SRTP_STATE.pack(rtp_next, rtp_ssrc, rtcp_ssrc, rtcp_next, 0)
+
+
+def session(ident, leg_a, leg_b, call_id=0, state=()):
+    """state: up to four of srtp_state(): rx of both legs, tx of both legs."""
+    return (SESSION_HEAD.pack(ident, call_id or ident) + leg_a + leg_b +
+            b"".join(state).ljust(4 * SRTP_STATE.size, b"\0"))
 
 
 def parse_sum(raw):
@@ -176,8 +196,8 @@ class Client:
     def media_addr_del(self, ip):
         self.ask(MEDIA_ADDR_DEL, MEDIA_ADDR.pack(ipaddr(ip), 1, 1, b""))
 
-    def add(self, ident, leg_a, leg_b, **kw):
-        return SESSION_REPLY.unpack(self.ask(ADD, session(ident, leg_a, leg_b), **kw))[1:]
+    def add(self, ident, leg_a, leg_b, state=(), **kw):
+        return SESSION_REPLY.unpack(self.ask(ADD, session(ident, leg_a, leg_b, state=state), **kw))[1:]
 
     def modify(self, ident, leg_a, leg_b, **kw):
         return SESSION_REPLY.unpack(self.ask(MODIFY, session(ident, leg_a, leg_b), **kw))[1:]
@@ -200,7 +220,10 @@ class Client:
                 after = SESSION_HEAD.unpack_from(row)[0]
                 gen, worker = struct.unpack_from("=II", row, SESSION_LEN)
                 sums = [parse_sum(row[SESSION_LEN + 16 + j * SUM.size:][:SUM.size]) for j in range(2)]
-                rows.append({"id": after, "generation": gen, "worker": worker, "from": sums})
+                legs = [LEG.unpack_from(row, SESSION_HEAD.size + j * LEG.size) for j in range(2)]
+                rows.append({"id": after, "generation": gen, "worker": worker, "from": sums,
+                             "srtp": [[raw[0] for raw in fields[-2:]] for fields in legs],
+                             "keys": b"".join(raw[2:] for fields in legs for raw in fields[-2:])})
         return rows
 
     # ---- statistics ----

@@ -12,7 +12,7 @@ from limenlab.proc import LabError, Proc, die_with_parent, tail, wait_for
 from limenlab.proc import run as lab_run
 
 from .common import BenchError, median, say
-from .dpapi import Client, leg
+from .dpapi import SRTP_STATES, Client, leg
 from .table import row
 
 FLOWS = 1000
@@ -32,7 +32,7 @@ def _session(n):
     far = [str(ipaddress.ip_address(side[3]) + n) for side in (SIDE_A, SIDE_B)]
     port = PORT_LO + 2 * n
     return ((n + 1).to_bytes(8, "little") * 2 +
-            leg((SIDE_A[1], port), (far[0], 20000)) + leg((SIDE_B[1], port), (far[1], 20000)))
+            leg((SIDE_A[1], port), (far[0], 20000)) + leg((SIDE_B[1], port), (far[1], 20000)) + bytes(SRTP_STATES))
 
 
 class _Box:

@@ -294,14 +294,19 @@ static int sip_worker(uint32_t worker, uint32_t n_workers, uint64_t boot_id, uin
 static void test_hello(void **state)
 {
 	static const struct ctl_hello bad[] = {
-		{.api_version = 2, .role = IPC_ROLE_SIP, .n_workers = 1},
-		{.api_version = 1, .role = IPC_ROLE_SIP, .n_workers = 1, .zero = 1},
-		{.api_version = 1, .role = IPC_ROLE_DATAPLANE, .n_workers = 1},
-		{.api_version = 1, .role = IPC_ROLE_SIP | IPC_ROLE_CLI, .n_workers = 1},
-		{.api_version = 1, .role = IPC_ROLE_CLI}, /* nobody serves it here */
-		{.api_version = 1, .role = IPC_ROLE_SIP, .worker = 1, .n_workers = 1},
-		{.api_version = 1, .role = IPC_ROLE_SIP, .worker = 0, .n_workers = 0},
-		{.api_version = 1, .role = IPC_ROLE_SIP, .worker = 64, .n_workers = 65},
+		{.api_version = CTL_API_VERSION + 1, .role = IPC_ROLE_SIP, .n_workers = 1},
+		{.api_version = CTL_API_VERSION, .role = IPC_ROLE_SIP, .n_workers = 1, .zero = 1},
+		{.api_version = CTL_API_VERSION, .role = IPC_ROLE_DATAPLANE, .n_workers = 1},
+		{.api_version = CTL_API_VERSION,
+			.role = IPC_ROLE_SIP | IPC_ROLE_CLI,
+			.n_workers = 1},
+		{.api_version = CTL_API_VERSION, .role = IPC_ROLE_CLI}, /* nobody serves it here */
+		{.api_version = CTL_API_VERSION, .role = IPC_ROLE_SIP, .worker = 1, .n_workers = 1},
+		{.api_version = CTL_API_VERSION, .role = IPC_ROLE_SIP, .worker = 0, .n_workers = 0},
+		{.api_version = CTL_API_VERSION,
+			.role = IPC_ROLE_SIP,
+			.worker = 64,
+			.n_workers = 65},
 	};
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		int fd = connect_peer();

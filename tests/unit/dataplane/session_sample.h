@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "dataplane/api/dp_api.h"
 
@@ -13,6 +14,15 @@ static inline struct ipaddr sample_ip(const char *text, uint16_t port)
 	if (ipaddr_parse(view_of(text), port, &a))
 		abort();
 	return a;
+}
+
+/* SRTP on one leg: its key bytes are 0xd1 (rx) and 0xd2 (tx). */
+static inline void sample_srtp(struct dp_leg *leg, uint8_t suite)
+{
+	const struct dp_srtp_suite_info *info = dp_srtp_suite(suite);
+	leg->rx = leg->tx = (struct dp_srtp){.suite = suite};
+	memset(leg->rx.key, 0xd1, info->key_len + info->salt_len);
+	memset(leg->tx.key, 0xd2, info->key_len + info->salt_len);
 }
 
 /* Local ports are 16384 + 2 * (id - 1) on both sides. */

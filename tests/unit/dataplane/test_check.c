@@ -22,6 +22,19 @@
 	X(0, s->leg[0].remote_rtcp = sample_ip("192.0.2.10", 4001))                              \
 	X(0, s->leg[0].flags |= DP_LEG_RTCP_MUX; s->leg[0].remote_rtcp = s->leg[0].remote_rtp)   \
 	X(0, s->leg[0].dscp = 63)                                                                \
+	X(0, sample_srtp(&s->leg[0], DP_SRTP_CM_128_SHA1_32))                                    \
+	X(0, sample_srtp(&s->leg[0], DP_SRTP_CM_256_SHA1_80);                                    \
+		sample_srtp(&s->leg[1], DP_SRTP_GCM_128); s->srtp_tx[1].rtp_next = 1ull << 48)   \
+	X(-EINVAL, sample_srtp(&s->leg[0], DP_SRTP_GCM_256); s->leg[0].rx = (struct dp_srtp){0}) \
+	X(-EINVAL, sample_srtp(&s->leg[1], DP_SRTP_GCM_256); s->leg[1].tx = (struct dp_srtp){0}) \
+	X(-EINVAL, s->leg[0].rx.suite = s->leg[0].tx.suite = DP_SRTP_N)                          \
+	X(-EINVAL, s->leg[0].rx.key[0] = 1)                                                      \
+	X(-EINVAL, sample_srtp(&s->leg[0], DP_SRTP_CM_128_SHA1_80); s->leg[0].rx.key[30] = 1)    \
+	X(-EINVAL, sample_srtp(&s->leg[0], DP_SRTP_GCM_128); s->leg[0].tx.key[28] = 1)           \
+	X(-EINVAL, sample_srtp(&s->leg[0], DP_SRTP_GCM_128); s->leg[0].tx.zero = 1)              \
+	X(-EINVAL, s->srtp_rx[0].rtp_next = (1ull << 48) + 1)                                    \
+	X(-EINVAL, s->srtp_tx[1].rtcp_next = (1u << 31) + 1)                                     \
+	X(-EINVAL, s->srtp_tx[0].zero = 1)                                                       \
 	X(-EINVAL, s->id = 0)                                                                    \
 	X(-EINVAL, s->leg[0].local = (struct ipaddr){0})                                         \
 	X(-EINVAL, s->leg[0].local.family = 5)                                                   \

@@ -41,7 +41,7 @@ struct vp_jitter_conf {
 	uint32_t min_ms;      /* 0 to max_ms; usual: 20 */
 	uint32_t max_ms;      /* to VP_JITTER_DELAY_MAX; usual: 200 */
 	uint32_t payload_max; /* octets; longer packets are refused */
-	uint32_t slots;	      /* power of two; must hold max_ms and 100 ms of the shortest packets */
+	uint32_t slots; /* power of two; must hold max_ms and 100 ms of the shortest packets */
 };
 
 /* What a packet is to the buffer. */
@@ -57,7 +57,7 @@ struct vp_jitter_packet {
 	uint16_t seq;
 	uint8_t kind; /* enum vp_jitter_kind */
 	uint8_t marker;
-	uint8_t pt; /* handed out again as it is */
+	uint8_t pt;	      /* handed out again as it is */
 	uint32_t duration_ts; /* of voice, in units of the clock, above 0; else ignored */
 	const uint8_t *payload;
 	uint32_t len;
@@ -73,7 +73,7 @@ enum vp_jitter_put {
 
 enum vp_jitter_what {
 	VP_JITTER_PLAY,	   /* decode the payload */
-	VP_JITTER_CONCEAL, /* nothing there: conceal duration_ts of speech */
+	VP_JITTER_CONCEAL, /* nothing there: conceal duration_ts, at most a packet's */
 	VP_JITTER_SILENT,  /* the talker is silent: duration_ts of comfort noise, or silence */
 	VP_JITTER_WAIT,	   /* nothing to play yet or any more; as silence */
 };
@@ -82,8 +82,8 @@ struct vp_jitter_chunk {
 	enum vp_jitter_what what;
 	uint32_t duration_ts; /* PLAY of noise: 0, ask again for what to play */
 	/*
-	 * PLAY: keep these samples and cross-fade them into those of the next chunk, which is sure
-	 * to be PLAY: one packet's time is saved.
+	 * PLAY: ask again at once, and cross-fade these samples into those of the next chunk, which
+	 * is sure to be PLAY of the same duration: one packet's time is saved (vp_merge).
 	 */
 	bool merge;
 	/* PLAY: the packet. CONCEAL: the one after the gap when it is there (in-band FEC), or NULL. */
@@ -94,13 +94,13 @@ struct vp_jitter_chunk {
 
 /* Everything since _new. Times in ms; delays are those of a packet with the least transit time. */
 struct vp_jitter_stats {
-	uint64_t received;   /* packets that were put */
-	uint64_t played;     /* packets handed out */
-	uint64_t lost;	     /* never came, or too late */
-	uint64_t late;	     /* came after their time */
+	uint64_t received; /* packets that were put */
+	uint64_t played;   /* packets handed out */
+	uint64_t lost;	   /* never came, or too late */
+	uint64_t late;	   /* came after their time */
 	uint64_t duplicates;
 	uint64_t refused;
-	uint64_t overflow;   /* thrown away: the delay would have gone too far over max_ms */
+	uint64_t overflow; /* thrown away: the delay would have gone too far over max_ms */
 	uint64_t concealed_ms;
 	uint64_t silence_ms;
 	uint64_t inserted_ms; /* delay gained: by concealment without loss, or silence prolonged */
@@ -124,9 +124,10 @@ enum vp_jitter_put vp_jitter_put(
 	struct vp_jitter *j, const struct vp_jitter_packet *p, uint64_t now_us);
 
 /*
- * What to play next, for somebody who needs want_ts more (units of the clock, above 0). PLAY may
- * be longer, all else is at most want_ts. quiet: what was played last was no speech (vp_vad). Ask
- * again until there is enough; that ends, as each packet is handed out once.
+ * What to play next, for somebody who needs want_ts more (units of the clock, above 0). PLAY and
+ * CONCEAL are as long as a packet and may be longer than that, SILENT and WAIT never are. quiet:
+ * what was played last was no speech (vp_vad). Ask again until there is enough; that ends, as each
+ * packet is handed out once.
  */
 void vp_jitter_get(struct vp_jitter *j, uint64_t now_us, uint32_t want_ts, bool quiet,
 	struct vp_jitter_chunk *ret_chunk);

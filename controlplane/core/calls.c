@@ -253,7 +253,7 @@ static void make_record(struct calls *cs, const struct call *call, struct record
 	memset(r, 0, sizeof(*r));
 	r->call = call->info;
 	for (unsigned int leg = 0; leg < DP_LEGS; leg++)
-		r->from[leg].last_rx_ago_ms = UINT64_MAX;
+		r->from[leg].last_rx_ago_ms = r->from[leg].first_rx_ago_ms = UINT64_MAX;
 	for (unsigned int i = 0; i < CTL_MEDIA_MAX; i++) {
 		struct dp_stream_sum sums[DP_LEGS];
 		if (call->media[i] == NULL)

@@ -155,7 +155,7 @@ static struct media_session *session_new(struct sessions *ss, const struct ctl_m
 	s->conf.id = s->id;
 	s->conf.call_id = s->call_id;
 	for (unsigned int i = 0; i < DP_LEGS; i++)
-		s->carried[i].last_rx_ago_ms = UINT64_MAX;
+		s->carried[i].last_rx_ago_ms = s->carried[i].first_rx_ago_ms = UINT64_MAX;
 	STAILQ_INIT(&s->waiters);
 	if (idmap_put(&ss->by_id, s->id, s) < 0) {
 		free(s);

@@ -52,6 +52,26 @@ void record_count(struct record_totals *totals, enum record_outcome outcome, uin
 	totals->answered_ms += duration_ms;
 }
 
+/* What a far end says is of the moment: the later word counts, and the longest round trip. */
+static void far_add(struct dp_far_sum *far, const struct dp_far_sum *more)
+{
+	struct dp_far_sum before = *far;
+
+	if (more->xr_reports != 0)
+		*far = *more;
+	if (more->reports != 0 || more->xr_reports != 0) {
+		const struct dp_far_sum *said = more->reports != 0 ? more : &before;
+		far->fraction_lost = said->fraction_lost;
+		far->lost = said->lost;
+		far->jitter_us = said->jitter_us;
+	}
+	far->reports = before.reports + more->reports;
+	far->xr_reports = before.xr_reports + more->xr_reports;
+	far->rtt_us = more->rtt_us != 0 ? more->rtt_us : before.rtt_us;
+	far->max_rtt_us = more->max_rtt_us > before.max_rtt_us ? more->max_rtt_us
+							       : before.max_rtt_us;
+}
+
 void record_sum_add(struct dp_stream_sum *sum, const struct dp_stream_sum *more)
 {
 	sum->rx_packets += more->rx_packets;
@@ -72,6 +92,20 @@ void record_sum_add(struct dp_stream_sum *sum, const struct dp_stream_sum *more)
 		sum->latched = more->latched;
 	if (more->last_rx_ago_ms < sum->last_rx_ago_ms)
 		sum->last_rx_ago_ms = more->last_rx_ago_ms;
+	if (sum->first_rx_ago_ms == UINT64_MAX ||
+		(more->first_rx_ago_ms != UINT64_MAX &&
+			more->first_rx_ago_ms > sum->first_rx_ago_ms))
+		sum->first_rx_ago_ms = more->first_rx_ago_ms;
+	sum->duplicates += more->duplicates;
+	sum->reordered += more->reordered;
+	sum->too_late += more->too_late;
+	sum->bursts += more->bursts;
+	sum->burst_packets += more->burst_packets;
+	sum->burst_lost += more->burst_lost;
+	sum->gap_lost += more->gap_lost;
+	if (more->frame_us != 0)
+		sum->frame_us = more->frame_us;
+	far_add(&sum->far, &more->far);
 }
 
 uint32_t record_source_add(uint32_t a, uint32_t b)

@@ -30,6 +30,7 @@
 #define DP_MEDIA_ADDRS_MAX 64
 #define DP_PORTS_MAX	   32
 #define DP_SRTP_KEY_MAX	   46 /* master key and master salt of the longest suite */
+#define DP_PLAYOUT_MS	   60 /* what a far end's jitter buffer is taken to even out */
 
 enum dp_msg {
 	DP_HELLO = IPC_TYPE_HELLO, /* control -> dp: dp_hello; reply dp_hello_reply + stats fd */
@@ -102,6 +103,13 @@ enum dp_leg_flags {
 	 * longer once remote_rtp is known.
 	 */
 	DP_LEG_EARLY = 1 << 5,
+	/*
+	 * The box is the end of RTCP towards this leg: it sends reports of its own, and what comes
+	 * from either leg is read and goes no further.
+	 */
+	DP_LEG_RTCP_OWN = 1 << 6,
+	/* Of RTCP from this leg only SR, RR, SDES, BYE, feedback and XR pass; APP is cut out. */
+	DP_LEG_RTCP_STRICT = 1 << 7,
 };
 
 /*
@@ -231,11 +239,25 @@ struct dp_session_reply {
 	uint32_t stream[DP_LEGS]; /* slot of the stream received from leg i in the stats segment */
 };
 
+/* What the far end of a leg says in RTCP of what it is sent, and the round trip to it. */
+struct dp_far_sum {
+	uint32_t reports; /* blocks on the stream that it is sent; 0: the next four say nothing */
+	uint32_t fraction_lost; /* of 256, in the interval before the last report */
+	int32_t lost;	    /* since it began to listen; negative: duplicates (RFC 3550 6.4.1) */
+	uint32_t jitter_us; /* UINT32_MAX: not known */
+	uint32_t rtt_us, max_rtt_us; /* from the box to it and back; 0: not known */
+	uint32_t xr_reports;	     /* VoIP metrics, RFC 3611 4.7; 0: the rest says nothing */
+	uint8_t loss_rate, discard_rate, burst_density, gap_density; /* of 256 */
+	uint16_t burst_ms, gap_ms, end_rtt_ms, end_delay_ms;	     /* RFC 3611 4.7.2, 4.7.3 */
+	uint8_t r_factor, mos_lq, mos_cq; /* 0..100, 10..50; 127: not available */
+	uint8_t zero;
+};
+
 /* What was received from one leg and what came of it, counted since ADD. */
 struct dp_stream_sum {
 	uint64_t rx_packets, rx_octets; /* valid RTP; octets of the RTP payload */
 	uint64_t tx_packets, tx_octets; /* sent on to the other leg */
-	uint64_t lost;			/* by sequence number, over all SSRCs; never negative */
+	uint64_t lost;			/* sequence numbers that never came, over all SSRCs */
 	uint32_t jitter_us;		/* RFC 3550 6.4.1, of the last SSRC */
 	uint32_t max_jitter_us;
 	uint32_t rtcp_packets;
@@ -244,7 +266,16 @@ struct dp_stream_sum {
 	uint32_t ssrc_changes;
 	uint64_t last_rx_ago_ms; /* UINT64_MAX: never */
 	struct ipaddr latched;	 /* family 0: not latched */
-	uint32_t zero;
+	uint32_t frame_us;	 /* from one packet to the next by their timestamps; 0: not known */
+	uint64_t first_rx_ago_ms; /* UINT64_MAX: never */
+	uint32_t duplicates, reordered;
+	uint32_t too_late; /* of the reordered: more than DP_PLAYOUT_MS */
+	/*
+	 * Losses (too late counts as lost): a burst begins and ends with one and has fewer than 16
+	 * good packets in a row between two (RFC 3611 4.7.2). The others stand alone in gaps.
+	 */
+	uint32_t bursts, burst_packets, burst_lost, gap_lost;
+	struct dp_far_sum far;
 };
 
 struct dp_session_final {

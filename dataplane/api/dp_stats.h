@@ -12,7 +12,7 @@
 #include "dataplane/api/dp_api.h"
 
 #define DP_STATS_MAGIC	 0x4c494d53u
-#define DP_STATS_VERSION 1
+#define DP_STATS_VERSION 2
 #define DP_WORKERS_MAX	 32
 
 /*
@@ -32,6 +32,9 @@
 	X(SSRC, "ssrc", "SSRC changes too often")                                                \
 	X(SEQUENCE, "sequence", "sequence number far off (RFC 3550 A.1)")                        \
 	X(RTCP_INVALID, "rtcp-invalid", "RTCP fails the checks of RFC 3550 A.2")                 \
+	X(RTCP_RATE, "rtcp-rate", "more RTCP than a stream may have")                            \
+	X(RTCP_TYPE, "rtcp-type", "RTCP with nothing in it that may pass")                       \
+	X(RTCP_OWN, "rtcp-own", "RTCP taken in where the box sends its own reports")             \
 	X(NO_REMOTE, "no-remote", "the other leg's address is not known yet")                    \
 	X(NO_NEIGHBOUR, "no-neighbour", "no route or no MAC address for the next hop yet")       \
 	X(RING_FULL, "ring-full", "hand-over between workers was full (oldest dropped)")         \
@@ -114,7 +117,7 @@ struct dp_stream_stats {
 	uint32_t ssrc;
 	uint32_t ext_seq;  /* highest sequence number with its cycles in the upper half */
 	uint32_t base_seq; /* of this SSRC, or since it jumped */
-	uint32_t received; /* of this SSRC since base_seq, duplicates included (RFC 3550 A.3) */
+	uint32_t received; /* of this SSRC since base_seq, each number once */
 	uint32_t transit;
 	uint32_t jitter; /* RFC 3550 A.8: scaled by 16, in timestamp units of clock_hz */
 	uint32_t max_jitter;
@@ -123,7 +126,43 @@ struct dp_stream_stats {
 } __attribute__((aligned(64)));
 _Static_assert(sizeof(struct dp_stream_stats) == 64, "one cache line");
 
-/* What is counted now and then. Row of a slot: off_rare + slot * 64. Same writer. */
+#define DP_ECHOES 4
+
+/*
+ * How well a stream arrives, beyond what its hot line says: written when a packet does not follow
+ * the one before, and when RTCP comes. Times are TSC; 0: never.
+ */
+struct dp_stream_quality {
+	/* Losses, by dataplane/session/loss.h; stream_sum() judges what is still open. */
+	uint64_t history[2], too_late[2]; /* the newest 128 numbers; bit 0: history_seq */
+	uint32_t history_seq, first_seq;
+	uint32_t cluster_first, cluster_last, cluster_lost;
+	uint32_t bursts, burst_packets, burst_lost, gap_lost;
+	uint32_t duplicates, duplicates_before; /* before: those of SSRCs that are over */
+	uint32_t reordered, too_late_packets;
+	uint32_t zero;
+	uint64_t first_rx_tsc;
+	uint32_t frame_us; /* from one packet to the next by their timestamps; 0: not known */
+	/* What the leg's far end says in RTCP of the stream that it gets (SR, RR, XR). */
+	uint32_t far_reports;
+	uint64_t far_tsc;
+	uint32_t far_fraction, far_jitter_us; /* of 256; UINT32_MAX: not known */
+	int32_t far_lost;
+	uint32_t rtt_us, max_rtt_us; /* to the leg's far end; 0: not known */
+	uint32_t xr_reports;
+	uint8_t xr[24]; /* VoIP metrics (RFC 3611 4.7) after the SSRC, as they came */
+	/* The last sender report and receiver reference time that came from the leg. */
+	uint64_t sr_tsc, rrtr_tsc;
+	uint32_t sr_mid, rrtr_mid; /* middle 32 bits of their NTP time */
+	uint32_t sender_ssrc;	   /* who sent the last RTCP */
+	/* Such times that passed to the other leg, by which its answers tell the round trip. */
+	uint32_t echo_next;
+	uint32_t echo_mid[DP_ECHOES];
+	uint64_t echo_tsc[DP_ECHOES];
+};
+_Static_assert(sizeof(struct dp_stream_quality) == 240, "no holes");
+
+/* What is counted now and then. Row of a slot: off_rare + slot * 320. Same writer. */
 struct dp_stream_rare {
 	uint64_t lost_before;			/* by SSRCs, and before jumps, that are over */
 	uint64_t unsent_packets, unsent_octets; /* valid RTP that did not leave */
@@ -132,8 +171,9 @@ struct dp_stream_rare {
 	uint32_t dropped; /* by the guards, all reasons */
 	uint32_t ssrc_changes;
 	uint32_t zero;
+	struct dp_stream_quality quality;
 } __attribute__((aligned(64)));
-_Static_assert(sizeof(struct dp_stream_rare) == 64, "one cache line");
+_Static_assert(sizeof(struct dp_stream_rare) == 320, "five cache lines");
 
 struct dp_stats_header {
 	uint32_t magic, version;

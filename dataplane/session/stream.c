@@ -2,6 +2,7 @@
 /* Building, applying and summing streams: see stream.h. No state, no DPDK. */
 #include "dataplane/session/stream.h"
 
+#include "dataplane/session/loss.h"
 #include "dataplane/stages/csum.h"
 #include "dataplane/stages/rtp.h"
 
@@ -144,6 +145,8 @@ int stream_build(const struct stream_args *args, struct stream_conf *ret_conf)
 			  (in->flags & DP_LEG_RTCP_MUX ? STREAM_MUX : 0) |
 			  (in->flags & DP_LEG_ANY_PT ? STREAM_ANY_PT : 0);
 	build_guard(&conf, in, args->tsc_hz);
+	conf.more.rtcp = ((in->flags | out->flags) & DP_LEG_RTCP_OWN ? STREAM_RTCP_ENDS : 0) |
+			 (in->flags & DP_LEG_RTCP_STRICT ? STREAM_RTCP_STRICT : 0);
 	conf.more.epoch = args->epoch;
 	conf.more.half_port = ipaddr_port(&in->local) >> 1;
 	conf.more.addr_index = args->addr_index;
@@ -189,12 +192,15 @@ void stream_apply(struct stream *s, struct stream_more *more, const struct strea
 	if (fresh) {
 		more->bad_seq = STREAM_SEQ_NONE;
 		more->ssrc_budget = RTP_SSRC_BUDGET;
+		more->rtcp_budget = RTCP_BURST;
 	} else {
 		/* another far end is another talker, whose first packet counts */
 		s->flags |= relearn ? 0 : old.flags & STREAM_SEQ;
 		more->bad_seq = old_more.bad_seq;
 		more->ssrc_budget = old_more.ssrc_budget;
 		more->ssrc_tsc = old_more.ssrc_tsc;
+		more->rtcp_budget = old_more.rtcp_budget;
+		more->rtcp_tsc = old_more.rtcp_tsc;
 	}
 	apply_sources(s, more, &old, &old_more, keep);
 }
@@ -203,6 +209,72 @@ void stream_apply(struct stream *s, struct stream_more *more, const struct strea
 static uint64_t cycles_in(uint64_t cycles, uint64_t tsc_hz, uint64_t unit)
 {
 	return cycles / tsc_hz * unit + cycles % tsc_hz * unit / tsc_hz;
+}
+
+/* Word by word, as the owner writes it: the figures of one instant or of two. */
+static void copy_quality(struct dp_stream_quality *ret, const struct dp_stream_quality *q)
+{
+	const uint64_t *from = (const void *)q;
+	uint64_t *to = (void *)ret;
+
+	for (size_t i = 0; i < sizeof(*q) / 8; i++)
+		to[i] = __atomic_load_n(&from[i], __ATOMIC_RELAXED);
+}
+
+static uint16_t xr_be16(const uint8_t *p)
+{
+	return (uint16_t)(p[0] << 8 | p[1]);
+}
+
+static void sum_far(struct dp_far_sum *far, const struct dp_stream_quality *q)
+{
+	const uint8_t *xr = q->xr;
+
+	far->rtt_us = q->rtt_us;
+	far->max_rtt_us = q->max_rtt_us;
+	far->reports = q->far_reports;
+	if (q->far_reports) {
+		far->fraction_lost = q->far_fraction;
+		far->lost = q->far_lost;
+		far->jitter_us = q->far_jitter_us;
+	}
+	far->xr_reports = q->xr_reports;
+	if (!q->xr_reports)
+		return;
+	far->loss_rate = xr[0];
+	far->discard_rate = xr[1];
+	far->burst_density = xr[2];
+	far->gap_density = xr[3];
+	far->burst_ms = xr_be16(xr + 4);
+	far->gap_ms = xr_be16(xr + 6);
+	far->end_rtt_ms = xr_be16(xr + 8);
+	far->end_delay_ms = xr_be16(xr + 10);
+	far->r_factor = xr[16];
+	far->mos_lq = xr[18];
+	far->mos_cq = xr[19];
+}
+
+static void sum_quality(struct dp_stream_sum *sum, const struct dp_stream_quality *from,
+	uint32_t ext_seq, uint64_t now_tsc, uint64_t tsc_hz)
+{
+	struct dp_stream_quality q;
+
+	copy_quality(&q, from);
+	sum->duplicates = q.duplicates;
+	sum->reordered = q.reordered;
+	sum->too_late = q.too_late_packets;
+	sum->frame_us = q.frame_us;
+	if (q.first_rx_tsc)
+		sum->first_rx_ago_ms = now_tsc > q.first_rx_tsc
+					       ? cycles_in(now_tsc - q.first_rx_tsc, tsc_hz, 1000)
+					       : 0;
+	sum_far(&sum->far, &q);
+	if (q.history[0])
+		loss_finish(&q, ext_seq);
+	sum->bursts = q.bursts;
+	sum->burst_packets = q.burst_packets;
+	sum->burst_lost = q.burst_lost;
+	sum->gap_lost = q.gap_lost;
 }
 
 void stream_sum(const struct dp_stream_stats *stats, const struct dp_stream_rare *rare,
@@ -217,6 +289,7 @@ void stream_sum(const struct dp_stream_stats *stats, const struct dp_stream_rare
 		.ssrc = LOAD(stats->ssrc),
 		.ssrc_changes = LOAD(rare->ssrc_changes),
 		.last_rx_ago_ms = UINT64_MAX,
+		.first_rx_ago_ms = UINT64_MAX,
 	};
 	/* Read after rx: a packet that is counted in between makes tx smaller, never negative. */
 	uint64_t unsent = LOAD(rare->unsent_packets), unsent_octets = LOAD(rare->unsent_octets);
@@ -234,6 +307,7 @@ void stream_sum(const struct dp_stream_stats *stats, const struct dp_stream_rare
 	}
 	if (last)
 		sum.last_rx_ago_ms = now_tsc > last ? cycles_in(now_tsc - last, tsc_hz, 1000) : 0;
+	sum_quality(&sum, &rare->quality, LOAD(stats->ext_seq), now_tsc, tsc_hz);
 #undef LOAD
 	*ret_sum = sum;
 }

@@ -2,7 +2,8 @@
 /*
  * A stream is one direction of a media session: what arrives from leg L at L's local ports (RTP
  * and RTCP) and leaves from the other leg's local ports. Its number, the slot, indexes four
- * arrays whose rows belong to the one worker that owns the stream's UDP port:
+ * arrays whose rows belong to the one worker that owns the stream's UDP port. The two streams of a
+ * session are slot and slot ^ 1, and have the same owner:
  *
  *   struct stream           what nearly every packet reads: guard and IPv4 rewriting, one line
  *   struct stream_more      IPv6, RTCP, payload types, learning: read by the other packets
@@ -67,6 +68,11 @@ struct stream {
 } __attribute__((aligned(64)));
 _Static_assert(sizeof(struct stream) == 64, "one cache line");
 
+enum stream_rtcp {
+	STREAM_RTCP_ENDS = 1 << 0,   /* DP_LEG_RTCP_OWN of either leg */
+	STREAM_RTCP_STRICT = 1 << 1, /* DP_LEG_RTCP_STRICT of the leg that it comes from */
+};
+
 #define STREAM_CLOCK_SHIFT 36
 #define STREAM_CLOCK_MAX   768000u /* Hz; with the shift above exact for any TSC over 13 MHz */
 
@@ -95,8 +101,10 @@ struct stream_more {
 	uint32_t next_ssrc, next_seq; /* what would confirm another SSRC; STREAM_SEQ_NONE: none */
 	uint8_t ssrc_budget;
 	uint8_t tell; /* 1 << enum stream_kind: sources learned and not told yet */
-	uint16_t zero;
+	uint8_t rtcp; /* enum stream_rtcp, from the configuration */
+	uint8_t rtcp_budget;
 	uint64_t ssrc_tsc; /* when ssrc_budget was last topped up */
+	uint64_t rtcp_tsc; /* the same of rtcp_budget */
 
 	uint8_t pts[DP_PAYLOAD_TYPES];
 	uint32_t clock_mult[DP_PAYLOAD_TYPES];

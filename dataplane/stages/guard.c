@@ -60,9 +60,10 @@ static inline bool guard_fast(
 	uint32_t ext_seq = stats->ext_seq, ssrc;
 	uint16_t delta = (uint16_t)(rtp_be16(rtp + 2) - (uint16_t)ext_seq);
 	memcpy(&ssrc, rtp + 8, 4);
-	if (unlikely(__builtin_bswap32(ssrc) != stats->ssrc || delta >= RTP_MAX_DROPOUT))
+	/* what is lost, late or twice is for guard_rtp() to write down */
+	if (unlikely(__builtin_bswap32(ssrc) != stats->ssrc || delta != 1))
 		return false;
-	stats->ext_seq = ext_seq + delta;
+	stats->ext_seq = ext_seq + 1;
 	stats->received++;
 	/* accept_rtp() has set transit together with clock_mult */
 	if (likely(s->clock_mult != 0))
@@ -188,14 +189,19 @@ static enum dp_drop accept_rtp(
 	int i = find_payload(s, more, pt);
 	if (i < 0)
 		return DP_DROP_PAYLOAD_TYPE;
-	reason = rtp_sequence(
-		s, more, stats, rare, rtp_be32(rtp + 8), rtp_be16(rtp + 2), b->now, w->tsc_hz);
+	struct rtp_before before = {stats->ext_seq, rare->quality.reordered};
+	uint16_t seq = rtp_be16(rtp + 2);
+	uint32_t timestamp = rtp_be32(rtp + 4);
+	reason = rtp_sequence(s, more, stats, rare, rtp_be32(rtp + 8), seq, b->now, w->tsc_hz);
 	if (reason != DP_DROP_N)
 		return reason;
 
 	remember_payload(s, more, pt, i);
-	if (i < DP_PAYLOAD_TYPES)
-		rtp_clock(stats, rtp_be32(rtp + 4), b->now, more->clock_mult[i], more->clock_hz[i]);
+	if (i < DP_PAYLOAD_TYPES) {
+		uint32_t mult = more->clock_mult[i], hz = more->clock_hz[i];
+		rtp_place(stats, &rare->quality, &before, seq, timestamp, b->now, mult, hz);
+		rtp_clock(stats, timestamp, b->now, mult, hz);
+	}
 	count_rtp(stats, (uint32_t)octets, b->now);
 	if (s->flags & STREAM_LEARN)
 		learn(w, s, more, p->slot, STREAM_RTP, &src);
@@ -224,6 +230,29 @@ static enum dp_drop guard_rtp(
 	return reason;
 }
 
+/* What the leg says is on the stream that it is sent: the other one of the session. */
+static void read_rtcp(
+	struct worker *w, uint32_t slot, const uint8_t *rtcp, uint32_t len, uint64_t now)
+{
+	uint32_t other = (slot ^ 1) < w->n_streams ? slot ^ 1 : slot;
+	const struct dp_stream_stats *stats = &w->stream_stats[other];
+	struct rtcp_heard_of sent = {.ssrc = stats->ssrc,
+		.clock_hz = stats->clock_hz,
+		.echoes = &w->stream_rare[other].quality};
+
+	rtcp_read(&w->stream_rare[slot].quality, &sent, rtcp, len, now, w->tsc_hz);
+}
+
+/* False: nothing is left. */
+static bool strip(struct packet *p, uint8_t *rtcp)
+{
+	uint16_t cut = (uint16_t)(p->udp_len - rtcp_strip(rtcp, p->udp_len));
+
+	p->udp_len = (uint16_t)(p->udp_len - cut);
+	rte_pktmbuf_trim(p->m, cut);
+	return p->udp_len > 0;
+}
+
 /*
  * RTCP has its own source. One that learns takes it only from the IP address of its RTP, so that
  * whoever is first at the odd port of somebody else's call gains nothing.
@@ -247,16 +276,26 @@ static enum dp_drop guard_rtcp(
 		rare->dropped++;
 		return DP_DROP_RTCP_INVALID;
 	}
+	if (!rtcp_may_pass(&more->rtcp_budget, &more->rtcp_tsc, b->now, w->tsc_hz)) {
+		rare->dropped++;
+		return DP_DROP_RTCP_RATE;
+	}
 	if (may_learn)
 		learn(w, s, more, p->slot, STREAM_RTCP, &src);
 	rare->rtcp_packets++;
 	rare->last_rtcp_tsc = b->now;
+	read_rtcp(w, p->slot, rtcp, p->udp_len, b->now);
+	if (more->rtcp & STREAM_RTCP_ENDS)
+		return DP_DROP_RTCP_OWN;
+	if (more->rtcp & STREAM_RTCP_STRICT && !strip(p, rtcp))
+		return DP_DROP_RTCP_TYPE;
 	/* RFC 3264 5.1: RTCP flows on while media is on hold, so SEND does not matter here */
 	if (!path->family)
 		return DP_DROP_NO_REMOTE;
 	if (!path->ready)
 		return DP_DROP_NO_NEIGHBOUR;
 	rtcp_hide_names(w->name_key, rtcp, p->udp_len, rtcp - UDP_HDR_LEN + 6);
+	rtcp_note_sent(&rare->quality, rtcp, p->udp_len, b->now);
 	return DP_DROP_N;
 }
 

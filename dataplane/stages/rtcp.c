@@ -12,8 +12,6 @@
 #include "dataplane/stages/csum.h"
 #include "dataplane/stages/rtp.h"
 
-#define RTCP_SDES	 202
-#define RTCP_BYE	 203
 #define SDES_LAST_NAME	 11 /* CNAME (1) to RGRP; above are identifiers such as MID (15) */
 #define SDES_PRIV	 8
 #define LETTERS_PER_HASH 12

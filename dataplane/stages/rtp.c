@@ -2,8 +2,8 @@
 /* RTP and RTCP by RFC 3550, the parts that not every packet needs: see rtp.h. */
 #include "dataplane/stages/rtp.h"
 
-#define RTCP_SR 200
-#define RTCP_RR 201
+#include "dataplane/session/loss.h"
+#include "dataplane/stages/rtcp.h"
 
 bool rtcp_is_valid(const uint8_t *pkt, uint32_t len)
 {
@@ -61,6 +61,7 @@ static void init_seq(struct stream_more *more, struct dp_stream_stats *stats,
 	struct dp_stream_rare *rare, uint16_t seq)
 {
 	rare->lost_before += rtp_lost(stats->ext_seq, stats->base_seq, stats->received);
+	loss_begin(&rare->quality, stats->ext_seq, seq);
 	stats->base_seq = seq;
 	stats->ext_seq = seq;
 	stats->received = 1;
@@ -111,6 +112,8 @@ enum dp_drop rtp_sequence(struct stream *s, struct stream_more *more, struct dp_
 	if (!(s->flags & STREAM_SEQ)) {
 		s->flags |= STREAM_SEQ;
 		stats->ssrc = ssrc;
+		if (!rare->quality.first_rx_tsc)
+			rare->quality.first_rx_tsc = now_tsc;
 		init_seq(more, stats, rare, seq);
 		return DP_DROP_N;
 	}
@@ -124,10 +127,12 @@ enum dp_drop rtp_sequence(struct stream *s, struct stream_more *more, struct dp_
 		return DP_DROP_N;
 	}
 
-	uint16_t delta = (uint16_t)(seq - (uint16_t)stats->ext_seq);
-	if (delta < RTP_MAX_DROPOUT) {
+	uint16_t delta = (uint16_t)(seq - (uint16_t)stats->ext_seq), back = (uint16_t)-delta;
+	if (delta && delta < RTP_MAX_DROPOUT) {
+		if (delta > 1)
+			loss_step(&rare->quality, stats->ext_seq, delta);
 		stats->ext_seq += delta;
-	} else if (delta <= 65536 - RTP_MAX_MISORDER) {
+	} else if (delta && delta <= 65536 - RTP_MAX_MISORDER) {
 		/* Two in a row at the new place: the sender restarted without telling. */
 		if (seq == more->bad_seq) {
 			init_seq(more, stats, rare, seq);
@@ -135,7 +140,40 @@ enum dp_drop rtp_sequence(struct stream *s, struct stream_more *more, struct dp_
 		}
 		more->bad_seq = (uint16_t)(seq + 1);
 		return DP_DROP_SEQUENCE;
+	} else if (loss_late(&rare->quality, stats->ext_seq, back) == LOSS_DUPLICATE) {
+		return DP_DROP_N;
+	} else if (stats->ext_seq - stats->base_seq < back) {
+		stats->base_seq = stats->ext_seq - back; /* the first two came in wrong order */
 	}
 	stats->received++;
 	return DP_DROP_N;
+}
+
+/* The time between two packets that follow each other, when it is one that a sender may have. */
+static void note_frame(struct dp_stream_quality *q, uint32_t ticks, uint32_t delta, uint32_t hz)
+{
+	uint64_t us = (uint64_t)(ticks / delta) * 1000000 / hz;
+
+	if (ticks % delta == 0 && us % 2500 == 0 && us >= 2500 && us <= RTP_FRAME_MAX_US)
+		q->frame_us = (uint32_t)us;
+}
+
+void rtp_place(const struct dp_stream_stats *stats, struct dp_stream_quality *q,
+	const struct rtp_before *before, uint16_t seq, uint32_t timestamp, uint64_t now_tsc,
+	uint32_t clock_mult, uint32_t clock_hz)
+{
+	uint32_t delta = stats->ext_seq - before->ext_seq;
+	uint32_t transit = rtp_arrival(now_tsc, clock_mult) - timestamp;
+
+	if (!clock_hz || !stats->transit_valid || stats->clock_hz != clock_hz)
+		return;
+	if (q->reordered != before->reordered) {
+		/* by how much later than its neighbours, whose place in time transit says */
+		int32_t late = (int32_t)(transit - stats->transit);
+		if (late > (int32_t)(clock_hz / 1000 * DP_PLAYOUT_MS))
+			loss_too_late(q, (uint16_t)((uint16_t)stats->ext_seq - seq));
+	} else if (delta && delta <= RTP_FRAME_STEPS) {
+		uint32_t sent = rtp_arrival(stats->last_rx_tsc, clock_mult) - stats->transit;
+		note_frame(q, timestamp - sent, delta, clock_hz);
+	}
 }

@@ -22,7 +22,12 @@
 #define RTP_SSRC_BUDGET	   8
 #define RTP_SSRC_REFILL_MS 1000
 #define RTP_SSRC_GONE_MS   500
-#define RTP_SSRC_QUIET_MS  35 /* more than one packet, so that the second of another SSRC counts */
+/* RTCP of one stream: feedback on video comes often (RFC 4585), everything else now and then. */
+#define RTCP_PER_S	  100
+#define RTCP_BURST	  200
+#define RTP_FRAME_STEPS	  64 /* of the sequence number: what is further apart is no measure */
+#define RTP_FRAME_MAX_US  120000
+#define RTP_SSRC_QUIET_MS 35 /* more than one packet, so that the second of another SSRC counts */
 
 static inline uint16_t rtp_be16(const uint8_t *p)
 {
@@ -68,7 +73,7 @@ static inline int rtp_payload_len(const uint8_t *pkt, uint32_t len)
 /* A compound RTCP packet by RFC 3550 A.2, or one of reduced size by RFC 5506. */
 bool rtcp_is_valid(const uint8_t *pkt, uint32_t len);
 
-/* Packets missing between base_seq and ext_seq (RFC 3550 A.3), 0 when there are duplicates. */
+/* Packets missing between base_seq and ext_seq (RFC 3550 A.3, but for duplicates). */
 static inline uint64_t rtp_lost(uint32_t ext_seq, uint32_t base_seq, uint32_t received)
 {
 	uint32_t expected = ext_seq - base_seq + 1;
@@ -115,3 +120,16 @@ void rtp_clock(struct dp_stream_stats *stats, uint32_t timestamp, uint64_t now_t
 enum dp_drop rtp_sequence(struct stream *s, struct stream_more *more, struct dp_stream_stats *stats,
 	struct dp_stream_rare *rare, uint32_t ssrc, uint16_t seq, uint64_t now_tsc,
 	uint64_t tsc_hz);
+
+/* What rtp_sequence() changed tells where a packet stands among the others. */
+struct rtp_before {
+	uint32_t ext_seq, reordered;
+};
+
+/*
+ * Between rtp_sequence() and rtp_clock(), for a good packet of a type with this clock: whether it
+ * came too late to be played, and how much time lies between two packets.
+ */
+void rtp_place(const struct dp_stream_stats *stats, struct dp_stream_quality *q,
+	const struct rtp_before *before, uint16_t seq, uint32_t timestamp, uint64_t now_tsc,
+	uint32_t clock_mult, uint32_t clock_hz);

@@ -41,11 +41,12 @@ static const struct {
 	uint32_t flags_a, flags_b;
 } kinds[N_SESSIONS] = {
 	{"192.0.2.1", "203.0.113.1", "198.51.100.7", "203.0.113.99", 0, 1, 0, 0},
-	{"192.0.2.1", "203.0.113.1", NULL, NULL, 0, 1, DP_LEG_LATCH, DP_LEG_LATCH},
+	{"192.0.2.1", "203.0.113.1", NULL, NULL, 0, 1, DP_LEG_LATCH | DP_LEG_RTCP_STRICT,
+		DP_LEG_LATCH},
 	{"192.0.2.1", "2001:db8:b::1", "198.51.100.7", "2001:db8:b::9", 0, 3,
 		DP_LEG_LATCH | DP_LEG_RTCP_MUX, DP_LEG_ANY_PT},
 	{"2001:db8:a::1", "203.0.113.1", "2001:db8:a::7", "203.0.113.99", 2, 1, DP_LEG_ANY_PT,
-		DP_LEG_RTCP_MUX},
+		DP_LEG_RTCP_MUX | DP_LEG_RTCP_STRICT},
 	{"2001:db8:a::1", "2001:db8:b::1", "2001:db8:a::7", "2001:db8:b::9", 2, 3, DP_LEG_LATCH,
 		DP_LEG_RTCP_MUX | DP_LEG_LATCH},
 	{"192.0.2.1", "203.0.113.1", "198.51.100.7", "203.0.113.99", 0, 1,

@@ -118,7 +118,9 @@ static void segment_new(struct rig *rig)
 {
 	size_t workers = sizeof(struct dp_worker_stats) * rig->conf.n_workers;
 	size_t streams = sizeof(struct dp_stream_stats) * (size_t)rig->conf.n_streams;
-	size_t len = RTE_ALIGN_CEIL(workers + 2 * streams, (size_t)2 << 20);
+	size_t rare = sizeof(struct dp_stream_rare) * (size_t)rig->conf.n_streams;
+	size_t len = RTE_ALIGN_CEIL(
+		RTE_ALIGN_CEIL(streams + rare, (size_t)128) + workers, (size_t)2 << 20);
 	int prot = PROT_READ | PROT_WRITE, flags = MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE;
 	uint8_t *at = rte_eal_has_hugepages() ? mmap(NULL, len, prot, flags | MAP_HUGETLB, -1, 0)
 					      : MAP_FAILED;
@@ -132,7 +134,7 @@ static void segment_new(struct rig *rig)
 	rig->segment_len = len;
 	rig->stream_stats = (void *)at;
 	rig->stream_rare = (void *)(at + streams);
-	rig->stats = (void *)(at + 2 * streams);
+	rig->stats = (void *)(at + RTE_ALIGN_CEIL(streams + rare, (size_t)128));
 }
 
 struct rig *rig_new(const struct rig_conf *conf)

@@ -56,7 +56,7 @@
 	X(-EINVAL, s->leg[0].remote_rtcp = sample_ip("192.0.2.10", 0))                           \
 	X(-EINVAL, s->leg[0].flags |= DP_LEG_RTCP_MUX;                                           \
 		s->leg[0].remote_rtcp = sample_ip("192.0.2.10", 4001))                           \
-	X(-EINVAL, s->leg[0].flags |= 1u << 6)                                                   \
+	X(-EINVAL, s->leg[0].flags |= 1u << 30)                                                  \
 	X(-EINVAL, s->leg[0].flags |= 1u << 31)                                                  \
 	X(-EINVAL, s->leg[0].dscp = 64)                                                          \
 	X(-EINVAL, s->leg[0].zero[0] = 1)                                                        \

@@ -14,6 +14,7 @@
 #include "controlplane/base/ipaddr.h"
 #include "controlplane/base/view.h"
 #include "sip-b2bua/parser/sip_build.h"
+#include "sip-b2bua/sdp/sdp_crypto.h"
 
 #define SDP_LINES_MAX	512
 #define SDP_MEDIA_MAX	16
@@ -100,6 +101,9 @@ struct sdp_media_plan {
 	enum sdp_direction direction; /* SDP_DIR_NONE: as it came */
 	struct view formats; /* replaces the formats; .p NULL: as they came. rtpmap and fmtp of
 	                      * formats that are gone are dropped */
+	struct view proto;   /* replaces the profile; empty: as it came */
+	const struct sdp_crypto *crypto; /* a=crypto lines, of n_crypto of them */
+	unsigned int n_crypto;
 };
 
 struct sdp_plan {
@@ -110,7 +114,7 @@ struct sdp_plan {
 	const struct sdp_media_plan *media; /* one for each media section */
 	unsigned int n_media;
 	/* Attribute names that may pass, besides those that the plan itself writes (directions,
-	 * rtcp, rtcp-mux); NULL-terminated. Everything else of a=, and all of i= u= e= p= k= z= r=,
+	 * rtcp, rtcp-mux, crypto); NULL-terminated. Everything else of a=, and all of i= u= e= p= k= z= r=,
 	 * stays behind. b= and t= pass. */
 	const char *const *allow_attrs;
 };

@@ -41,7 +41,8 @@ static bool is_planned(struct view attr)
 {
 	return view_eq(attr, VIEW("sendrecv")) || view_eq(attr, VIEW("sendonly")) ||
 	       view_eq(attr, VIEW("recvonly")) || view_eq(attr, VIEW("inactive")) ||
-	       view_eq(attr, VIEW("rtcp")) || view_eq(attr, VIEW("rtcp-mux"));
+	       view_eq(attr, VIEW("rtcp")) || view_eq(attr, VIEW("rtcp-mux")) ||
+	       view_eq(attr, VIEW("crypto"));
 }
 
 static bool is_allowed(const char *const *allow, struct view attr)
@@ -88,8 +89,8 @@ static void attrs_put(struct sip_buf *b, const struct sdp *sdp, unsigned int fir
 	}
 }
 
-static void media_head_put(
-	struct sip_buf *b, const struct sdp_media *m, unsigned int port, struct view formats)
+static void media_head_put(struct sip_buf *b, const struct sdp_media *m, unsigned int port,
+	struct view proto, struct view formats)
 {
 	struct view format;
 	sip_put_lit(b, "m=");
@@ -97,7 +98,7 @@ static void media_head_put(
 	sip_put_char(b, ' ');
 	sip_put_u64(b, port);
 	sip_put_char(b, ' ');
-	sip_put(b, m->proto);
+	sip_put(b, proto.n > 0 ? proto : m->proto);
 	while (sdp_format_next(&formats, &format)) {
 		sip_put_char(b, ' ');
 		sip_put(b, format);
@@ -110,7 +111,7 @@ static void media_put(struct sip_buf *b, const struct sdp *sdp, const struct sdp
 {
 	unsigned int port = ipaddr_port(&plan->addr);
 	struct view formats = plan->formats.p ? plan->formats : m->formats;
-	media_head_put(b, m, port, formats);
+	media_head_put(b, m, port, plan->proto, formats);
 	if (port == 0)
 		return; /* refused: the rest has no meaning (RFC 3264 6) */
 	if (!ipaddr_same_ip(&plan->addr, whole->origin)) {
@@ -126,6 +127,8 @@ static void media_put(struct sip_buf *b, const struct sdp *sdp, const struct sdp
 	}
 	if (plan->rtcp_mux)
 		sip_put_lit(b, "a=rtcp-mux\r\n");
+	for (unsigned int i = 0; i < plan->n_crypto; i++)
+		sdp_crypto_put(b, &plan->crypto[i]);
 	sip_put_lit(b, "a=");
 	sip_put(b, sdp_direction_text(
 			   plan->direction != SDP_DIR_NONE ? plan->direction : m->direction));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * Fuzz target of SDP: parse, every typed access, print by a plan; the printed one must parse again
- * and hold no address but ours.
+ * and hold no address but ours, and exactly the keys that it was given.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -20,6 +20,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct ipaddr origin = {.family = 4, .ip = {192, 0, 2, 1}};
 	struct sdp_media_plan media[SDP_MEDIA_MAX];
 	struct sdp_plan plan = {VIEW("-"), 1, 1, VIEW("-"), &origin, media, 0, allow};
+	static struct sdp_cryptos keys[SDP_MEDIA_MAX], back;
 	struct sdp_rtpmap map;
 	struct sip_buf b;
 
@@ -34,6 +35,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		(void)sdp_fmtp(&sdp, i, VIEW("101"));
 		media[i] = (struct sdp_media_plan){.addr = origin, .rtcp_mux = i & 1};
 		media[i].addr.port_be16 = sdp.media[i].port == 0 ? 0 : 0x1234;
+		sdp_cryptos_read(&sdp, i, &keys[i]);
+		if (keys[i].n + keys[i].faults > keys[i].n_lines)
+			abort();
+		media[i].crypto = keys[i].line;
+		media[i].n_crypto = keys[i].n;
+		if (i & 1)
+			media[i].proto = sdp_profile_text(sdp_profile_parse(sdp.media[i].proto));
 	}
 	plan.n_media = sdp.n_media;
 	sip_buf_init(&b, out, sizeof(out));
@@ -44,6 +52,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (unsigned int i = 0; i < again.n_media; i++) {
 		if (again.media[i].port != 0 &&
 			!ipaddr_same_ip(&again.media[i].connection, &origin))
+			abort();
+		sdp_cryptos_read(&again, i, &back);
+		if (back.faults != 0 || back.n != (again.media[i].port ? keys[i].n : 0) ||
+			memcmp(back.line, keys[i].line, back.n * sizeof(back.line[0])) != 0)
 			abort();
 		if (again.media[i].port != 0 && again.media[i].direction != sdp.media[i].direction)
 			abort();

@@ -15,6 +15,13 @@ void secret_wipe(void *p, size_t n)
 		explicit_bzero(p, n);
 }
 
+void secret_free(void *p, size_t n)
+{
+	if (p != NULL)
+		secret_wipe(p, n);
+	free(p);
+}
+
 bool secret_equal(const void *a, const void *b, size_t n)
 {
 	const uint8_t *x = a, *y = b;

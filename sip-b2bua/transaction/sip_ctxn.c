@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "controlplane/base/secret.h"
 #include "sip-b2bua/transaction/txn_private.h"
 
 static void retx_fired(struct twheel_timer *timer, void *arg)
@@ -74,7 +75,7 @@ void sip_ctxn_detach(struct sip_ctxn *c)
 
 void ctxn_bytes_set(struct sip_ctxn *c, char *bytes, size_t n)
 {
-	free(c->bytes);
+	secret_free(c->bytes, c->n);
 	c->bytes = bytes;
 	c->n = n;
 }
@@ -84,7 +85,7 @@ static void release(struct sip_ctxn *c)
 	struct sip_txns *txns = c->txns;
 	twheel_stop(txns->wheel, &c->retx);
 	twheel_stop(txns->wheel, &c->life);
-	free(c->bytes);
+	secret_free(c->bytes, c->n);
 	free(c->cancel_headers);
 	txns->counters.n_clients--;
 	sip_slab_put(txns->clients, c->index);

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "sip-b2bua/transaction/txn_private.h"
+#include "controlplane/base/secret.h"
 #include "controlplane/base/siphash.h"
 
 #define KEY_TEXT_MAX 2048
@@ -154,7 +155,7 @@ void stxn_transmit(struct sip_stxn *s)
 
 void stxn_response_forget(struct sip_stxn *s)
 {
-	free(s->response);
+	secret_free(s->response, s->response_n);
 	s->response = NULL;
 	s->response_n = 0;
 }
@@ -182,8 +183,8 @@ void stxn_end(struct sip_stxn *s)
 	twheel_stop(txns->wheel, &s->retx);
 	twheel_stop(txns->wheel, &s->life);
 	chain_remove(s);
-	free(s->request);
-	free(s->response);
+	secret_free(s->request, s->request_n);
+	secret_free(s->response, s->response_n);
 	txns->counters.n_servers--;
 	sip_slab_put(txns->servers, s->index);
 }
@@ -294,7 +295,7 @@ int sip_stxn_respond(struct sip_stxn *s, struct view response)
 	char *copy = txn_copy(response);
 	if (copy == NULL)
 		return -ENOMEM;
-	free(s->response);
+	secret_free(s->response, s->response_n);
 	s->response = copy;
 	s->response_n = response.n;
 	s->answered = status >= 200;

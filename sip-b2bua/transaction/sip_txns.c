@@ -49,15 +49,15 @@ void sip_txns_free(struct sip_txns *txns)
 	while (txns->clients != NULL && (c = sip_slab_next(txns->clients, &pos)) != NULL) {
 		twheel_stop(txns->wheel, &c->retx);
 		twheel_stop(txns->wheel, &c->life);
-		free(c->bytes);
+		secret_free(c->bytes, c->n);
 		free(c->cancel_headers);
 	}
 	pos = 0;
 	while (txns->servers != NULL && (s = sip_slab_next(txns->servers, &pos)) != NULL) {
 		twheel_stop(txns->wheel, &s->retx);
 		twheel_stop(txns->wheel, &s->life);
-		free(s->request);
-		free(s->response);
+		secret_free(s->request, s->request_n);
+		secret_free(s->response, s->response_n);
 	}
 	sip_slab_free(txns->clients);
 	sip_slab_free(txns->servers);
@@ -234,6 +234,6 @@ void sip_resend_stop(struct sip_resend *r)
 	if (r->bytes == NULL)
 		return;
 	twheel_stop(r->txns->wheel, &r->timer);
-	free(r->bytes);
+	secret_free(r->bytes, r->n);
 	r->bytes = NULL;
 }

@@ -95,6 +95,16 @@ static struct cli_tails add_listen(const struct cli_tails *tails, const struct c
 	return next;
 }
 
+/* "1 AEAD_AES_256_GCM" */
+static struct cli_tails add_preference(const struct cli_tails *tails, const struct cfg_leaf *leaf)
+{
+	struct cli_tails rank = {0}, next = {0};
+
+	add_int(tails, leaf, leaf->min, leaf->max, leaf->value_help, &rank);
+	add_words(&rank, leaf, leaf->words, &next);
+	return next;
+}
+
 static struct cli_tails add_prefix(
 	const struct cli_tails *tails, const struct cfg_leaf *leaf, bool ipv6)
 {
@@ -154,6 +164,8 @@ static struct cli_tails add_leaf_value(const struct cli_tails *tails, const stru
 		return add_prefix(tails, leaf, form == 1);
 	case CFG_T_LISTEN:
 		return add_listen(tails, leaf);
+	case CFG_T_PREFERENCE:
+		return add_preference(tails, leaf);
 	case CFG_T_PORT_RANGE:
 		add_int(tails, leaf, leaf->min, leaf->max, "First port, even", &first);
 		add_int(&first, leaf, leaf->min, leaf->max, "Last port, odd", &next);

@@ -100,6 +100,24 @@ static double loss_percent(const struct dp_stream_sum *sum)
 	return expected ? 100.0 * (double)sum->lost / (double)expected : 0.0;
 }
 
+/* The suite that encrypts all media of a leg, or "off". */
+static const char *srtp_suite(const struct ctl_call *call, unsigned int leg)
+{
+	return call->srtp[leg] != DP_SRTP_NONE && call->srtp[leg] < DP_SRTP_N
+		       ? dp_srtp_suite(call->srtp[leg])->name
+		       : "off";
+}
+
+static const char *srtp_note(const struct ctl_call *call, unsigned int leg)
+{
+	static const char *const words[] = {
+#define X(sym, text) text,
+		CTL_SRTP_NOTES(X)
+#undef X
+	};
+	return call->srtp_note[leg] < CTL_SRTP_N_NOTES ? words[call->srtp_note[leg]] : "";
+}
+
 /* ---- JSON of a call, active or finished ---- */
 
 static json_t *leg_json(const struct ctl_call *call, unsigned int leg,
@@ -123,6 +141,8 @@ static json_t *leg_json(const struct ctl_call *call, unsigned int leg,
 		json_object_set_new(
 			json, "media_remote", json_string(print_addr(&media->remote[leg], text)));
 	}
+	json_object_set_new(json, "srtp", json_string(srtp_suite(call, leg)));
+	json_object_set_new(json, "srtp_note", json_string(srtp_note(call, leg)));
 	json_object_set_new(json, "rx_packets", json_integer((json_int_t)from[leg].rx_packets));
 	json_object_set_new(json, "rx_octets", json_integer((json_int_t)from[leg].rx_octets));
 	json_object_set_new(json, "tx_packets", json_integer((json_int_t)from[1 - leg].tx_packets));
@@ -195,12 +215,15 @@ static void print_brief_leg(struct cli_ctx *ctx, const struct ctl_call *call, un
 		dur_s / 3600, dur_s / 60 % 60, dur_s % 60, tx->tx_packets, tx->tx_octets,
 		rx->rx_packets, rx->rx_octets, leg_dscp(ctx, call, leg), rx->dropped);
 	buf_printf(ctx->out,
-		" IP %s SRTP: off rtt:0ms pl:0/0ms lost:%" PRIu64
+		" IP %s SRTP: %s rtt:0ms pl:0/0ms lost:%" PRIu64
 		"/0/0 delay:0/0/0ms %s "
 		"TextRelay: off Transcoded: No ICE: Off\n",
-		print_addr(remote, addr), rx->lost, call->codec[0] ? call->codec : "-");
+		print_addr(remote, addr), call->srtp[leg] != DP_SRTP_NONE ? "on" : "off", rx->lost,
+		call->codec[0] ? call->codec : "-");
 	buf_printf(ctx->out, " LostPacketRate:%.2f OutOfOrderRate:0.00\n VRF:%s\n",
 		loss_percent(rx), call->realm[leg]);
+	if (call->srtp_note[leg] != CTL_SRTP_NONE)
+		buf_printf(ctx->out, " SRTP: %s\n", srtp_note(call, leg));
 }
 
 struct brief {

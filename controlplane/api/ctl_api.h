@@ -118,6 +118,18 @@ enum ctl_released_by {
 	CTL_BY_OPERATOR = 4,
 };
 
+/* What is to be told of a leg's encryption. X(symbol, words in records and in show). */
+#define CTL_SRTP_NOTES(X)                                                  \
+	X(NONE, "")                                                        \
+	X(REFUSED, "the far end refused SRTP, the media is not encrypted") \
+	X(LOST, "the far end gave SRTP up in the call, the media is not encrypted")
+enum ctl_srtp_note {
+#define X(sym, words) CTL_SRTP_##sym,
+	CTL_SRTP_NOTES(X)
+#undef X
+		CTL_SRTP_N_NOTES,
+};
+
 /* What is known of a call outside of limen-sip. Text is NUL-terminated, empty when unknown. */
 struct ctl_call {
 	uint64_t id;	/* unique over restarts; the key of the record */
@@ -130,7 +142,8 @@ struct ctl_call {
 	struct ipaddr peer_sig[DP_LEGS];      /* far signalling addresses */
 	uint32_t transport[DP_LEGS];	      /* enum sip_transport: 1 UDP, 2 TCP */
 	uint32_t n_media;
-	uint32_t zero;
+	uint8_t srtp[DP_LEGS];	    /* enum dp_srtp_suite; NONE unless all media is encrypted */
+	uint8_t srtp_note[DP_LEGS]; /* enum ctl_srtp_note */
 	char calling[DP_LEGS][CTL_NUMBER_MAX]; /* as received, as sent */
 	char called[DP_LEGS][CTL_NUMBER_MAX];
 	char realm[DP_LEGS][CTL_NAME_MAX];
@@ -175,7 +188,10 @@ struct ctl_trunk_status {
 	X(calls_active, "calls-active", "calls now")                                          \
 	X(calls_attempted, "calls-attempted", "initial INVITEs")                              \
 	X(calls_answered, "calls-answered", "calls answered with 2xx")                        \
-	X(calls_failed, "calls-failed", "calls that ended without an answer")
+	X(calls_failed, "calls-failed", "calls that ended without an answer")                 \
+	X(crypto_ignored, "crypto-ignored", "a=crypto lines that could not be used")          \
+	X(srtp_refused, "srtp-refused", "offers and answers refused for SRTP or its absence") \
+	X(srtp_fallback, "srtp-fallback", "offers made again without SRTP")
 
 struct ctl_sip_stats {
 #define X(field, name, help) uint64_t field;

@@ -36,3 +36,4 @@ const struct cfg_realm *cfg_find_realm(const struct cfg *cfg, const char *name);
 const struct cfg_trunk *cfg_find_trunk(const struct cfg *cfg, const char *name);
 const struct cfg_interface *cfg_find_interface(const struct cfg *cfg, const char *name);
 const struct cfg_dial_peer *cfg_find_dial_peer(const struct cfg *cfg, uint32_t tag);
+const struct cfg_srtp_crypto *cfg_find_srtp_crypto(const struct cfg *cfg, uint32_t tag);

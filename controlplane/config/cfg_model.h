@@ -28,6 +28,22 @@ enum cfg_transport { CFG_TRANSPORT_UDP = 1, CFG_TRANSPORT_TCP = 2 };
 /* Whose new calls a realm takes: those of configured trunks, or anybody's. */
 enum cfg_admission { CFG_ADMIT_TRUNKS, CFG_ADMIT_ANY };
 
+/* SRTP of a realm's or trunk's far ends; CFG_SRTP_REALM: a trunk does as its realm says. */
+enum cfg_srtp { CFG_SRTP_NEVER, CFG_SRTP_PREFER, CFG_SRTP_REQUIRE, CFG_SRTP_REALM };
+
+/* One of several, in the order of their ranks: "crypto RANK SUITE". */
+struct cfg_preference {
+	uint8_t rank; /* from 1 */
+	uint8_t value;
+};
+
+/* "voice class srtp-crypto TAG" */
+struct cfg_srtp_crypto {
+	uint32_t tag;
+	struct cfg_preference crypto[CFG_LIST_MAX]; /* value: enum dp_srtp_suite; sorted by rank */
+	uint32_t n_crypto;
+};
+
 /* "interface NAME": a DPDK port and its TAP twin. */
 struct cfg_interface {
 	char name[CFG_IF_MAX];
@@ -64,6 +80,8 @@ struct cfg_realm {
 	uint8_t admission;			 /* enum cfg_admission */
 	bool latch;		  /* media latching: learn the far media source (NAT) */
 	uint32_t media_timeout_s; /* 0: never */
+	uint8_t srtp;		  /* enum cfg_srtp, not CFG_SRTP_REALM */
+	uint32_t srtp_crypto;	  /* tag of a voice class; 0: all suites in the usual order */
 };
 
 /* "trunk NAME": a far end with a fixed address. */
@@ -75,6 +93,8 @@ struct cfg_trunk {
 	uint8_t transport;
 	uint32_t options_interval_s; /* options-keepalive; 0: none */
 	uint32_t options_down_after; /* unanswered OPTIONS in a row until busyout */
+	uint8_t srtp;		     /* enum cfg_srtp */
+	uint32_t srtp_crypto;	     /* 0: the realm's */
 	bool shutdown;
 };
 
@@ -104,6 +124,8 @@ struct cfg {
 	uint32_t n_interfaces;
 	struct cfg_route *routes;
 	uint32_t n_routes;
+	struct cfg_srtp_crypto *srtp_cryptos;
+	uint32_t n_srtp_cryptos;
 	struct cfg_realm *realms;
 	uint32_t n_realms;
 	struct cfg_trunk *trunks;

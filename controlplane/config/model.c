@@ -150,11 +150,32 @@ static int find_value(const struct cfg_leaf *leaf, const void *obj, const void *
 	return -ENOENT;
 }
 
+/* Where a preference stands or belongs. taken: there is one of that rank, which it replaces. */
+static unsigned int place_of_rank(
+	const struct cfg_leaf *leaf, const void *obj, const void *value, bool *ret_taken)
+{
+	const struct cfg_preference *want = value, *there;
+	unsigned int i = 0;
+
+	while (i < cfg_leaf_count(leaf, obj)) {
+		there = cfg_leaf_at(leaf, obj, i);
+		if (there->rank >= want->rank) {
+			*ret_taken = there->rank == want->rank;
+			return i;
+		}
+		i++;
+	}
+	return i;
+}
+
 int cfg_leaf_set(
 	const struct cfg_leaf *leaf, void *obj, struct view text, char error[CFG_ERROR_MAX])
 {
 	char value[CFG_VALUE_MAX] __attribute__((aligned(8))) = {0};
+	unsigned int at;
+	bool taken = false;
 	uint32_t *n;
+	char *p;
 	int rc = cfg_value_parse(leaf, text, value, error);
 
 	if (rc < 0)
@@ -166,12 +187,15 @@ int cfg_leaf_set(
 	if (find_value(leaf, obj, value) >= 0)
 		return 0;
 	n = count_of(leaf, obj);
-	if (*n == CFG_LIST_MAX) {
+	at = leaf->type == CFG_T_PREFERENCE ? place_of_rank(leaf, obj, value, &taken) : *n;
+	if (!taken && *n == CFG_LIST_MAX) {
 		snprintf(error, CFG_ERROR_MAX, "no more than %u values fit", CFG_LIST_MAX);
 		return -ENOSPC;
 	}
-	memcpy((char *)field(leaf, obj) + (size_t)*n * leaf->size, value, leaf->size);
-	(*n)++;
+	p = (char *)field(leaf, obj) + (size_t)at * leaf->size;
+	if (!taken)
+		memmove(p + leaf->size, p, (size_t)((*n)++ - at) * leaf->size);
+	memcpy(p, value, leaf->size);
 	return 0;
 }
 
@@ -483,4 +507,12 @@ const struct cfg_dial_peer *cfg_find_dial_peer(const struct cfg *cfg, uint32_t t
 
 	snprintf(text, sizeof(text), "%u", tag);
 	return cfg_object_find(cfg, CFG_DIAL_PEER, view_of(text));
+}
+
+const struct cfg_srtp_crypto *cfg_find_srtp_crypto(const struct cfg *cfg, uint32_t tag)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%u", tag);
+	return cfg_object_find(cfg, CFG_SRTP_CRYPTO, view_of(text));
 }

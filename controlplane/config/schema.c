@@ -2,6 +2,8 @@
 /* The rows of schema.h. Each setting of the product is here, once. */
 #include "controlplane/config/schema.h"
 
+#include "dataplane/api/dp_api.h"
+
 #define FIELD(type_, field_) \
 	.offset = offsetof(struct type_, field_), .size = sizeof(((struct type_ *)0)->field_)
 #define LIST(type_, field_)                                                                       \
@@ -27,6 +29,37 @@ const struct cfg_word cfg_transport_words[] = {
 	{"tcp", CFG_TRANSPORT_TCP, "SIP over TCP"},
 	{NULL, 0, NULL},
 };
+
+static const struct cfg_word srtp_words[] = {
+	{"never", CFG_SRTP_NEVER, "Neither offered nor taken"},
+	{"prefer", CFG_SRTP_PREFER, "Offered first and taken, RTP where the far end wants it"},
+	{"require", CFG_SRTP_REQUIRE, "Nothing but SRTP"},
+	{NULL, 0, NULL},
+};
+
+static const struct cfg_word trunk_srtp_words[] = {
+	{"never", CFG_SRTP_NEVER, "Neither offered nor taken"},
+	{"prefer", CFG_SRTP_PREFER, "Offered first and taken, RTP where the far end wants it"},
+	{"require", CFG_SRTP_REQUIRE, "Nothing but SRTP"},
+	{"realm", CFG_SRTP_REALM, "As the realm says"},
+	{NULL, 0, NULL},
+};
+
+static const struct cfg_word srtp_suite_words[] = {
+	{"AEAD_AES_256_GCM", DP_SRTP_GCM_256, "AES-256 in GCM, tag of 128 bits (RFC 7714)"},
+	{"AEAD_AES_128_GCM", DP_SRTP_GCM_128, "AES-128 in GCM, tag of 128 bits (RFC 7714)"},
+	{"AES_256_CM_HMAC_SHA1_80", DP_SRTP_CM_256_SHA1_80,
+		"AES-256 counter mode, tag of 80 bits (RFC 6188)"},
+	{"AES_CM_128_HMAC_SHA1_80", DP_SRTP_CM_128_SHA1_80,
+		"AES-128 counter mode, tag of 80 bits (RFC 4568)"},
+	{"AES_256_CM_HMAC_SHA1_32", DP_SRTP_CM_256_SHA1_32,
+		"AES-256 counter mode, tag of 32 bits (RFC 6188)"},
+	{"AES_CM_128_HMAC_SHA1_32", DP_SRTP_CM_128_SHA1_32,
+		"AES-128 counter mode, tag of 32 bits (RFC 4568)"},
+	{NULL, 0, NULL},
+};
+_Static_assert(sizeof(srtp_suite_words) / sizeof(srtp_suite_words[0]) == DP_SRTP_N,
+	"every suite has its word");
 
 const struct cfg_object cfg_objects[CFG_N_KINDS] = {
 	[CFG_SYSTEM] = {.kind = CFG_SYSTEM,
@@ -68,6 +101,15 @@ const struct cfg_object cfg_objects[CFG_N_KINDS] = {
 		.offset = offsetof(struct cfg, routes),
 		.count_offset = offsetof(struct cfg, n_routes),
 		.size = sizeof(struct cfg_route)},
+	[CFG_SRTP_CRYPTO] = {.kind = CFG_SRTP_CRYPTO,
+		.name = "srtp_cryptos",
+		.noun = "voice class srtp-crypto",
+		.syntax = "voice class srtp-crypto $",
+		.prompt = "config-class",
+		.help = "Voice\nNamed lists\nSRTP suites in an order of preference",
+		.offset = offsetof(struct cfg, srtp_cryptos),
+		.count_offset = offsetof(struct cfg, n_srtp_cryptos),
+		.size = sizeof(struct cfg_srtp_crypto)},
 	[CFG_REALM] = {.kind = CFG_REALM,
 		.name = "realms",
 		.noun = "realm",
@@ -231,6 +273,30 @@ const struct cfg_leaf cfg_leaves[] = {
 		.help = "Gateway",
 		.value_help = "Address of the gateway"},
 
+	/* ---- voice class srtp-crypto TAG ---- */
+	{.kind = CFG_SRTP_CRYPTO,
+		.type = CFG_T_U32,
+		.flags = CFG_F_KEY,
+		.name = "tag",
+		FIELD(cfg_srtp_crypto, tag),
+		.min = 1,
+		.max = 10000,
+		NO_REF,
+		.help = "Number of the class",
+		.value_help = "Tag of the class"},
+	{.kind = CFG_SRTP_CRYPTO,
+		.type = CFG_T_PREFERENCE,
+		.flags = CFG_F_LIST | CFG_F_REQUIRED,
+		.name = "crypto",
+		.syntax = "crypto",
+		LIST(cfg_srtp_crypto, crypto),
+		.words = srtp_suite_words,
+		.min = 1,
+		.max = 8,
+		NO_REF,
+		.help = "A suite that is offered and taken; those without a line are not",
+		.value_help = "Preference, 1 first"},
+
 	/* ---- realm NAME ---- */
 	{.kind = CFG_REALM,
 		.type = CFG_T_NAME,
@@ -351,6 +417,28 @@ const struct cfg_leaf cfg_leaves[] = {
 		.def = CFG_ADMIT_TRUNKS,
 		NO_REF,
 		.help = "Whose new calls are taken"},
+	{.kind = CFG_REALM,
+		.type = CFG_T_ENUM,
+		.name = "srtp",
+		.syntax = "srtp",
+		FIELD(cfg_realm, srtp),
+		.words = srtp_words,
+		.max = CFG_SRTP_REQUIRE,
+		.def = CFG_SRTP_NEVER,
+		NO_REF,
+		.help = "Encrypted media (SRTP)"},
+	{.kind = CFG_REALM,
+		.type = CFG_T_U32,
+		.flags = CFG_F_ZERO_NONE,
+		.name = "srtp_crypto",
+		.syntax = "voice-class srtp-crypto",
+		FIELD(cfg_realm, srtp_crypto),
+		.min = 1,
+		.max = 10000,
+		.def = 0,
+		.ref = CFG_SRTP_CRYPTO,
+		.help = "Named list\nSRTP suites in an order of preference; without it all suites",
+		.value_help = "Tag of a voice class srtp-crypto"},
 
 	/* ---- trunk NAME ---- */
 	{.kind = CFG_TRUNK,
@@ -423,6 +511,28 @@ const struct cfg_leaf cfg_leaves[] = {
 		.help = "Health check by SIP OPTIONS\nUnanswered ones in a row until the trunk is "
 			"busied out",
 		.value_help = "Requests"},
+	{.kind = CFG_TRUNK,
+		.type = CFG_T_ENUM,
+		.name = "srtp",
+		.syntax = "srtp",
+		FIELD(cfg_trunk, srtp),
+		.words = trunk_srtp_words,
+		.max = CFG_SRTP_REALM,
+		.def = CFG_SRTP_REALM,
+		NO_REF,
+		.help = "Encrypted media (SRTP)"},
+	{.kind = CFG_TRUNK,
+		.type = CFG_T_U32,
+		.flags = CFG_F_ZERO_NONE,
+		.name = "srtp_crypto",
+		.syntax = "voice-class srtp-crypto",
+		FIELD(cfg_trunk, srtp_crypto),
+		.min = 1,
+		.max = 10000,
+		.def = 0,
+		.ref = CFG_SRTP_CRYPTO,
+		.help = "Named list\nSRTP suites in an order of preference; without it the realm's",
+		.value_help = "Tag of a voice class srtp-crypto"},
 	{.kind = CFG_TRUNK,
 		.type = CFG_T_BOOL,
 		.name = "shutdown",

@@ -25,6 +25,7 @@ enum cfg_kind {
 	CFG_SIP_UA,
 	CFG_INTERFACE,
 	CFG_ROUTE,
+	CFG_SRTP_CRYPTO,
 	CFG_REALM,
 	CFG_TRUNK,
 	CFG_DIAL_PEER,
@@ -49,6 +50,8 @@ enum cfg_type {
 	CFG_T_TARGET,	  /* struct ipaddr: ipv4:A.B.C.D:PORT, ipv6:[X:X::X]:PORT */
 	CFG_T_LISTEN,	  /* struct cfg_listen: TRANSPORT ADDRESS [PORT] */
 	CFG_T_PORT_RANGE, /* two uint32_t: an even and a larger odd port */
+	CFG_T_PREFERENCE, /* struct cfg_preference: RANK (min..max) and one of words; a list that
+			   * is kept in the order of its ranks, one value a rank */
 };
 
 enum cfg_flags {

@@ -26,13 +26,13 @@ static int fault(char *error, int rc, const char *fmt, ...)
 /* Every reference names an object that exists. */
 static int check_refs(const struct cfg *cfg, const struct cfg_leaf *leaf, char *error)
 {
-	char title[CFG_VALUE_MAX + 32];
+	char title[CFG_VALUE_MAX + 32], value[CFG_VALUE_MAX];
 
 	if (leaf->ref == CFG_NO_KIND)
 		return 0;
 	for (unsigned int i = 0; i < cfg_object_count(cfg, leaf->kind); i++) {
 		const void *obj = cfg_object_at(cfg, leaf->kind, i);
-		const char *name = cfg_leaf_at(leaf, obj, 0);
+		const char *name = cfg_value_print(leaf, cfg_leaf_at(leaf, obj, 0), value);
 		if (!cfg_leaf_is_set(leaf, obj) || cfg_object_find(cfg, leaf->ref, view_of(name)))
 			continue;
 		return fault(error, -EINVAL, "%.64s: %s \"%s\": there is no %s of that name",
@@ -263,10 +263,32 @@ static int check_trunks(const struct cfg *cfg, char *error)
 	return check_trunks_distinct(cfg, error);
 }
 
+static int check_srtp_cryptos(const struct cfg *cfg, char *error)
+{
+	const struct cfg_leaf *leaf = cfg_leaf_find(CFG_SRTP_CRYPTO, "crypto");
+	char text[CFG_VALUE_MAX];
+
+	for (uint32_t i = 0; i < cfg->n_srtp_cryptos; i++) {
+		const struct cfg_srtp_crypto *class = &cfg->srtp_cryptos[i];
+		for (uint32_t j = 1; j < class->n_crypto; j++) {
+			for (uint32_t k = 0; k < j; k++) {
+				if (class->crypto[k].value == class->crypto[j].value)
+					return fault(error, -EINVAL,
+						"voice class srtp-crypto %u: \"crypto %s\": this "
+						"suite has the preference %u already",
+						class->tag,
+						cfg_value_print(leaf, &class->crypto[j], text),
+						class->crypto[k].rank);
+			}
+		}
+	}
+	return 0;
+}
+
 int cfg_validate(const struct cfg *cfg, char error[CFG_ERROR_MAX])
 {
 	static int (*const checks[])(const struct cfg *, char *) = {
-		check_interfaces, check_routes, check_realms, check_trunks};
+		check_interfaces, check_routes, check_srtp_cryptos, check_realms, check_trunks};
 	int rc, missing = 0;
 	char text[CFG_ERROR_MAX];
 

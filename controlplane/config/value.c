@@ -186,7 +186,7 @@ static const struct cfg_word *find_word(const struct cfg_word *words, struct vie
 static int parse_enum(const struct cfg_word *words, struct view text, uint8_t *ret, char *error)
 {
 	const struct cfg_word *word = find_word(words, text);
-	char what[128];
+	char what[192];
 	int n;
 
 	if (word) {
@@ -359,6 +359,26 @@ static int parse_port_range(
 	return 0;
 }
 
+static int parse_preference(
+	const struct cfg_leaf *leaf, struct view text, struct cfg_preference *ret, char *error)
+{
+	struct view rest = text, rank = take_word(&rest), word = take_word(&rest);
+	struct cfg_preference preference = {0};
+	uint32_t number;
+	int rc;
+
+	if (take_word(&rest).n)
+		return refuse(error, "a preference and one word", text);
+	rc = parse_number(rank, leaf->min, leaf->max, false, &number, error);
+	if (rc == 0)
+		rc = parse_enum(leaf->words, word, &preference.value, error);
+	if (rc < 0)
+		return rc;
+	preference.rank = (uint8_t)number;
+	*ret = preference;
+	return 0;
+}
+
 int cfg_value_parse(
 	const struct cfg_leaf *leaf, struct view text, void *ret, char error[CFG_ERROR_MAX])
 {
@@ -406,6 +426,8 @@ int cfg_value_parse(
 		return parse_listen(text, ret, error);
 	case CFG_T_PORT_RANGE:
 		return parse_port_range(leaf, text, ret, error);
+	case CFG_T_PREFERENCE:
+		return parse_preference(leaf, text, ret, error);
 	}
 	return refuse(error, "a value", text);
 }
@@ -487,6 +509,9 @@ char *cfg_value_print(const struct cfg_leaf *leaf, const void *value, char buf[C
 		break;
 	case CFG_T_PORT_RANGE:
 		snprintf(buf, CFG_VALUE_MAX, "%u %u", numbers[0], numbers[1]);
+		break;
+	case CFG_T_PREFERENCE:
+		snprintf(buf, CFG_VALUE_MAX, "%u %s", small[0], word_of(leaf->words, small[1]));
 		break;
 	}
 	return buf;

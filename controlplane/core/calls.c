@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "controlplane/base/log.h"
+#include "controlplane/base/secret.h"
 #include "controlplane/core/calls_private.h"
 
 LOG_TOPIC("calls");
@@ -40,7 +41,7 @@ static void call_drop(struct calls *cs, struct call *call)
 		cs->counts.live--;
 	else
 		cs->counts.ending--;
-	free(call->checkpoint);
+	secret_free(call->checkpoint, call->checkpoint_len);
 	free(call);
 }
 
@@ -72,11 +73,13 @@ void calls_counts(const struct calls *cs, struct calls_counts *ret_counts)
 bool ctl_call_ok(const struct ctl_call *c)
 {
 	if (c->id == 0 || c->state < CTL_CALL_SETUP || c->state > CTL_CALL_ENDED ||
-		c->released_by > CTL_BY_OPERATOR || c->zero != 0 || c->n_media > CTL_MEDIA_MAX ||
+		c->released_by > CTL_BY_OPERATOR || c->n_media > CTL_MEDIA_MAX ||
 		!ipc_str_ok(c->codec, sizeof(c->codec)) ||
 		!ipc_str_ok(c->reason, sizeof(c->reason)))
 		return false;
 	for (unsigned int i = 0; i < DP_LEGS; i++) {
+		if (c->srtp[i] >= DP_SRTP_N || c->srtp_note[i] >= CTL_SRTP_N_NOTES)
+			return false;
 		if (!ipaddr_valid(&c->peer_sig[i]) || !ipc_str_ok(c->calling[i], CTL_NUMBER_MAX) ||
 			!ipc_str_ok(c->called[i], CTL_NUMBER_MAX) ||
 			!ipc_str_ok(c->realm[i], CTL_NAME_MAX) ||
@@ -106,6 +109,21 @@ static struct call *call_new(struct calls *cs, uint64_t id, uint32_t worker)
 	return call;
 }
 
+/* The last checkpoint counts; the one before, with its SRTP keys, is wiped. */
+static int checkpoint_keep(struct call *call, const void *checkpoint, size_t len)
+{
+	void *p = len > 0 ? malloc(len) : NULL;
+
+	if (len > 0 && p == NULL)
+		return -ENOMEM;
+	if (len > 0)
+		memcpy(p, checkpoint, len);
+	secret_free(call->checkpoint, call->checkpoint_len);
+	call->checkpoint = p;
+	call->checkpoint_len = len;
+	return 0;
+}
+
 int calls_put(struct calls *cs, uint32_t worker, const struct ctl_call *info,
 	const void *checkpoint, size_t len)
 {
@@ -117,15 +135,8 @@ int calls_put(struct calls *cs, uint32_t worker, const struct ctl_call *info,
 		return -ENOMEM;
 	if (call->phase != CALL_LIVE)
 		return 0; /* overtaken by its end */
-	if (len > 0 && len != call->checkpoint_len) {
-		void *p = realloc(call->checkpoint, len);
-		if (p == NULL)
-			return -ENOMEM;
-		call->checkpoint = p;
-	}
-	if (len > 0)
-		memcpy(call->checkpoint, checkpoint, len);
-	call->checkpoint_len = len;
+	if (checkpoint_keep(call, checkpoint, len) < 0)
+		return -ENOMEM;
 	call->info = *info;
 	call->described = true;
 	call->worker = worker;
@@ -177,6 +188,9 @@ void calls_media_answer(void *arg, const struct media_session *session,
 	}
 	memcpy(media.realm, session->realm_name, sizeof(media.realm));
 	memcpy(media.leg, session->conf.leg, sizeof(media.leg));
+	/* limen-sip wants to know the ports; the keys it has. */
+	for (unsigned int leg = 0; leg < DP_LEGS; leg++)
+		media.leg[leg].rx = media.leg[leg].tx = (struct dp_srtp){0};
 	cs->ops.reply(cs->ops.arg, ticket, CTL_MEDIA_SET, 0, &media, sizeof(media));
 }
 

@@ -186,6 +186,22 @@ static void print_media(struct json_out *out, const struct dp_stream_sum *sum)
 	jout_close(out, '}');
 }
 
+static const char *srtp_note_words(uint8_t note)
+{
+	static const char *const words[] = {
+#define X(sym, text) text,
+		CTL_SRTP_NOTES(X)
+#undef X
+	};
+	return note < CTL_SRTP_N_NOTES ? words[note] : "";
+}
+
+/* The suite, or "off". */
+static const char *srtp_word(uint8_t suite)
+{
+	return suite != DP_SRTP_NONE && suite < DP_SRTP_N ? dp_srtp_suite(suite)->name : "off";
+}
+
 static void print_leg(struct json_out *out, const struct record *record, unsigned int leg)
 {
 	const struct ctl_call *call = &record->call;
@@ -207,6 +223,8 @@ static void print_leg(struct json_out *out, const struct record *record, unsigne
 	jout_key_str(out, "sip_call_id", call->sip_call_id[leg]);
 	jout_key_str(out, "transport", transport_word(call->transport[leg]));
 	jout_key_str(out, "peer", ipaddr_is_set(peer) ? ipaddr_print_port(peer, addr) : "");
+	jout_key_str(out, "srtp", srtp_word(call->srtp[leg]));
+	jout_key_str(out, "srtp_note", srtp_note_words(call->srtp_note[leg]));
 	print_media(out, &record->from[leg]);
 	jout_close(out, '}');
 }

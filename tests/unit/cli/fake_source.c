@@ -55,7 +55,9 @@ static struct ctl_call active_call(void)
 		.realm = {"access", "peering"},
 		.trunk = {"", "carrier"},
 		.sip_call_id = {"a84b4c76e66710", "5f11b1"},
-		.codec = "g711ulaw"};
+		.codec = "g711ulaw",
+		.srtp = {DP_SRTP_GCM_256, DP_SRTP_NONE},
+		.srtp_note = {CTL_SRTP_NONE, CTL_SRTP_REFUSED}};
 
 	call.peer_sig[0] = addr("10.0.0.20:5060");
 	call.peer_sig[1] = addr("192.0.2.77:5060");

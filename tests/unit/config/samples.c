@@ -34,6 +34,8 @@ static const struct sample samples[] = {
 			"udp 192.0.2.9 5060 1", "udp 192.0.2.9 65536"}},
 	{CFG_T_PORT_RANGE, {"20000 20001", "1024 65535"},
 		{"20001 20002", "20000 20000", "1022 2001", "30000 20001", "20000", "1024 65537"}},
+	/* the good ones are made of the row's own words */
+	{CFG_T_PREFERENCE, {NULL}, {"", "1", "0 x", "1 x", "x 1", "9999 x"}},
 };
 
 const struct sample *sample_of(const struct cfg_leaf *leaf)
@@ -51,6 +53,13 @@ const char *sample_good(const struct cfg_leaf *leaf, unsigned int i, char buf[CF
 {
 	const struct sample *sample = sample_of(leaf);
 
+	if (leaf->type == CFG_T_PREFERENCE) {
+		if (i > 1)
+			return NULL;
+		snprintf(buf, CFG_VALUE_MAX, "%u %s", i ? leaf->min : leaf->max,
+			leaf->words[i].word);
+		return buf;
+	}
 	if (sample)
 		return i < 3 ? sample->good[i] : NULL;
 	if (leaf->type == CFG_T_BOOL)
@@ -68,6 +77,7 @@ const char *sample_key(enum cfg_kind kind)
 	static const char *const keys[CFG_N_KINDS] = {
 		[CFG_INTERFACE] = "eth7",
 		[CFG_ROUTE] = "198.51.100.0/24",
+		[CFG_SRTP_CRYPTO] = "7",
 		[CFG_REALM] = "access",
 		[CFG_TRUNK] = "carrier",
 		[CFG_DIAL_PEER] = "100",
@@ -109,6 +119,12 @@ const char sample_config[] = //
 	"    next_hop = \"2001:db8::fe\";\n"
 	"  }\n"
 	");\n"
+	"srtp_cryptos = (\n"
+	"  {\n"
+	"    tag = 7;\n"
+	"    crypto = [ \"1 AEAD_AES_256_GCM\", \"3 AES_CM_128_HMAC_SHA1_80\" ];\n"
+	"  }\n"
+	");\n"
 	"realms = (\n"
 	"  {\n"
 	"    name = \"access\";\n"
@@ -127,6 +143,8 @@ const char sample_config[] = //
 	"    media_ports = \"20000 29999\";\n"
 	"    media_ipv4 = \"192.0.2.1\";\n"
 	"    media_timeout_s = 0;\n"
+	"    srtp = \"prefer\";\n"
+	"    srtp_crypto = 7;\n"
 	"  }\n"
 	");\n"
 	"trunks = (\n"
@@ -135,6 +153,7 @@ const char sample_config[] = //
 	"    realm = \"peering\";\n"
 	"    target = \"ipv4:192.0.2.77:5060\";\n"
 	"    options_interval_s = 30;\n"
+	"    srtp = \"require\";\n"
 	"  }\n"
 	");\n"
 	"dial_peers = (\n"

@@ -228,6 +228,30 @@ static uint64_t n_written(void)
 	return counts.written;
 }
 
+/* Keys go to the data plane and are kept, but are not sent back. */
+static void test_keys(void **state)
+{
+	static const struct dp_srtp none;
+	struct ctl_media m = sample_media(1, 0);
+	struct media_ticket t = ticket(11);
+	struct media_session *s;
+
+	m.leg[1].rx = m.leg[1].tx = (struct dp_srtp){.suite = DP_SRTP_GCM_128, .key = {1, 2, 3}};
+	assert_true(ctl_media_ok(&m));
+	calls_media_set(w.calls, 0, &t, &m);
+	assert_int_equal(serve_all(), 1);
+	assert_int_equal(w.reply_type, CTL_MEDIA_SET);
+	s = sessions_find(w.ss, 1, 0);
+	assert_memory_equal(&s->conf.leg[1].rx, &m.leg[1].rx, sizeof(none));
+	assert_memory_equal(&w.reply_media.leg[1].rx, &none, sizeof(none));
+	assert_memory_equal(&w.reply_media.leg[1].tx, &none, sizeof(none));
+	m.leg[1].tx.suite = DP_SRTP_NONE;
+	assert_false(ctl_media_ok(&m));
+	m = sample_media(1, 0);
+	m.leg[0].tx.key[45] = 1; /* a key without a suite */
+	assert_false(ctl_media_ok(&m));
+}
+
 static void test_life(void **state)
 {
 	struct calls_counts counts;
@@ -487,7 +511,8 @@ static void test_form(void **state)
 	BAD(c.state = 0);
 	BAD(c.state = 5);
 	BAD(c.released_by = 5);
-	BAD(c.zero = 1);
+	BAD(c.srtp[1] = DP_SRTP_N);
+	BAD(c.srtp_note[0] = CTL_SRTP_N_NOTES);
 	BAD(c.n_media = 5);
 	BAD(c.peer_sig[1].family = 3);
 	BAD(memset(c.reason, 'x', sizeof(c.reason)));
@@ -502,6 +527,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(test_life),
+		TEST(test_keys),
 		TEST(test_refused_attempt),
 		TEST(test_end_said_twice),
 		TEST(test_data_plane_away_at_the_end),

@@ -144,6 +144,8 @@ static struct record sample(void)
 	strcpy(r.call.reason, "said \"bye\"");
 	r.n_media = 1;
 	r.source = RECORD_MEDIA_DATAPLANE;
+	r.call.srtp[0] = DP_SRTP_GCM_128;
+	r.call.srtp_note[1] = CTL_SRTP_REFUSED;
 	r.from[0].rx_packets = 3000;
 	r.from[0].jitter_us = 1234;
 	r.from[1].lost = 3;
@@ -189,6 +191,10 @@ static void test_fields(void **state)
 	assert_string_equal(STR(b, "called"), "+4930123");
 	assert_true(json_is_null(json_object_get(a, "dial_peer")));
 	assert_int_equal(INT(b, "dial_peer"), 100);
+	assert_string_equal(STR(a, "srtp"), "AEAD_AES_128_GCM");
+	assert_string_equal(STR(a, "srtp_note"), "");
+	assert_string_equal(STR(b, "srtp"), "off");
+	assert_non_null(strstr(STR(b, "srtp_note"), "refused SRTP"));
 	assert_int_equal(INT(json_object_get(a, "media"), "packets"), 3000);
 	assert_int_equal(INT(json_object_get(b, "media"), "lost"), 3);
 	assert_true(json_number_value(json_object_get(json_object_get(a, "media"), "jitter_ms")) ==

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "controlplane/base/log.h"
+#include "controlplane/base/secret.h"
 #include "controlplane/base/siphash.h"
 #include "sip-b2bua/core/sip_slab.h"
 
@@ -107,7 +108,7 @@ static void leg_clear(struct leg *leg)
 	leg->in = NULL;
 	leg->out = leg->accepted = leg->bye = NULL;
 	sip_resend_stop(&leg->ok);
-	free(leg->ack);
+	secret_free(leg->ack, leg->ack_len);
 	leg->ack = NULL;
 	call_dialog_free(leg->call, &leg->dialog);
 }
@@ -132,8 +133,8 @@ void call_release(struct call *call)
 	leg_clear(&call->leg[LEG_A]);
 	leg_clear(&call->leg[LEG_B]);
 	media_map_clear(&call->media);
-	free(call->offer);
-	free(call->answer);
+	secret_free(call->offer, call->offer_len);
+	secret_free(call->answer, call->answer_len);
 	sip_slab_put(b->calls, call->slot);
 }
 
@@ -165,7 +166,7 @@ struct leg *call_find(struct b2b *b, struct view tag)
 
 void call_copy_set(char **text, uint32_t *len, struct view v)
 {
-	free(*text);
+	secret_free(*text, *len);
 	*text = v.n > 0 ? malloc(v.n) : NULL;
 	*len = *text ? (uint32_t)v.n : 0;
 	if (*text)
@@ -327,6 +328,7 @@ static void record_finish(struct call *call, const struct call_why *why)
 	struct b2b *b = call->b;
 	struct ctl_call *rec = &call->rec;
 
+	call_record_media(call);
 	rec->state = CTL_CALL_ENDED;
 	rec->released_by = why->by;
 	rec->end_ms = b->env.ops->wall_ms(b->env.ctx);

@@ -221,11 +221,21 @@ void call_offer_wait(struct call *call, enum call_then then);
  * lines, at once when nothing is outstanding. -ENOMEM: no copy could be kept.
  */
 int call_answer_wait(struct leg *from, struct view answer) __attribute__((warn_unused_result));
-/* Takes an answer, tells limen-control, and gives the text for the other leg (valid until the
- * next use of the scratch space). */
+/*
+ * Takes an answer, tells limen-control, and gives the text for the other leg (valid until the
+ * next use of the scratch space). -EAGAIN: the called side took none of its lines because they
+ * were SRTP; the pending offer is to be sent once more, now without.
+ */
 int call_answer(struct leg *from, struct view sdp, struct view *ret_sdp, const char **ret_reason);
 /* The pending offer, rewritten for the other leg. */
 int call_offer_text(struct call *call, struct view *ret_sdp);
+/*
+ * The called side refused the pending offer, or all of its lines. true: the policy of that side
+ * lets the same offer go out once more, without SRTP; the caller of this function sends it.
+ */
+bool call_fall_back(struct call *call);
+/* The pending offer is about to go to another trunk, or without SRTP, on the same ports. */
+void call_offer_again(struct call *call);
 void call_exchange_done(struct call *call);
 void call_exchange_fail(struct call *call);
 void call_media_wants(struct call *call); /* (again) asks for every line that wants ports */
@@ -255,6 +265,8 @@ static inline struct sip_path call_path_to(
 int control_media_set(struct call *call, unsigned int index);
 void control_media_forget(struct call *call);
 void control_media_close(struct call *call, unsigned int index);
+/* What the record says of media lines and their encryption. */
+void call_record_media(struct call *call);
 void control_call_put(struct call *call, const void *checkpoint, size_t len);
 void control_call_end(struct b2b *b, const struct ctl_call *rec);
 void control_ends_timer(struct twheel_timer *timer, void *arg);

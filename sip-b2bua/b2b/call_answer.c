@@ -94,7 +94,7 @@ static void provisional(struct leg *leg, const struct sip_msg *msg, const struct
 	int fork;
 
 	/* 199 is for callers that asked for it (RFC 6228); re-INVITEs have had their 100. */
-	if (call->state != CALL_CALLING || msg->status == 199)
+	if (call->state != CALL_CALLING || leg->dialog || msg->status == 199)
 		return;
 	fork = fork_of(call, msg, path);
 	if (call->rec.ringing_ms == 0) {
@@ -327,12 +327,24 @@ static void success_broken(struct leg *leg, const char *reason)
 		&(struct call_why){.by = CTL_BY_BOX, .status = 502, .q850 = 127, .reason = reason});
 }
 
+/* The called side is there, but wants no SRTP: a re-INVITE offers it RTP before the caller hears. */
+static void success_again_plain(struct leg *leg)
+{
+	leg_ack(leg, none);
+	if (leg_reinvite(leg) < 0)
+		call_end(leg->call,
+			&(struct call_why){.by = CTL_BY_BOX,
+				.status = 500,
+				.reason = "the re-INVITE without SRTP could not be sent"});
+}
+
 static void success(struct leg *leg, const struct sip_msg *msg, const struct sip_path *path)
 {
 	struct call *call = leg->call;
 	const char *reason = "the 200 of the called side has no session description";
 	struct view sdp = none, body = msg->body;
 	enum oa_event event;
+	int rc = -EBADMSG;
 
 	if (success_dialog(leg, msg, path) < 0) {
 		call_end(call,
@@ -352,8 +364,13 @@ static void success(struct leg *leg, const struct sip_msg *msg, const struct sip
 	}
 	if (event == OA_ANSWER_KEPT)
 		body = (struct view){call->answer, call->answer_len};
-	if ((event != OA_ANSWER && event != OA_ANSWER_KEPT) || body.n == 0 ||
-		call_answer(leg, body, &sdp, &reason) < 0) {
+	if ((event == OA_ANSWER || event == OA_ANSWER_KEPT) && body.n > 0)
+		rc = call_answer(leg, body, &sdp, &reason);
+	if (rc == -EAGAIN) {
+		success_again_plain(leg);
+		return;
+	}
+	if (rc < 0) {
 		success_broken(leg, reason);
 		return;
 	}
@@ -399,15 +416,52 @@ static void reinvite_refused(struct leg *leg, unsigned int status, const struct 
 				       .reason = "a re-INVITE found the far end gone"});
 }
 
+/* 488, 606, 415: what was offered is not taken (RFC 3261 13.3.1.3). */
+static bool refuses_offer(unsigned int status)
+{
+	return status == 488 || status == 606 || status == 415;
+}
+
+/* The same trunk is asked again, for a call without SRTP. */
+static bool refused_for_srtp(struct call *call, unsigned int status)
+{
+	if (!refuses_offer(status) || !call_fall_back(call))
+		return false;
+	for (unsigned int i = 0; i < call->n_forks; i++)
+		call_dialog_free(call, &call->early[i]);
+	if (call_invite_out(call) < 0)
+		call_hunt(call);
+	return true;
+}
+
+/* It had answered, and refuses the re-INVITE that offers RTP in place of SRTP. */
+static void plain_refused(struct leg *leg, unsigned int status)
+{
+	char reason[sizeof(leg->call->rec.reason)];
+
+	snprintf(reason, sizeof(reason), "trunk %s took no SRTP, and answered %u to RTP",
+		leg->call->rec.trunk[LEG_B], status);
+	call_end(leg->call, &(struct call_why){.by = CTL_BY_CALLED,
+				    .status = policy_failure_of(status).status,
+				    .reason = reason});
+}
+
 static void call_refused(struct leg *leg, unsigned int status, const struct sip_msg *msg)
 {
 	struct call *call = leg->call;
 	struct policy_failure failure = policy_failure_of(status);
 	unsigned int q850 = msg ? policy_reason_q850(msg) : 0;
+	bool secure = call->media.side[LEG_B].srtp.policy == CFG_SRTP_REQUIRE;
 	char reason[sizeof(call->rec.reason)], text[256];
 	struct sip_buf headers;
 
-	if (msg)
+	if (msg && refused_for_srtp(call, status))
+		return;
+	if (msg && secure && refuses_offer(status))
+		snprintf(reason, sizeof(reason),
+			"trunk %s answered %u to an offer of SRTP, which is required there",
+			call->rec.trunk[LEG_B], status);
+	else if (msg)
 		snprintf(reason, sizeof(reason), "trunk %s answered %u", call->rec.trunk[LEG_B],
 			status);
 	else
@@ -440,6 +494,8 @@ static void refused(struct leg *leg, unsigned int status, const struct sip_msg *
 		call_release(call);
 	else if (call->state == CALL_UP)
 		reinvite_refused(leg, status, msg);
+	else if (leg->dialog)
+		plain_refused(leg, status);
 	else
 		call_refused(leg, status, msg);
 }

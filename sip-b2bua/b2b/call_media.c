@@ -167,6 +167,39 @@ int call_answer_wait(struct leg *from, struct view answer)
 	return 0;
 }
 
+/* The map has no counters of its own. */
+static void srtp_count(struct call *call)
+{
+	struct ctl_sip_stats *stats = call->b->env.stats;
+
+	stats->crypto_ignored += call->media.n_crypto_ignored;
+	stats->srtp_refused += call->media.n_srtp_refused;
+	call->media.n_crypto_ignored = call->media.n_srtp_refused = 0;
+}
+
+void call_offer_again(struct call *call)
+{
+	uint32_t set = media_map_offer_again(&call->media);
+
+	call_copy_set(&call->answer, &call->answer_len, (struct view){NULL, 0});
+	for (unsigned int i = 0; i < call->media.n_lines; i++) {
+		if (set & 1u << i && control_media_set(call, i) < 0)
+			log_debug("call %016llx: media line %u is set later",
+				(unsigned long long)call->rec.id, i);
+	}
+}
+
+bool call_fall_back(struct call *call)
+{
+	if (!call->offer || call->offer_leg != LEG_A || !media_map_fall_back(&call->media, LEG_B))
+		return false;
+	call->b->env.stats->srtp_fallback++;
+	log_info("call %016llx: trunk %s refused SRTP, it is offered RTP",
+		(unsigned long long)call->rec.id, call->rec.trunk[LEG_B]);
+	call_offer_again(call);
+	return true;
+}
+
 int call_offer(struct leg *from, struct view sdp, enum call_then then, const char **ret_reason)
 {
 	struct call *call = from->call;
@@ -177,7 +210,9 @@ int call_offer(struct leg *from, struct view sdp, enum call_then then, const cha
 		*ret_reason = bad_sdp;
 		return -EBADMSG;
 	}
+	call->media.in_success = then == THEN_SUCCESS;
 	rc = media_map_offer(&call->media, &b->sdp, from->side, ret_reason);
+	srtp_count(call);
 	if (rc < 0)
 		return rc;
 	call_copy_set(&call->offer, &call->offer_len, sdp);
@@ -220,8 +255,13 @@ int call_answer(struct leg *from, struct view sdp, struct view *ret_sdp, const c
 		return -EBADMSG;
 	}
 	rc = media_map_answer(&call->media, &b->sdp, from->side, &set, &close, ret_reason);
+	srtp_count(call);
 	if (rc < 0)
 		return rc;
+	/* A 2xx that takes no line, because each was SRTP: the offer follows without it. */
+	if (set == 0 && from->side == LEG_B && from->oa.state == OA_REST &&
+		call->state == CALL_CALLING && call_fall_back(call))
+		return -EAGAIN;
 	sip_buf_init(&out, b->sdp_buf, sizeof(b->sdp_buf));
 	rc = media_map_print(&call->media, &b->sdp, !from->side, &out);
 	if (rc < 0) {

@@ -116,6 +116,7 @@ static bool check_source(struct call *call, const struct sip_path *path)
 		return false;
 	}
 	media_map_set_side(&call->media, LEG_A, realm, &path->local);
+	media_map_set_srtp(&call->media, LEG_A, b->cfg, realm, trunk);
 	return true;
 }
 
@@ -180,6 +181,7 @@ static int candidate_take(struct call *call, const struct sip_msg *invite)
 		call->uri[uri.n] = '\0';
 		call->out_path = call_path_to(listener, &trunk->target);
 		media_map_set_side(&call->media, LEG_B, realm, &listener->addr);
+		media_map_set_srtp(&call->media, LEG_B, b->cfg, realm, trunk);
 		name_copy(call->rec.realm[LEG_B], realm->name);
 		name_copy(call->rec.trunk[LEG_B], trunk->name);
 		call->rec.dial_peer_out = c->tag;
@@ -334,6 +336,7 @@ void call_hunt(struct call *call)
 	/* The same realm and family keep the ports; else the lines move. */
 	if (strcmp(realm, call->rec.realm[LEG_B]) == 0 &&
 		before.family == call->rec.peer_sig[LEG_B].family) {
+		call_offer_again(call);
 		if (call_invite_out(call) < 0)
 			call_hunt(call);
 		return;

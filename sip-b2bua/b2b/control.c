@@ -66,13 +66,33 @@ void control_media_close(struct call *call, unsigned int index)
 		b->env.ops->control_send(b->env.ctx, CTL_MEDIA_CLOSE, 0, &id, sizeof(id), NULL, 0);
 }
 
+void call_record_media(struct call *call)
+{
+	struct ctl_call *rec = &call->rec;
+
+	rec->n_media = 0;
+	for (unsigned int i = 0; i < call->media.n_lines; i++)
+		rec->n_media += call->media.line[i]->state == MEDIA_OPEN;
+	for (unsigned int leg = 0; leg < DP_LEGS; leg++) {
+		const struct media_srtp *srtp = &call->media.side[leg].srtp;
+		uint8_t before = rec->srtp_note[leg];
+
+		rec->srtp[leg] = media_map_srtp(&call->media, leg);
+		rec->srtp_note[leg] = rec->srtp[leg] != DP_SRTP_NONE ? CTL_SRTP_NONE
+				      : srtp->lost		     ? CTL_SRTP_LOST
+				      : srtp->refused		     ? CTL_SRTP_REFUSED
+								     : CTL_SRTP_NONE;
+		if (rec->srtp_note[leg] == CTL_SRTP_LOST && before != CTL_SRTP_LOST)
+			log_notice("call %016" PRIx64 ": its %s gave SRTP up by a re-INVITE",
+				rec->id, leg == 0 ? "caller" : "called side");
+	}
+}
+
 void control_call_put(struct call *call, const void *checkpoint, size_t len)
 {
 	struct b2b *b = call->b;
 
-	call->rec.n_media = 0;
-	for (unsigned int i = 0; i < call->media.n_lines; i++)
-		call->rec.n_media += call->media.line[i]->state == MEDIA_OPEN;
+	call_record_media(call);
 	if (b->control_up)
 		b->env.ops->control_send(b->env.ctx, CTL_CALL_PUT, 0, &call->rec, sizeof(call->rec),
 			checkpoint, len);

@@ -43,7 +43,8 @@ static bool record_valid(const struct ctl_call *rec)
 	bool ok = rec->id != 0;
 
 	for (unsigned int leg = 0; leg < DP_LEGS; leg++) {
-		ok = ok && ipaddr_valid(&rec->peer_sig[leg]) &&
+		ok = ok && ipaddr_valid(&rec->peer_sig[leg]) && rec->srtp[leg] < DP_SRTP_N &&
+		     rec->srtp_note[leg] < CTL_SRTP_N_NOTES &&
 		     ipc_str_ok(rec->calling[leg], sizeof(rec->calling[leg])) &&
 		     ipc_str_ok(rec->called[leg], sizeof(rec->called[leg])) &&
 		     ipc_str_ok(rec->realm[leg], sizeof(rec->realm[leg])) &&

@@ -9,19 +9,17 @@
 #include <stdlib.h>
 
 #include "sip-b2bua/core/sip_token.h"
+#include "controlplane/base/secret.h"
 #include "controlplane/base/siphash.h"
 
-#define CKPT_VERSION 2
+#define CKPT_VERSION 3
 
 /* Attributes that pass. Everything about addresses, identities, keys, ICE, bundling stays. */
 static const char *const allow_attrs[] = {"rtpmap", "fmtp", "ptime", "maxptime", "rtcp-fb",
 	"rtcp-rsize", "framerate", "framesize", "imageattr", "content", "lang", "sdplang",
 	"quality", "silenceSupp", "extmap", NULL};
 
-static const char no_media[] = "the session description offers no RTP/AVP media";
-static const char only_srtp[] =
-	"the session description offers SRTP only, which this realm does "
-	"not take";
+static const char no_media[] = "the session description offers no RTP media";
 static const char bad_count[] = "the answer does not have as many media lines as the offer";
 static const char fewer_lines[] = "the new offer has fewer media lines than the session";
 static const char no_memory[] = "memory is short";
@@ -43,7 +41,14 @@ void media_map_init(struct media_map *map, uint64_t call_id, const uint64_t id_k
 void media_map_clear(struct media_map *map)
 {
 	for (unsigned int i = 0; i < CTL_MEDIA_MAX; i++) {
-		free(map->line[i]);
+		struct media_line *line = map->line[i];
+
+		if (!line)
+			continue;
+		for (unsigned int leg = 0; leg < DP_LEGS; leg++)
+			media_keys_free(line->keys[leg]);
+		secret_wipe(line, sizeof(*line));
+		free(line);
 		map->line[i] = NULL;
 	}
 	map->n_lines = 0;
@@ -68,6 +73,45 @@ void media_map_set_side(struct media_map *map, unsigned int leg, const struct cf
 	side->latch = realm->latch;
 }
 
+void media_map_set_srtp(struct media_map *map, unsigned int leg, const struct cfg *cfg,
+	const struct cfg_realm *realm, const struct cfg_trunk *trunk)
+{
+	media_srtp_set(&map->side[leg].srtp, cfg, realm, trunk);
+	for (unsigned int i = 0; i < map->n_lines; i++) {
+		media_keys_free(map->line[i]->keys[leg]);
+		map->line[i]->keys[leg] = NULL;
+	}
+}
+
+/* A line that is up and not encrypted towards this leg. */
+static bool line_is_plain(const struct media_line *line, unsigned int leg)
+{
+	return line->state == MEDIA_OPEN && !line->fresh &&
+	       line->ctl.leg[leg].rx.suite == DP_SRTP_NONE;
+}
+
+/*
+ * How the present offer is made to a leg. With prefer, what was agreed before holds: a far end that
+ * has said no to SRTP is not asked again at every hold, one that has it is not asked to drop it.
+ */
+static enum media_srtp_mode line_mode(
+	const struct media_map *map, const struct media_line *line, unsigned int leg)
+{
+	const struct media_srtp *srtp = &map->side[leg].srtp;
+
+	if (srtp->policy == CFG_SRTP_NEVER)
+		return MEDIA_PLAIN;
+	if (srtp->policy == CFG_SRTP_REQUIRE)
+		return MEDIA_SECURE;
+	if (line->state == MEDIA_OPEN && !line->fresh)
+		return line_is_plain(line, leg) ? MEDIA_PLAIN : MEDIA_SECURE;
+	for (unsigned int i = 0; i < map->n_lines; i++) {
+		if (srtp->refused || line_is_plain(map->line[i], leg))
+			return MEDIA_PLAIN;
+	}
+	return map->in_success ? MEDIA_OPTIONAL : MEDIA_SECURE;
+}
+
 static struct ipaddr wanted_addr(const struct media_side *side)
 {
 	return (struct ipaddr){.family = side->family};
@@ -85,7 +129,8 @@ static bool direction_receives(uint8_t direction)
 
 /*
  * Before the answer the offerer must be ready to hear whoever answers (RFC 3264 5.1), and media
- * does overtake answers. So the line relays towards the offerer already, and only that way.
+ * does overtake answers. So the line relays towards the offerer already, and only that way. Where
+ * SRTP is offered or asked for, nothing passes before its keys are known.
  */
 static void line_expect_early(const struct media_map *map, struct media_line *line)
 {
@@ -93,6 +138,9 @@ static void line_expect_early(const struct media_map *map, struct media_line *li
 	struct dp_leg *to = &line->ctl.leg[map->offerer], *from = &line->ctl.leg[!map->offerer];
 
 	if (!direction_receives(offer->direction) || !ipaddr_is_set(&offer->rtp))
+		return;
+	if (offer->peer.srtp.suite != DP_SRTP_NONE ||
+		line_mode(map, line, !map->offerer) != MEDIA_PLAIN)
 		return;
 	to->remote_rtp = offer->rtp;
 	to->remote_rtcp = offer->rtcp;
@@ -122,6 +170,29 @@ static void line_ask(struct media_map *map, unsigned int index)
 	line->fresh = true;
 }
 
+uint32_t media_map_offer_again(struct media_map *map)
+{
+	uint32_t set = 0;
+
+	for (unsigned int i = 0; i < map->n_lines; i++) {
+		struct media_line *line = map->line[i];
+		struct ctl_media before = line->ctl;
+
+		if (!line->fresh || line->state != MEDIA_OPEN)
+			continue;
+		for (unsigned int leg = 0; leg < DP_LEGS; leg++) {
+			memset(&line->ctl.leg[leg], 0, sizeof(line->ctl.leg[leg]));
+			line->ctl.leg[leg].local = before.leg[leg].local;
+			line->ctl.leg[leg].dscp = map->side[leg].dscp;
+		}
+		line_expect_early(map, line);
+		if (!secret_equal(&before, &line->ctl, sizeof(before)))
+			set |= 1u << i;
+		secret_wipe(&before, sizeof(before));
+	}
+	return set;
+}
+
 uint32_t media_map_reroute(struct media_map *map, bool keep_leg0)
 {
 	uint32_t close = 0;
@@ -140,18 +211,6 @@ uint32_t media_map_reroute(struct media_map *map, bool keep_leg0)
 			line->ctl.leg[0].local = leg0;
 	}
 	return close;
-}
-
-static bool proto_is_relayed(struct view proto)
-{
-	return view_eq(proto, VIEW("RTP/AVP")) || view_eq(proto, VIEW("RTP/AVPF"));
-}
-
-static bool proto_is_secure(struct view proto)
-{
-	return view_eq(proto, VIEW("RTP/SAVP")) || view_eq(proto, VIEW("RTP/SAVPF")) ||
-	       view_eq(proto, VIEW("UDP/TLS/RTP/SAVP")) ||
-	       view_eq(proto, VIEW("UDP/TLS/RTP/SAVPF"));
 }
 
 /* 0.0.0.0 is the hold of RFC 2543: the leg does not want to receive. */
@@ -176,12 +235,17 @@ static void desc_addrs(const struct sdp_media *m, struct media_desc *desc)
 	desc->rtcp.port_be16 = htons((uint16_t)m->rtcp_port);
 }
 
-static void desc_read(const struct sdp *sdp, unsigned int index, struct media_desc *desc)
+static void desc_read(const struct sdp *sdp, unsigned int index, const struct media_take *take,
+	struct media_desc *desc)
 {
 	const struct sdp_media *m = &sdp->media[index];
 	struct view rest = m->formats, format;
 
-	memset(desc, 0, sizeof(*desc));
+	secret_wipe(desc, sizeof(*desc));
+	desc->usable = take->usable;
+	desc->profile = take->profile;
+	desc->peer = take->peer;
+	desc->ours = take->ours;
 	desc->direction = held_direction(m);
 	desc->rtcp_mux = m->rtcp_mux;
 	desc_addrs(m, desc);
@@ -201,11 +265,6 @@ static void desc_read(const struct sdp *sdp, unsigned int index, struct media_de
 	}
 }
 
-static bool line_usable(const struct sdp_media *m)
-{
-	return m->port != 0 && proto_is_relayed(m->proto);
-}
-
 static int lines_grow(struct media_map *map, unsigned int n)
 {
 	while (map->n_lines < n) {
@@ -218,43 +277,78 @@ static int lines_grow(struct media_map *map, unsigned int n)
 	return 0;
 }
 
+/* What each line of an offer is worth. Returns how many can be relayed. */
+static unsigned int offer_take(struct media_map *map, const struct sdp *sdp, unsigned int leg,
+	struct media_take takes[CTL_MEDIA_MAX], const char **ret_reason)
+{
+	unsigned int n_usable = 0;
+	bool by_policy = false;
+
+	*ret_reason = no_media;
+	for (unsigned int i = 0; i < sdp->n_media && i < CTL_MEDIA_MAX; i++) {
+		struct media_take *take = &takes[i];
+
+		media_srtp_take_offer(&map->side[leg].srtp, sdp, i, take);
+		map->n_crypto_ignored += take->n_ignored;
+		n_usable += take->usable;
+		if (take->by_policy && !by_policy) {
+			*ret_reason = take->why;
+			by_policy = true;
+		}
+	}
+	if (n_usable == 0)
+		map->n_srtp_refused += by_policy;
+	return n_usable;
+}
+
+/* One line of an offer that is taken. */
+static void offer_line(struct media_map *map, const struct sdp *sdp, unsigned int index,
+	unsigned int leg, const struct media_take *take)
+{
+	struct media_line *line = map->line[index];
+	struct media_desc *desc = &line->pending[leg];
+	const struct dp_leg *now = &line->ctl.leg[leg];
+
+	line->fresh = false;
+	line->rekeyed = false;
+	desc_read(sdp, index, take, desc);
+	if (!take->usable)
+		return; /* closed by the answer, which must refuse it too */
+	line->any_pt = !view_eq(sdp->media[index].media, VIEW("audio"));
+	if (take->peer.srtp.suite != DP_SRTP_NONE) {
+		line->rekeyed = line->state == MEDIA_OPEN &&
+				!media_srtp_same(&take->peer.srtp, &now->rx);
+		media_srtp_answer_key(&take->peer, &now->rx, &now->tx, &desc->ours);
+	}
+	if (line->state == MEDIA_UNUSED)
+		line_ask(map, index);
+}
+
 int media_map_offer(
 	struct media_map *map, const struct sdp *sdp, unsigned int leg, const char **ret_reason)
 {
 	unsigned int n = sdp->n_media < CTL_MEDIA_MAX ? sdp->n_media : CTL_MEDIA_MAX;
-	unsigned int n_usable = 0, n_secure = 0;
+	struct media_take takes[CTL_MEDIA_MAX];
+	int rc = 0;
 
-	for (unsigned int i = 0; i < sdp->n_media; i++) {
-		n_usable += i < n && line_usable(&sdp->media[i]);
-		n_secure += sdp->media[i].port != 0 && proto_is_secure(sdp->media[i].proto);
-	}
-	if (n_usable == 0) {
-		*ret_reason = n_secure > 0 ? only_srtp : no_media;
-		return -ENOTSUP;
-	}
-	if (sdp->n_media < map->n_media) {
+	if (offer_take(map, sdp, leg, takes, ret_reason) == 0) {
+		rc = -ENOTSUP;
+	} else if (sdp->n_media < map->n_media) {
 		*ret_reason = fewer_lines;
-		return -EINVAL;
-	}
-	if (lines_grow(map, n) < 0) {
+		rc = -EINVAL;
+	} else if (lines_grow(map, n) < 0) {
 		*ret_reason = no_memory;
-		return -ENOMEM;
+		rc = -ENOMEM;
 	}
-	map->n_media = (uint8_t)sdp->n_media;
-	map->offerer = (uint8_t)leg;
-	map->answered = false;
-	for (unsigned int i = 0; i < n; i++) {
-		struct media_line *line = map->line[i];
-
-		line->fresh = false;
-		if (!line_usable(&sdp->media[i]))
-			continue; /* closed by the answer, which must refuse it too */
-		line->any_pt = !view_eq(sdp->media[i].media, VIEW("audio"));
-		desc_read(sdp, i, &line->pending[leg]);
-		if (line->state == MEDIA_UNUSED)
-			line_ask(map, i);
+	if (rc == 0) {
+		map->n_media = (uint8_t)sdp->n_media;
+		map->offerer = (uint8_t)leg;
+		map->answered = false;
 	}
-	return 0;
+	for (unsigned int i = 0; rc == 0 && i < n; i++)
+		offer_line(map, sdp, i, leg, &takes[i]);
+	secret_wipe(takes, sizeof(takes));
+	return rc;
 }
 
 int media_map_opened(struct media_map *map, unsigned int index, const struct ctl_media *reply)
@@ -297,6 +391,8 @@ static void leg_compute(const struct media_map *map, struct media_line *line, un
 	dp->remote_rtp = own->rtp;
 	dp->remote_rtcp = own->rtcp;
 	dp->dscp = side->dscp;
+	dp->rx = own->peer.srtp;
+	dp->tx = own->ours.srtp;
 	if (direction_sends(own->direction) && direction_receives(other->direction)) {
 		dp->flags |= DP_LEG_RECV;
 		dp->timeout_ms = side->timeout_ms;
@@ -333,11 +429,52 @@ static void codec_name(struct media_map *map, const struct sdp *sdp, unsigned in
 	}
 }
 
+/* Both legs know each other's description now. */
+static void line_answered(struct media_map *map, struct media_line *line)
+{
+	for (unsigned int leg = 0; leg < DP_LEGS; leg++) {
+		bool was_secure = !line->fresh && line->ctl.leg[leg].rx.suite != DP_SRTP_NONE;
+
+		leg_compute(map, line, leg);
+		if (was_secure && line->ctl.leg[leg].rx.suite == DP_SRTP_NONE)
+			map->side[leg].srtp.lost = true;
+	}
+}
+
+/* Reads the lines of an answer before any of them counts. */
+static int answer_take(struct media_map *map, const struct sdp *sdp, unsigned int leg,
+	struct media_take takes[CTL_MEDIA_MAX], const char **ret_reason)
+{
+	const struct media_srtp *srtp = &map->side[leg].srtp;
+
+	memset(takes, 0, CTL_MEDIA_MAX * sizeof(*takes));
+	for (unsigned int i = 0; i < map->n_lines; i++) {
+		const struct media_line *line = map->line[i];
+		int rc;
+
+		/* Refused, or taken although we refused it: no answer of ours takes it either. */
+		if (line->state != MEDIA_OPEN || !line->pending[!leg].usable ||
+			sdp->media[i].port == 0)
+			continue;
+		rc = media_srtp_take_answer(
+			srtp, line_mode(map, line, leg), line->keys[leg], sdp, i, &takes[i]);
+		map->n_crypto_ignored += takes[i].n_ignored;
+		if (rc < 0) {
+			*ret_reason = takes[i].why;
+			map->n_srtp_refused++;
+			return rc;
+		}
+	}
+	return 0;
+}
+
 int media_map_answer(struct media_map *map, const struct sdp *sdp, unsigned int leg,
 	uint32_t *ret_set, uint32_t *ret_close, const char **ret_reason)
 {
+	struct media_take takes[CTL_MEDIA_MAX];
 	uint32_t set = 0, close = 0;
 	bool named = false;
+	int rc;
 
 	if (map->n_media == 0 || leg == map->offerer) {
 		*ret_reason = no_offer;
@@ -347,31 +484,68 @@ int media_map_answer(struct media_map *map, const struct sdp *sdp, unsigned int 
 		*ret_reason = bad_count;
 		return -EINVAL;
 	}
-	for (unsigned int i = 0; i < map->n_lines; i++) {
+	rc = answer_take(map, sdp, leg, takes, ret_reason);
+	for (unsigned int i = 0; rc == 0 && i < map->n_lines; i++) {
 		struct media_line *line = map->line[i];
 
 		if (line->state != MEDIA_OPEN)
 			continue;
+		desc_read(sdp, i, &takes[i], &line->pending[leg]);
 		/* Refused: closed once the exchange is complete, as a fork may still take it. */
-		if (!line_usable(&sdp->media[i])) {
+		if (!takes[i].usable) {
 			close |= 1u << i;
 			continue;
 		}
-		desc_read(sdp, i, &line->pending[leg]);
 		/* RFC 5761 5.1.1: mux is used only when the offer had it. */
 		line->pending[leg].rtcp_mux &= line->pending[!leg].rtcp_mux;
-		leg_compute(map, line, 0);
-		leg_compute(map, line, 1);
+		line_answered(map, line);
 		set |= 1u << i;
 		if (!named && !line->any_pt) {
 			codec_name(map, sdp, i);
 			named = true;
 		}
 	}
+	secret_wipe(takes, sizeof(takes));
+	if (rc < 0)
+		return rc;
 	map->answered = true;
 	*ret_set = set;
 	*ret_close = close;
 	return 0;
+}
+
+bool media_map_fall_back(struct media_map *map, unsigned int leg)
+{
+	struct media_srtp *srtp = &map->side[leg].srtp;
+	bool offered = false;
+
+	for (unsigned int i = 0; i < map->n_lines; i++) {
+		const struct media_line *line = map->line[i];
+
+		offered = offered || (line->fresh && line->pending[!leg].usable &&
+					     line_mode(map, line, leg) == MEDIA_SECURE);
+	}
+	if (srtp->policy != CFG_SRTP_PREFER || !offered)
+		return false;
+	srtp->refused = true;
+	return true;
+}
+
+uint8_t media_map_srtp(const struct media_map *map, unsigned int leg)
+{
+	uint8_t suite = DP_SRTP_NONE;
+
+	for (unsigned int i = 0; i < map->n_lines; i++) {
+		const struct media_line *line = map->line[i];
+
+		if (line->state != MEDIA_OPEN)
+			continue;
+		if (line->ctl.leg[leg].rx.suite == DP_SRTP_NONE)
+			return DP_SRTP_NONE;
+		if (suite == DP_SRTP_NONE)
+			suite = line->ctl.leg[leg].rx.suite;
+	}
+	return suite;
 }
 
 uint32_t media_map_fail(struct media_map *map)
@@ -409,6 +583,27 @@ static struct view formats_cut(const struct sdp_media *m)
 	return all;
 }
 
+/* The profile and keys of a line: an offer as the policy of that side says, an answer as asked. */
+static void plan_srtp(const struct media_map *map, const struct media_line *line,
+	unsigned int to_leg, struct sdp_media_plan *plan)
+{
+	const struct media_desc *asked = &line->pending[map->offerer];
+	enum media_srtp_mode mode;
+
+	if (to_leg == map->offerer) {
+		plan->proto = sdp_profile_text(asked->profile);
+		plan->crypto = &asked->ours;
+		plan->n_crypto = asked->ours.srtp.suite != DP_SRTP_NONE;
+		return;
+	}
+	mode = line_mode(map, line, to_leg);
+	plan->proto = sdp_profile_text(sdp_profile_with(asked->profile, mode == MEDIA_SECURE));
+	if (mode == MEDIA_PLAIN)
+		return;
+	plan->crypto = line->keys[to_leg]->line;
+	plan->n_crypto = line->keys[to_leg]->n;
+}
+
 static void plan_line(const struct media_map *map, const struct sdp *sdp, unsigned int index,
 	unsigned int to_leg, struct sdp_media_plan *plan)
 {
@@ -418,7 +613,9 @@ static void plan_line(const struct media_map *map, const struct sdp *sdp, unsign
 	memset(plan, 0, sizeof(*plan));
 	plan->direction = SDP_DIR_NONE;
 	plan->addr = map->side[to_leg].fallback;
-	if (!line || line->state != MEDIA_OPEN || !line_usable(m))
+	if (line && to_leg == map->offerer)
+		plan->proto = sdp_profile_text(line->pending[to_leg].profile);
+	if (!line || line->state != MEDIA_OPEN || m->port == 0 || !line->pending[!to_leg].usable)
 		return;
 	plan->addr = line->ctl.leg[to_leg].local;
 	plan->direction = (enum sdp_direction)held_direction(m);
@@ -428,6 +625,29 @@ static void plan_line(const struct media_map *map, const struct sdp *sdp, unsign
 	 */
 	plan->rtcp_mux = to_leg == map->offerer ? line->pending[to_leg].rtcp_mux : m->rtcp_mux;
 	plan->formats = formats_cut(m);
+	plan_srtp(map, line, to_leg, plan);
+}
+
+/*
+ * Keys for what is offered to a leg. all: also where there are some, because the description
+ * changes: then its far end may be another one (RFC 4568 7.1.4).
+ */
+static int keys_prepare(struct media_map *map, unsigned int to_leg, bool all)
+{
+	for (unsigned int i = 0; to_leg != map->offerer && i < map->n_lines; i++) {
+		struct media_line *line = map->line[i];
+
+		if (line->state != MEDIA_OPEN || line_mode(map, line, to_leg) == MEDIA_PLAIN ||
+			(line->keys[to_leg] && !all && !line->rekeyed))
+			continue;
+		if (!line->keys[to_leg])
+			line->keys[to_leg] = calloc(1, sizeof(*line->keys[to_leg]));
+		if (!line->keys[to_leg])
+			return -ENOMEM;
+		media_keys_draw(line->keys[to_leg], &map->side[to_leg].srtp);
+		line->rekeyed = false;
+	}
+	return 0;
 }
 
 static int print_once(
@@ -463,8 +683,10 @@ int media_map_print(
 	struct media_side *side = &map->side[to_leg];
 	size_t start = out->n;
 	uint64_t hash;
-	int rc = print_once(map, sdp, to_leg, out);
+	int rc = keys_prepare(map, to_leg, false);
 
+	if (rc == 0)
+		rc = print_once(map, sdp, to_leg, out);
 	if (rc < 0)
 		return rc;
 	hash = siphash24(hash_key, out->p + start, out->n - start) | 1;
@@ -474,7 +696,9 @@ int media_map_print(
 		/* Another text than the last one: the next version (RFC 3264 8). */
 		side->sess_version++;
 		out->n = start;
-		rc = print_once(map, sdp, to_leg, out);
+		rc = keys_prepare(map, to_leg, true);
+		if (rc == 0)
+			rc = print_once(map, sdp, to_leg, out);
 		if (rc < 0)
 			return rc;
 		hash = siphash24(hash_key, out->p + start, out->n - start) | 1;
@@ -500,6 +724,7 @@ void media_map_checkpoint(const struct media_map *map, struct ckpt_out *out)
 		ckpt_put_u(out, side->family, 1);
 		ckpt_put_u(out, side->dscp, 1);
 		ckpt_put_u(out, side->latch, 1);
+		media_srtp_checkpoint(&side->srtp, out);
 	}
 	for (unsigned int i = 0; i < map->n_lines; i++) {
 		const struct media_line *line = map->line[i];
@@ -524,6 +749,7 @@ static void restore_side(struct media_side *side, struct ckpt_in *in)
 	side->family = (uint8_t)ckpt_get_u(in, 1);
 	side->dscp = (uint8_t)ckpt_get_u(in, 1);
 	side->latch = ckpt_get_u(in, 1) != 0;
+	media_srtp_restore(&side->srtp, in);
 	if ((side->family != 4 && side->family != 6) || side->dscp > 63)
 		in->failed = true;
 }

@@ -9,8 +9,8 @@
  * media_map_print() towards the other leg; then media_map_answer() on that leg and
  * media_map_print() of the answer back. media_map_fail() forgets an exchange that came to nothing.
  *
- * Relayed: RTP/AVP and RTP/AVPF over IPv4 and IPv6, up to CTL_MEDIA_MAX lines. Every other line is
- * kept in its place with port 0. SRTP comes later; until then secured offers are refused.
+ * Relayed: RTP and SRTP (keys by SDES, media_srtp.h) with or without AVPF, over IPv4 and IPv6, up
+ * to CTL_MEDIA_MAX lines. Every other line is kept in its place with port 0.
  */
 #pragma once
 
@@ -21,6 +21,7 @@
 #include "controlplane/config/cfg_model.h"
 #include "sip-b2bua/dialog/checkpoint.h"
 #include "sip-b2bua/parser/sip_build.h"
+#include "sip-b2bua/sdp/media_srtp.h"
 #include "sip-b2bua/sdp/sdp.h"
 
 enum media_line_state {
@@ -35,17 +36,23 @@ struct media_desc {
 	struct ipaddr rtp, rtcp; /* family 0: none given, or 0.0.0.0 */
 	uint8_t direction;	 /* enum sdp_direction, as that leg sees it */
 	bool rtcp_mux;
+	bool usable;	 /* the line is relayed */
+	uint8_t profile; /* enum sdp_profile of its m= line */
 	uint8_t n_payloads;
 	struct dp_payload payloads[DP_PAYLOAD_TYPES]; /* the formats that it wants to receive */
+	/* Keys of what it sends and of what we send to it; suite NONE: RTP. */
+	struct sdp_crypto peer, ours;
 };
 
 struct media_line {
 	uint8_t state;	      /* enum media_line_state */
 	bool fresh;	      /* opened by the present exchange: closed again when it fails */
 	bool any_pt;	      /* not audio */
+	bool rekeyed;	      /* the offerer changed its key: the other leg gets new ones too */
 	uint32_t seq;	      /* of the outstanding CTL_MEDIA_SET, 0: none (the call's) */
 	struct ctl_media ctl; /* as last told, or to be told, to limen-control */
 	struct media_desc pending[DP_LEGS];
+	struct media_keys *keys[DP_LEGS]; /* our last offer of SRTP to that leg, or NULL */
 };
 
 struct media_side {
@@ -57,6 +64,7 @@ struct media_side {
 	uint8_t family; /* wanted for media: 4, 6 */
 	uint8_t dscp;
 	bool latch;
+	struct media_srtp srtp;
 };
 
 struct media_map {
@@ -64,6 +72,9 @@ struct media_map {
 	uint8_t n_media; /* media lines of the descriptions, also those that are not relayed */
 	uint8_t offerer; /* leg of the present or last offer */
 	bool answered;	 /* an answer was taken in the present exchange */
+	bool in_success; /* the present offer goes on in a 2xx, which nobody can refuse */
+	/* Not reported yet: lines of keys that were ignored, offers and answers refused for SRTP. */
+	uint32_t n_crypto_ignored, n_srtp_refused;
 	char codec[32];	 /* first codec of the last answer */
 	uint8_t n_lines; /* in line[] */
 	struct media_line *line[CTL_MEDIA_MAX];
@@ -71,11 +82,14 @@ struct media_map {
 };
 
 void media_map_init(struct media_map *map, uint64_t call_id, const uint64_t id_key[2]);
-void media_map_clear(struct media_map *map); /* frees; closes nothing */
+void media_map_clear(struct media_map *map); /* wipes and frees; closes nothing */
 
 /* The realm that a leg's media lives in. signalling: our address on that leg. */
 void media_map_set_side(struct media_map *map, unsigned int leg, const struct cfg_realm *realm,
 	const struct ipaddr *signalling);
+/* Its policy on SRTP, for a new call or another trunk: keys offered to the leg before are gone. */
+void media_map_set_srtp(struct media_map *map, unsigned int leg, const struct cfg *cfg,
+	const struct cfg_realm *realm, const struct cfg_trunk *trunk);
 
 /*
  * The called side moves to another realm (hunting) before an answer: every line wants new ports
@@ -83,6 +97,12 @@ void media_map_set_side(struct media_map *map, unsigned int leg, const struct cf
  * ports are already known to the caller and are claimed again.
  */
 uint32_t media_map_reroute(struct media_map *map, bool keep_leg0);
+
+/*
+ * The same offer goes to the called side again, to another trunk or without SRTP: what was heard
+ * of an earlier answer is forgotten. Bits of the lines whose CTL_MEDIA_SET is to be sent again.
+ */
+uint32_t media_map_offer_again(struct media_map *map);
 
 /*
  * Takes an offer of a leg. 0: lines in MEDIA_WANTED need ports (maybe none). -ENOTSUP: nothing in
@@ -100,11 +120,21 @@ bool media_map_all_open(const struct media_map *map); /* nothing is wanted or as
 /*
  * Takes the answer of the other leg; may be repeated with another one while the exchange lasts
  * (early answers, forks). Bits of *ret_set: lines whose CTL_MEDIA_SET is to be sent again; of
- * *ret_close: lines to be closed. -EINVAL: does not answer the offer.
+ * *ret_close: lines to be closed. -EINVAL: does not answer the offer, or not with the SRTP that
+ * was offered.
  */
 int media_map_answer(struct media_map *map, const struct sdp *sdp, unsigned int leg,
 	uint32_t *ret_set, uint32_t *ret_close, const char **ret_reason)
 	__attribute__((warn_unused_result));
+
+/*
+ * The far end refused the offer, or every line of it. true: it was offered SRTP, its policy is
+ * prefer, and the offer may go out once more, now without.
+ */
+bool media_map_fall_back(struct media_map *map, unsigned int leg);
+
+/* The suite of a leg, enum dp_srtp_suite; NONE unless all of its open lines are encrypted. */
+uint8_t media_map_srtp(const struct media_map *map, unsigned int leg);
 
 /* The exchange failed: bits of the lines that it had opened and that are to be closed. */
 uint32_t media_map_fail(struct media_map *map);
@@ -114,7 +144,7 @@ void media_map_done(struct media_map *map);
 /*
  * Appends a leg's description, rewritten for the other one: our addresses, our origin with its own
  * id and a version that grows exactly when the text changes, attributes of the allow table only.
- * -EMSGSIZE, -EINVAL.
+ * An offer that changes carries new keys. -EMSGSIZE, -EINVAL, -ENOMEM.
  */
 int media_map_print(struct media_map *map, const struct sdp *sdp, unsigned int to_leg,
 	struct sip_buf *out) __attribute__((warn_unused_result));

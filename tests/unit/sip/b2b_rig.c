@@ -9,6 +9,8 @@
 
 #include <cmocka.h>
 
+#include "sip-b2bua/sdp/sdp.h"
+
 static struct sip_msg parsed;
 static const struct view none = {NULL, 0};
 
@@ -42,6 +44,7 @@ static void trunk_set(struct cfg_trunk *t, const char *name, const char *target)
 	t->target = addr(target);
 	t->transport = SIP_UDP;
 	t->options_down_after = 2;
+	t->srtp = CFG_SRTP_REALM;
 }
 
 static void peer_set(struct cfg_dial_peer *p, uint32_t tag, const char *pattern, const char *trunk,
@@ -214,6 +217,10 @@ static void control_media(struct rig *r, uint32_t seq, const struct ctl_media *m
 	assert_string_equal(media->realm[0], "access");
 	assert_string_equal(media->realm[1], "peering");
 	assert_false(call->ended);
+	if (media->media_index == 0) {
+		call->conf = *media;
+		call->n_sets++;
+	}
 	r->media_status = 0;
 	for (unsigned int leg = 0; status == 0 && leg < DP_LEGS; leg++) {
 		if (out.leg[leg].local.port_be16 != 0)
@@ -443,15 +450,53 @@ void rig_restart_sip(struct rig *r)
 
 /* ---- user agents ---- */
 
-static void ua_sdp(const struct rig_ua *ua, const char *direction, char *buf, size_t size)
-{
-	char ip[IPADDR_TEXT_MAX];
+static struct rig *the_rig; /* for callbacks that know only their user agent */
 
+static bool offers_srtp(const struct rig_ua *ua)
+{
+	return strstr(ua->last_sdp, "RTP/SAVP") != NULL;
+}
+
+/* m= and a=crypto of a user agent that knows SRTP, as offer or as answer to the last offer. */
+static void ua_srtp(const struct rig_ua *ua, bool answer, char *buf, size_t size)
+{
+	const struct rig_side *s = &the_rig->side[ua->side];
+	static struct sdp sdp;
+	struct sdp_crypto c = {.tag = 1, .srtp = {.suite = DP_SRTP_CM_128_SHA1_80}};
+	struct sdp_cryptos all;
+	struct sip_buf b;
+
+	if (answer) {
+		assert_int_equal(sdp_parse(&sdp, view_of(ua->last_sdp)), 0);
+		sdp_cryptos_read(&sdp, 0, &all);
+		assert_true(all.n > 0);
+		c.tag = s->srtp == RIG_BAD_TAG ? 99 : all.line[0].tag;
+		c.srtp.suite = all.line[0].srtp.suite;
+	}
+	memset(c.srtp.key, s->key_octet,
+		(size_t)dp_srtp_suite(c.srtp.suite)->key_len +
+			dp_srtp_suite(c.srtp.suite)->salt_len);
+	sip_buf_init(&b, buf, size - 1);
+	sip_put_lit(&b, "m=audio 4000 RTP/SAVP 8 0\r\n");
+	sdp_crypto_put(&b, &c);
+	buf[b.n] = '\0';
+}
+
+static void ua_sdp(
+	const struct rig_ua *ua, const char *direction, bool answer, char *buf, size_t size)
+{
+	enum rig_srtp srtp = the_rig->side[ua->side].srtp;
+	char ip[IPADDR_TEXT_MAX], media[256] = "m=audio 4000 RTP/AVP 8 0\r\n";
+
+	if (answer && srtp == RIG_PORT_0 && offers_srtp(ua))
+		snprintf(media, sizeof(media), "m=audio 0 RTP/SAVP 8 0\r\n");
+	else if ((srtp == RIG_SRTP || srtp == RIG_BAD_TAG) && (!answer || offers_srtp(ua)))
+		ua_srtp(ua, answer, media, sizeof(media));
 	ipaddr_print(&ua->addr, ip);
 	snprintf(buf, size,
 		"v=0\r\no=secret 1 %u IN IP4 %s\r\ns=secret\r\nc=IN IP4 %s\r\nt=0 0\r\n"
-		"m=audio 4000 RTP/AVP 8 0\r\na=%s\r\na=candidate:%s\r\n",
-		ua->version, ip, ip, direction, ip);
+		"%sa=%s\r\na=candidate:%s\r\n",
+		ua->version, ip, ip, media, direction, ip);
 }
 
 static struct rig_ua *ua_new(struct rig *r, unsigned int side)
@@ -495,15 +540,13 @@ static void ua_ack(struct rig *r, struct rig_ua *ua, uint32_t cseq, bool with_sd
 	struct sip_buf b;
 
 	if (with_sdp)
-		ua_sdp(ua, "sendrecv", sdp, sizeof(sdp));
+		ua_sdp(ua, "sendrecv", true, sdp, sizeof(sdp));
 	sip_buf_init(&b, text, sizeof(text));
 	dialog_put_request(&b, ua->dialog, SIP_M_ACK, cseq, sip_txns_branch(txns, branch), 70);
 	assert_int_equal(
 		sip_build_end(&b, with_sdp ? VIEW("application/sdp") : none, view_of(sdp)), 0);
 	assert_int_equal(sip_txns_send(txns, &ua->dialog->path, sip_buf_view(&b)), 0);
 }
-
-static struct rig *the_rig; /* for callbacks that know only their user agent */
 
 static void ua_invite_response(
 	struct sip_ctxn *ctxn, const struct sip_msg *msg, const struct sip_path *path, void *arg)
@@ -564,7 +607,7 @@ struct rig_ua *rig_invite(struct rig *r, const char *number, bool late)
 	ua->late = late;
 	snprintf(ua->call_id, sizeof(ua->call_id), "phone-%08x", rig_random(r, UINT32_MAX));
 	if (!late)
-		ua_sdp(ua, "sendrecv", sdp, sizeof(sdp));
+		ua_sdp(ua, "sendrecv", false, sdp, sizeof(sdp));
 	assert_int_equal(
 		sip_ctxn_new(r->side[RIG_CALLER].txns, SIP_M_INVITE, &ua_invite_ops, ua, &ua->out),
 		0);
@@ -653,7 +696,7 @@ void rig_reinvite(struct rig *r, struct rig_ua *ua, const char *direction, bool 
 	ua->last = 0;
 	ua->version++;
 	if (!late)
-		ua_sdp(ua, direction, sdp, sizeof(sdp));
+		ua_sdp(ua, direction, false, sdp, sizeof(sdp));
 	assert_int_equal(
 		sip_ctxn_new(r->side[ua->side].txns, SIP_M_INVITE, &ua_invite_ops, ua, &ua->out),
 		0);
@@ -687,8 +730,10 @@ void rig_answer(struct rig *r, struct rig_ua *ua, unsigned int status)
 
 	if (!request)
 		return;
+	if (status == 200 && r->side[ua->side].srtp == RIG_REFUSE && offers_srtp(ua))
+		status = 488;
 	if ((status == 200 || (status == 183 && !late)) && !r->side[ua->side].no_sdp)
-		ua_sdp(ua, "sendrecv", sdp, sizeof(sdp));
+		ua_sdp(ua, "sendrecv", !late, sdp, sizeof(sdp));
 	sip_buf_init(&b, text, sizeof(text));
 	sip_build_response(&b, request, sip_stxn_source(ua->in), status, none, view_of(ua->tag));
 	sip_put_hdr_start(&b, SIP_H_CONTACT);

@@ -29,9 +29,18 @@ struct rig_ua {
 	unsigned int last; /* final status of the INVITE it sent */
 	unsigned int n_ringing;
 	char call_id[40], tag[28];
-	char last_sdp[512]; /* of the peer */
+	char last_sdp[2048]; /* of the peer */
 	struct ipaddr addr;
 	uint32_t version;
+};
+
+/* What the user agents of a side do about SRTP. */
+enum rig_srtp {
+	RIG_PLAIN,   /* RTP/AVP, whatever comes */
+	RIG_SRTP,    /* offer and answer it */
+	RIG_REFUSE,  /* 488 to an offer of it */
+	RIG_PORT_0,  /* 200, but the line is refused */
+	RIG_BAD_TAG, /* answer with a tag that was not offered */
 };
 
 struct rig_side {
@@ -41,6 +50,8 @@ struct rig_side {
 	/* What its user agents do when an INVITE comes: a status (0: nothing), and how. */
 	unsigned int answer, ring;
 	bool early_media, on_cancel_answer, no_sdp;
+	enum rig_srtp srtp;
+	uint8_t key_octet;	 /* octet that their keys are made of */
 	unsigned int busy_trunk; /* callee: requests to this trunk get 503 */
 	uint64_t n_requests[SIP_M_N];
 };
@@ -48,7 +59,9 @@ struct rig_side {
 struct rig_call {
 	uint64_t id;
 	bool put, ended, swept;
-	uint32_t media; /* lines that are open */
+	uint32_t media;	       /* lines that are open */
+	unsigned int n_sets;   /* CTL_MEDIA_SET of its first line */
+	struct ctl_media conf; /* the last one */
 	struct ctl_call rec;
 	uint8_t checkpoint[B2B_CHECKPOINT_MAX];
 	size_t checkpoint_len;

@@ -241,9 +241,9 @@ static void test_refused_offers(void **state)
 	} rows[] = {
 		{"m=audio 4000 RTP/SAVP 8\r\n", -ENOTSUP, "SRTP only"},
 		{"m=audio 4000 UDP/TLS/RTP/SAVPF 8\r\n", -ENOTSUP, "SRTP only"},
-		{"m=image 4000 udptl t38\r\n", -ENOTSUP, "no RTP/AVP"},
-		{"m=audio 0 RTP/AVP 8\r\n", -ENOTSUP, "no RTP/AVP"},
-		{"", -ENOTSUP, "no RTP/AVP"},
+		{"m=image 4000 udptl t38\r\n", -ENOTSUP, "no RTP media"},
+		{"m=audio 0 RTP/AVP 8\r\n", -ENOTSUP, "no RTP media"},
+		{"", -ENOTSUP, "no RTP media"},
 		{"m=audio 4000 RTP/SAVP 8\r\nm=audio 4002 RTP/AVP 8\r\n", 0, NULL},
 	};
 

@@ -38,16 +38,6 @@ double signal_rms(const int16_t *pcm, uint32_t n)
 	return n ? sqrt(sum / n) : 0;
 }
 
-double signal_roughness(const int16_t *pcm, uint32_t n, uint32_t at)
-{
-	uint32_t from = at > 8 ? at - 8 : 1, to = at + 8 < n ? at + 8 : n;
-	double worst = 0;
-
-	for (uint32_t i = from; i + 1 < to; i++)
-		worst = fmax(worst, fabs((double)pcm[i - 1] - 2.0 * pcm[i] + pcm[i + 1]));
-	return worst;
-}
-
 /* Every other sample of the file, after a filter that leaves what is under 3.4 kHz. */
 static int16_t *halve(const int16_t *in, uint32_t n_in, uint32_t *ret_n)
 {

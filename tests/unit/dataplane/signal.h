@@ -14,12 +14,6 @@ double signal_amplitude(const int16_t *pcm, uint32_t n, uint32_t rate_hz, double
 /* The root mean square. */
 double signal_rms(const int16_t *pcm, uint32_t n);
 
-/*
- * The largest second difference near sample `at` (16 samples around it). A step or a corner in a
- * signal shows here and hardly in what is under 1 kHz.
- */
-double signal_roughness(const int16_t *pcm, uint32_t n, uint32_t at);
-
 /* Speech of tests/data/speech at 8 kHz; *ret_n samples. Allocated once, lives as the program. */
 const int16_t *signal_speech(uint32_t *ret_n);
 

@@ -33,6 +33,7 @@
 #include "dataplane/linux/rights.h"
 #include "dataplane/options.h"
 #include "dataplane/ports/ports.h"
+#include "dataplane/server/natlink.h"
 #include "dataplane/server/server.h"
 
 LOG_TOPIC("main");
@@ -60,6 +61,7 @@ struct dp {
 	struct addrs *addrs;
 	struct media media;
 	struct sessions *sessions;
+	struct natlink *natlink;
 	struct server *server;
 	bool workers_run, stopping;
 	uint64_t seconds;
@@ -112,6 +114,14 @@ static bool on_egress(void *arg, int ifindex, uint8_t *ret_port, uint8_t ret_mac
 
 static const struct sessions_ops sessions_ops = {on_session_done, on_session_event, on_egress};
 
+static void on_nat_packet(void *arg, const struct dp_nat_packet *head, const uint8_t *bytes)
+{
+	struct dp *dp = arg;
+	server_nat_packet(dp->server, head, bytes);
+}
+
+static const struct natlink_ops natlink_ops = {on_nat_packet, on_egress};
+
 static void on_port_link(void *arg, const struct dp_event_port *event)
 {
 	struct dp *dp = arg;
@@ -140,8 +150,9 @@ static bool collect(struct dp *dp)
 		sessions_learned(dp->sessions, &events[i]);
 	unsigned int n_frames = worker_punts(dp->group, frames, PUNT_BURST);
 	ports_punt(dp->ports, frames, n_frames);
+	bool more_nat = natlink_collect(dp->natlink) > 0;
 	bool more = sessions_turn(dp->sessions, clock_mono_ms(), rte_rdtsc());
-	return more || n_events == EVENT_BURST || n_frames == PUNT_BURST;
+	return more || more_nat || n_events == EVENT_BURST || n_frames == PUNT_BURST;
 }
 
 static void loop(struct dp *dp)
@@ -187,6 +198,7 @@ static void on_second(evutil_socket_t fd, short what, void *arg)
 {
 	struct dp *dp = arg;
 	ports_watch(dp->ports);
+	natlink_second(dp->natlink, clock_mono_ms());
 	header_write(dp);
 	mirror_probe_used(dp->mirror, ++dp->seconds % STALE_PROBE_S == 0);
 }
@@ -240,6 +252,20 @@ static int packet_path_new(struct dp *dp)
 	return 0;
 }
 
+static int natlink_start(struct dp *dp)
+{
+	struct natlink_conf conf = {
+		.group = dp->group,
+		.pool = dp->pool,
+		.mirror = dp->mirror,
+		.sessions = dp->sessions,
+		.ops = &natlink_ops,
+		.arg = dp,
+	};
+	dp->natlink = natlink_new(&conf);
+	return dp->natlink ? 0 : -ENOMEM;
+}
+
 static int tables_new(struct dp *dp)
 {
 	const struct options *o = &dp->options;
@@ -276,6 +302,8 @@ static int tables_new(struct dp *dp)
 	};
 	err = sessions_new(&sessions, clock_mono_ms(), &dp->sessions);
 	if (!err)
+		err = natlink_start(dp);
+	if (!err)
 		err = rtnl_new(dp->base, dp->mirror, &dp->rtnl);
 	return err;
 }
@@ -293,6 +321,9 @@ static int server_start(struct dp *dp)
 		.sessions = dp->sessions,
 		.ports = dp->ports,
 		.media = &dp->media,
+		.natlink = dp->natlink,
+		.nat_uid_set = dp->options.nat_uid_set,
+		.nat_uid = dp->options.nat_uid,
 		.segment = &dp->segment,
 		.tsc = rte_rdtsc,
 	};
@@ -349,6 +380,7 @@ static void dp_stop(struct dp *dp)
 		worker_group_stop(dp->group);
 	ports_free(dp->ports);
 	rtnl_free(dp->rtnl);
+	natlink_free(dp->natlink);
 	sessions_free(dp->sessions);
 	addrs_free(dp->addrs);
 	mirror_free(dp->mirror);

@@ -29,6 +29,7 @@ static const char help[] =
 	"  --mbufs N            packet buffers (32768)\n"
 	"  --no-huge            do not use hugepages even if there are some\n"
 	"  --control-uid USER   uid or name that may connect besides root\n"
+	"  --nat-uid USER       uid or name that may connect as limen-nat besides root\n"
 	"  --log-level LEVEL    err, warning, notice, info or debug (notice)\n"
 	"  --help, --version\n";
 
@@ -41,6 +42,7 @@ enum {
 	OPT_MBUFS,
 	OPT_NO_HUGE,
 	OPT_CONTROL_UID,
+	OPT_NAT_UID,
 	OPT_LOG_LEVEL,
 	OPT_HELP,
 	OPT_VERSION,
@@ -55,6 +57,7 @@ static const struct option longs[] = {
 	{"mbufs", required_argument, NULL, OPT_MBUFS},
 	{"no-huge", no_argument, NULL, OPT_NO_HUGE},
 	{"control-uid", required_argument, NULL, OPT_CONTROL_UID},
+	{"nat-uid", required_argument, NULL, OPT_NAT_UID},
 	{"log-level", required_argument, NULL, OPT_LOG_LEVEL},
 	{"help", no_argument, NULL, OPT_HELP},
 	{"version", no_argument, NULL, OPT_VERSION},
@@ -74,19 +77,19 @@ static int number(
 	return 0;
 }
 
-static int user(const char *text, struct options *o)
+static int user(const char *text, bool *ret_set, uid_t *ret_uid)
 {
 	uint64_t value;
 	const struct passwd *pw = getpwnam(text);
 	if (pw) {
-		o->control_uid = pw->pw_uid;
+		*ret_uid = pw->pw_uid;
 	} else if (view_to_u64(view_of(text), UINT32_MAX - 1, &value) == 0) {
-		o->control_uid = (uid_t)value;
+		*ret_uid = (uid_t)value;
 	} else {
 		fprintf(stderr, "limen-dataplane: there is no user '%s'\n", text);
 		return -EINVAL;
 	}
-	o->control_uid_set = true;
+	*ret_set = true;
 	return 0;
 }
 
@@ -123,7 +126,9 @@ static int one(int opt, const char *arg, struct options *o)
 		o->no_huge = true;
 		return 0;
 	case OPT_CONTROL_UID:
-		return user(arg, o);
+		return user(arg, &o->control_uid_set, &o->control_uid);
+	case OPT_NAT_UID:
+		return user(arg, &o->nat_uid_set, &o->nat_uid);
 	case OPT_LOG_LEVEL:
 		if (log_level_parse(arg, &o->log_level)) {
 			fprintf(stderr, "limen-dataplane: there is no log level '%s'\n", arg);

@@ -19,6 +19,8 @@ struct options {
 	bool no_huge;
 	bool control_uid_set;
 	uid_t control_uid; /* may connect besides root */
+	bool nat_uid_set;
+	uid_t nat_uid; /* may connect as limen-nat */
 	const char *run_dir;
 	const char *worker_cpus; /* NULL: workers float over the allowed CPUs */
 	enum log_level log_level;

@@ -49,11 +49,12 @@ static struct cli_table_out *worker_table(const struct dp_stats_header *header)
 		{"RELAYED", "relayed_packets", 12, true, true},
 		{"RTCP", "rtcp_packets", 8, true, true},
 		{"TO-LINUX", "punted_packets", 8, true, true},
+		{"TO-NAT", "nat_packets", 6, true, true},
 		{"FROM-LINUX", "injected_packets", 10, true, true},
 		{"HANDED-OVER", "handed_over", 11, true, true},
 		{"DROPPED", "dropped", 8, true, true},
 	};
-	struct cli_table_out *table = cli_table_new(columns, 11);
+	struct cli_table_out *table = cli_table_new(columns, 12);
 	const struct dp_worker_stats *w;
 
 	for (uint32_t i = 0; (w = worker_at(header, i)); i++) {
@@ -71,6 +72,7 @@ static struct cli_table_out *worker_table(const struct dp_stats_header *header)
 		cli_table_cell(table, "%" PRIu64, load(&w->relayed_packets));
 		cli_table_cell(table, "%" PRIu64, load(&w->rtcp_packets));
 		cli_table_cell(table, "%" PRIu64, load(&w->punted_packets));
+		cli_table_cell(table, "%" PRIu64, load(&w->nat_packets));
 		cli_table_cell(table, "%" PRIu64, load(&w->injected_packets));
 		cli_table_cell(table, "%" PRIu64, load(&w->handed_over));
 		cli_table_cell(table, "%" PRIu64, dropped);

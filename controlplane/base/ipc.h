@@ -50,6 +50,7 @@ enum ipc_role {
 	IPC_ROLE_DATAPLANE = 1 << 1,
 	IPC_ROLE_SIP = 1 << 2,
 	IPC_ROLE_CLI = 1 << 3,
+	IPC_ROLE_NAT = 1 << 4,
 };
 
 struct ipc_peer;

@@ -46,11 +46,13 @@ enum dp_msg {
 	DP_EVENT_TIMEOUT = 20,	   /* dp -> control, droppable: dp_event */
 	DP_EVENT_LATCH = 21,	   /* dp -> control, droppable: dp_event */
 	DP_EVENT_PORT = 22,	   /* dp -> control, droppable: dp_event_port */
+	DP_NAT_RX = 30,		   /* dp -> nat, droppable: dp_nat_packet */
+	DP_NAT_TX = 31,		   /* nat -> dp: dp_nat_packet; no reply, may be lost */
 };
 
 struct dp_hello {
 	uint32_t api_version;
-	uint32_t role; /* IPC_ROLE_CONTROL */
+	uint32_t role; /* IPC_ROLE_CONTROL or IPC_ROLE_NAT */
 };
 
 struct dp_hello_reply {
@@ -110,6 +112,11 @@ enum dp_leg_flags {
 	DP_LEG_RTCP_OWN = 1 << 6,
 	/* Of RTCP from this leg only SR, RR, SDES, BYE, feedback and XR pass; APP is cut out. */
 	DP_LEG_RTCP_STRICT = 1 << 7,
+	/*
+	 * STUN and DTLS at the local ports (first byte 0..3 and 20..63, RFC 7983) go to limen-nat,
+	 * whoever sent them and whatever the other flags say.
+	 */
+	DP_LEG_NAT = 1 << 8,
 };
 
 /*
@@ -318,3 +325,18 @@ struct dp_event_port {
 	uint32_t link_up;
 	uint32_t speed_mbps;
 };
+
+/*
+ * A datagram between limen-nat and a far end, by the local port of a leg that has DP_LEG_NAT. The
+ * session tells our end of it; only that far end's address comes along.
+ */
+#define DP_NAT_BYTES_MAX 1500
+struct dp_nat_packet {
+	uint64_t session_id;
+	uint32_t leg;
+	uint32_t rtcp;	      /* 1: the second port of the pair */
+	struct ipaddr remote; /* RX: its source; TX: its destination */
+	uint32_t n;
+	uint8_t bytes[]; /* payload of UDP */
+};
+_Static_assert(sizeof(struct dp_nat_packet) == 40, "wire struct");

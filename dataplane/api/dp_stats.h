@@ -42,7 +42,9 @@
 	X(TX_FULL, "tx-full", "the port's transmit queue was full")                              \
 	X(NO_PORT, "no-port", "the port to leave by was taken away")                             \
 	X(MTU, "mtu", "longer than the MTU of the port to leave by")                             \
-	X(NO_MBUF, "no-mbuf", "packet memory is used up")
+	X(NO_MBUF, "no-mbuf", "packet memory is used up")                                        \
+	X(NAT_RATE, "nat-rate", "more STUN or DTLS than a leg may have")                         \
+	X(NAT_FULL, "nat-full", "queue to limen-nat was full")
 
 enum dp_drop {
 #define X(sym, name, text) DP_DROP_##sym,
@@ -75,7 +77,7 @@ struct dp_stage_stats {
 
 /*
  * One writer: that worker. Each packet ends in exactly one place, so at rest
- *   rx + taken_over + injected = relayed + sent_for_linux + punted + handed_over + sum of drops.
+ *   rx + taken_over + injected = relayed + sent_for_linux + punted + nat + handed_over + sum of drops.
  */
 struct dp_worker_stats {
 	uint64_t rx_packets, rx_bytes;		 /* from ports */
@@ -89,6 +91,7 @@ struct dp_worker_stats {
 	uint64_t cycles_total, cycles_busy, cycles_asleep;
 	uint64_t loops, sleeps;
 	uint64_t events_late; /* news for the control thread that had to wait for room */
+	uint64_t nat_packets; /* to limen-nat */
 	uint64_t drops[DP_DROP_N];
 	struct dp_stage_stats stages[DP_STAGE_N];
 } __attribute__((aligned(128)));

@@ -68,7 +68,9 @@ static int worker_new(const struct worker_group_conf *conf, struct worker_group 
 	w->completions = ring_new(conf, "done", id, 0, WORKER_MAILBOX, sizeof(void *));
 	w->events = ring_new(conf, "event", id, 0, WORKER_EVENTS, sizeof(struct worker_event));
 	w->punt_ring = ring_new(conf, "punt", id, 0, WORKER_PUNT, sizeof(void *));
-	if (!w->mailbox || !w->inject || !w->completions || !w->events || !w->punt_ring)
+	w->nat_ring = ring_new(conf, "nat", id, 0, WORKER_NAT, sizeof(struct worker_nat));
+	if (!w->mailbox || !w->inject || !w->completions || !w->events || !w->punt_ring ||
+		!w->nat_ring)
 		return -ENOMEM;
 	return 0;
 }
@@ -150,8 +152,13 @@ static void ring_free_frames(struct rte_ring *ring)
 
 static void worker_free(struct worker *w)
 {
+	struct worker_nat nat;
+
 	if (!w)
 		return;
+	while (w->nat_ring && rte_ring_sc_dequeue_elem(w->nat_ring, &nat, sizeof(nat)) == 0)
+		rte_pktmbuf_free(nat.frame);
+	rte_ring_free(w->nat_ring);
 	rte_ring_free(w->mailbox);
 	rte_ring_free(w->completions);
 	rte_ring_free(w->events);
@@ -274,6 +281,19 @@ unsigned int worker_events(
 	return total;
 }
 
+unsigned int worker_nats(
+	struct worker_group *group, struct worker_nat *ret_frames, unsigned int max)
+{
+	unsigned int total = 0;
+
+	for (uint32_t k = 0; k < group->n_workers && total < max; k++) {
+		uint32_t i = group->next_nat++ % group->n_workers;
+		total += rte_ring_sc_dequeue_burst_elem(group->workers[i]->nat_ring,
+			ret_frames + total, sizeof(*ret_frames), max - total, NULL);
+	}
+	return total;
+}
+
 unsigned int worker_punts(
 	struct worker_group *group, struct rte_mbuf **ret_frames, unsigned int max)
 {
@@ -313,7 +333,7 @@ bool worker_doorbell_arm(struct worker_group *group)
 	for (uint32_t i = 0; i < group->n_workers; i++) {
 		const struct worker *w = group->workers[i];
 		if (!rte_ring_empty(w->completions) || !rte_ring_empty(w->events) ||
-			!rte_ring_empty(w->punt_ring)) {
+			!rte_ring_empty(w->punt_ring) || !rte_ring_empty(w->nat_ring)) {
 			worker_doorbell_disarm(group);
 			return false;
 		}

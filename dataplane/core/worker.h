@@ -6,7 +6,8 @@
  * nothing but rings with one producer and one consumer each:
  *
  *   control -> worker   mailbox (struct worker_msg *), inject (frames from Linux)
- *   worker -> control   completions (the same messages back), events, punt (frames for Linux)
+ *   worker -> control   completions (the same messages back), events, punt (frames for Linux),
+ *                       nat (frames for limen-nat)
  *   worker -> worker    hand-over of packets whose stream, or whose transmit queue, is another's
  *
  * Everything a worker reads per packet it has written itself: it copies what a message says
@@ -40,6 +41,7 @@
 #define WORKER_MAILBOX	4096 /* messages in flight per worker */
 #define WORKER_EVENTS	1024
 #define WORKER_PUNT	2048
+#define WORKER_NAT	512
 #define WORKER_INJECT	1024
 #define WORKER_HANDOVER 2048 /* room; what is over WORKER_BACKLOG at a turn is shed */
 #define WORKER_BACKLOG	1024
@@ -179,6 +181,14 @@ unsigned int worker_events(
 /* Frames for the TAP twin; mbuf->port is the index of the port. The caller frees them. */
 unsigned int worker_punts(
 	struct worker_group *group, struct rte_mbuf **ret_frames, unsigned int max);
+/* A frame for limen-nat, with the stream at whose port it arrived. */
+struct worker_nat {
+	struct rte_mbuf *frame; /* the caller frees it */
+	uint32_t slot;
+	uint32_t kind; /* enum stream_kind: by the port */
+};
+unsigned int worker_nats(
+	struct worker_group *group, struct worker_nat *ret_frames, unsigned int max);
 /* A frame from the TAP twin, sent by port index. -ENOBUFS: full, the caller keeps the frame. */
 int worker_inject(struct worker_group *group, uint8_t port, struct rte_mbuf *frame)
 	__attribute__((warn_unused_result));

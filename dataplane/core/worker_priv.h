@@ -121,6 +121,7 @@ struct worker {
 	struct rte_ring *completions; /* to the control thread */
 	struct rte_ring *events;      /* to the control thread */
 	struct rte_ring *punt_ring;   /* to the control thread */
+	struct rte_ring *nat_ring;    /* to the control thread */
 	/* by worker: to_rx/to_tx the other consumes, from_rx/from_tx the other fills */
 	struct rte_ring *to_rx[DP_WORKERS_MAX], *to_tx[DP_WORKERS_MAX];
 	struct rte_ring *from_rx[DP_WORKERS_MAX], *from_tx[DP_WORKERS_MAX];
@@ -163,7 +164,8 @@ struct worker_group {
 	uint32_t in_flight[DP_WORKERS_MAX];    /* messages; control thread */
 	uint32_t port_tx_worker[DP_PORTS_MAX]; /* who sends injected frames; control thread */
 	unsigned int lcores[DP_WORKERS_MAX];
-	uint32_t next_completion, next_event, next_punt; /* round robin over the workers */
+	uint32_t next_completion, next_event, next_punt,
+		next_nat; /* round robin over the workers */
 	struct stream *streams;
 	struct stream_more *more;
 };

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "controlplane/base/clock.h"
 #include "controlplane/base/ipc.h"
 #include "controlplane/base/log.h"
 
@@ -30,7 +31,8 @@ struct server {
 	struct server_conf conf;
 	struct ipc_listener *listener;
 	struct client clients[CLIENTS_MAX];
-	struct client *active; /* said HELLO */
+	struct client *active; /* said HELLO as limen-control */
+	struct client *nat;    /* said HELLO as limen-nat */
 	uint64_t next_number;
 	uint64_t lost_told, lost_alone; /* events: reported as lost; lost without a client */
 	uint64_t requests, refused, malformed, overflows; /* of connections that are gone too */
@@ -84,6 +86,54 @@ static void take_over(struct server *s, struct client *c)
 	s->lost_told = stats->tx_dropped + s->lost_alone;
 }
 
+static bool uid_may_control(const struct server *s, uid_t uid)
+{
+	return uid == 0 || uid == geteuid() ||
+	       (s->conf.control_uid_set && uid == s->conf.control_uid);
+}
+
+static bool uid_may_nat(const struct server *s, uid_t uid)
+{
+	return uid == 0 || uid == geteuid() || (s->conf.nat_uid_set && uid == s->conf.nat_uid);
+}
+
+static int hello_nat(struct client *c, const struct ipc_hdr *hdr)
+{
+	struct server *s = c->server;
+	struct dp_hello_reply reply = {
+		.api_version = DP_API_VERSION,
+		.n_workers = s->conf.n_workers,
+		.boot_id = s->conf.boot_id,
+	};
+	if (!uid_may_nat(s, c->uid)) {
+		(void)answer(c->peer, hdr, -EPERM);
+		return -EPERM;
+	}
+	if (s->nat)
+		ipc_peer_close(s->nat->peer, "another limen-nat took its place");
+	s->nat = c;
+	ipc_peer_set_role(c->peer, IPC_ROLE_NAT);
+	log_notice("limen-nat is connected");
+	return ipc_reply(c->peer, hdr, 0, &reply, sizeof reply);
+}
+
+static int on_nat_tx(struct ipc_peer *peer, const struct ipc_hdr *hdr, const void *body, size_t len)
+{
+	const struct dp_nat_packet *packet = body;
+	struct server *s = server_of(peer);
+	if (packet->n != len - sizeof *packet || packet->leg >= DP_LEGS)
+		return -EPROTO;
+	s->requests++;
+	int err = natlink_send(s->conf.natlink, packet, clock_mono_ms());
+	if (err) {
+		/* Nobody waits for an answer: a handshake repeats what is lost. */
+		s->refused++;
+		log_debug("datagram of limen-nat for session %llu is not sent: %s",
+			(unsigned long long)packet->session_id, strerror(-err));
+	}
+	return 0;
+}
+
 static int on_hello(struct ipc_peer *peer, const struct ipc_hdr *hdr, const void *body, size_t len)
 {
 	const struct dp_hello *hello = body;
@@ -96,7 +146,9 @@ static int on_hello(struct ipc_peer *peer, const struct ipc_hdr *hdr, const void
 		(void)answer(peer, hdr, -EPROTO);
 		return -EPROTO;
 	}
-	if (hello->role != IPC_ROLE_CONTROL) {
+	if (hello->role == IPC_ROLE_NAT)
+		return hello_nat(c, hdr);
+	if (hello->role != IPC_ROLE_CONTROL || !uid_may_control(s, c->uid)) {
 		(void)answer(peer, hdr, -EPERM);
 		return -EPERM;
 	}
@@ -202,6 +254,8 @@ static void client_free(struct client *c)
 	s->overflows += stats->tx_dropped;
 	if (s->active == c)
 		s->active = NULL;
+	if (s->nat == c)
+		s->nat = NULL;
 	c->peer = NULL;
 	c->number = 0;
 }
@@ -212,6 +266,8 @@ static void on_closed(struct ipc_peer *peer, const char *why)
 	if (c->server->active == c)
 		log_notice("limen-control is gone: %s; %u sessions go on", why,
 			sessions_n(c->server->conf.sessions));
+	else if (c->server->nat == c)
+		log_notice("limen-nat is gone: %s; running calls keep their keys", why);
 	else
 		log_debug("connection closed: %s", why);
 	client_free(c);
@@ -232,6 +288,8 @@ static const struct ipc_row rows[] = {
 	ROW(DP_SESSION_MODIFY, struct dp_session, "SESSION_MODIFY", on_modify),
 	ROW(DP_SESSION_REMOVE, struct dp_session_id, "SESSION_REMOVE", on_remove),
 	ROW(DP_SESSION_DUMP, struct dp_dump, "SESSION_DUMP", on_dump),
+	{DP_NAT_TX, 0, IPC_ROLE_NAT, sizeof(struct dp_nat_packet) + 1,
+		sizeof(struct dp_nat_packet) + DP_NAT_BYTES_MAX, "NAT_TX", on_nat_tx},
 	{DP_SESSION_SWEEP, 0, IPC_ROLE_CONTROL, 0, 0, "SESSION_SWEEP", on_sweep},
 };
 static const struct ipc_table table = {
@@ -240,18 +298,13 @@ static const struct ipc_table table = {
 static const struct ipc_row tx_rows[] = {
 	{DP_EVENT_TIMEOUT, IPC_DROPPABLE, 0, 0, 0, "EVENT_TIMEOUT", NULL},
 	{DP_EVENT_LATCH, IPC_DROPPABLE, 0, 0, 0, "EVENT_LATCH", NULL},
+	{DP_NAT_RX, IPC_DROPPABLE, 0, 0, 0, "NAT_RX", NULL},
 	{DP_EVENT_PORT, IPC_DROPPABLE, 0, 0, 0, "EVENT_PORT", NULL},
 };
 static const struct ipc_table tx_table = {
 	.rows = tx_rows, .n_rows = sizeof tx_rows / sizeof tx_rows[0]};
 
 /* ---- connections ---- */
-
-static bool uid_ok(const struct server *s, uid_t uid)
-{
-	return uid == 0 || uid == geteuid() ||
-	       (s->conf.control_uid_set && uid == s->conf.control_uid);
-}
 
 /* A free place; when all are taken, that of a connection that never said HELLO. */
 static struct client *client_place(struct server *s)
@@ -261,7 +314,7 @@ static struct client *client_place(struct server *s)
 		struct client *c = &s->clients[i];
 		if (!c->peer)
 			return c;
-		if (c != s->active && (!oldest || c->number < oldest->number))
+		if (c != s->active && c != s->nat && (!oldest || c->number < oldest->number))
 			oldest = c;
 	}
 	struct ipc_peer *peer = oldest->peer;
@@ -274,10 +327,11 @@ void server_accept(struct server *server, int fd)
 {
 	struct ucred cred;
 	socklen_t len = sizeof cred;
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) || !uid_ok(server, cred.uid)) {
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) ||
+		(!uid_may_control(server, cred.uid) && !uid_may_nat(server, cred.uid))) {
 		log_warning(
-			"a process of uid %d wanted to connect; --control-uid allows one user "
-			"besides root",
+			"a process of uid %d wanted to connect; --control-uid and --nat-uid "
+			"allow one user each besides root",
 			(int)cred.uid);
 		close(fd);
 		return;
@@ -316,7 +370,7 @@ int server_new(const struct server_conf *conf, struct server **ret_server)
 int server_listen(struct server *server, const char *path)
 {
 	/* Everybody may connect when a second user is allowed; SO_PEERCRED then decides. */
-	mode_t mode = server->conf.control_uid_set ? 0666 : 0600;
+	mode_t mode = server->conf.control_uid_set || server->conf.nat_uid_set ? 0666 : 0600;
 	int err = ipc_listen(server->conf.base, path, mode, on_accept, server, &server->listener);
 	if (err == -EADDRINUSE)
 		log_err("%s: another limen-dataplane serves there", path);
@@ -368,6 +422,14 @@ void server_session_event(struct server *server, enum dp_msg type, const struct 
 	struct dp_event e = *event;
 	e.lost_events = lost_since(server);
 	(void)ipc_send(server->active->peer, (uint16_t)type, 0, 0, 0, &e, sizeof e, NULL, 0);
+}
+
+void server_nat_packet(
+	struct server *server, const struct dp_nat_packet *head, const uint8_t *bytes)
+{
+	if (server->nat)
+		(void)ipc_send(
+			server->nat->peer, DP_NAT_RX, 0, 0, 0, head, sizeof *head, bytes, head->n);
 }
 
 void server_port_event(struct server *server, const struct dp_event_port *event)

@@ -3,7 +3,8 @@
  * The server side of the session API (dataplane/api/dp_api.h) at RUN/dataplane.sock: who may
  * speak, one table row per message, replies when the workers have applied what was asked, events.
  *
- * One client at a time: limen-control. A connection that says HELLO while another one holds takes
+ * One client at a time in each of two roles: limen-control, which rules, and limen-nat, which sends
+ * and receives the datagrams of legs that are its business. A connection that says HELLO while another one of that role holds takes
  * its place, if it is of the same user or of root: a control process that hangs, or whose end the
  * kernel has not told yet, must not keep its successor out. Sessions outlive every client.
  *
@@ -17,6 +18,7 @@
 #include <sys/types.h>
 
 #include "dataplane/server/media.h"
+#include "dataplane/server/natlink.h"
 #include "dataplane/server/segment.h"
 #include "dataplane/session/sessions.h"
 
@@ -30,7 +32,10 @@ struct server_conf {
 	struct sessions *sessions;
 	struct ports *ports;
 	struct media *media;
+	struct natlink *natlink;
 	struct segment *segment;
+	bool nat_uid_set;
+	uid_t nat_uid; /* may speak as limen-nat, and as nobody else */
 	uint64_t (*tsc)(void);
 };
 
@@ -49,6 +54,9 @@ void server_accept(struct server *server, int fd);
 void server_session_done(struct server *server, const struct session_ticket *ticket, int status,
 	const void *body, size_t len);
 void server_session_event(struct server *server, enum dp_msg type, const struct dp_event *event);
+/* To limen-nat; nothing happens while it is away. */
+void server_nat_packet(
+	struct server *server, const struct dp_nat_packet *head, const uint8_t *bytes);
 void server_port_event(struct server *server, const struct dp_event_port *event);
 
 /* Writes the server's counters into the segment's header. */

@@ -10,7 +10,7 @@
 
 #define FLAGS_KNOWN                                                                   \
 	(DP_LEG_SEND | DP_LEG_RECV | DP_LEG_RTCP_MUX | DP_LEG_LATCH | DP_LEG_ANY_PT | \
-		DP_LEG_EARLY | DP_LEG_RTCP_OWN | DP_LEG_RTCP_STRICT)
+		DP_LEG_EARLY | DP_LEG_RTCP_OWN | DP_LEG_RTCP_STRICT | DP_LEG_NAT)
 
 static bool is_zero(const void *p, size_t n)
 {

@@ -600,6 +600,22 @@ uint32_t sessions_dump(struct sessions *ss, uint64_t after_id, uint32_t max, uin
 	return n;
 }
 
+bool sessions_slot(struct sessions *ss, uint32_t slot, uint64_t *ret_id, unsigned int *ret_leg)
+{
+	if (slot / DP_LEGS >= store_capacity(ss->store))
+		return false;
+	const struct row *row = store_row(ss->store, slot / DP_LEGS);
+	*ret_id = row->conf.id;
+	*ret_leg = slot % DP_LEGS;
+	return row->state == ROW_LIVE;
+}
+
+const struct dp_leg *sessions_leg(struct sessions *ss, uint64_t id, unsigned int leg)
+{
+	const struct row *row = store_find(ss->store, id);
+	return row && leg < DP_LEGS ? &row->conf.leg[leg] : NULL;
+}
+
 /* ---- what happens by itself ---- */
 
 static void row_touch(struct sessions *ss, struct row *row)

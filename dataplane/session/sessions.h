@@ -77,6 +77,11 @@ int sessions_sweep(struct sessions *ss, const struct session_ticket *ticket)
 uint32_t sessions_dump(struct sessions *ss, uint64_t after_id, uint32_t max, uint64_t now_tsc,
 	struct dp_dump_row *ret_rows, uint32_t *ret_more);
 
+/* Whose stream a slot is; false: nobody's any more. */
+bool sessions_slot(struct sessions *ss, uint32_t slot, uint64_t *ret_id, unsigned int *ret_leg);
+/* As configured; NULL: there is no such session. Valid until the next call of this module. */
+const struct dp_leg *sessions_leg(struct sessions *ss, uint64_t id, unsigned int leg);
+
 /* A worker learned a source. */
 void sessions_learned(struct sessions *ss, const struct worker_event *event);
 /* From the mirror. */

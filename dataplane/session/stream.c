@@ -147,6 +147,7 @@ int stream_build(const struct stream_args *args, struct stream_conf *ret_conf)
 	build_guard(&conf, in, args->tsc_hz);
 	conf.more.rtcp = ((in->flags | out->flags) & DP_LEG_RTCP_OWN ? STREAM_RTCP_ENDS : 0) |
 			 (in->flags & DP_LEG_RTCP_STRICT ? STREAM_RTCP_STRICT : 0);
+	conf.more.nat = (in->flags & DP_LEG_NAT) != 0;
 	conf.more.epoch = args->epoch;
 	conf.more.half_port = ipaddr_port(&in->local) >> 1;
 	conf.more.addr_index = args->addr_index;
@@ -193,6 +194,7 @@ void stream_apply(struct stream *s, struct stream_more *more, const struct strea
 		more->bad_seq = STREAM_SEQ_NONE;
 		more->ssrc_budget = RTP_SSRC_BUDGET;
 		more->rtcp_budget = RTCP_BURST;
+		more->nat_budget = STREAM_NAT_BURST;
 	} else {
 		/* another far end is another talker, whose first packet counts */
 		s->flags |= relearn ? 0 : old.flags & STREAM_SEQ;
@@ -201,6 +203,8 @@ void stream_apply(struct stream *s, struct stream_more *more, const struct strea
 		more->ssrc_tsc = old_more.ssrc_tsc;
 		more->rtcp_budget = old_more.rtcp_budget;
 		more->rtcp_tsc = old_more.rtcp_tsc;
+		more->nat_budget = old_more.nat_budget;
+		more->nat_tsc = old_more.nat_tsc;
 	}
 	apply_sources(s, more, &old, &old_more, keep);
 }

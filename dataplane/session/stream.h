@@ -26,7 +26,10 @@
 enum stream_kind { STREAM_RTP, STREAM_RTCP, STREAM_KINDS };
 
 #define STREAM_FIRST_NONE 0xffff
-#define STREAM_SEQ_NONE	  0x10000
+/* STUN and DTLS that a leg may have at once, and in a second: a handshake takes some ten. */
+#define STREAM_NAT_BURST 100
+#define STREAM_NAT_PER_S 50
+#define STREAM_SEQ_NONE	 0x10000
 
 enum stream_flag {
 	/* from the configuration */
@@ -103,8 +106,11 @@ struct stream_more {
 	uint8_t tell; /* 1 << enum stream_kind: sources learned and not told yet */
 	uint8_t rtcp; /* enum stream_rtcp, from the configuration */
 	uint8_t rtcp_budget;
-	uint64_t ssrc_tsc; /* when ssrc_budget was last topped up */
-	uint64_t rtcp_tsc; /* the same of rtcp_budget */
+	uint64_t ssrc_tsc;  /* when ssrc_budget was last topped up */
+	uint64_t rtcp_tsc;  /* the same of rtcp_budget */
+	uint8_t nat;	    /* 1: STUN and DTLS go to limen-nat; from the configuration */
+	uint8_t nat_budget; /* of which so many now */
+	uint64_t nat_tsc;   /* when nat_budget was last topped up */
 
 	uint8_t pts[DP_PAYLOAD_TYPES];
 	uint32_t clock_mult[DP_PAYLOAD_TYPES];

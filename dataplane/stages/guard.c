@@ -23,6 +23,9 @@
 #define IP6_SPORT_OFF (ETH_HDR_LEN + IPV6_HDR_LEN)
 #define RTP6_OFF      (ETH_HDR_LEN + IPV6_HDR_LEN + UDP_HDR_LEN)
 
+/* Beside DP_DROP_N and the reasons: the packet is somebody else's now. */
+#define GUARD_TAKEN ((enum dp_drop)(DP_DROP_N + 1))
+
 static inline void count_rtp(struct dp_stream_stats *stats, uint32_t octets, uint64_t now)
 {
 	stats->rx_packets++;
@@ -299,6 +302,37 @@ static enum dp_drop guard_rtcp(
 	return DP_DROP_N;
 }
 
+/* RFC 7983: STUN and DTLS by the first byte. */
+static bool is_for_nat(const struct packet *p, const uint8_t *payload)
+{
+	return p->udp_len && (payload[0] <= 3 || (payload[0] >= 20 && payload[0] <= 63));
+}
+
+/*
+ * To limen-nat, which trusts nobody either; so much of it as a handshake needs. It says nothing
+ * about the stream: no source is learned, no time-out refreshed.
+ */
+static enum dp_drop guard_nat(struct worker *w, const struct batch *b, const struct packet *p)
+{
+	struct worker_nat item = {.frame = p->m, .slot = p->slot, .kind = packet_kind(p)};
+	struct stream_more *more = &w->more[p->slot];
+	uint64_t more_now = (b->now - more->nat_tsc) / (w->tsc_hz / STREAM_NAT_PER_S);
+
+	if (more_now) {
+		uint64_t budget = more->nat_budget + more_now;
+		more->nat_budget = (uint8_t)RTE_MIN(budget, (uint64_t)STREAM_NAT_BURST);
+		more->nat_tsc = b->now;
+	}
+	if (!more->nat_budget)
+		return DP_DROP_NAT_RATE;
+	if (rte_ring_sp_enqueue_elem(w->nat_ring, &item, sizeof(item)) != 0)
+		return DP_DROP_NAT_FULL;
+	more->nat_budget--;
+	w->stats->nat_packets++;
+	w->ring_bell = true;
+	return GUARD_TAKEN;
+}
+
 static __rte_noinline enum dp_drop guard_slow(
 	struct worker *w, const struct batch *b, struct packet *p)
 {
@@ -308,12 +342,12 @@ static __rte_noinline enum dp_drop guard_slow(
 
 	if (s->flags & STREAM_TELL)
 		tell(w, s, &w->more[p->slot], p->slot);
-	if (s->flags & STREAM_MUX) {
-		if (p->flags & PACKET_RTCP)
-			return DP_DROP_NO_STREAM; /* the second port of the pair is not in use */
-		if (p->udp_len >= 2 && rtp_is_rtcp(payload))
-			p->flags |= PACKET_RTCP;
-	}
+	if ((s->flags & STREAM_MUX) && (p->flags & PACKET_RTCP))
+		return DP_DROP_NO_STREAM; /* the second port of the pair is not in use */
+	if (w->more[p->slot].nat && is_for_nat(p, payload))
+		return guard_nat(w, b, p);
+	if ((s->flags & STREAM_MUX) && p->udp_len >= 2 && rtp_is_rtcp(payload))
+		p->flags |= PACKET_RTCP;
 	return p->flags & PACKET_RTCP ? guard_rtcp(w, b, p, payload) : guard_rtp(w, b, p, payload);
 }
 
@@ -329,6 +363,8 @@ void stage_guard(struct worker *w, struct batch *b)
 
 		if (unlikely(!guard_fast(&streams[p->slot], &stats[p->slot], p, now))) {
 			enum dp_drop reason = guard_slow(w, b, p);
+			if (reason == GUARD_TAKEN)
+				continue;
 			if (reason != DP_DROP_N) {
 				drop(w, p->m, reason);
 				continue;

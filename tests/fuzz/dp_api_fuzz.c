@@ -35,6 +35,7 @@ static struct ports *ports;
 static struct media media;
 static struct sessions *ss;
 static struct segment segment;
+static struct natlink *natlink;
 static struct server *server;
 static uint64_t now_ms;
 
@@ -60,6 +61,17 @@ static bool egress(void *arg, int ifindex, uint8_t *ret_port, uint8_t ret_mac[6]
 	*ret_port = 0;
 	memset(ret_mac, 2, 6);
 	return ifindex == 3;
+}
+
+/* Nothing leaves: there is no memory for packets here. */
+static bool nat_egress(void *arg, int ifindex, uint8_t *ret_port, uint8_t ret_mac[6])
+{
+	return false;
+}
+
+static void nat_packet(void *arg, const struct dp_nat_packet *head, const uint8_t *bytes)
+{
+	server_nat_packet(server, head, bytes);
 }
 
 static void hop_changed(struct mirror_hop *hop, void *arg)
@@ -94,6 +106,7 @@ static void world_new(void)
 {
 	static const struct sessions_ops sessions_ops = {done, event, egress};
 	static const struct mirror_ops mirror_ops = {hop_changed, routes_changed, hop_probe};
+	static const struct natlink_ops natlink_ops = {nat_packet, nat_egress};
 	static const struct ports_ops ports_ops = {link_event, ports_changed};
 	log_init("dp_api_fuzz", LOG_L_ERR);
 	base = event_base_new();
@@ -118,6 +131,9 @@ static void world_new(void)
 		.stream_rare = segment.rare,
 		.ops = &sessions_ops};
 	require(sessions_new(&s, now_ms, &ss) == 0);
+	struct natlink_conf n = {.mirror = mirror, .sessions = ss, .ops = &natlink_ops};
+	natlink = natlink_new(&n);
+	require(natlink != NULL);
 	struct server_conf c = {.base = base,
 		.n_workers = N_WORKERS,
 		.max_sessions = MAX_SESSIONS,
@@ -125,6 +141,7 @@ static void world_new(void)
 		.sessions = ss,
 		.ports = ports,
 		.media = &media,
+		.natlink = natlink,
 		.segment = &segment,
 		.tsc = tsc};
 	require(server_new(&c, &server) == 0);
@@ -170,6 +187,28 @@ static void tell(int fd, uint16_t type, uint32_t generation, const void *body, s
 		.generation = generation};
 	memcpy(m.body, body, len);
 	(void)!send(fd, &m, m.hdr.len, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+/* A datagram of limen-nat, by a connection of its own. */
+static void nat_client(const uint8_t *data, size_t size)
+{
+	struct dp_hello h = {DP_API_VERSION, IPC_ROLE_NAT};
+	union {
+		struct dp_nat_packet head;
+		uint8_t bytes[sizeof(struct dp_nat_packet) + 64];
+	} m = {.head = {.session_id = 1, .n = 20}};
+	size_t len = sizeof m.head + 20;
+	int fd = dial();
+	m.head.remote = sample_ip("192.0.2.10", 4000);
+	if (size > 1)
+		len = sizeof m.head + data[0] % 65;
+	for (size_t i = 1; i < size && i < sizeof m.head; i++)
+		m.bytes[i] ^= data[i];
+	tell(fd, DP_HELLO, 0, &h, sizeof h);
+	tell(fd, DP_NAT_TX, 0, &m, len);
+	turn();
+	close(fd);
+	turn();
 }
 
 static void open_client(int *fd)
@@ -295,6 +334,10 @@ static size_t step(int *fd, const uint8_t *data, size_t size)
 			return size;
 		step_event(data + 1, 7);
 		return 8;
+	case 244:
+		n = size - 1 < 48 ? size - 1 : 48;
+		nat_client(data + 1, n);
+		return 1 + n;
 	default: /* a raw message */
 		if (size < 2)
 			return size;
@@ -324,6 +367,7 @@ static void end(int *fd)
 	}
 	open_client(fd);
 	require(fake_n_live() == 0);
+	natlink_second(natlink, UINT64_MAX);
 	struct mirror_count n;
 	mirror_count_get(mirror, &n);
 	require(n.used == 0);

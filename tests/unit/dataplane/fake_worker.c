@@ -99,6 +99,12 @@ void worker_table_free(uint32_t *table)
 {
 }
 
+unsigned int worker_nats(
+	struct worker_group *group, struct worker_nat *ret_frames, unsigned int max)
+{
+	return 0;
+}
+
 int worker_inject(struct worker_group *group, uint8_t port, struct rte_mbuf *frame)
 {
 	return -ENOBUFS;

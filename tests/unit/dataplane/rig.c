@@ -414,7 +414,8 @@ int64_t rig_balance(const struct rig *rig)
 	uint64_t out;
 
 	rig_totals(rig, &sum);
-	out = sum.relayed_packets + sum.sent_for_linux + sum.punted_packets + sum.handed_over;
+	out = sum.relayed_packets + sum.sent_for_linux + sum.punted_packets + sum.nat_packets +
+	      sum.handed_over;
 	for (unsigned int i = 0; i < DP_DROP_N; i++)
 		out += sum.drops[i];
 	return (int64_t)(sum.rx_packets + sum.taken_over + sum.injected_packets - out);

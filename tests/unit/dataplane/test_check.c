@@ -20,6 +20,7 @@
 	X(0, s->leg[1].local = sample_ip("2001:db8::1", 16384);                                  \
 		s->leg[1].remote_rtp = sample_ip("2001:db8::2", 5000))                           \
 	X(0, s->leg[0].remote_rtcp = sample_ip("192.0.2.10", 4001))                              \
+	X(0, s->leg[0].flags |= DP_LEG_NAT)                                                      \
 	X(0, s->leg[0].flags |= DP_LEG_RTCP_MUX; s->leg[0].remote_rtcp = s->leg[0].remote_rtp)   \
 	X(0, s->leg[0].dscp = 63)                                                                \
 	X(0, sample_srtp(&s->leg[0], DP_SRTP_CM_128_SHA1_32))                                    \

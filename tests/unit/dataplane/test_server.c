@@ -35,6 +35,7 @@ struct world {
 	struct media media;
 	struct sessions *ss;
 	struct segment segment;
+	struct natlink *natlink;
 	struct server *server;
 	uint64_t now_ms;
 	uint32_t seq;
@@ -95,6 +96,13 @@ static void ports_changed(void *arg)
 
 static const struct ports_ops ports_ops = {link_event, ports_changed};
 
+static void nat_packet(void *arg, const struct dp_nat_packet *head, const uint8_t *bytes)
+{
+	server_nat_packet(((struct world *)arg)->server, head, bytes);
+}
+
+static const struct natlink_ops natlink_ops = {nat_packet, egress};
+
 static int setup(void **state)
 {
 	struct world *w = calloc(1, sizeof *w);
@@ -128,6 +136,10 @@ static int setup(void **state)
 		.arg = w,
 	};
 	assert_int_equal(sessions_new(&sessions, w->now_ms, &w->ss), 0);
+	struct natlink_conf natlink = {
+		.mirror = w->mirror, .sessions = w->ss, .ops = &natlink_ops, .arg = w};
+	w->natlink = natlink_new(&natlink);
+	assert_non_null(w->natlink);
 	struct server_conf server = {
 		.base = w->base,
 		.n_workers = 1,
@@ -136,6 +148,7 @@ static int setup(void **state)
 		.sessions = w->ss,
 		.ports = w->ports,
 		.media = &w->media,
+		.natlink = w->natlink,
 		.segment = &w->segment,
 		.tsc = tsc,
 	};
@@ -148,6 +161,7 @@ static int teardown(void **state)
 {
 	struct world *w = *state;
 	server_free(w->server);
+	natlink_free(w->natlink);
 	sessions_free(w->ss);
 	ports_free(w->ports);
 	mirror_free(w->mirror);
@@ -310,6 +324,55 @@ static void test_hello_refused(void **state)
 		assert_true(ask(w, fd, DP_HELLO, 0, &bad[i], sizeof bad[i]) < 0);
 		expect_closed(w, fd);
 	}
+	close(client(w));
+}
+
+static int nat_client(struct world *w)
+{
+	struct dp_hello h = {DP_API_VERSION, IPC_ROLE_NAT};
+	int fd = dial(w), stats;
+	tell(w, fd, DP_HELLO, 0, &h, sizeof h);
+	assert_int_equal(hear(w, fd, &stats), sizeof rx.hdr + sizeof(struct dp_hello_reply));
+	assert_int_equal(rx.hdr.status, 0);
+	assert_int_equal(stats, -1); /* figures are none of its business */
+	return fd;
+}
+
+/* Both roles side by side; datagrams go to limen-nat alone, and it may do nothing else. */
+static void test_nat(void **state)
+{
+	struct world *w = *state;
+	int control = client(w), nat = nat_client(w), second;
+	struct dp_nat_packet head = {.session_id = 9, .leg = 1, .n = 3};
+	struct dp_session s = sample_session(1);
+	struct {
+		struct dp_nat_packet head;
+		uint8_t bytes[4];
+	} tx = {.head = {.session_id = 1, .n = 4}};
+
+	server_nat_packet(w->server, &head, (const uint8_t *)"abc");
+	assert_int_equal(hear(w, nat, NULL), sizeof rx.hdr + sizeof head + 3);
+	assert_int_equal(rx.hdr.type, DP_NAT_RX);
+	assert_memory_equal(rx.body, &head, sizeof head);
+	assert_memory_equal(rx.body + sizeof head, "abc", 3);
+	assert_int_equal(hear(w, control, NULL), -1);
+	/* What cannot be sent closes nothing. */
+	tell(w, nat, DP_NAT_TX, 0, &tx, sizeof head + 4);
+	assert_int_equal(hear(w, nat, NULL), -1);
+	server_stats(w->server);
+	assert_int_equal(w->segment.header->api_refused, 1);
+	/* Another one takes its place, and limen-control does not notice. */
+	second = nat_client(w);
+	expect_closed(w, nat);
+	tx.head.n = 5;
+	tell(w, second, DP_NAT_TX, 0, &tx, sizeof head + 4);
+	expect_closed(w, second);
+	second = nat_client(w);
+	tell(w, second, DP_SESSION_ADD, 1, &s, sizeof s);
+	expect_closed(w, second);
+	tell(w, control, DP_NAT_TX, 0, &tx, sizeof head + 4);
+	expect_closed(w, control);
+	server_nat_packet(w->server, &head, (const uint8_t *)"abc"); /* nobody is there */
 	close(client(w));
 }
 
@@ -551,6 +614,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_hello),
 		T(test_hello_refused),
+		T(test_nat),
 		T(test_malformed),
 		T(test_refused),
 		T(test_life),

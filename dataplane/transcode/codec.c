@@ -15,6 +15,24 @@ static const struct codec *const table[] = {
 	&codec_pcma,
 	&codec_l16_8k,
 	&codec_l16_16k,
+	&codec_g722,
+	&codec_g726_32,
+	&codec_aal2_g726_32,
+#ifdef CODEC_G729
+	&codec_g729,
+#endif
+#ifdef CODEC_OPUS
+	&codec_opus,
+#endif
+#ifdef CODEC_GSM
+	&codec_gsm,
+#endif
+#ifdef CODEC_AMR
+	&codec_amr,
+#endif
+#ifdef CODEC_AMR_WB
+	&codec_amr_wb,
+#endif
 };
 
 #define N_TABLE (sizeof(table) / sizeof(table[0]))

@@ -51,6 +51,11 @@ struct codec_encoder {
 	uint32_t rate_hz;
 	uint32_t n_samples;   /* of each call of codec_encode(): ptime at rate_hz */
 	uint32_t payload_max; /* set by the codec: no payload of this encoder is longer */
+	/*
+	 * Of the last packet: samples at its start that the payload does not hold, because speech
+	 * set in after them (G.729 with DTX). The packet's RTP timestamp is later by as much.
+	 */
+	uint32_t n_skipped;
 };
 
 struct codec_decoder {

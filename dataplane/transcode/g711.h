@@ -18,10 +18,9 @@
 /* ITU-T G.711 table 1; even bits are inverted on the wire. */
 #define G711_ALAW_SEGMENT(code) ((((code) ^ 0x55) >> 4) & 7)
 #define G711_ALAW_STEP(code)	((((code) ^ 0x55) & 0x0f) << 4)
-#define G711_ALAW_MAGNITUDE(code)                  \
-	(G711_ALAW_SEGMENT(code) == 0              \
-			? G711_ALAW_STEP(code) + 8 \
-			: (G711_ALAW_STEP(code) + 0x108) << (G711_ALAW_SEGMENT(code) - 1))
+#define G711_ALAW_MAGNITUDE(code)                                                \
+	((G711_ALAW_STEP(code) + 8 + (G711_ALAW_SEGMENT(code) != 0 ? 0x100 : 0)) \
+		<< (G711_ALAW_SEGMENT(code) - (G711_ALAW_SEGMENT(code) != 0)))
 #define G711_ALAW_LINEAR(code) \
 	(((code) ^ 0x55) & 0x80 ? G711_ALAW_MAGNITUDE(code) : -G711_ALAW_MAGNITUDE(code))
 

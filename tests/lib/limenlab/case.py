@@ -85,18 +85,20 @@ class Case:
         return uas
 
     def phone(self, number, scenario="call.xml", local=net.PHONE4, remote=net.BOX_A4, port=None, calls=1,
-              hold_ms=None, **options):
-        """SIPp as the calling side, in access; starts at once. hold_ms: as long as its voice."""
+              hold_ms=None, side="access", **options):
+        """SIPp as the calling side; starts at once. hold_ms: as long as its voice."""
         if hold_ms is None:
             hold_ms = int(peers.talk_time() * 1000) + 500
         port = port or 5100 + 2 * self._n
-        uac = peers.Sipp(self.dir, self._name("phone"), self.net.access, scenario, local, port, remote=remote,
+        ns = self.net.access if side == "access" else self.net.peering
+        uac = peers.Sipp(self.dir, self._name("phone"), ns, scenario, local, port, remote=remote,
                          number=number, calls=calls, hold_ms=hold_ms, **options)
         self._cleanup.append(uac.stop)
         return uac
 
-    def baresip(self, **options):
-        phone = peers.Baresip(self.dir, self._name("baresip"), self.net.access, net.PHONE2_4, **options)
+    def baresip(self, side="access", local=net.PHONE2_4, **options):
+        ns = self.net.access if side == "access" else self.net.peering
+        phone = peers.Baresip(self.dir, self._name("baresip"), ns, local, **options)
         self._cleanup.append(phone.stop)
         return phone
 
@@ -120,12 +122,13 @@ class Case:
             return rows if len(rows) == n else None
         return wait_for(f"{n} active calls in 'show call active voice'", active, timeout_s)
 
-    def judge(self, n, played_a="voice-a.pcap", played_b="voice-b.pcap"):
+    def judge(self, n, played_a="voice-a.pcap", played_b="voice-b.pcap", packets=None):
         """After n calls: a record each, audio of both directions arrived byte for byte, each as it
-        stands in the file that was played (None: not compared with a file). Returns the calls."""
+        stands in the file that was played (None: not compared with a file). packets: other
+        captures of both sides than packets(). Returns the calls."""
         records = self.the_box.wait_records(n)
         self.equal(len(records), n, "call records")
-        calls = media.join(records, *self.packets())
+        calls = media.join(records, *(packets or self.packets()))
         for call in calls:
             self.check(not call.faults, "\n".join(call.faults))
             for leg, direction in zip(call.record["legs"], (call.a2b, call.b2a)):

@@ -116,9 +116,11 @@ class Kamailio:
 
 
 class Baresip:
-    """A phone that speaks from a WAV file; commands over its own control connection."""
+    """A phone that speaks from a WAV file; commands over its own control connection. mediaenc: as
+    in baresip's accounts, "srtp" (RTP/AVP with keys), "srtp-mand" (RTP/SAVP), "srtp-mandf" (RTP/SAVPF)."""
 
-    def __init__(self, workdir, name, ns, local, port=5070, transport="udp", seconds=5.0, answer="manual"):
+    def __init__(self, workdir, name, ns, local, port=5070, transport="udp", seconds=5.0, answer="manual",
+                 mediaenc=None, control=4444, user="bruno"):
         self.dir = os.path.join(workdir, name)
         self.ns = ns
         os.makedirs(self.dir, exist_ok=True)
@@ -131,15 +133,17 @@ class Baresip:
                 "audio_srate 8000-8000", "audio_channels 1-1", "rtp_tos 184", "rtp_ports 7000-7100",
                 "rtp_stats yes", "jitter_buffer_delay 1-5",
                 f"module_path {module_path()}", "module g711.so", "module aufile.so", "module aubridge.so",
+                *(["module srtp.so"] if mediaenc else []),
                 "module_app account.so", "module_app menu.so", "module_app ctrl_tcp.so",
-                "ctrl_tcp_listen 127.0.0.1:4444", ""]))
+                f"ctrl_tcp_listen 127.0.0.1:{control}", ""]))
         with open(os.path.join(self.dir, "accounts"), "w") as f:
-            f.write(f'<sip:bruno@{bracket(local)}:{port};transport={transport}>;regint=0;'
-                    f'audio_codecs=PCMA/8000/1;answermode={answer};ptime=20\n')
+            f.write(f'<sip:{user}@{bracket(local)}:{port};transport={transport}>;regint=0;'
+                    f'audio_codecs=PCMA/8000/1;answermode={answer};ptime=20'
+                    f'{f";mediaenc={mediaenc}" if mediaenc else ""}\n')
         self.proc = Proc(name, ["baresip", "-4" if ":" not in local else "-6", "-f", self.dir, "-v"],
                          os.path.join(self.dir, "baresip.log"), ns=ns)
-        self.proc.wait_socket("tcp", 4444)
-        self._ctrl = in_namespace(ns, lambda: socket.create_connection(("127.0.0.1", 4444), 5))
+        self.proc.wait_socket("tcp", control)
+        self._ctrl = in_namespace(ns, lambda: socket.create_connection(("127.0.0.1", control), 5))
         self._buffer = b""
         self.events = []
 

@@ -35,9 +35,10 @@ def rtp_bytes(seq, timestamp, ssrc, payload, pt=PCMA, marker=False):
 class Talker(threading.Thread):
     """Speaks a voice file round and round, a packet each 20 ms, from its start until stop()."""
 
-    def __init__(self, sock, to, ssrc, voice="voice-a.pcap", seq=100):
+    def __init__(self, sock, to, ssrc, voice="voice-a.pcap", seq=100, seal=None):
         super().__init__(daemon=True)
         self.sock, self.to, self.ssrc, self.seq = sock, to, ssrc, seq
+        self.seal = seal  # makes SRTP of a packet; may be changed while it talks
         self.voice, self.sent = frames(voice), 0
         self._over = threading.Event()
         self.start()
@@ -45,8 +46,10 @@ class Talker(threading.Thread):
     def run(self):
         due = time.monotonic()
         while not self._over.is_set():
-            self.sock.sendto(rtp_bytes(self.seq + self.sent, 160 * self.sent, self.ssrc,
-                                       self.voice[self.sent % len(self.voice)], marker=self.sent == 0), self.to)
+            packet = rtp_bytes(self.seq + self.sent, 160 * self.sent, self.ssrc,
+                               self.voice[self.sent % len(self.voice)], marker=self.sent == 0)
+            seal = self.seal
+            self.sock.sendto(seal(packet) if seal else packet, self.to)
             self.sent += 1
             due += PTIME_S
             self._over.wait(max(0.0, due - time.monotonic()))
@@ -59,7 +62,9 @@ class Talker(threading.Thread):
 
 class TalkingCall:
     """An answered call with a Talker on each side. media_a, media_b: where the box takes audio on
-    that side."""
+    that side. body_b may be a function that makes an answer of the INVITE."""
+
+    seals = (None, None)
 
     def __init__(self, t, phone, carrier, number=NUMBER, talk=True, sock_a=None, body_a=True, body_b=True):
         self.t, self.phone, self.carrier = t, phone, carrier
@@ -68,7 +73,7 @@ class TalkingCall:
         self.media_b = box_media(self.b.invite)
         self.b.reply(self.b.invite, 180, "Ringing")
         self.a.expect(180)
-        self.b.ok(self.b.invite, body=body_b)
+        self.b.ok(self.b.invite, body=body_b(self.b.invite) if callable(body_b) else body_b)
         self.answer = self.a.expect((200, "INVITE"))
         self.media_a = box_media(self.answer)
         self.a.ack()
@@ -83,8 +88,12 @@ class TalkingCall:
 
     def talk(self):
         self.t._cleanup += [self.silence]  # before its sockets are closed
-        self.talkers = [Talker(self.sock_a, self.media_a, self.ssrc_a, "voice-a.pcap"),
-                        Talker(self.sock_b, self.media_b, self.ssrc_b, "voice-b.pcap", seq=65500)]
+        self.talkers = [Talker(self.sock_a, self.media_a, self.ssrc_a, "voice-a.pcap", seal=self.seals[0]),
+                        Talker(self.sock_b, self.media_b, self.ssrc_b, "voice-b.pcap", seq=65500, seal=self.seals[1])]
+
+    def packets(self):
+        """The captures of both sides as flow() looks at them."""
+        return self.t.packets()
 
     def silence(self):
         """Both stop; returns how many packets they sent."""
@@ -92,7 +101,7 @@ class TalkingCall:
 
     def flow(self, direction):
         """(sent, arrived) packets of the talkers as the captures show them; "a>b" or "b>a"."""
-        packets_a, packets_b = self.t.packets()
+        packets_a, packets_b = self.packets()
         if direction == "a>b":
             sent = rtp.streams(packets_a, self.talks_from(self.sock_a), self.media_a, [PCMA])
             arrived, ssrc = rtp.streams(packets_b, src=self.media_b), self.ssrc_a

@@ -32,6 +32,7 @@ struct cli_table {
 extern const struct cli_table cli_exec_commands; /* exec.c */
 extern const struct cli_table cli_show_commands; /* show_*.c */
 extern const struct cli_table cli_show_calls;
+extern const struct cli_table cli_show_quality;
 extern const struct cli_table cli_show_config;
 extern const struct cli_table cli_show_platform;
 extern const struct cli_table cli_config_commands; /* config_cmds.c: in every configuration mode */

@@ -58,8 +58,13 @@ static void add_sum(struct dp_stream_sum *sum, const struct dp_stream_sum *more)
 	sum->lost += more->lost;
 	sum->dropped += more->dropped;
 	sum->rtcp_packets += more->rtcp_packets;
+	sum->duplicates += more->duplicates;
+	sum->reordered += more->reordered;
+	sum->too_late += more->too_late;
 	if (more->jitter_us > sum->jitter_us)
 		sum->jitter_us = more->jitter_us;
+	if (sum->far.rtt_us == 0)
+		sum->far.rtt_us = more->far.rtt_us;
 }
 
 /* The first media line gives the addresses, counters are of all lines. */
@@ -93,11 +98,13 @@ static const char *print_addr(const struct ipaddr *addr, char *buf)
 	return ipaddr_print_port(addr, buf);
 }
 
-static double loss_percent(const struct dp_stream_sum *sum)
+/* Of the packets that were to come. */
+static double percent(const struct dp_stream_sum *sum, uint64_t n)
 {
-	uint64_t expected = sum->rx_packets + sum->lost;
+	uint64_t once = sum->rx_packets > sum->duplicates ? sum->rx_packets - sum->duplicates : 0;
+	uint64_t expected = once + sum->lost;
 
-	return expected ? 100.0 * (double)sum->lost / (double)expected : 0.0;
+	return expected ? 100.0 * (double)n / (double)expected : 0.0;
 }
 
 /* The suite that encrypts all media of a leg, or "off". */
@@ -148,6 +155,15 @@ static json_t *leg_json(const struct ctl_call *call, unsigned int leg,
 	json_object_set_new(json, "tx_packets", json_integer((json_int_t)from[1 - leg].tx_packets));
 	json_object_set_new(json, "tx_octets", json_integer((json_int_t)from[1 - leg].tx_octets));
 	json_object_set_new(json, "lost", json_integer((json_int_t)from[leg].lost));
+	json_object_set_new(
+		json, "lost_packet_rate", json_real(percent(&from[leg], from[leg].lost)));
+	json_object_set_new(
+		json, "out_of_order_rate", json_real(percent(&from[leg], from[leg].reordered)));
+	json_object_set_new(json, "duplicates", json_integer(from[leg].duplicates));
+	json_object_set_new(json, "reordered", json_integer(from[leg].reordered));
+	json_object_set_new(json, "too_late", json_integer(from[leg].too_late));
+	json_object_set_new(json, "rtt_us",
+		from[leg].far.rtt_us ? json_integer(from[leg].far.rtt_us) : json_null());
 	json_object_set_new(json, "jitter_us", json_integer(from[leg].jitter_us));
 	json_object_set_new(json, "dropped", json_integer(from[leg].dropped));
 	return json;
@@ -215,13 +231,14 @@ static void print_brief_leg(struct cli_ctx *ctx, const struct ctl_call *call, un
 		dur_s / 3600, dur_s / 60 % 60, dur_s % 60, tx->tx_packets, tx->tx_octets,
 		rx->rx_packets, rx->rx_octets, leg_dscp(ctx, call, leg), rx->dropped);
 	buf_printf(ctx->out,
-		" IP %s SRTP: %s rtt:0ms pl:0/0ms lost:%" PRIu64
-		"/0/0 delay:0/0/0ms %s "
+		" IP %s SRTP: %s rtt:%ums pl:0/0ms lost:%" PRIu64
+		"/0/%u delay:0/0/0ms %s "
 		"TextRelay: off Transcoded: No ICE: Off\n",
-		print_addr(remote, addr), call->srtp[leg] != DP_SRTP_NONE ? "on" : "off", rx->lost,
+		print_addr(remote, addr), call->srtp[leg] != DP_SRTP_NONE ? "on" : "off",
+		(rx->far.rtt_us + 500) / 1000, rx->lost, rx->too_late,
 		call->codec[0] ? call->codec : "-");
-	buf_printf(ctx->out, " LostPacketRate:%.2f OutOfOrderRate:0.00\n VRF:%s\n",
-		loss_percent(rx), call->realm[leg]);
+	buf_printf(ctx->out, " LostPacketRate:%.2f OutOfOrderRate:%.2f\n VRF:%s\n",
+		percent(rx, rx->lost), percent(rx, rx->reordered), call->realm[leg]);
 	if (call->srtp_note[leg] != CTL_SRTP_NONE)
 		buf_printf(ctx->out, " SRTP: %s\n", srtp_note(call, leg));
 }

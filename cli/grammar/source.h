@@ -11,6 +11,7 @@
 #include <sys/types.h>
 
 #include "controlplane/api/ctl_api.h"
+#include "controlplane/api/quality.h"
 #include "dataplane/api/dp_stats.h"
 
 /* A media line of a call now, with the counters of both directions. */
@@ -28,6 +29,7 @@ struct cli_record {
 	struct ctl_call call;
 	uint32_t n_media;
 	struct dp_stream_sum from[DP_LEGS]; /* summed over the media lines */
+	struct quality quality;
 };
 
 /* Ports of a realm's media address. */
@@ -85,6 +87,11 @@ struct cli_source {
 	void (*calls)(void *ctx, cli_call_fn row, void *arg);
 	/* Media lines of a call (0: of all calls). */
 	void (*media)(void *ctx, uint64_t call_id, cli_media_fn row, void *arg);
+	/*
+	 * A call that is not ended as its record would be now, or a finished one that is still
+	 * remembered. false: neither.
+	 */
+	bool (*call)(void *ctx, uint64_t call_id, struct cli_record *ret);
 	/* The newest n records, oldest of them first. */
 	void (*records)(void *ctx, unsigned int n, cli_record_fn row, void *arg);
 	/* Every outcome, also those that did not happen; their sum is records_written. */

@@ -100,6 +100,13 @@ static const char *cell(const struct cli_table_out *table, unsigned int i)
 	return place == SIZE_MAX ? NULL : table->text.p + place;
 }
 
+static json_t *number(const char *text)
+{
+	if (strchr(text, '.'))
+		return json_real(strtod(text, NULL));
+	return json_integer((json_int_t)strtoull(text, NULL, 10));
+}
+
 json_t *cli_table_json(struct cli_table_out *table)
 {
 	json_t *rows = json_array();
@@ -108,10 +115,9 @@ json_t *cli_table_json(struct cli_table_out *table)
 		json_t *row = json_object();
 		for (unsigned int c = 0; c < table->n_columns; c++) {
 			const char *text = cell(table, r * table->n_columns + c);
-			json_t *value = !text ? json_null()
-					: table->columns[c].number
-						? json_integer((json_int_t)strtoull(text, NULL, 10))
-						: json_string(text);
+			json_t *value = !text			   ? json_null()
+					: table->columns[c].number ? number(text)
+								   : json_string(text);
 			json_object_set_new(
 				row, table->columns[c].key, value ? value : json_null());
 		}
@@ -175,7 +181,9 @@ int cli_table_print(struct cli_ctx *ctx, struct cli_table_out *table)
 
 int cli_print_json(struct cli_ctx *ctx, json_t *json)
 {
-	char *text = json ? json_dumps(json, JSON_INDENT(2) | JSON_ENCODE_ANY) : NULL;
+	char *text = json ? json_dumps(json,
+				    JSON_INDENT(2) | JSON_ENCODE_ANY | JSON_REAL_PRECISION(12))
+			  : NULL;
 
 	json_decref(json);
 	if (!text)

@@ -262,24 +262,6 @@ void calls_clear_again(struct calls *cs, uint32_t worker)
 
 /* ---- end ---- */
 
-static void make_record(struct calls *cs, const struct call *call, struct record *r)
-{
-	memset(r, 0, sizeof(*r));
-	r->call = call->info;
-	for (unsigned int leg = 0; leg < DP_LEGS; leg++)
-		r->from[leg].last_rx_ago_ms = r->from[leg].first_rx_ago_ms = UINT64_MAX;
-	for (unsigned int i = 0; i < CTL_MEDIA_MAX; i++) {
-		struct dp_stream_sum sums[DP_LEGS];
-		if (call->media[i] == NULL)
-			continue;
-		r->n_media++;
-		r->source = record_source_add(
-			r->source, sessions_sum(cs->sessions, call->media[i], sums));
-		for (unsigned int leg = 0; leg < DP_LEGS; leg++)
-			record_sum_add(&r->from[leg], &sums[leg]);
-	}
-}
-
 static void acknowledge(struct calls *cs, struct call *call)
 {
 	if (call->end_ticket.connection != 0)
@@ -293,7 +275,7 @@ static void write_record(struct calls *cs, struct call *call)
 	uint64_t now_ms = cs->ops.mono_ms(cs->ops.arg);
 
 	call->phase = CALL_WRITING;
-	make_record(cs, call, &record);
+	calls_record(cs, call, cs->ops.wall_ms(cs->ops.arg), &record);
 	int ret = spool_put(cs->spool, &record, cs->ops.wall_ms(cs->ops.arg));
 	if (ret == -ENOSPC) {
 		cs->unwritten = true; /* not even in memory: calls_tick() tries again */

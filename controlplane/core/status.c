@@ -96,6 +96,14 @@ static void media(void *ctx, uint64_t call_id, cli_media_fn row, void *arg)
 	}
 }
 
+static struct cli_record show_record(const struct record *r)
+{
+	struct cli_record record = {.call = r->call, .n_media = r->n_media, .quality = r->quality};
+
+	memcpy(record.from, r->from, sizeof(record.from));
+	return record;
+}
+
 static void records(void *ctx, unsigned int n, cli_record_fn row, void *arg)
 {
 	const struct control *c = ctx;
@@ -103,12 +111,31 @@ static void records(void *ctx, unsigned int n, cli_record_fn row, void *arg)
 	while (n > 0 && spool_recent(c->spool, n - 1) == NULL)
 		n = n > SPOOL_RECENT_MAX ? SPOOL_RECENT_MAX : n - 1;
 	while (n-- > 0) {
-		const struct record *r = spool_recent(c->spool, n);
-		struct cli_record record = {.call = r->call, .n_media = r->n_media};
-		memcpy(record.from, r->from, sizeof(record.from));
+		struct cli_record record = show_record(spool_recent(c->spool, n));
 		if (row(&record, arg) != 0)
 			return;
 	}
+}
+
+static bool one_call(void *ctx, uint64_t call_id, struct cli_record *ret)
+{
+	const struct control *c = ctx;
+	const struct call *call = calls_find(c->calls, call_id);
+	const struct record *r;
+
+	if (call != NULL) {
+		struct record record;
+		calls_record(c->calls, call, now_ms(ctx), &record);
+		*ret = show_record(&record);
+		return true;
+	}
+	for (unsigned int i = 0; (r = spool_recent(c->spool, i)) != NULL; i++) {
+		if (r->call.id == call_id) {
+			*ret = show_record(r);
+			return true;
+		}
+	}
+	return false;
 }
 
 static void outcomes(void *ctx, cli_outcome_fn row, void *arg)
@@ -260,6 +287,7 @@ void status_source(struct control *control, struct cli_source *ret_source)
 		.totals = totals,
 		.calls = calls,
 		.media = media,
+		.call = one_call,
 		.records = records,
 		.outcomes = outcomes,
 		.trunk = trunk,

@@ -411,6 +411,7 @@ static void tick_cb(evutil_socket_t fd, short what, void *arg)
 		}
 	}
 	pump(dp);
+	sessions_sample(dp->sessions, 1000 / TICK_MS);
 }
 
 struct dpclient *dpclient_new(

@@ -13,6 +13,9 @@
 
 LOG_TOPIC("media");
 
+#define SAMPLE_FRESH_MS 1000 /* an older packet's jitter was counted already */
+#define SAMPLE_MOST	4096 /* at once, so that nobody waits for long */
+
 struct media_waiter {
 	STAILQ_ENTRY(media_waiter) link;
 	struct media_ticket ticket;
@@ -25,6 +28,7 @@ struct sessions {
 	struct idmap by_id;
 	TAILQ_HEAD(, media_session) dirty;
 	uint32_t n_inflight, n_workers, rotor;
+	size_t sample_pos; /* of by_id: where sessions_sample() goes on */
 	bool up;
 	struct sessions_counts counts;
 };
@@ -298,6 +302,36 @@ uint32_t sessions_sum(const struct sessions *ss, const struct media_session *s,
 		record_sum_add(&ret_sums[i], &from[i]);
 	}
 	return record_source_add(s->source, RECORD_MEDIA_SEGMENT);
+}
+
+static void sample(struct sessions *ss, struct media_session *s)
+{
+	struct dp_stream_sum from[DP_LEGS];
+
+	if (!s->has_streams || !ss->ops.sums(ss->ops.arg, s, from))
+		return;
+	for (unsigned int i = 0; i < DP_LEGS; i++) {
+		if (from[i].last_rx_ago_ms > SAMPLE_FRESH_MS)
+			continue;
+		s->jitter_sum_us[i] += from[i].jitter_us;
+		s->n_jitter[i]++;
+	}
+}
+
+void sessions_sample(struct sessions *ss, uint32_t n_parts)
+{
+	uint64_t n = ss->by_id.n / n_parts + 1;
+
+	if (n > SAMPLE_MOST)
+		n = SAMPLE_MOST;
+	while (n-- > 0) {
+		struct media_session *s = idmap_next(&ss->by_id, &ss->sample_pos);
+		if (s == NULL) {
+			ss->sample_pos = 0;
+			return;
+		}
+		sample(ss, s);
+	}
 }
 
 /* ---- what the data plane is told ---- */

@@ -52,6 +52,9 @@ struct media_session {
 	struct ipaddr latched[DP_LEGS];
 	struct dp_stream_sum carried[DP_LEGS]; /* of lives in the data plane that are over */
 	uint32_t source;		       /* enum record_source of carried */
+	/* The jitter of each leg, looked at once a second while packets come. */
+	uint64_t jitter_sum_us[DP_LEGS];
+	uint32_t n_jitter[DP_LEGS];
 	TAILQ_ENTRY(media_session) dirty_link;
 	STAILQ_HEAD(, media_waiter) waiters;
 };
@@ -99,6 +102,12 @@ void sessions_forget(struct sessions *ss, struct media_session *session, uint64_
 /* Sums until now: what is carried and what the segment shows. Returns enum record_source. */
 uint32_t sessions_sum(const struct sessions *ss, const struct media_session *session,
 	struct dp_stream_sum ret_sums[DP_LEGS]);
+
+/*
+ * Looks at the jitter of a part of all sessions; called part by part it gets round all of them.
+ * n_parts: how many calls make a round.
+ */
+void sessions_sample(struct sessions *ss, uint32_t n_parts);
 
 /* ---- for dpclient.c ---- */
 

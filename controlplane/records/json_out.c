@@ -112,6 +112,14 @@ void jout_u64(struct json_out *out, uint64_t value)
 	put_u64(out, value);
 }
 
+void jout_i64(struct json_out *out, int64_t value)
+{
+	before_value(out);
+	if (value < 0)
+		put_c(out, '-');
+	put_u64(out, value < 0 ? 0 - (uint64_t)value : (uint64_t)value);
+}
+
 void jout_milli(struct json_out *out, uint64_t value)
 {
 	uint64_t rest = value % 1000;

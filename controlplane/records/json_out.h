@@ -24,6 +24,7 @@ void jout_key(struct json_out *out, const char *key); /* plain ASCII of ours */
 /* Any bytes: control characters and quotes are escaped, broken UTF-8 becomes U+FFFD. */
 void jout_str(struct json_out *out, const char *text);
 void jout_u64(struct json_out *out, uint64_t value);
+void jout_i64(struct json_out *out, int64_t value);
 void jout_null(struct json_out *out);
 /* value / 1000 with three decimals. */
 void jout_milli(struct json_out *out, uint64_t value);

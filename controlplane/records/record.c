@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "controlplane/base/view.h"
+#include "controlplane/quality/quality.h"
 #include "controlplane/records/json_out.h"
 
 enum record_outcome record_outcome(const struct ctl_call *call)
@@ -103,6 +104,7 @@ void record_sum_add(struct dp_stream_sum *sum, const struct dp_stream_sum *more)
 	sum->burst_packets += more->burst_packets;
 	sum->burst_lost += more->burst_lost;
 	sum->gap_lost += more->gap_lost;
+	sum->loss_runs += more->loss_runs;
 	if (more->frame_us != 0)
 		sum->frame_us = more->frame_us;
 	far_add(&sum->far, &more->far);
@@ -162,8 +164,82 @@ static void print_span(struct json_out *out, const char *key, uint64_t from_ms, 
 		jout_u64(out, to_ms > from_ms ? to_ms - from_ms : 0);
 }
 
+/* A figure in thousandths of its unit; null when it is not known. */
+static void key_milli(struct json_out *out, const char *key, uint32_t value)
+{
+	jout_key(out, key);
+	if (value == QUALITY_UNKNOWN_U32)
+		jout_null(out);
+	else
+		jout_milli(out, value);
+}
+
+static void key_u32(struct json_out *out, const char *key, uint32_t value)
+{
+	jout_key(out, key);
+	if (value == QUALITY_UNKNOWN_U32)
+		jout_null(out);
+	else
+		jout_u64(out, value);
+}
+
+/* Millionths as percent. */
+static void key_percent(struct json_out *out, const char *key, uint32_t ppm)
+{
+	key_milli(out, key, ppm == QUALITY_UNKNOWN_U32 ? ppm : ppm / 10);
+}
+
+static uint32_t or_unknown(uint32_t value)
+{
+	return value != 0 ? value : QUALITY_UNKNOWN_U32;
+}
+
+static void print_score(struct json_out *out, const struct quality_score *score)
+{
+	jout_key_str(out, "mos_source", quality_source_word(score->source));
+	key_milli(out, "r", score->r != 0 ? score->r * 10 : QUALITY_UNKNOWN_U32);
+	key_milli(out, "mos_lq", score->mos_lq != 0 ? score->mos_lq * 10 : QUALITY_UNKNOWN_U32);
+	key_milli(out, "mos_cq", score->mos_cq != 0 ? score->mos_cq * 10 : QUALITY_UNKNOWN_U32);
+}
+
+/* What the leg's far end says that it gets. */
+static void print_far(
+	struct json_out *out, const struct dp_far_sum *far, const struct quality_score *score)
+{
+	bool known = far->reports != 0;
+
+	jout_key(out, "far_end");
+	jout_open(out, '{');
+	jout_key_u64(out, "reports", far->reports);
+	jout_key(out, "lost");
+	if (known)
+		jout_i64(out, far->lost);
+	else
+		jout_null(out);
+	key_milli(out, "last_loss_percent",
+		known ? far->fraction_lost * 100000 / 256 : QUALITY_UNKNOWN_U32);
+	key_milli(out, "jitter_ms", known ? far->jitter_us : QUALITY_UNKNOWN_U32);
+	jout_key_u64(out, "xr_reports", far->xr_reports);
+	print_score(out, score);
+	jout_close(out, '}');
+}
+
+static void print_bursts(
+	struct json_out *out, const struct dp_stream_sum *sum, const struct quality_leg *q)
+{
+	jout_key(out, "bursts");
+	jout_open(out, '{');
+	jout_key_u64(out, "n", sum->bursts);
+	key_u32(out, "mean_ms", q->burst_ms);
+	key_percent(out, "loss_percent", q->burst_ppm);
+	key_u32(out, "gap_mean_ms", q->gap_ms);
+	key_percent(out, "gap_loss_percent", q->gap_ppm);
+	jout_close(out, '}');
+}
+
 /* What was received from one leg and what of it was sent on to the other. */
-static void print_media(struct json_out *out, const struct dp_stream_sum *sum)
+static void print_media(
+	struct json_out *out, const struct dp_stream_sum *sum, const struct quality_leg *q)
 {
 	char addr[IPADDR_TEXT_MAX];
 
@@ -174,10 +250,21 @@ static void print_media(struct json_out *out, const struct dp_stream_sum *sum)
 	jout_key_u64(out, "sent_packets", sum->tx_packets);
 	jout_key_u64(out, "sent_octets", sum->tx_octets);
 	jout_key_u64(out, "lost", sum->lost);
+	key_percent(out, "loss_percent", q->loss_ppm);
+	jout_key_u64(out, "duplicates", sum->duplicates);
+	jout_key_u64(out, "reordered", sum->reordered);
+	jout_key_u64(out, "too_late", sum->too_late);
 	jout_key(out, "jitter_ms");
 	jout_milli(out, sum->jitter_us);
+	key_milli(out, "mean_jitter_ms", q->mean_jitter_us);
 	jout_key(out, "max_jitter_ms");
 	jout_milli(out, sum->max_jitter_us);
+	key_milli(out, "packet_ms", or_unknown(sum->frame_us));
+	print_bursts(out, sum, q);
+	print_score(out, &q->heard);
+	key_milli(out, "rtt_ms", or_unknown(sum->far.rtt_us));
+	key_milli(out, "max_rtt_ms", or_unknown(sum->far.max_rtt_us));
+	print_far(out, &sum->far, &q->far);
 	jout_key_u64(out, "rtcp_packets", sum->rtcp_packets);
 	jout_key_u64(out, "dropped", sum->dropped);
 	jout_key_u64(out, "ssrc_changes", sum->ssrc_changes);
@@ -225,7 +312,7 @@ static void print_leg(struct json_out *out, const struct record *record, unsigne
 	jout_key_str(out, "peer", ipaddr_is_set(peer) ? ipaddr_print_port(peer, addr) : "");
 	jout_key_str(out, "srtp", srtp_word(call->srtp[leg]));
 	jout_key_str(out, "srtp_note", srtp_note_words(call->srtp_note[leg]));
-	print_media(out, &record->from[leg]);
+	print_media(out, &record->from[leg], &record->quality.leg[leg]);
 	jout_close(out, '}');
 }
 
@@ -261,6 +348,12 @@ size_t record_print(const struct record *record, const char *node, char *buf, si
 	jout_key_str(&out, "codec", call->codec);
 	jout_key_u64(&out, "media_lines", record->n_media);
 	jout_key_str(&out, "media_source", source_word(record->source));
+	jout_key(&out, "verdict");
+	if (record->quality.verdict[0] != '\0')
+		jout_str(&out, record->quality.verdict);
+	else
+		jout_null(&out);
+	key_u32(&out, "delay_ms", record->quality.delay_ms);
 	jout_key(&out, "legs");
 	jout_open(&out, '[');
 	print_leg(&out, record, 0);

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "controlplane/api/ctl_api.h"
+#include "controlplane/api/quality.h"
 
 #define RECORD_SCHEMA	1
 #define RECORD_LINE_MAX 16384
@@ -26,6 +27,7 @@ struct record {
 	uint32_t n_media;		    /* lines that had a session */
 	uint32_t source;		    /* enum record_source; the worst of the lines */
 	struct dp_stream_sum from[DP_LEGS]; /* summed over the lines; jitter: the largest */
+	struct quality quality;
 };
 
 /* How an attempt ended. X(symbol, word in the record and in counters, sentence). */

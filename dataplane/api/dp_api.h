@@ -282,6 +282,7 @@ struct dp_stream_sum {
 	 * good packets in a row between two (RFC 3611 4.7.2). The others stand alone in gaps.
 	 */
 	uint32_t bursts, burst_packets, burst_lost, gap_lost;
+	uint32_t loss_runs; /* losses in a row count once: with lost, how long a row is */
 	struct dp_far_sum far;
 };
 

@@ -143,7 +143,7 @@ struct dp_stream_quality {
 	uint32_t bursts, burst_packets, burst_lost, gap_lost;
 	uint32_t duplicates, duplicates_before; /* before: those of SSRCs that are over */
 	uint32_t reordered, too_late_packets;
-	uint32_t zero;
+	uint32_t loss_runs;
 	uint64_t first_rx_tsc;
 	uint32_t frame_us; /* from one packet to the next by their timestamps; 0: not known */
 	/* What the leg's far end says in RTCP of the stream that it gets (SR, RR, XR). */

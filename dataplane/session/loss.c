@@ -33,6 +33,8 @@ static void cluster_close(struct dp_stream_quality *q)
 /* n numbers from first on are lost. */
 static void cluster_add(struct dp_stream_quality *q, uint32_t first, uint32_t n)
 {
+	if (!q->loss_runs || first != q->cluster_last + 1)
+		q->loss_runs++;
 	if (q->cluster_lost && first - q->cluster_last > LOSS_GMIN)
 		cluster_close(q);
 	if (!q->cluster_lost)

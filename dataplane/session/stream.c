@@ -279,6 +279,7 @@ static void sum_quality(struct dp_stream_sum *sum, const struct dp_stream_qualit
 	sum->burst_packets = q.burst_packets;
 	sum->burst_lost = q.burst_lost;
 	sum->gap_lost = q.gap_lost;
+	sum->loss_runs = q.loss_runs;
 }
 
 void stream_sum(const struct dp_stream_stats *stats, const struct dp_stream_rare *rare,

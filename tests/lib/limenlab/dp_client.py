@@ -32,10 +32,10 @@ MEDIA_ADDR = struct.Struct("=20sHH16s")
 LEG = struct.Struct("=20s20s20sIIBB2s128s48s48s")
 SESSION_HEAD = struct.Struct("=QQ")
 SESSION_REPLY = struct.Struct("=QII")
-SUM = struct.Struct("=QQQQQIIIIIIQ20sIQIIIIIII" + "IIiIIII4B4H4B")
+SUM = struct.Struct("=QQQQQIIIIIIQ20sIQIIIIIIII" + "IIiIIII4B4H4B")
 SUM_FIELDS = ("rx_packets rx_octets tx_packets tx_octets lost jitter_us max_jitter_us rtcp_packets dropped ssrc "
               "ssrc_changes last_rx_ago_ms latched frame_us first_rx_ago_ms duplicates reordered too_late bursts burst_packets "
-              "burst_lost gap_lost far_reports far_fraction far_lost far_jitter_us rtt_us max_rtt_us xr_reports loss_rate "
+              "burst_lost gap_lost loss_runs far_reports far_fraction far_lost far_jitter_us rtt_us max_rtt_us xr_reports loss_rate "
               "discard_rate burst_density gap_density burst_ms gap_ms end_rtt_ms end_delay_ms r_factor mos_lq mos_cq "
               "zero").split()
 EVENT = struct.Struct("=QQII20sI")

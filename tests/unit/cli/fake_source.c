@@ -132,6 +132,48 @@ static void records(void *ctx, unsigned int n, cli_record_fn row, void *arg)
 		row(&record, arg);
 }
 
+/* The call that is active: some loss from the caller, the called side knows its round trip. */
+static bool one_call(void *ctx, uint64_t call_id, struct cli_record *ret)
+{
+	struct cli_record r = {.call = active_call(), .n_media = 1};
+
+	if (call_id != r.call.id)
+		return false;
+	r.from[0] = (struct dp_stream_sum){.rx_packets = 3100,
+		.rx_octets = 496000,
+		.tx_packets = 3099,
+		.lost = 12,
+		.duplicates = 2,
+		.reordered = 5,
+		.too_late = 1,
+		.max_jitter_us = 2100,
+		.frame_us = 20000,
+		.bursts = 1};
+	r.from[1] = (struct dp_stream_sum){.rx_packets = 3090,
+		.tx_packets = 3090,
+		.far = {.reports = 12,
+			.lost = 14,
+			.jitter_us = 1250,
+			.rtt_us = 23400,
+			.max_rtt_us = 41000}};
+	r.quality = (struct quality){.delay_ms = QUALITY_UNKNOWN_U32,
+		.leg = {{.heard = {.source = QUALITY_MEASURED_RTP, .r = 9155, .mos_lq = 437},
+				.loss_ppm = 3858,
+				.reordered_ppm = 1607,
+				.mean_jitter_us = 350,
+				.burst_ms = 180,
+				.gap_ms = 30950,
+				.burst_ppm = 666666,
+				.gap_ppm = 1900},
+			{.far = {.source = QUALITY_RTCP_XR, .mos_lq = 410, .mos_cq = 400},
+				.mean_jitter_us = QUALITY_UNKNOWN_U32,
+				.burst_ms = 0,
+				.gap_ms = QUALITY_UNKNOWN_U32}}};
+	snprintf(r.quality.verdict, sizeof(r.quality.verdict), "no fault");
+	*ret = r;
+	return true;
+}
+
 static void outcomes(void *ctx, cli_outcome_fn row, void *arg)
 {
 	row("answered", 6, arg);
@@ -258,6 +300,7 @@ const struct cli_source fake_source = {.now_ms = now_ms,
 	.totals = totals,
 	.calls = calls,
 	.media = media,
+	.call = one_call,
 	.records = records,
 	.outcomes = outcomes,
 	.trunk = trunk,

@@ -149,6 +149,18 @@ static struct record sample(void)
 	r.from[0].rx_packets = 3000;
 	r.from[0].jitter_us = 1234;
 	r.from[1].lost = 3;
+	r.from[0].far = (struct dp_far_sum){.reports = 2,
+		.fraction_lost = 64,
+		.lost = -2,
+		.jitter_us = UINT32_MAX,
+		.rtt_us = 23400};
+	r.quality.delay_ms = QUALITY_UNKNOWN_U32;
+	r.quality.leg[0] = (struct quality_leg){
+		.heard = {.source = QUALITY_MEASURED_RTP, .r = 9155, .mos_lq = 437},
+		.loss_ppm = 12345,
+		.burst_ms = 180};
+	r.quality.leg[1].mean_jitter_us = QUALITY_UNKNOWN_U32;
+	strcpy(r.quality.verdict, "no fault");
 	return r;
 }
 
@@ -199,6 +211,25 @@ static void test_fields(void **state)
 	assert_int_equal(INT(json_object_get(b, "media"), "lost"), 3);
 	assert_true(json_number_value(json_object_get(json_object_get(a, "media"), "jitter_ms")) ==
 		    1.234);
+	/* quality: known, and unknown is null and never a number */
+	assert_string_equal(STR(root, "verdict"), "no fault");
+	assert_true(json_is_null(json_object_get(root, "delay_ms")));
+	json_t *heard = json_object_get(a, "media"), *deaf = json_object_get(b, "media");
+	assert_string_equal(STR(heard, "mos_source"), "measured-rtp");
+#define REAL(o, k) json_number_value(json_object_get(o, k))
+	assert_true(REAL(heard, "mos_lq") == 4.37 && REAL(heard, "r") == 91.55);
+	assert_true(json_is_null(json_object_get(heard, "mos_cq")));
+	assert_true(REAL(heard, "loss_percent") == 1.234);
+	assert_true(REAL(heard, "rtt_ms") == 23.4);
+	assert_true(json_is_null(json_object_get(heard, "max_rtt_ms")));
+	assert_int_equal(INT(json_object_get(heard, "far_end"), "lost"), -2);
+	assert_true(REAL(json_object_get(heard, "far_end"), "last_loss_percent") == 25.0);
+	assert_true(json_is_null(json_object_get(json_object_get(heard, "far_end"), "jitter_ms")));
+	assert_int_equal(INT(json_object_get(heard, "bursts"), "mean_ms"), 180);
+	assert_string_equal(STR(deaf, "mos_source"), "unknown");
+	assert_true(json_is_null(json_object_get(deaf, "mos_lq")));
+	assert_true(json_is_null(json_object_get(deaf, "mean_jitter_ms")));
+	assert_true(json_is_null(json_object_get(json_object_get(deaf, "far_end"), "lost")));
 	json_decref(root);
 
 	/* An attempt that was refused: what did not happen is null. */
@@ -283,6 +314,34 @@ static void test_outcomes(void **state)
 	assert_string_equal(record_outcome_word(RECORD_OUTCOME_N), "?");
 }
 
+/* The later word of a far end counts; counts add up; what was not said takes nothing away. */
+static void test_far_sums(void **state)
+{
+	struct dp_stream_sum sum = {.last_rx_ago_ms = UINT64_MAX, .first_rx_ago_ms = UINT64_MAX};
+	struct dp_stream_sum a = {.first_rx_ago_ms = 100,
+		.bursts = 1,
+		.loss_runs = 4,
+		.far = {.reports = 3, .lost = 9, .rtt_us = 500, .max_rtt_us = 900}};
+	struct dp_stream_sum b = {.first_rx_ago_ms = 900,
+		.bursts = 2,
+		.loss_runs = 5,
+		.far = {.xr_reports = 2, .mos_lq = 41, .max_rtt_us = 700}};
+	struct dp_stream_sum c = {.first_rx_ago_ms = UINT64_MAX, .far = {.reports = 1, .lost = 4}};
+
+	record_sum_add(&sum, &a);
+	record_sum_add(&sum, &b);
+	record_sum_add(&sum, &c);
+	assert_int_equal(sum.first_rx_ago_ms, 900);
+	assert_int_equal(sum.bursts, 3);
+	assert_int_equal(sum.loss_runs, 9);
+	assert_int_equal(sum.far.reports, 4);
+	assert_int_equal(sum.far.lost, 4);
+	assert_int_equal(sum.far.rtt_us, 500);
+	assert_int_equal(sum.far.max_rtt_us, 900);
+	assert_int_equal(sum.far.xr_reports, 2);
+	assert_int_equal(sum.far.mos_lq, 41);
+}
+
 static void test_sums(void **state)
 {
 	struct dp_stream_sum sum = {.last_rx_ago_ms = UINT64_MAX};
@@ -316,6 +375,7 @@ int main(void)
 		cmocka_unit_test(test_line_id),
 		cmocka_unit_test(test_outcomes),
 		cmocka_unit_test(test_sums),
+		cmocka_unit_test(test_far_sums),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -187,6 +187,35 @@ static void test_life(void **state)
 	world_close(&w);
 }
 
+/* The jitter of every session is looked at once a round, while its packets come. */
+static void test_jitter_samples(void **state)
+{
+	struct media_session *s[3];
+	struct world w;
+
+	world_open(&w, 8, 1);
+	for (unsigned int i = 0; i < 3; i++) {
+		struct ctl_media m = sample_media(7 + i, 0);
+		assert_int_equal(set(&w, &m, i, &s[i]), 0);
+	}
+	sessions_sample(w.ss, 1); /* none of them is in the data plane yet */
+	for (unsigned int i = 0; i < 3; i++)
+		serve(&w, DP_SESSION_ADD, 0);
+	w.has_segment = true;
+	for (unsigned int round = 1; round <= 3; round++) {
+		w.segment[0] = (struct dp_stream_sum){.jitter_us = 100 * round};
+		w.segment[1] = (struct dp_stream_sum){.jitter_us = 7, .last_rx_ago_ms = UINT64_MAX};
+		for (unsigned int part = 0; part < 4; part++)
+			sessions_sample(w.ss, 4);
+	}
+	for (unsigned int i = 0; i < 3; i++) {
+		assert_in_range(s[i]->n_jitter[0], 2, 4);
+		assert_in_range(s[i]->jitter_sum_us[0] / s[i]->n_jitter[0], 150, 250);
+		assert_int_equal(s[i]->n_jitter[1], 0);
+	}
+	world_close(&w);
+}
+
 static void test_refusals(void **state)
 {
 	struct ctl_media m = sample_media(7, 0);
@@ -546,6 +575,7 @@ int main(void)
 		cmocka_unit_test(test_answers_of_the_data_plane),
 		cmocka_unit_test(test_configuration_changes),
 		cmocka_unit_test(test_form),
+		cmocka_unit_test(test_jitter_samples),
 	};
 	log_init("test_sessions", LOG_L_ERR);
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -71,7 +71,7 @@ static void sum_of(const struct state *st, struct dp_stream_sum *ret)
 /* ---- the reference ---- */
 
 struct reference {
-	uint32_t lost, bursts, burst_packets, burst_lost, gap_lost;
+	uint32_t lost, bursts, burst_packets, burst_lost, gap_lost, runs;
 };
 
 static void close_cluster(struct reference *r, uint32_t first, uint32_t last, uint32_t n)
@@ -97,6 +97,7 @@ static struct reference judge(const bool *came, uint32_t first, uint32_t last)
 			continue;
 		}
 		r.lost++;
+		r.runs += came[i - 1];
 		if (n && good >= LOSS_GMIN) {
 			close_cluster(&r, start, end, n);
 			n = 0;
@@ -115,7 +116,7 @@ static void same(const struct dp_stream_sum *sum, const struct reference *want, 
 {
 	if (sum->lost != want->lost || sum->bursts != want->bursts ||
 		sum->burst_packets != want->burst_packets || sum->burst_lost != want->burst_lost ||
-		sum->gap_lost != want->gap_lost)
+		sum->gap_lost != want->gap_lost || sum->loss_runs != want->runs)
 		fail_msg("round %u: lost %lu/%u bursts %u/%u of %u/%u lost %u/%u, alone %u/%u",
 			round, (unsigned long)sum->lost, want->lost, sum->bursts, want->bursts,
 			sum->burst_packets, want->burst_packets, sum->burst_lost, want->burst_lost,

@@ -25,13 +25,13 @@ struct opus_decoder {
 	OpusDecoder *state;
 };
 
-/* RFC 7587 3.1.1: the bit rates at which speech of a bandwidth is best spent. */
+/* The upper ends of what RFC 7587 3.1.1 advises for speech of a bandwidth, and a little more. */
 static opus_int32 speech_bitrate(uint32_t rate_hz)
 {
 	static const struct {
 		uint32_t rate_hz;
 		opus_int32 bps;
-	} rows[] = {{8000, 12000}, {12000, 16000}, {16000, 20000}, {24000, 28000}};
+	} rows[] = {{8000, 16000}, {12000, 20000}, {16000, 24000}, {24000, 28000}};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		if (rate_hz <= rows[i].rate_hz)

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The names of ./bench. One line a name; names of one function are measured together."""
-from . import calls, memif, relay
+from . import calls, memif, relay, transcode
 
 BENCHES = {
     "relay.rtp.1": relay.inproc,
     "relay.rtp.1000": relay.inproc,
     "relay.rtp.100000": relay.inproc,
     "relay.memif": memif.relay,
+    **{name: transcode.channels for name in transcode.PAIRS},
     "b2bua.calls": calls.calls,
 }
 # A name may have further rows, for example relay.memif.busy: they follow it in the file.

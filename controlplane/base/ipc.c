@@ -5,8 +5,9 @@
  *
  * The queue is one linear buffer of messages and one array that says where each begins. Both are
  * reset whenever the queue runs empty, which in normal operation is each turn of the loop, so
- * sending allocates nothing and moves nothing. A message that is dropped stays where it is, marked,
- * until its turn comes.
+ * sending allocates nothing and moves nothing. As the messages lie there as they stand in a packet,
+ * what waits leaves by one system call. A message that is dropped stays where it is, marked, until
+ * its turn comes.
  */
 #include "controlplane/base/ipc.h"
 
@@ -19,8 +20,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define RX_BATCH    32
-#define TX_BATCH    64
+#define RX_BATCH    8 /* packets */
+#define MSG_ALIGN   8
 #define FDS_MAX	    4 /* taken from the kernel with one message; more than one is refused */
 #define BYTES_MIN   (1u << 20)
 #define WHY_MAX	    160
@@ -59,6 +60,11 @@ struct ipc_peer {
 	size_t drop_hint; /* no droppable message before this index */
 	uint8_t *rx_buf;  /* RX_BATCH times IPC_MSG_MAX; pages are touched as they are needed */
 };
+
+static size_t aligned(size_t len)
+{
+	return (len + MSG_ALIGN - 1) & ~(size_t)(MSG_ALIGN - 1);
+}
 
 static const struct ipc_row *row_find(const struct ipc_table *table, uint16_t type)
 {
@@ -199,7 +205,36 @@ static int fds_take(struct msghdr *mh, unsigned int *ret_n)
 	return first;
 }
 
-static void rx_message(struct ipc_peer *peer, struct msghdr *mh, const void *msg, size_t len)
+static void rx_fd_close(struct ipc_peer *peer)
+{
+	if (peer->rx_fd >= 0)
+		close(peer->rx_fd);
+	peer->rx_fd = -1;
+}
+
+int ipc_receive(struct ipc_peer *peer, const void *packet, size_t len)
+{
+	const uint8_t *at = packet;
+	bool is_last = false;
+	int ret = 0;
+
+	/* What came after a fault is not looked at. */
+	while (ret == 0 && !is_last && !peer->closing && !peer->freed) {
+		const struct ipc_hdr *hdr = (const struct ipc_hdr *)at;
+		/* A length that leaves no room for another message must be that of the rest. */
+		is_last = len < sizeof(*hdr) || hdr->len < sizeof(*hdr) ||
+			  aligned(hdr->len) + sizeof(*hdr) > len;
+		ret = ipc_dispatch(peer, at, is_last ? len : hdr->len);
+		rx_fd_close(peer); /* it belonged to the first one */
+		if (!is_last) {
+			len -= aligned(hdr->len);
+			at += aligned(hdr->len);
+		}
+	}
+	return ret;
+}
+
+static void rx_packet(struct ipc_peer *peer, struct msghdr *mh, const void *packet, size_t len)
 {
 	unsigned int n_fds;
 
@@ -212,11 +247,9 @@ static void rx_message(struct ipc_peer *peer, struct msghdr *mh, const void *msg
 		peer->stats.rx_malformed++;
 		peer_closef(peer, "message too long, or with too many descriptors");
 	} else {
-		ipc_dispatch(peer, msg, len);
+		ipc_receive(peer, packet, len);
 	}
-	if (peer->rx_fd >= 0)
-		close(peer->rx_fd);
-	peer->rx_fd = -1;
+	rx_fd_close(peer);
 }
 
 static void rx_cb(evutil_socket_t fd, short what, void *arg)
@@ -249,7 +282,7 @@ static void rx_cb(evutil_socket_t fd, short what, void *arg)
 		peer_closef(peer, "receiving: %s", strerror(errno));
 	peer->dispatching = true;
 	for (int i = 0; i < n; i++)
-		rx_message(peer, &mm[i].msg_hdr, iov[i].iov_base, mm[i].msg_len);
+		rx_packet(peer, &mm[i].msg_hdr, iov[i].iov_base, mm[i].msg_len);
 	peer->dispatching = false;
 	if (peer->freed)
 		peer_destroy(peer);
@@ -295,7 +328,7 @@ static bool queue_compact(struct ipc_peer *peer)
 			continue;
 		memmove(peer->bytes + at, peer->bytes + m.at, m.len);
 		m.at = at;
-		at += m.len;
+		at += aligned(m.len);
 		peer->msgs[n++] = m;
 	}
 	peer->msgs_begin = 0;
@@ -377,10 +410,11 @@ static int queue_push(struct ipc_peer *peer, const struct ipc_hdr *hdr, const vo
 	const struct ipc_row *row = row_find(peer->tx_table, hdr->type);
 	bool droppable = row != NULL && (row->flags & IPC_DROPPABLE) != 0;
 	int ret = queue_overflow(peer, hdr->len, droppable);
+	size_t room = aligned(hdr->len);
 
 	if (ret <= 0)
 		return ret;
-	ret = queue_make_room(peer, hdr->len);
+	ret = queue_make_room(peer, room);
 	if (ret < 0)
 		return ret;
 	if (fd >= 0) {
@@ -394,9 +428,10 @@ static int queue_push(struct ipc_peer *peer, const struct ipc_hdr *hdr, const vo
 		memcpy(to + sizeof(*hdr), part1, len1);
 	if (len2 > 0)
 		memcpy(to + sizeof(*hdr) + len1, part2, len2);
+	memset(to + hdr->len, 0, room - hdr->len);
 	peer->msgs[peer->msgs_end++] = (struct tx_msg){
 		.at = peer->bytes_end, .len = hdr->len, .droppable = droppable, .fd = fd};
-	peer->bytes_end += hdr->len;
+	peer->bytes_end += room;
 	peer->bytes_live += hdr->len;
 	if (peer->n_live++ == 0)
 		end_turn(peer);
@@ -442,45 +477,52 @@ int ipc_reply(struct ipc_peer *peer, const struct ipc_hdr *request, int32_t stat
 		request->generation, body, len, NULL, 0);
 }
 
-/* One batch: returns how many messages left the queue, 0 when the socket is full, or -errno. */
-static int tx_batch(struct ipc_peer *peer)
+/*
+ * The messages that make up the next packet: all that wait behind each other and fit; one with a
+ * descriptor begins a packet. Their number; 0: the first is a dropped one.
+ */
+static size_t packet_fill(const struct ipc_peer *peer, struct iovec *ret_iov)
 {
-	struct mmsghdr mm[TX_BATCH];
-	struct iovec iov[TX_BATCH];
+	const struct tx_msg *first = &peer->msgs[peer->msgs_begin];
+	size_t i, n = 0;
+
+	for (i = peer->msgs_begin; i < peer->msgs_end; i++) {
+		const struct tx_msg *m = &peer->msgs[i];
+		if (m->dropped || (n > 0 && m->fd >= 0) || m->at + m->len - first->at > IPC_MSG_MAX)
+			break;
+		*ret_iov = (struct iovec){peer->bytes + first->at, m->at + m->len - first->at};
+		n++;
+	}
+	return n;
+}
+
+/* One packet: returns how many messages left the queue, 0 when the socket is full, or -errno. */
+static int tx_packet(struct ipc_peer *peer)
+{
 	union {
 		struct cmsghdr align;
 		uint8_t space[CMSG_SPACE(sizeof(int))];
 	} control;
-	unsigned int n = 0;
+	struct iovec iov;
+	struct msghdr mh = {.msg_iov = &iov, .msg_iovlen = 1};
+	const struct tx_msg *first = &peer->msgs[peer->msgs_begin];
+	size_t n = packet_fill(peer, &iov);
 
-	memset(mm, 0, sizeof(mm));
-	for (size_t i = peer->msgs_begin; i < peer->msgs_end && n < TX_BATCH; i++) {
-		const struct tx_msg *m = &peer->msgs[i];
-		if (m->dropped)
-			break;
-		if (m->fd >= 0) {
-			if (n > 0)
-				break; /* goes first in the next batch */
-			mm[n].msg_hdr.msg_control = control.space;
-			mm[n].msg_hdr.msg_controllen = sizeof(control.space);
-			struct cmsghdr *c = CMSG_FIRSTHDR(&mm[n].msg_hdr);
-			c->cmsg_level = SOL_SOCKET;
-			c->cmsg_type = SCM_RIGHTS;
-			c->cmsg_len = CMSG_LEN(sizeof(int));
-			memcpy(CMSG_DATA(c), &m->fd, sizeof(int));
-		}
-		iov[n] = (struct iovec){peer->bytes + m->at, m->len};
-		mm[n].msg_hdr.msg_iov = &iov[n];
-		mm[n].msg_hdr.msg_iovlen = 1;
-		n++;
-	}
 	if (n == 0)
-		return 1; /* the first is a dropped one */
-	int sent = sendmmsg(peer->fd, mm, n, MSG_DONTWAIT | MSG_NOSIGNAL);
-	if (sent < 0)
+		return 1;
+	if (first->fd >= 0) {
+		mh.msg_control = control.space;
+		mh.msg_controllen = sizeof(control.space);
+		struct cmsghdr *c = CMSG_FIRSTHDR(&mh);
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(c), &first->fd, sizeof(int));
+	}
+	if (sendmsg(peer->fd, &mh, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
 		return errno == EAGAIN || errno == EINTR || errno == ENOBUFS ? 0 : -errno;
-	peer->stats.tx_msgs += (uint64_t)sent;
-	return sent;
+	peer->stats.tx_msgs += n;
+	return (int)n;
 }
 
 void ipc_flush(struct ipc_peer *peer)
@@ -488,7 +530,7 @@ void ipc_flush(struct ipc_peer *peer)
 	if (peer->tx_dead || peer->msgs_begin == peer->msgs_end)
 		return;
 	while (peer->msgs_begin < peer->msgs_end) {
-		int n = tx_batch(peer);
+		int n = tx_packet(peer);
 		if (n == 0) {
 			event_add(peer->tx_event, NULL);
 			return;

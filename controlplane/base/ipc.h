@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * Messages between Limen's processes: Unix SOCK_SEQPACKET, one versioned header, fixed-size
- * structs in host byte order (one machine), counted arrays at the end, no pointers.
+ * structs in host byte order (one machine), counted arrays at the end, no pointers. A packet holds
+ * one message or several, each of which begins at a multiple of 8 bytes; what a process has to say
+ * in one turn of its loop costs it and the reader one system call.
  *
  * A peer is one connection. Each side has a table with one row per message it accepts: type,
  * bounds of the body's size, who may send it, handler. Whatever does not fit its row closes that
  * peer with a counted reason, never the receiver. The first message on a connection is HELLO
  * (type 1 in every table), and until it was accepted nothing else is.
  *
- * Sending never blocks: messages wait in a bounded queue and leave in batches (sendmmsg) when the
- * loop comes round. A full queue drops the oldest message whose row says IPC_DROPPABLE (the new
+ * Sending never blocks: messages wait in a bounded queue and leave together when the loop comes
+ * round. A full queue drops the oldest message whose row says IPC_DROPPABLE (the new
  * one, if it is the only such) and counts it; if there is none the peer is closed, and both sides
  * resynchronise on the next connection. Who has much to send at once (a replay) keeps below the
  * bound with ipc_peer_n_queued() and goes on when drained is called.
@@ -27,15 +29,15 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define IPC_VERSION    1
-#define IPC_MSG_MAX    65536 /* header and body */
+#define IPC_VERSION    2
+#define IPC_MSG_MAX    65536 /* header and body; also the length of a packet */
 #define IPC_TYPE_HELLO 1
 #define IPC_TYPE_REPLY 0x8000 /* or-ed to the type of a request */
 
 struct ipc_hdr {
 	uint16_t version; /* IPC_VERSION */
 	uint16_t type;
-	uint32_t len;	     /* header and body; equals the packet's length */
+	uint32_t len;	     /* header and body, without what fills up to the next message */
 	uint32_t seq;	     /* the sender's number of a request, repeated in its reply; 0: none */
 	int32_t status;	     /* replies: 0 or a negative errno; requests: 0 */
 	uint32_t generation; /* of the sender's state, see the message */
@@ -129,6 +131,8 @@ void ipc_flush(struct ipc_peer *peer);
  * errno: it was refused and the peer is closing.
  */
 int ipc_dispatch(struct ipc_peer *peer, const void *msg, size_t len);
+/* The same for each message of a packet, up to the first fault. */
+int ipc_receive(struct ipc_peer *peer, const void *packet, size_t len);
 
 /* A NUL within size bytes, and only printable UTF-8 or ASCII before it. */
 bool ipc_str_ok(const char *field, size_t size);

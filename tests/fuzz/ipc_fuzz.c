@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * Messages from a hostile process. The input is a list of packets, each with its length (16 bits,
- * little endian) before it; they are dispatched to a peer whose handlers check what ipc.c promises
+ * little endian) before it and with one message or several in it; they are dispatched to a peer whose handlers check what ipc.c promises
  * them and read every byte of the body.
  */
 #include <errno.h>
@@ -86,7 +86,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			len = size - at;
 		memcpy(msg, data + at, len);
 		at += len;
-		int r = ipc_dispatch(peer, msg, len);
+		int r = ipc_receive(peer, msg, len);
 		require(ret == 0 || r == -EPIPE); /* after a fault nothing is dispatched */
 		if (r < 0)
 			ret = r;

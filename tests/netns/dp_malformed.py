@@ -36,7 +36,7 @@ class Media:
             return False
 
 
-def hdr(mtype, body, version=1, length=None, status=0, zero=0):
+def hdr(mtype, body, version=dpc.IPC_VERSION, length=None, status=0, zero=0):
     length = dpc.HDR.size + len(body) if length is None else length
     return dpc.HDR.pack(version, mtype, length, 1, status, 1, zero) + body
 

@@ -18,7 +18,7 @@ import time
 
 from .proc import LabError, Proc, wait_for
 
-API_VERSION, ROLE_CONTROL = 2, 1
+API_VERSION, ROLE_CONTROL, IPC_VERSION = 2, 1, 2
 HELLO, PORT_SET, PORT_DEL, MEDIA_ADDR_SET, MEDIA_ADDR_DEL = 1, 2, 3, 4, 5
 ADD, MODIFY, REMOVE, DUMP, SWEEP = 10, 11, 12, 13, 14
 EVENT_TIMEOUT, EVENT_LATCH, EVENT_PORT = 20, 21, 22
@@ -112,6 +112,7 @@ class Client:
         self.sock.connect(path)  # blocking: with a time-out a full backlog would be an error
         self.sock.settimeout(10)
         self.seq, self.generation, self.events, self.stats = 0, generation, [], None
+        self.rest = b""  # of the packet that is being read
         if hello:
             self.hello()
 
@@ -123,13 +124,17 @@ class Client:
     def send(self, mtype, body=b"", generation=None):
         self.seq += 1
         gen = self.generation if generation is None else generation
-        self.sock.send(HDR.pack(1, mtype, HDR.size + len(body), self.seq, 0, gen, 0) + body)
+        self.sock.send(HDR.pack(IPC_VERSION, mtype, HDR.size + len(body), self.seq, 0, gen, 0) + body)
         return self.seq
 
     def _receive(self):
-        raw, anc, _, _ = self.sock.recvmsg(65536, 64)
-        if not raw:
+        anc = []
+        if not self.rest:
+            self.rest, anc, _, _ = self.sock.recvmsg(65536, 64)
+        if not self.rest:
             raise ConnectionError("limen-dataplane closed the connection")
+        length = HDR.unpack_from(self.rest)[2]
+        raw, self.rest = self.rest[:length], self.rest[(length + 7) & ~7:]
         fds = array.array("i")
         for level, kind, data in anc:
             if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):

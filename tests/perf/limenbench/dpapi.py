@@ -11,7 +11,7 @@ import struct
 from .common import BenchError
 
 API_VERSION = 2
-IPC_VERSION = 1
+IPC_VERSION = 2
 REPLY = 0x8000
 HELLO, PORT_SET, MEDIA_ADDR_SET, SESSION_ADD, SESSION_REMOVE = 1, 2, 4, 10, 12
 FIRST_EVENT = 20
@@ -60,6 +60,7 @@ class Client:
         except OSError as e:
             raise BenchError(f"cannot connect to limen-dataplane at {path}: {e.strerror}") from None
         self.seq = 0
+        self.rest = b""  # of the packet that is being read
         body, fds = self.request(HELLO, struct.pack("=II", API_VERSION, ROLE_CONTROL))
         (_, self.n_workers, _, self.max_sessions, _, stats_len,
          _) = _HELLO_REPLY.unpack_from(body)
@@ -98,14 +99,23 @@ class Client:
         self.sock.send(_HEADER.pack(IPC_VERSION, kind, _HEADER.size + len(body), self.seq, 0,
                                     generation, 0) + body)
 
-    def _reply(self, kind):
-        while True:
+    def _message(self, kind):
+        """The next message and its descriptors; a packet may hold several."""
+        fds = []
+        if not self.rest:
             try:
-                message, fds, _, _ = socket.recv_fds(self.sock, MESSAGE_MAX, 1)
+                self.rest, fds, _, _ = socket.recv_fds(self.sock, MESSAGE_MAX, 1)
             except TimeoutError:
                 raise BenchError(f"limen-dataplane does not answer request {kind}") from None
-            if len(message) < _HEADER.size:
-                raise BenchError("limen-dataplane closed the connection; its log says why")
+        if len(self.rest) < _HEADER.size:
+            raise BenchError("limen-dataplane closed the connection; its log says why")
+        length = _HEADER.unpack_from(self.rest)[2]
+        message, self.rest = self.rest[:length], self.rest[(length + 7) & ~7:]
+        return message, fds
+
+    def _reply(self, kind):
+        while True:
+            message, fds = self._message(kind)
             _, got, _, _, status, _, _ = _HEADER.unpack_from(message)
             if got & REPLY == 0 and got >= FIRST_EVENT:
                 continue

@@ -267,6 +267,83 @@ static void test_malformed(void **state)
 	}
 }
 
+static size_t packet_put(uint8_t *packet, size_t at, uint16_t type, uint32_t len, uint32_t value)
+{
+	struct ipc_hdr hdr = {.version = IPC_VERSION, .type = type, .len = len};
+
+	memcpy(packet + at, &hdr, sizeof(hdr));
+	memcpy(packet + at + sizeof(hdr), &value, 4);
+	return at + ((len + 7) & ~7u);
+}
+
+/* What waits leaves as one packet; a descriptor begins another one, and so does a full one. */
+static void test_packets(void **state)
+{
+	static uint8_t body[30000];
+	_Alignas(8) static uint8_t packet[IPC_MSG_MAX];
+	static const size_t want[] = {4 * 32 + 31, 24 + 25032 + 25028, 25028};
+	int fds[2], fd = open("/dev/null", O_RDONLY);
+	struct seen s = {0};
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, fds), 0);
+	struct ipc_peer *client = ipc_peer_new(base, fds[0], &client_table, 100, &s);
+	for (uint32_t i = 0; i < 5; i++)
+		assert_int_equal(ipc_send(client, NOTE, i, 0, 0, body, 4, body, i == 4 ? 3 : 0), 0);
+	assert_int_equal(ipc_send_fd(client, TAKE_FD, 0, 0, 0, NULL, 0, fd), 0);
+	for (uint32_t i = 0; i < 3; i++)
+		assert_int_equal(ipc_send(client, NOTE, 0, 0, 0, body, 25004, NULL, 0), 0);
+	ipc_flush(client);
+	assert_int_equal(ipc_peer_stats(client)->tx_msgs, 9);
+	for (size_t i = 0; i < sizeof(want) / sizeof(want[0]); i++) {
+		assert_int_equal(recv(fds[1], packet, sizeof(packet), 0), want[i]);
+		for (size_t at = 0, n = 0; i == 0 && n < 5; n++, at += 32) {
+			const struct ipc_hdr *hdr = (const void *)(packet + at);
+			assert_int_equal(hdr->seq, n);
+			assert_int_equal(hdr->len, n == 4 ? 31 : 28);
+		}
+	}
+	assert_int_equal(recv(fds[1], packet, sizeof(packet), 0), -1);
+	ipc_peer_free(client);
+	close(fds[1]);
+	close(fd);
+}
+
+/* A packet whose parts do not add up is refused at the first part that is wrong. */
+static void test_packet_malformed(void **state)
+{
+	static const struct {
+		uint32_t len[3];
+		size_t packet_len;
+		unsigned int n_note;
+		const char *why;
+	} rows[] = {
+		{{28, 28, 28}, 92, 3, NULL},
+		{{28, 28, 29}, 92, 2, "length differs"},
+		{{28, 28, 28}, 96, 2, "length differs"}, /* nothing follows the last one */
+		{{28, 28, 28}, 88, 2, "length differs"},
+		{{28, 23, 28}, 92, 1, "length differs"},
+		{{28, 0, 28}, 92, 1, "length differs"},
+		{{28, UINT32_MAX, 28}, 92, 1, "length differs"},
+		{{28, UINT32_MAX - 3, 28}, 92, 1, "length differs"},
+		{{24, 28, 28}, 92, 0, "wrong length"},
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		_Alignas(8) uint8_t packet[128] = {0};
+		struct pair p;
+		pair_open(&p, 8);
+		for (uint32_t k = 0; k < 3; k++)
+			(void)packet_put(packet, k * 32, NOTE, rows[i].len[k], k);
+		assert_int_equal(
+			send(p.client_fd, packet, rows[i].packet_len, 0), rows[i].packet_len);
+		turn();
+		assert_int_equal(p.s.n_note, rows[i].n_note);
+		assert_int_equal(p.s.n_closed, rows[i].why != NULL);
+		if (rows[i].why != NULL)
+			assert_non_null(strstr(p.s.why, rows[i].why));
+		pair_close(&p);
+	}
+}
+
 static void test_before_hello(void **state)
 {
 	struct seen s = {0};
@@ -545,6 +622,8 @@ int main(void)
 		cmocka_unit_test(test_request_reply),
 		cmocka_unit_test(test_big),
 		cmocka_unit_test(test_malformed),
+		cmocka_unit_test(test_packets),
+		cmocka_unit_test(test_packet_malformed),
 		cmocka_unit_test(test_before_hello),
 		cmocka_unit_test(test_handler_closes_or_frees),
 		cmocka_unit_test(test_descriptors),

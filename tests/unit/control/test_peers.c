@@ -209,11 +209,19 @@ static void turn(void)
 		event_base_loop(w.base, EVLOOP_NONBLOCK);
 }
 
+/* The packet in hand, which may hold several messages. */
+static struct {
+	uint8_t bytes[IPC_MSG_MAX];
+	size_t len, at;
+	int fd;
+} packet;
+
 static int connect_peer(void)
 {
 	int fd = ipc_connect(w.path);
 
 	assert_true(fd >= 0);
+	packet.len = 0;
 	turn();
 	return fd;
 }
@@ -242,8 +250,19 @@ static struct {
 /* The next message, or false: there is none, or the connection is closed. */
 static bool hear(int fd)
 {
-	ssize_t n = recv(fd, &got, sizeof(got), MSG_DONTWAIT);
-	return n > 0;
+	if (packet.fd != fd || packet.at >= packet.len) {
+		ssize_t n = recv(fd, packet.bytes, sizeof(packet.bytes), MSG_DONTWAIT);
+		packet.fd = fd;
+		packet.at = 0;
+		packet.len = n > 0 ? (size_t)n : 0;
+		if (n <= 0)
+			return false;
+	}
+	memcpy(&got.hdr, packet.bytes + packet.at, sizeof(got.hdr));
+	assert_true(got.hdr.len >= sizeof(got.hdr) && got.hdr.len <= packet.len - packet.at);
+	memcpy(&got, packet.bytes + packet.at, got.hdr.len);
+	packet.at += (got.hdr.len + 7) & ~(size_t)7;
+	return true;
 }
 
 static bool is_closed(int fd)
@@ -251,6 +270,7 @@ static bool is_closed(int fd)
 	ssize_t n;
 
 	turn();
+	packet.len = 0;
 	while ((n = recv(fd, &got, sizeof(got), MSG_DONTWAIT)) > 0)
 		continue;
 	return n == 0 || (errno != EAGAIN && errno != EWOULDBLOCK);

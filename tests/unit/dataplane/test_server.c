@@ -39,6 +39,9 @@ struct world {
 	struct server *server;
 	uint64_t now_ms;
 	uint32_t seq;
+	uint8_t packet[IPC_MSG_MAX]; /* the one in hand; it came by packet_fd */
+	size_t packet_len, packet_at;
+	int packet_fd;
 };
 
 struct message {
@@ -191,6 +194,7 @@ static int dial(struct world *w)
 	assert_int_equal(
 		socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, sv), 0);
 	server_accept(w->server, sv[1]);
+	w->packet_len = 0;
 	return sv[0];
 }
 
@@ -216,6 +220,18 @@ static void tell(
 	assert_true(try_send(w, fd, type, generation, body, len) > 0);
 }
 
+/* The next message of the packet in hand; its length, 0: there is none. */
+static ssize_t hear_more(struct world *w, int fd)
+{
+	if (w->packet_fd != fd || w->packet_at >= w->packet_len)
+		return 0;
+	memcpy(&rx.hdr, w->packet + w->packet_at, sizeof rx.hdr);
+	assert_true(rx.hdr.len >= sizeof rx.hdr && w->packet_at + rx.hdr.len <= w->packet_len);
+	memcpy(&rx, w->packet + w->packet_at, rx.hdr.len);
+	w->packet_at += (rx.hdr.len + 7) & ~(size_t)7;
+	return (ssize_t)rx.hdr.len;
+}
+
 /* The next message in rx; its length, 0: closed, -1: nothing. */
 static ssize_t hear(struct world *w, int fd, int *ret_fd)
 {
@@ -223,13 +239,16 @@ static ssize_t hear(struct world *w, int fd, int *ret_fd)
 		struct cmsghdr align;
 		uint8_t space[CMSG_SPACE(sizeof(int))];
 	} control;
-	struct iovec iov = {&rx, sizeof rx};
+	struct iovec iov = {w->packet, sizeof w->packet};
 	struct msghdr mh = {.msg_iov = &iov,
 		.msg_iovlen = 1,
 		.msg_control = &control,
 		.msg_controllen = sizeof control};
 	turn(w);
-	ssize_t n = recvmsg(fd, &mh, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	ssize_t n = hear_more(w, fd);
+	if (n > 0)
+		return n;
+	n = recvmsg(fd, &mh, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	struct cmsghdr *c = n > 0 ? CMSG_FIRSTHDR(&mh) : NULL;
 	int got = -1;
 	if (c)
@@ -238,7 +257,12 @@ static ssize_t hear(struct world *w, int fd, int *ret_fd)
 		*ret_fd = got;
 	else if (got >= 0)
 		close(got);
-	return n;
+	if (n <= 0)
+		return n;
+	w->packet_fd = fd;
+	w->packet_len = (size_t)n;
+	w->packet_at = 0;
+	return hear_more(w, fd);
 }
 
 static int ask(
@@ -389,23 +413,31 @@ static void test_malformed(void **state)
 		size_t body;
 		bool before_hello;
 	} cases[] = {
-		{"version", {.version = 2, .type = DP_SESSION_DUMP}, 16, false},
-		{"length too large", {.version = 1, .type = DP_SESSION_DUMP, .len = 1}, 16, false},
-		{"length 0", {.version = 1, .type = DP_SESSION_SWEEP, .len = (uint32_t)-24}, 0,
+		{"version", {.version = IPC_VERSION + 1, .type = DP_SESSION_DUMP}, 16, false},
+		{"length too large", {.version = IPC_VERSION, .type = DP_SESSION_DUMP, .len = 1},
+			16, false},
+		{"length 0",
+			{.version = IPC_VERSION, .type = DP_SESSION_SWEEP, .len = (uint32_t)-24}, 0,
 			false},
-		{"unknown type", {.version = 1, .type = 999}, 0, false},
-		{"event from the client", {.version = 1, .type = DP_EVENT_LATCH}, 56, false},
-		{"reply", {.version = 1, .type = DP_SESSION_ADD | IPC_TYPE_REPLY}, 16, false},
-		{"status", {.version = 1, .type = DP_SESSION_SWEEP, .status = 1}, 0, false},
-		{"reserved", {.version = 1, .type = DP_SESSION_SWEEP, .zero = 1}, 0, false},
-		{"short", {.version = 1, .type = DP_SESSION_ADD}, sizeof s - 1, false},
-		{"long", {.version = 1, .type = DP_SESSION_ADD}, sizeof s + 1, false},
-		{"empty", {.version = 1, .type = DP_SESSION_ADD}, 0, false},
-		{"body where none belongs", {.version = 1, .type = DP_SESSION_SWEEP}, 8, false},
-		{"very long", {.version = 1, .type = DP_PORT_SET}, IPC_MSG_MAX - 24, false},
-		{"HELLO twice", {.version = 1, .type = DP_HELLO}, 8, false},
-		{"before HELLO", {.version = 1, .type = DP_SESSION_DUMP}, 16, true},
-		{"short HELLO", {.version = 1, .type = DP_HELLO}, 7, true},
+		{"unknown type", {.version = IPC_VERSION, .type = 999}, 0, false},
+		{"event from the client", {.version = IPC_VERSION, .type = DP_EVENT_LATCH}, 56,
+			false},
+		{"reply", {.version = IPC_VERSION, .type = DP_SESSION_ADD | IPC_TYPE_REPLY}, 16,
+			false},
+		{"status", {.version = IPC_VERSION, .type = DP_SESSION_SWEEP, .status = 1}, 0,
+			false},
+		{"reserved", {.version = IPC_VERSION, .type = DP_SESSION_SWEEP, .zero = 1}, 0,
+			false},
+		{"short", {.version = IPC_VERSION, .type = DP_SESSION_ADD}, sizeof s - 1, false},
+		{"long", {.version = IPC_VERSION, .type = DP_SESSION_ADD}, sizeof s + 1, false},
+		{"empty", {.version = IPC_VERSION, .type = DP_SESSION_ADD}, 0, false},
+		{"body where none belongs", {.version = IPC_VERSION, .type = DP_SESSION_SWEEP}, 8,
+			false},
+		{"very long", {.version = IPC_VERSION, .type = DP_PORT_SET}, IPC_MSG_MAX - 24,
+			false},
+		{"HELLO twice", {.version = IPC_VERSION, .type = DP_HELLO}, 8, false},
+		{"before HELLO", {.version = IPC_VERSION, .type = DP_SESSION_DUMP}, 16, true},
+		{"short HELLO", {.version = IPC_VERSION, .type = DP_HELLO}, 7, true},
 	};
 	server_stats(w->server);
 	uint64_t counted = w->segment.header->api_malformed;

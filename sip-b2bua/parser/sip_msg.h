@@ -106,6 +106,14 @@ int sip_msg_frame(const char *buf, size_t n, size_t *ret_len) __attribute__((war
 int sip_msg_parse(struct sip_msg *msg, const char *buf, size_t n, bool is_stream)
 	__attribute__((warn_unused_result));
 
+/*
+ * A copy of a parsed message together with its octets, in one block. Only as many hdrs as there
+ * are: the struct must not be assigned to another. NULL when memory is short. Its end wipes it, as
+ * a session description may carry SRTP keys; NULL is fine.
+ */
+struct sip_msg *sip_msg_dup(const struct sip_msg *msg) __attribute__((warn_unused_result));
+void sip_msg_free(struct sip_msg *copy);
+
 /* First field with this id, the next one after it, or NULL. */
 const struct sip_hdr *sip_msg_hdr(const struct sip_msg *msg, enum sip_hdr_id id);
 const struct sip_hdr *sip_msg_hdr_next(const struct sip_msg *msg, const struct sip_hdr *hdr);

@@ -112,14 +112,9 @@ static struct sip_stxn *make(struct sip_txns *txns, const struct sip_msg *msg,
 	const struct sip_path *path, const uint64_t key[2])
 {
 	uint32_t index, generation;
-	char *request = txn_copy(msg->raw);
-	if (request == NULL)
-		return NULL;
 	struct sip_stxn *s = sip_slab_get(txns->servers, &index, &generation);
-	if (s == NULL) {
-		free(request);
+	if (s == NULL)
 		return NULL;
-	}
 	s->txns = txns;
 	s->index = index;
 	s->generation = generation;
@@ -128,8 +123,6 @@ static struct sip_stxn *make(struct sip_txns *txns, const struct sip_msg *msg,
 	s->method = msg->method;
 	s->reliable = path->transport != SIP_UDP;
 	s->source = path->remote;
-	s->request = request;
-	s->request_n = msg->raw.n;
 	sip_path_back(msg, path, &s->path);
 	twheel_timer_init(&s->retx, retx_fired, s);
 	twheel_timer_init(&s->life, life_fired, s);
@@ -183,7 +176,7 @@ void stxn_end(struct sip_stxn *s)
 	twheel_stop(txns->wheel, &s->retx);
 	twheel_stop(txns->wheel, &s->life);
 	chain_remove(s);
-	secret_free(s->request, s->request_n);
+	sip_msg_free(s->request);
 	secret_free(s->response, s->response_n);
 	txns->counters.n_servers--;
 	sip_slab_put(txns->servers, s->index);
@@ -210,7 +203,8 @@ static void cancel_take(struct sip_txns *txns, const struct sip_msg *msg, struct
 		(void)!sip_stxn_reject(cancel, 481, VIEW(""), VIEW(""), VIEW(""));
 		return;
 	}
-	/* The tag should be that of the INVITE's answers, when there was one that has it. */
+	/* The tag should be that of the INVITE's answers, when there was one that has it. It
+	 * points into that answer. */
 	if (invite->response != NULL &&
 		sip_msg_parse(&txns->scratch, invite->response, invite->response_n, false) == 0 &&
 		txns->scratch.to.tag.n > 0)
@@ -233,6 +227,9 @@ static void request_take(struct sip_txns *txns, const struct sip_msg *msg,
 			txns, msg, path, 503, VIEW(""), VIEW("Retry-After: 5\r\n"));
 		return;
 	}
+	/* Most but INVITE are answered at once, and then nobody needs a copy. */
+	txns->told = s;
+	txns->told_msg = msg;
 	if (s->method == SIP_M_INVITE)
 		istxn_start(s);
 	else
@@ -241,6 +238,12 @@ static void request_take(struct sip_txns *txns, const struct sip_msg *msg,
 		cancel_take(txns, msg, s);
 	else
 		txns->user.request(txns->ctx, s, msg, path);
+	txns->told = NULL;
+	if (s->answered || s->state == TXN_FAILED)
+		return;
+	s->request = sip_msg_dup(msg);
+	if (s->request == NULL)
+		stxn_fail_later(s, -ENOMEM);
 }
 
 void stxn_receive(struct sip_txns *txns, const struct sip_msg *msg, const struct sip_path *path)
@@ -299,6 +302,10 @@ int sip_stxn_respond(struct sip_stxn *s, struct view response)
 	s->response = copy;
 	s->response_n = response.n;
 	s->answered = status >= 200;
+	if (s->answered) {
+		sip_msg_free(s->request);
+		s->request = NULL;
+	}
 	s->txns->counters.tx_responses++;
 	if (s->method == SIP_M_INVITE)
 		istxn_respond(s, (unsigned int)status);
@@ -312,16 +319,12 @@ int sip_stxn_reject(struct sip_stxn *s, unsigned int status, struct view reason,
 {
 	struct sip_txns *txns = s->txns;
 	struct sip_buf b;
-	char tag[SIP_TOKEN_LEN], given[128];
-	/* to_tag may point into the scratch message, which the next line uses anew. */
-	if (to_tag.n > sizeof(given))
-		return -EINVAL;
-	if (to_tag.n > 0)
-		memcpy(given, to_tag.p, to_tag.n);
+	char tag[SIP_TOKEN_LEN];
 	const struct sip_msg *req = sip_stxn_request(s);
 	if (req == NULL)
-		return -EINVAL;
-	to_tag = to_tag.n > 0 ? (struct view){given, to_tag.n} : txn_stateless_tag(txns, req, tag);
+		return s->answered ? -EALREADY : -EINVAL;
+	if (to_tag.n == 0)
+		to_tag = txn_stateless_tag(txns, req, tag);
 	sip_buf_init(&b, txns->out, sizeof(txns->out));
 	sip_build_response(&b, req, &s->source, status, reason, to_tag);
 	sip_put(&b, headers);
@@ -331,10 +334,7 @@ int sip_stxn_reject(struct sip_stxn *s, unsigned int status, struct view reason,
 
 const struct sip_msg *sip_stxn_request(struct sip_stxn *s)
 {
-	struct sip_msg *msg = &s->txns->scratch;
-	if (sip_msg_parse(msg, s->request, s->request_n, false) != 0)
-		return NULL; /* cannot be: it parsed before */
-	return msg;
+	return s == s->txns->told ? s->txns->told_msg : s->request;
 }
 
 enum sip_method sip_stxn_method(const struct sip_stxn *s)

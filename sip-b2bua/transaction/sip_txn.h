@@ -141,8 +141,8 @@ int sip_stxn_respond(struct sip_stxn *stxn, struct view response)
 int sip_stxn_reject(struct sip_stxn *stxn, unsigned int status, struct view reason,
 	struct view headers, struct view to_tag) __attribute__((warn_unused_result));
 void sip_stxn_detach(struct sip_stxn *stxn);
-/* The request as it came, parsed; valid until terminated(). NULL when memory is short. The struct
- * is the layer's and is used anew by the next call for any transaction. */
+/* The request as it came, parsed; the layer's, valid until the user returns or answers finally,
+ * whatever comes first. NULL once a final answer was given. */
 const struct sip_msg *sip_stxn_request(struct sip_stxn *stxn);
 enum sip_method sip_stxn_method(const struct sip_stxn *stxn);
 const struct sip_path *sip_stxn_path(const struct sip_stxn *stxn); /* the way back */

@@ -56,7 +56,7 @@ void sip_txns_free(struct sip_txns *txns)
 	while (txns->servers != NULL && (s = sip_slab_next(txns->servers, &pos)) != NULL) {
 		twheel_stop(txns->wheel, &s->retx);
 		twheel_stop(txns->wheel, &s->life);
-		secret_free(s->request, s->request_n);
+		sip_msg_free(s->request);
 		secret_free(s->response, s->response_n);
 	}
 	sip_slab_free(txns->clients);

@@ -31,8 +31,11 @@ struct sip_txns {
 	struct sip_slab *clients, *servers;
 	uint64_t hash_key[2][2]; /* of the table of server transactions; random */
 	uint32_t bucket_mask;
-	uint32_t *buckets;	/* index of the first server transaction, or TXN_NO_INDEX */
-	struct sip_msg scratch; /* sip_stxn_request(), and requests of ours parsed again */
+	uint32_t *buckets; /* index of the first server transaction, or TXN_NO_INDEX */
+	/* The request that its new transaction's user is being told, in the receiver's buffer. */
+	const struct sip_stxn *told;
+	const struct sip_msg *told_msg;
+	struct sip_msg scratch; /* messages of ours parsed again */
 	char out[SIP_MSG_MAX];	/* built here before it is copied or sent */
 };
 
@@ -81,9 +84,8 @@ struct sip_stxn {
 	struct ipaddr source;
 	struct twheel_timer retx; /* G; before an answer: the automatic 100 */
 	struct twheel_timer life; /* H, I, J, L */
-	char *request;
-	size_t request_n;
-	char *response; /* the last one sent */
+	struct sip_msg *request;  /* ours; NULL while it is being told, and once it is answered */
+	char *response;		  /* the last one sent */
 	size_t response_n;
 };
 

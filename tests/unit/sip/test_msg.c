@@ -113,6 +113,45 @@ static const struct bad_row bad[] = {
 	{"Date: Sat, 13 Nov 2010 23:29:00 PST\r\n", "", false, "bad Date"},
 };
 
+/* Nothing in a copy points into the octets that it was made from, and it says the same. */
+static void test_dup(void **state)
+{
+	static const char *const lines[] = {
+		"Route: <sip:p1;lr>, <sip:p2;lr>\r\nX-New: one\r\n two\r\nSubject:\r\n",
+		"",
+	};
+	static struct sip_msg again;
+	char text[2000];
+	for (unsigned int i = 0; i < 2; i++) {
+		int n = snprintf(text, sizeof(text),
+			"INVITE sip:bob:pw@b.example:5061;user=phone SIP/2.0\r\n"
+			"Via: SIP/2.0/UDP 192.0.2.1:5080;branch=z9hG4bKx;received=192.0.2.9;"
+			"maddr=224.0.0.1;rport=7\r\n"
+			"From: \"A, B\" <sip:alice@a.example>;tag=ft;x=y\r\n"
+			"To: Bob <sip:bob@b.example?a=b>;tag=tt\r\n"
+			"Call-ID: c1@a\r\n"
+			"CSeq: 7 INVITE\r\n%s\r\nbody",
+			lines[i]);
+		assert_int_equal(sip_msg_parse(&msg, text, (size_t)n, false), 0);
+		struct sip_msg *copy = sip_msg_dup(&msg);
+		assert_non_null(copy);
+		size_t head = offsetof(struct sip_msg, hdrs) + msg.n_hdrs * sizeof(msg.hdrs[0]);
+		for (size_t at = 0; at + sizeof(char *) <= head; at += sizeof(char *)) {
+			const char *p;
+			memcpy(&p, (const char *)copy + at, sizeof(p));
+			if (p >= text && p <= text + n)
+				fail_msg("octets %zu of the struct are not moved", at);
+		}
+		/* Parsed where it lies now it is the same, views included. */
+		memset(&again, 0, sizeof(again));
+		assert_int_equal(sip_msg_parse(&again, copy->raw.p, copy->raw.n, false), 0);
+		assert_int_equal(again.n_hdrs, copy->n_hdrs);
+		assert_memory_equal(&again, copy, head);
+		sip_msg_free(copy);
+	}
+	sip_msg_free(NULL);
+}
+
 static void test_bad(void **state)
 {
 	for (unsigned int i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
@@ -278,6 +317,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_fields),
+		cmocka_unit_test(test_dup),
 		cmocka_unit_test(test_bad),
 		cmocka_unit_test(test_not_a_message),
 		cmocka_unit_test(test_limits),

@@ -214,9 +214,13 @@ static void respond(int status)
 	char out[2000];
 	struct sip_buf b;
 	const struct sip_msg *req = sip_stxn_request(f.stxn);
+	assert_true((req == NULL) == sip_stxn_is_final(f.stxn));
 	sip_buf_init(&b, out, sizeof(out));
-	sip_build_response(
-		&b, req, sip_stxn_source(f.stxn), (unsigned int)status, VIEW(""), VIEW("ours"));
+	if (req != NULL)
+		sip_build_response(&b, req, sip_stxn_source(f.stxn), (unsigned int)status, VIEW(""),
+			VIEW("ours"));
+	else
+		sip_put_lit(&b, "SIP/2.0 200 OK\r\n");
 	assert_int_equal(sip_build_end(&b, VIEW(""), VIEW("")), 0);
 	int rc = sip_stxn_respond(f.stxn, sip_buf_view(&b));
 	if (rc != 0)
@@ -614,10 +618,8 @@ static void test_stateless(void **state)
 	memcpy(tag, msg.to.tag.p, sizeof(tag));
 	rx_request(OPT, "z9hG4bK2");
 	const struct sip_msg *req = sip_stxn_request(f.stxn);
-	static struct sip_msg copy;
-	copy = *req;
 	assert_int_equal(
-		sip_txns_reply_stateless(f.txns, &copy, &f.path, 400, VIEW("No"), VIEW("X: y\r\n")),
+		sip_txns_reply_stateless(f.txns, req, &f.path, 400, VIEW("No"), VIEW("X: y\r\n")),
 		0);
 	assert_int_equal(sip_msg_parse(&msg, f.sent, f.n_sent, false), 0);
 	assert_int_equal(msg.status, 400);

@@ -169,6 +169,9 @@ static void loop(struct dp *dp)
 		event_base_loop(dp->base, armed ? EVLOOP_ONCE : EVLOOP_NONBLOCK);
 		if (armed)
 			worker_doorbell_disarm(dp->group);
+		/* What workers that sleep were asked for is done already: answer in this turn. */
+		if (mail_turn(dp->mail))
+			server_flush(dp->server);
 	}
 }
 

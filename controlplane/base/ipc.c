@@ -544,8 +544,12 @@ void ipc_flush(struct ipc_peer *peer)
 		queue_drop_sent(peer, (size_t)n);
 	}
 	event_del(peer->tx_event);
-	if (!peer->closing && peer->table->drained != NULL)
+	if (peer->closing)
+		return;
+	if (peer->table->drained != NULL)
 		end_turn(peer);
+	else
+		event_del(peer->turn_event); /* an active one would end the loop's next wait */
 }
 
 static void tx_cb(evutil_socket_t fd, short what, void *arg)

@@ -240,6 +240,21 @@ int worker_post(struct worker_group *group, uint32_t i, struct worker_msg *msg)
 	return 0;
 }
 
+/* The mail of a worker that sleeps is done here, see mail_lend(). */
+static void mail_of_sleeper(struct worker *w)
+{
+	uint32_t lent = MAIL_LENT;
+
+	if (rte_ring_empty(w->mailbox) ||
+		!atomic_compare_exchange_strong_explicit(&w->mail_hands, &lent, MAIL_TAKEN,
+			memory_order_acquire, memory_order_relaxed))
+		return;
+	while (mailbox_run(w))
+		continue;
+	w->ring_bell = false; /* who would hear it is here */
+	atomic_store_explicit(&w->mail_hands, MAIL_LENT, memory_order_release);
+}
+
 unsigned int worker_completions(
 	struct worker_group *group, struct worker_msg **ret_msgs, unsigned int max)
 {
@@ -247,6 +262,7 @@ unsigned int worker_completions(
 
 	for (uint32_t k = 0; k < group->n_workers && total < max; k++) {
 		uint32_t i = group->next_completion++ % group->n_workers;
+		mail_of_sleeper(group->workers[i]);
 		unsigned int n = rte_ring_sc_dequeue_burst(group->workers[i]->completions,
 			(void **)(ret_msgs + total), max - total, NULL);
 		group->in_flight[i] -= n;

@@ -22,6 +22,8 @@
 #define FIRST_SLEEP_US	 50
 #define TIMER_SLACK_NS	 1000
 #define MEDIA_SLEEP_PART 8 /* of the longest sleep, while media flows */
+#define QUIET_SLEEPS	 4 /* longest sleeps at a time, after a second without any packet */
+#define TAKEN_NAP_NS	 5000
 
 static __rte_noinline void trace_call(struct worker *w, enum dp_stage stage)
 {
@@ -215,30 +217,67 @@ unsigned int turn(struct worker *w)
 	return work + mail;
 }
 
-/* Sleeps longer each time, from FIRST_SLEEP_US to the longest that is allowed now. */
+/*
+ * A worker that will sleep for a while lends its mailbox, and with it the tables that mail is
+ * about, to the control thread. There is still one writer at a time: release and acquire of
+ * mail_hands hand all of it over and back. Without it each session that comes or goes while no
+ * packet is near would wait for this sleep to end, and wake the control thread a second time.
+ */
+static void mail_lend(struct worker *w)
+{
+	atomic_store_explicit(&w->mail_hands, MAIL_LENT, memory_order_release);
+}
+
+static void mail_take_back(struct worker *w)
+{
+	static const struct timespec nap = {.tv_nsec = TAKEN_NAP_NS};
+	uint32_t lent = MAIL_LENT;
+
+	while (!atomic_compare_exchange_strong_explicit(
+		&w->mail_hands, &lent, MAIL_OWN, memory_order_acquire, memory_order_relaxed)) {
+		lent = MAIL_LENT;
+		nanosleep(&nap, NULL); /* both may share a CPU */
+	}
+}
+
+/* The longest sleep that is allowed now. */
+static uint32_t sleep_longest(const struct worker *w, uint64_t now, bool *ret_media)
+{
+	*ret_media = now - w->media_tsc < w->tsc_hz;
+	if (*ret_media)
+		return RTE_MAX(w->max_sleep_us / MEDIA_SLEEP_PART, 1u);
+	return now - w->idle_tsc < w->tsc_hz ? w->max_sleep_us : QUIET_SLEEPS * w->max_sleep_us;
+}
+
+/* Sleeps longer each time, from FIRST_SLEEP_US on. */
 static void back_off(struct worker *w)
 {
 	uint64_t before = rte_rdtsc(), after;
-	uint32_t longest = w->max_sleep_us;
+	uint32_t longest;
+	bool media;
 
 	if (!w->idle_tsc) {
 		w->idle_tsc = before;
-		w->sleep_us = RTE_MIN(longest, (uint32_t)FIRST_SLEEP_US);
+		w->sleep_us = FIRST_SLEEP_US;
 	}
 	if (before - w->idle_tsc < w->spin_cycles) {
 		rte_pause();
 		return;
 	}
-	if (before - w->media_tsc < w->tsc_hz)
-		longest = RTE_MAX(longest / MEDIA_SLEEP_PART, 1u);
+	longest = sleep_longest(w, before, &media);
 	struct timespec ts = {.tv_nsec = (long)RTE_MIN(w->sleep_us, longest) * 1000};
+	/* While media flows nobody may keep the worker from it, and sleeps are short. */
+	if (!media)
+		mail_lend(w);
 	nanosleep(&ts, NULL);
+	if (!media)
+		mail_take_back(w);
 	after = rte_rdtsc();
 	w->stats->sleeps++;
 	w->stats->cycles_asleep += after - before;
 	w->stats->cycles_total += after - w->turn_tsc;
 	w->turn_tsc = after;
-	w->sleep_us = RTE_MIN(w->sleep_us * 2, w->max_sleep_us);
+	w->sleep_us = RTE_MIN(w->sleep_us * 2, QUIET_SLEEPS * w->max_sleep_us);
 }
 
 int worker_main(void *arg)

@@ -12,7 +12,8 @@
  *
  * Everything a worker reads per packet it has written itself: it copies what a message says
  * between two bursts. A message therefore has taken effect, and nothing of what it replaced is
- * in use any more, when it comes back by worker_completions().
+ * in use any more, when it comes back by worker_completions(). Only while a worker sleeps for
+ * want of packets does the control thread do its mail for it.
  *
  * Queues are bounded and never block: a full mailbox is -ENOBUFS for the control thread, a full
  * punt ring is DP_DROP_PUNT_FULL. Hand-over rings shed the oldest packets first
@@ -62,7 +63,8 @@ struct worker_group_conf {
 	/*
 	 * Microseconds without work before a worker sleeps for the first time, and the longest
 	 * sleep; 0, 0: 50 and 2000. While media flowed within the last second sleeps are at most
-	 * an eighth of that. max_sleep_us UINT32_MAX: never sleeps.
+	 * an eighth of that; after a second without any packet they are four times as long.
+	 * max_sleep_us UINT32_MAX: never sleeps.
 	 */
 	uint32_t spin_us, max_sleep_us;
 };
@@ -155,7 +157,8 @@ struct worker_msg {
 /* -ENOBUFS: WORKER_MAILBOX messages are in flight already. Order is kept per worker. */
 int worker_post(struct worker_group *group, uint32_t i, struct worker_msg *msg)
 	__attribute__((warn_unused_result));
-/* Messages that are done, from all workers. */
+/* Messages that are done, from all workers. Those to a worker in a long sleep are done by this
+ * call, in its place. */
 unsigned int worker_completions(
 	struct worker_group *group, struct worker_msg **ret_msgs, unsigned int max);
 

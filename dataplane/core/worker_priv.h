@@ -89,6 +89,13 @@ struct poll {
 	uint8_t port;
 };
 
+/* Who may do the mail of a worker: itself, or while it is in a long sleep the control thread. */
+enum mail_hands {
+	MAIL_OWN,
+	MAIL_LENT,  /* the worker sleeps */
+	MAIL_TAKEN, /* the control thread is at it; who wakes waits */
+};
+
 struct worker {
 	uint32_t id, n_workers;
 	uint64_t recip; /* ceil(2^32 / n_workers): half port / n_workers without a division */
@@ -136,6 +143,8 @@ struct worker {
 	uint64_t idle_tsc;  /* first turn without work; 0: not idle */
 	uint64_t spin_cycles;
 	uint32_t sleep_us, max_sleep_us;
+
+	_Atomic uint32_t mail_hands; /* enum mail_hands; see mail_lend() */
 
 	struct addr_bucket addr4[ADDR_BUCKETS];
 	struct media_addr addrs[DP_MEDIA_ADDRS_MAX];

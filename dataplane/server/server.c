@@ -439,6 +439,12 @@ void server_port_event(struct server *server, const struct dp_event_port *event)
 			NULL, 0);
 }
 
+void server_flush(struct server *server)
+{
+	if (server->active)
+		ipc_flush(server->active->peer);
+}
+
 void server_stats(struct server *server)
 {
 	struct dp_stats_header *h = server->conf.segment->header;

@@ -59,5 +59,8 @@ void server_nat_packet(
 	struct server *server, const struct dp_nat_packet *head, const uint8_t *bytes);
 void server_port_event(struct server *server, const struct dp_event_port *event);
 
+/* Sends what waits for the client now, without another turn of the loop. */
+void server_flush(struct server *server);
+
 /* Writes the server's counters into the segment's header. */
 void server_stats(struct server *server);

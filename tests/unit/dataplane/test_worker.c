@@ -596,6 +596,79 @@ static void test_threads(void **state)
 	end();
 }
 
+/* ---- mail of workers that sleep ---- */
+
+/* Posts and fetches until the message is back. */
+static int round_trip(uint32_t worker, struct worker_msg *msg, uint64_t deadline)
+{
+	struct worker_msg *done = NULL;
+
+	assert_int_equal(worker_post(rig->group, worker, msg), 0);
+	while (worker_completions(rig->group, &done, 1) == 0)
+		assert_true(clock_mono_ms() < deadline);
+	assert_ptr_equal(done, msg);
+	return msg->result;
+}
+
+static void test_mail_is_lent(void **state)
+{
+	struct worker_msg msg = {.op = WORKER_STREAM_UNLINK}, *done;
+	int fd;
+
+	begin(1, 1, 0);
+	put_sessions();
+	struct worker *w = rig->group->workers[0];
+	fd = worker_doorbell_fd(rig->group);
+	assert_int_equal(worker_post(rig->group, 0, &msg), 0);
+	/* Not the control thread's as long as the worker is up, nor while it takes it back. */
+	assert_int_equal(worker_completions(rig->group, &done, 1), 0);
+	w->mail_hands = MAIL_TAKEN;
+	assert_int_equal(worker_completions(rig->group, &done, 1), 0);
+	w->mail_hands = MAIL_LENT;
+	assert_int_equal(worker_completions(rig->group, &done, 1), 1);
+	assert_ptr_equal(done, &msg);
+	assert_int_equal(msg.result, 0);
+	assert_int_equal(w->mail_hands, MAIL_LENT);
+	w->mail_hands = MAIL_OWN;
+	/* The worker does as was done for it, and rings for nothing. */
+	assert_true(worker_doorbell_arm(rig->group));
+	put_rtp(0, 0, 1);
+	put_rtp(1, 0, 1);
+	rig_run(rig);
+	assert_false(rings(fd));
+	worker_doorbell_disarm(rig->group);
+	assert_int_equal(rig_drops(rig, DP_DROP_NO_STREAM), 1);
+	assert_int_equal(rig->stats[0].relayed_packets, 1);
+	end();
+}
+
+/* Threads that fall asleep and wake while mail comes: each message is done once, and in order. */
+static void test_mail_of_sleepers(void **state)
+{
+	static const unsigned int lcores[] = {1, 2};
+	uint64_t deadline = clock_mono_ms() + DEADLINE_MS, sleeps = 0;
+	struct dp_session session[2] = {make_session(0), make_session(1)};
+	struct worker_msg set[2], unlink = {.op = WORKER_STREAM_UNLINK};
+
+	begin(2, 2, 0);
+	for (uint32_t i = 0; i < 2; i++) {
+		struct stream_args args = {.session = &session[i], .tsc_hz = RIG_TSC_HZ};
+		set[i] = (struct worker_msg){.op = WORKER_STREAM_SET, .set = {.slot = i}};
+		assert_int_equal(stream_build(&args, &set[i].set.conf), 0);
+	}
+	assert_int_equal(worker_group_start(rig->group, lcores), 0);
+	for (uint32_t n = 0; n < 3000 || sleeps < 20; n++) {
+		uint32_t worker = n % 2;
+		unlink.unlink.slot = worker;
+		assert_int_equal(round_trip(worker, &set[worker], deadline), 0);
+		assert_int_equal(round_trip(worker, &unlink, deadline), 0);
+		assert_int_equal(round_trip(worker, &unlink, deadline), -ENOENT);
+		sleeps = __atomic_load_n(&rig->stats[0].sleeps, __ATOMIC_RELAXED);
+	}
+	worker_group_stop(rig->group);
+	end();
+}
+
 static int start(void **state)
 {
 	rig_eal("worker");
@@ -617,6 +690,8 @@ int main(void)
 		cmocka_unit_test(test_doorbell),
 		cmocka_unit_test(test_trace_and_stage_figures),
 		cmocka_unit_test(test_threads),
+		cmocka_unit_test(test_mail_is_lent),
+		cmocka_unit_test(test_mail_of_sleepers),
 	};
 
 	return cmocka_run_group_tests(tests, start, NULL);

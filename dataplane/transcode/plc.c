@@ -8,9 +8,11 @@
 
 #include "dataplane/transcode/vp.h"
 
-/* Pitch: 66 to 400 Hz. It is looked for in the last 20 ms, first at 8 kHz, then to the sample. */
+/* Pitch: 66 to 400 Hz, looked for in the last 20 ms. */
 #define PITCH_HZ_MIN 66
 #define PITCH_HZ_MAX 400
+#define COARSE_HZ    4000
+#define FINE_HZ	     8000
 #define SPAN_MS	     20
 #define FULL_MS	     10 /* without fading */
 #define JOIN_MS_MAX  10
@@ -76,38 +78,37 @@ static void remember(struct vp_plc *p, const int16_t *pcm, uint32_t n)
 static uint32_t difference(const struct vp_plc *p, uint32_t lag, uint32_t stride)
 {
 	uint32_t span = p->rate_hz / 1000 * SPAN_MS, sum = 0;
-	const int16_t *end = p->history + p->n_history;
+	const int16_t *now = p->history + p->n_history - span, *before = now - lag;
 
-	for (uint32_t i = 1; i <= span; i += stride)
-		sum += (uint32_t)abs(end[-(int32_t)i] - end[-(int32_t)(i + lag)]);
+	for (uint32_t i = 0; i < span; i += stride)
+		sum += (uint32_t)abs(now[i] - before[i]);
 	return sum;
 }
 
-static uint32_t find_pitch(const struct vp_plc *p)
+static uint32_t best_lag(
+	const struct vp_plc *p, uint32_t from, uint32_t to, uint32_t step, uint32_t stride)
 {
-	uint32_t stride = p->rate_hz / 8000, best = p->lag_min, least = UINT32_MAX;
-	uint32_t from, to;
+	uint32_t best = from, least = UINT32_MAX;
 
-	for (uint32_t lag = p->lag_min; lag <= p->lag_max; lag += stride) {
+	for (uint32_t lag = from; lag <= to; lag += step) {
 		uint32_t d = difference(p, lag, stride);
 		if (d < least) {
 			least = d;
 			best = lag;
 		}
 	}
-	if (stride == 1)
-		return best;
-	from = best > p->lag_min + stride ? best - stride + 1 : p->lag_min;
-	to = best + stride - 1 < p->lag_max ? best + stride - 1 : p->lag_max;
-	least = UINT32_MAX;
-	for (uint32_t lag = from; lag <= to; lag++) {
-		uint32_t d = difference(p, lag, 2);
-		if (d < least) {
-			least = d;
-			best = lag;
-		}
-	}
 	return best;
+}
+
+/* First as if at 4 kHz, then around the best of these. */
+static uint32_t find_pitch(const struct vp_plc *p)
+{
+	uint32_t step = p->rate_hz / COARSE_HZ;
+	uint32_t best = best_lag(p, p->lag_min, p->lag_max, step, step);
+	uint32_t from = best > p->lag_min + step ? best - step + 1 : p->lag_min;
+	uint32_t to = best + step - 1 < p->lag_max ? best + step - 1 : p->lag_max;
+
+	return best_lag(p, from, to, 1, p->rate_hz / FINE_HZ);
 }
 
 /*

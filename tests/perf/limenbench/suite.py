@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The names of ./bench. One line a name; names of one function are measured together."""
-from . import calls, memif, relay, transcode
+from . import calls, memif, relay, transcode, voice
 
 BENCHES = {
     "relay.rtp.1": relay.inproc,
@@ -8,6 +8,11 @@ BENCHES = {
     "relay.rtp.100000": relay.inproc,
     "relay.memif": memif.relay,
     **{name: transcode.channels for name in transcode.PAIRS},
+    "voice.jitter": voice.frames,
+    "voice.dtmf-detect": voice.frames,
+    "voice.mixer": voice.frames,
+    "voice.plc": voice.frames,
+    "voice.resample": voice.frames,
     "b2bua.calls": calls.calls,
 }
 # A name may have further rows, for example relay.memif.busy: they follow it in the file.

@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include "controlplane/base/log.h"
+#include "controlplane/base/secret.h"
 
 LOG_TOPIC("answer");
 
@@ -25,6 +26,7 @@ void call_checkpoint(struct call *call)
 		out.n = 0;
 	}
 	control_call_put(call, out.p, out.n);
+	secret_wipe(b->ckpt_buf, out.n); /* SRTP keys */
 }
 
 /* The early dialog of a response, new if need be; -1 when there can be none. */

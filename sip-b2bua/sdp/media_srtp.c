@@ -193,7 +193,7 @@ void media_srtp_take_offer(const struct media_srtp *srtp, const struct sdp *sdp,
 		return;
 	secure = sdp_profile_is_secure(ret->profile);
 	if (srtp->policy == CFG_SRTP_NEVER) {
-		ret->usable = !secure;
+		ret->usable = true;
 		if (secure)
 			refuse(ret, never_srtp);
 		return;

@@ -595,6 +595,12 @@ static void test_fall_back(void **state)
 	answer_ok(AVP AVP, 1);
 	media_map_done(&map);
 	assert_int_equal(media_map_srtp(&map, 1), DP_SRTP_NONE);
+	start(CFG_SRTP_PREFER, CFG_SRTP_NEVER); /* the caller itself came without SRTP */
+	exchange(AVP, 0);
+	if (offer(AVP AVP, 1, &reason) != 0)
+		fail_msg("%s", reason);
+	open_all();
+	assert_null(strstr(print(0), "SAVP"));
 	/* and SRTP that was agreed is never asked to be given up */
 	start(CFG_SRTP_NEVER, CFG_SRTP_PREFER);
 	exchange(AVP, 0);

@@ -56,14 +56,28 @@ static unsigned int env_own_vias(void *ctx, const struct sip_msg *msg)
 	return 0;
 }
 
+/* Keys that limen-control would refuse: of one direction only, or of another length. */
+static void media_check(const struct ctl_media *media)
+{
+	for (unsigned int leg = 0; leg < DP_LEGS; leg++) {
+		const struct dp_leg *l = &media->leg[leg];
+
+		if (!dp_srtp_valid(&l->rx) || !dp_srtp_valid(&l->tx) ||
+			!l->rx.suite != !l->tx.suite)
+			abort();
+	}
+}
+
 static int env_control_send(void *ctx, uint16_t type, uint32_t seq, const void *part1, size_t len1,
 	const void *part2, size_t len2)
 {
 	if ((type == CTL_MEDIA_SET || type == CTL_CALL_END) && f.n_replies < 16) {
 		f.replies[f.n_replies].type = type;
 		f.replies[f.n_replies].seq = seq;
-		if (type == CTL_MEDIA_SET)
+		if (type == CTL_MEDIA_SET) {
 			memcpy(&f.replies[f.n_replies].media, part1, len1);
+			media_check(part1);
+		}
 		f.n_replies++;
 	}
 	return 0;
@@ -145,10 +159,12 @@ static void config(void)
 		snprintf(cfg->realms[i].name, CFG_NAME_MAX, i ? "peering" : "access");
 		cfg->realms[i].admission = CFG_ADMIT_ANY;
 		cfg->realms[i].media_ipv4 = addr("10.0.0.1");
+		cfg->realms[i].srtp = CFG_SRTP_PREFER;
 		snprintf(cfg->trunks[i].name, CFG_NAME_MAX, "t%u", i);
 		snprintf(cfg->trunks[i].realm, CFG_NAME_MAX, "peering");
 		cfg->trunks[i].target = addr("10.0.1.60");
 		cfg->trunks[i].transport = SIP_UDP;
+		cfg->trunks[i].srtp = i ? CFG_SRTP_REALM : CFG_SRTP_NEVER;
 		cfg->dial_peers[i].tag = i + 1;
 		cfg->dial_peers[i].preference = i;
 		snprintf(cfg->dial_peers[i].destination_pattern, CFG_TEXT_MAX, "1T");

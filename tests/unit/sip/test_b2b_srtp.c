@@ -245,6 +245,35 @@ static void test_bad_answers(void **state)
 	}
 }
 
+/* A 183 with an answer opens the way, with the keys that the 200 repeats. */
+static void test_early_media(void **state)
+{
+	struct rig *r = start(CFG_SRTP_REQUIRE, CFG_SRTP_REQUIRE, RIG_SRTP, RIG_SRTP);
+	struct ctl_media early;
+	struct rig_ua *a;
+	char sdp[2048];
+
+	r->side[RIG_CALLEE].answer = r->side[RIG_CALLEE].ring = 0;
+	a = rig_invite(r, "100", false);
+	rig_settle(r);
+	assert_int_equal(leg_of(r, 0)->flags | leg_of(r, 1)->flags, 0);
+	rig_answer(r, rig_callee(r), 183);
+	rig_settle(r);
+	early = rig_last_call(r)->conf;
+	assert_true(early.leg[0].flags & DP_LEG_SEND && early.leg[1].flags & DP_LEG_RECV);
+	assert_int_equal(early.leg[1].rx.suite, DP_SRTP_GCM_256);
+	assert_int_equal(early.leg[0].tx.suite, DP_SRTP_CM_128_SHA1_80);
+	memcpy(sdp, a->last_sdp, sizeof(sdp));
+	expect_has(sdp, "a=crypto:1 ");
+	rig_answer(r, rig_callee(r), 200);
+	rig_settle(r);
+	assert_int_equal(a->last, 200);
+	assert_string_equal(a->last_sdp, sdp);
+	assert_true(secret_equal(&early, &rig_last_call(r)->conf, sizeof(early)));
+	hang_up(r, a);
+	finish(r);
+}
+
 /* An INVITE without offer: the called side offers, the caller gets SRTP or may leave it. */
 static void test_late_offer(void **state)
 {
@@ -391,6 +420,7 @@ int main(void)
 		cmocka_unit_test(test_require_refused),
 		cmocka_unit_test(test_trunk_policy),
 		cmocka_unit_test(test_bad_answers),
+		cmocka_unit_test(test_early_media),
 		cmocka_unit_test(test_late_offer),
 		cmocka_unit_test(test_late_offer_refused),
 		cmocka_unit_test(test_hold_and_rekey),

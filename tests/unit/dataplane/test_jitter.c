@@ -531,6 +531,55 @@ static void test_networks(void **state)
 }
 
 /*
+ * Packet times that change every second, at the highest clock: all is played, in order, nothing is
+ * concealed once the buffer has seen the longest, and the delay stays inside what that needs.
+ */
+static void test_packet_times_change(void **state)
+{
+	static const uint32_t ptimes_ms[] = {20, 60, 10, 30, 60, 20, 40, 10};
+	struct vp_jitter_conf conf = {
+		.clock_hz = 48000, .min_ms = 20, .max_ms = 200, .payload_max = 8, .slots = 64};
+	struct vp_jitter_stats st;
+	struct vp_jitter *j = NULL;
+	uint32_t seed = 2, ts = 0, queued = 0, concealed_late = 0;
+	uint64_t sent_us = 0;
+	uint16_t seq = 0;
+
+	assert_int_equal(vp_jitter_new(&conf, &j), 0);
+	for (uint64_t now = 5000; now < 40000000; now += 20000) {
+		for (uint32_t ptime; sent_us + 30000 < now; sent_us += ptime * 1000) {
+			ptime = ptimes_ms[sent_us / 1000000 % 8];
+			/* a packet is sent when it is full */
+			uint64_t at = sent_us + ptime * 1000 + signal_random(&seed, 10000);
+			struct vp_jitter_packet p = {.seq = seq,
+				.timestamp = ts,
+				.duration_ts = ptime * 48,
+				.payload = (const uint8_t *)&seq,
+				.len = 2};
+			if (at > now)
+				break;
+			assert_int_equal(vp_jitter_put(j, &p, at), VP_JITTER_TAKEN);
+			seq++;
+			ts += ptime * 48;
+		}
+		while (queued < 960) {
+			struct vp_jitter_chunk c;
+			vp_jitter_get(j, now, 960 - queued, false, &c);
+			queued += c.merge ? 0 : c.duration_ts;
+			if (now > 2500000 && c.what == VP_JITTER_CONCEAL)
+				concealed_late += c.duration_ts;
+		}
+		queued -= 960;
+	}
+	vp_jitter_stats(j, &st);
+	assert_int_equal(st.lost + st.late + st.overflow + st.resyncs, 0);
+	assert_true(st.played + 10 > seq);
+	if (concealed_late > 48 * 200 || st.delay_max_ms > 160)
+		fail_msg("%u ms concealed, delay %u at most", concealed_late / 48, st.delay_max_ms);
+	vp_jitter_free(j);
+}
+
+/*
  * Anything may come: numbers at random, bursts, long silence. Asking always ends, and half a second
  * after an orderly stream is back each of its packets is played, with a delay inside the bounds.
  */
@@ -585,6 +634,7 @@ int main(void)
 		cmocka_unit_test(test_bounds_change),
 		cmocka_unit_test(test_next_payload),
 		cmocka_unit_test(test_networks),
+		cmocka_unit_test(test_packet_times_change),
 		cmocka_unit_test(test_recovers),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -579,6 +579,42 @@ static void test_packet_times_change(void **state)
 	vp_jitter_free(j);
 }
 
+/* Only packets of the same length become one, or there would be no telling how to fade. */
+static void test_merges_equals(void **state)
+{
+	for (uint32_t other = 1; other <= 2; other++) {
+		struct vp_jitter *j = buffer(140, 140);
+		struct vp_jitter_chunk c = {.merge = false};
+		uint32_t ts = 0, queued = 0, merged = 0;
+
+		for (uint16_t n = 0; n < 200; n++) {
+			uint32_t len = n % 2 ? FRAME : other * FRAME;
+			struct vp_jitter_packet p = {.seq = n,
+				.timestamp = ts,
+				.duration_ts = len,
+				.payload = (const uint8_t *)&n,
+				.len = 2};
+			vp_jitter_put(j, &p, ts * UINT64_C(125));
+			ts += len;
+			for (queued += len; queued >= FRAME;) {
+				struct vp_jitter_chunk before = c;
+				vp_jitter_get(j, (ts - queued) * UINT64_C(125), FRAME, true, &c);
+				if (before.merge)
+					assert_true(c.what == VP_JITTER_PLAY && !c.merge &&
+						    c.duration_ts == before.duration_ts);
+				merged += c.merge;
+				queued -= c.merge || c.duration_ts > queued ? 0 : c.duration_ts;
+				if (c.duration_ts > queued)
+					break;
+			}
+			if (n == 50)
+				assert_int_equal(vp_jitter_set_bounds(j, 20, 60), 0);
+		}
+		assert_true(other == 1 ? merged > 2 : merged == 0);
+		vp_jitter_free(j);
+	}
+}
+
 /*
  * Anything may come: numbers at random, bursts, long silence. Asking always ends, and half a second
  * after an orderly stream is back each of its packets is played, with a delay inside the bounds.
@@ -635,6 +671,7 @@ int main(void)
 		cmocka_unit_test(test_next_payload),
 		cmocka_unit_test(test_networks),
 		cmocka_unit_test(test_packet_times_change),
+		cmocka_unit_test(test_merges_equals),
 		cmocka_unit_test(test_recovers),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

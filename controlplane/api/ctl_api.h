@@ -12,6 +12,7 @@
 
 #include <stdint.h>
 
+#include "controlplane/api/fingerprint.h"
 #include "controlplane/base/ipaddr.h"
 #include "controlplane/base/ipc.h"
 #include "dataplane/api/dp_api.h"
@@ -39,6 +40,13 @@ enum ctl_msg {
 	CTL_CALL_RESTORE = 30, /* ctl_call + checkpoint bytes */
 	CTL_RESTORE_DONE = 31, /* no body */
 	CTL_CALL_CLEAR = 32,   /* ctl_call_clear: end the call (operator, media timeout) */
+	/* DTLS handshakes, control <-> nat; CTL_NAT_INFO also control -> sip */
+	CTL_NAT_SET = 50,	  /* ctl_nat: an association is wanted, or wanted otherwise */
+	CTL_NAT_DEL = 51,	  /* ctl_nat_id */
+	CTL_NAT_KEYS = 52,	  /* ctl_nat_keys, nat -> control */
+	CTL_NAT_FAILED = 53,	  /* ctl_nat_id, nat -> control: nobody authenticated in time */
+	CTL_NAT_INFO = 54,	  /* ctl_nat_info, nat -> control after HELLO and once a second */
+	CTL_NAT_REPLAY_DONE = 55, /* no body, nat -> control: the keys it had were told again */
 	/* CLI */
 	CTL_CLI_OPEN = 40, /* ctl_cli_open; reply: ctl_text, the prompt */
 	CTL_CLI_LINE = 41, /* ctl_text; CTL_CLI_OUT ... with its seq, more=0 at the end */
@@ -83,6 +91,23 @@ struct ctl_config {
 	char bytes[];
 };
 
+/* How a leg gets its SRTP keys, when not with CTL_MEDIA_SET: by a handshake of limen-nat. */
+enum ctl_dtls_role {
+	CTL_DTLS_NONE = 0,
+	CTL_DTLS_SERVER = 1, /* our a=setup is passive (RFC 5763 5) */
+	CTL_DTLS_CLIENT = 2, /* active */
+};
+
+struct ctl_dtls {
+	uint8_t role; /* enum ctl_dtls_role; NONE: the rest is zero */
+	uint8_t zero;
+	uint16_t suites;	 /* bit 1 << enum dp_srtp_suite: what may be agreed on */
+	struct fingerprint peer; /* the far end's certificate */
+	uint16_t zero2;
+	uint32_t association; /* another number is another association (RFC 8842) */
+};
+_Static_assert(sizeof(struct ctl_dtls) == 76, "wire struct");
+
 /*
  * One media line of a call. Leg 0 faces the caller's realm, leg 1 the called realm. A local
  * address with port 0 is allocated from that leg's realm (family: wanted family, 0 any); one with
@@ -95,6 +120,8 @@ struct ctl_media {
 	uint32_t zero;
 	char realm[DP_LEGS][CTL_NAME_MAX];
 	struct dp_leg leg[DP_LEGS];
+	/* With a role the leg has no keys, and neither sends nor receives until it has some. */
+	struct ctl_dtls dtls[DP_LEGS];
 };
 
 struct ctl_media_id {
@@ -219,4 +246,48 @@ struct ctl_cli_out {
 	uint32_t caret; /* column of '^' in the line plus 1, or 0; on every message of the line */
 	uint32_t page_lines; /* last one only: lines of a page (terminal length), 0: no paging */
 	char text[];
+};
+
+/* An association of limen-nat is found by the data plane's session and its leg. */
+struct ctl_nat_id {
+	uint64_t session_id;
+	uint32_t leg;
+	uint32_t association; /* as in ctl_dtls; tells what is late */
+};
+
+struct ctl_nat {
+	struct ctl_nat_id id;
+	struct ctl_dtls dtls;
+	struct ipaddr remote; /* the client's first datagram goes there; a server waits */
+};
+
+struct ctl_nat_keys {
+	struct ctl_nat_id id;
+	struct ipaddr source; /* who authenticated */
+	uint32_t zero;
+	struct dp_srtp rx, tx;
+};
+
+/* What became of handshakes since the start of limen-nat. X(field, name in show, help). */
+#define CTL_NAT_COUNTERS(X)                                                                 \
+	X(established, "established", "handshakes that ended with keys")                    \
+	X(bad_fingerprint, "bad-fingerprint", "certificate is not the one signalled")       \
+	X(no_profile, "no-profile", "no common SRTP protection profile")                    \
+	X(failed, "failed", "handshakes that failed for another reason")                    \
+	X(timed_out, "timed-out", "associations that nobody completed in time")             \
+	X(ignored, "ignored", "datagrams from strangers beyond the limit, or out of place") \
+	X(not_dtls, "not-dtls", "datagrams that are not DTLS records")                      \
+	X(stray, "stray", "datagrams for legs without an association")
+
+struct ctl_nat_counts {
+#define X(field, name, help) uint64_t field;
+	CTL_NAT_COUNTERS(X)
+#undef X
+};
+
+struct ctl_nat_info {
+	struct fingerprint own; /* NONE, to limen-sip: limen-nat is away, no DTLS now */
+	uint16_t zero;
+	uint32_t n_associations;
+	struct ctl_nat_counts counts;
 };

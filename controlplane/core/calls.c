@@ -229,6 +229,18 @@ void calls_media_timeout(void *arg, struct media_session *session, unsigned int 
 	calls_clear(cs, call->info.id, Q850_TEMPORARY_FAILURE, CTL_BY_BOX, reason);
 }
 
+void calls_media_no_keys(void *arg, const struct media_session *session, unsigned int leg)
+{
+	char reason[160];
+
+	snprintf(reason, sizeof(reason),
+		"no DTLS handshake with the %s (realm %.31s): nobody with the announced "
+		"certificate "
+		"answered",
+		leg == 0 ? "caller" : "called side", session->realm_name[leg]);
+	calls_clear(arg, session->call_id, Q850_TEMPORARY_FAILURE, CTL_BY_BOX, reason);
+}
+
 static bool send_clear(struct calls *cs, const struct call *call)
 {
 	return cs->ops.send(cs->ops.arg, call->worker, CTL_CALL_CLEAR, &call->clear,

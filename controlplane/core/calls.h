@@ -99,6 +99,7 @@ void calls_media_answer(void *arg, const struct media_session *session,
 void calls_media_gone(void *arg, struct media_session *session);
 void calls_media_lost(void *arg, struct media_session *session, int error);
 void calls_media_timeout(void *arg, struct media_session *session, unsigned int leg);
+void calls_media_no_keys(void *arg, const struct media_session *session, unsigned int leg);
 void calls_record_written(void *arg, uint64_t id);
 
 /* The record of a call as it would be if it ended now; call_quality.c. */

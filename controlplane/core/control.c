@@ -16,6 +16,7 @@
 
 LOG_TOPIC("control");
 
+#define KEYS_GRACE_S 3 /* for limen-nat to tell the keys that it has */
 #define GRACE_S	     5 /* for limen-sip to come back and claim its media after our start */
 #define ROTATE_BYTES (64u << 20)
 #define ROTATE_MS    (24u * 3600 * 1000)
@@ -79,6 +80,21 @@ static void on_media_gone(void *arg, struct media_session *session)
 static void on_media_lost(void *arg, struct media_session *session, int error)
 {
 	calls_media_lost(((struct control *)arg)->calls, session, error);
+}
+
+static void on_media_dtls(void *arg, const struct media_session *session, unsigned int leg)
+{
+	nat_peer_dtls(((struct control *)arg)->nat, session, leg);
+}
+
+static void on_nat_changed(void *arg)
+{
+	peers_nat_changed(((struct control *)arg)->peers);
+}
+
+static void on_nat_failed(void *arg, const struct media_session *session, unsigned int leg)
+{
+	calls_media_no_keys(((struct control *)arg)->calls, session, leg);
 }
 
 static void on_media_dirty(void *arg)
@@ -234,6 +250,8 @@ static void second_cb(evutil_socket_t fd, short what, void *arg)
 	spool_tick(c->spool, now_ms);
 	calls_tick(c->calls);
 	cfg_store_tick(c->store, now_ms);
+	if (++c->seconds == KEYS_GRACE_S)
+		sessions_keys_told(c->sessions);
 }
 
 static int open_state(struct control *c, char *error)
@@ -258,8 +276,9 @@ static int open_state(struct control *c, char *error)
 static int make_media(struct control *c)
 {
 	struct calls_ops calls_ops = {ops_send, ops_reply, ops_room, ops_wall_ms, ops_mono_ms, c};
-	struct sessions_ops sessions_ops = {
-		on_media_answer, on_media_gone, on_media_lost, on_media_dirty, get_sums, c};
+	struct sessions_ops sessions_ops = {on_media_answer, on_media_gone, on_media_lost,
+		on_media_dtls, on_media_dirty, get_sums, c};
+	struct nat_peer_ops nat_ops = {on_nat_changed, on_nat_failed, c};
 	struct dpclient_ops dp_ops = {dp_generation, on_media_timeout, c};
 	char path[108];
 
@@ -270,8 +289,10 @@ static int make_media(struct control *c)
 	if (c->realms == NULL || c->calls == NULL || c->dp == NULL)
 		return -ENOMEM;
 	c->sessions = sessions_new(c->realms, &sessions_ops);
-	if (c->sessions == NULL)
+	c->nat = nat_peer_new(&nat_ops);
+	if (c->sessions == NULL || c->nat == NULL)
 		return -ENOMEM;
+	nat_peer_bind(c->nat, c->sessions);
 	calls_bind(c->calls, c->sessions, c->spool);
 	return 0;
 }
@@ -282,6 +303,8 @@ static int make_peers(struct control *c, char *error)
 	struct peers_conf conf = {.path = path,
 		.sip_uid = c->options.sip_uid,
 		.cli_uid = c->options.cli_uid,
+		.nat_uid = c->options.nat_uid,
+		.nat = c->nat,
 		.boot_id = c->boot_id,
 		.generation = get_generation,
 		.sip_up = on_sip_up,
@@ -396,6 +419,7 @@ void control_free(struct control *c)
 	nlw_free(c->nlw);
 	calls_free(c->calls);
 	sessions_free(c->sessions);
+	nat_peer_free(c->nat);
 	media_realms_free(c->realms);
 	spool_close(c->spool);
 	cfg_store_close(c->store);

@@ -23,7 +23,7 @@
 struct control_options {
 	const char *run_dir, *state_dir;
 	const char *factory; /* text of the factory configuration */
-	uid_t sip_uid, cli_uid, cli_admin;
+	uid_t sip_uid, nat_uid, cli_uid, cli_admin;
 };
 
 struct control {
@@ -37,6 +37,7 @@ struct control {
 	struct sessions *sessions;
 	struct dpclient *dp;
 	struct calls *calls;
+	struct nat_peer *nat;
 	struct peers *peers;
 	struct sipconf *sipconf;
 	struct nlw *nlw;
@@ -45,7 +46,8 @@ struct control {
 	struct cli_server *cli_server;
 	struct cfg_subscriber media_subscriber, netlink_subscriber;
 	struct event *second_event, *grace_event;
-	int failed; /* negative errno: the start failed and the loop was ended */
+	uint64_t seconds; /* since our start */
+	int failed;	  /* negative errno: the start failed and the loop was ended */
 	char error[CFG_ERROR_MAX];
 };
 

@@ -119,7 +119,24 @@ static bool may_be(const struct peers *peers, const struct ipc_peer *ipc, uint32
 		return false;
 	if (uid == 0 || uid == geteuid())
 		return true;
-	return role == IPC_ROLE_SIP ? uid == peers->conf.sip_uid : uid == peers->conf.cli_uid;
+	return uid == (role == IPC_ROLE_SIP	     ? peers->conf.sip_uid
+			      : role == IPC_ROLE_NAT ? peers->conf.nat_uid
+						     : peers->conf.cli_uid);
+}
+
+static void nat_tell(const struct peers *peers, struct ipc_peer *sip)
+{
+	const struct ctl_nat_info *info = peers->conf.nat ? nat_peer_info(peers->conf.nat) : NULL;
+
+	if (info != NULL)
+		ipc_send(sip, CTL_NAT_INFO, 0, 0, 0, info, sizeof(*info), NULL, 0);
+}
+
+void peers_nat_changed(struct peers *peers)
+{
+	for (uint32_t i = 0; i < CALLS_WORKERS_MAX; i++)
+		if (peers->sip[i].peer != NULL)
+			nat_tell(peers, peers->sip[i].peer);
 }
 
 static int on_hello(struct ipc_peer *ipc, const struct ipc_hdr *hdr, const void *body, size_t len)
@@ -133,13 +150,14 @@ static int on_hello(struct ipc_peer *ipc, const struct ipc_hdr *hdr, const void 
 	memcpy(&hello, body, sizeof(hello));
 	if (hello.api_version != CTL_API_VERSION || hello.zero != 0)
 		ret = -EPROTO;
-	else if (hello.role != IPC_ROLE_SIP && hello.role != IPC_ROLE_CLI)
+	else if (hello.role != IPC_ROLE_SIP && hello.role != IPC_ROLE_CLI &&
+		 hello.role != IPC_ROLE_NAT)
 		ret = -EINVAL;
 	else if (!may_be(peers, ipc, hello.role))
 		ret = -EPERM;
 	else if (hello.role == IPC_ROLE_SIP)
 		ret = hello_sip(peer, &hello);
-	else if (peers->conf.cli == NULL)
+	else if (hello.role == IPC_ROLE_NAT ? peers->conf.nat == NULL : peers->conf.cli == NULL)
 		ret = -EOPNOTSUPP;
 	if (ret < 0) {
 		log_warning("a process is refused at %s: %s", peers->path, strerror(-ret));
@@ -154,8 +172,12 @@ static int on_hello(struct ipc_peer *ipc, const struct ipc_hdr *hdr, const void 
 	if (peer->role == IPC_ROLE_SIP)
 		memcpy(reply.token_key, peers->conf.token_key, sizeof(reply.token_key));
 	ret = ipc_reply(ipc, hdr, 0, &reply, sizeof(reply));
-	if (ret == 0 && peer->role == IPC_ROLE_SIP)
+	if (ret == 0 && peer->role == IPC_ROLE_SIP) {
 		peers->conf.sip_up(peers->conf.arg, peer->worker);
+		nat_tell(peers, ipc);
+	} else if (ret == 0 && peer->role == IPC_ROLE_NAT) {
+		nat_peer_up(peers->conf.nat, ipc);
+	}
 	return ret;
 }
 
@@ -308,6 +330,12 @@ static int on_cli(struct ipc_peer *ipc, const struct ipc_hdr *hdr, const void *b
 	return peer->peers->conf.cli(peer->peers->conf.arg, ipc, &peer->cli, hdr, body, len);
 }
 
+static int on_nat(struct ipc_peer *ipc, const struct ipc_hdr *hdr, const void *body, size_t len)
+{
+	struct peer *peer = ipc_peer_ctx(ipc);
+	return nat_peer_message(peer->peers->conf.nat, hdr, body);
+}
+
 /* ---- connections ---- */
 
 static void on_closed(struct ipc_peer *ipc, const char *why)
@@ -320,6 +348,8 @@ static void on_closed(struct ipc_peer *ipc, const char *why)
 		sip_of(peer)->peer = NULL;
 		sip_of(peer)->since_ms = clock_wall_ms();
 		peers->conf.sip_down(peers->conf.arg, peer->worker);
+	} else if (peer->role == IPC_ROLE_NAT) {
+		nat_peer_down(peers->conf.nat, ipc);
 	} else if (peer->role == IPC_ROLE_NONE) {
 		log_info("a connection ended before HELLO: %s", why);
 	}
@@ -355,6 +385,10 @@ static const struct ipc_row rows[] = {
 	{CTL_TRUNK_STATUS, 0, IPC_ROLE_SIP, SIZED(struct ctl_trunk_status), "CTL_TRUNK_STATUS",
 		on_trunk_status},
 	{CTL_REPLAY_DONE, 0, IPC_ROLE_SIP, 0, 0, "CTL_REPLAY_DONE", on_replay_done},
+	{CTL_NAT_KEYS, 0, IPC_ROLE_NAT, SIZED(struct ctl_nat_keys), "CTL_NAT_KEYS", on_nat},
+	{CTL_NAT_FAILED, 0, IPC_ROLE_NAT, SIZED(struct ctl_nat_id), "CTL_NAT_FAILED", on_nat},
+	{CTL_NAT_INFO, 0, IPC_ROLE_NAT, SIZED(struct ctl_nat_info), "CTL_NAT_INFO", on_nat},
+	{CTL_NAT_REPLAY_DONE, 0, IPC_ROLE_NAT, 0, 0, "CTL_NAT_REPLAY_DONE", on_nat},
 	{CTL_CLI_OPEN, 0, IPC_ROLE_CLI, SIZED(struct ctl_cli_open), "CTL_CLI_OPEN", on_cli},
 	{CTL_CLI_LINE, 0, IPC_ROLE_CLI, sizeof(struct ctl_text), 8192, "CTL_CLI_LINE", on_cli},
 	{CTL_CLI_COMPLETE, 0, IPC_ROLE_CLI, sizeof(struct ctl_text), 8192, "CTL_CLI_COMPLETE",

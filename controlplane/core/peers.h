@@ -12,13 +12,15 @@
 
 #include "controlplane/api/ctl_api.h"
 #include "controlplane/core/calls.h"
+#include "controlplane/core/nat_peer.h"
 
 struct peers;
 struct peer;
 
 struct peers_conf {
 	const char *path;
-	uid_t sip_uid, cli_uid; /* beside root and our own */
+	uid_t sip_uid, cli_uid, nat_uid; /* beside root and our own */
+	struct nat_peer *nat;		 /* NULL: limen-nat is not served */
 	uint64_t boot_id;
 	uint8_t token_key[CTL_TOKEN_KEY];
 	uint32_t (*generation)(void *arg);
@@ -69,6 +71,9 @@ uint32_t peers_sip_request(struct peers *peers, uint32_t worker, uint16_t type, 
 	size_t len1, const void *part2, size_t len2);
 /* After the configuration: what it had before its restart. */
 void peers_sip_give_calls(struct peers *peers, uint32_t worker);
+
+/* Tells all workers of limen-sip what nat_peer_info() says now. */
+void peers_nat_changed(struct peers *peers);
 
 const struct peer_sip *peers_sip(const struct peers *peers, uint32_t worker); /* NULL: no such */
 bool peers_trunk(const struct peers *peers, const char *name, struct ctl_trunk_status *ret_status);

@@ -30,6 +30,17 @@ static bool leg_ok(const struct dp_leg *leg)
 	return true;
 }
 
+static bool dtls_ok(const struct ctl_dtls *dtls, const struct dp_leg *leg)
+{
+	static const struct ctl_dtls none;
+
+	if (dtls->role == CTL_DTLS_NONE)
+		return memcmp(dtls, &none, sizeof(none)) == 0;
+	return dtls->role <= CTL_DTLS_CLIENT && dtls->zero == 0 && dtls->zero2 == 0 &&
+	       dtls->peer.hash != FINGERPRINT_NONE && fingerprint_valid(&dtls->peer) &&
+	       leg->rx.suite == DP_SRTP_NONE;
+}
+
 /* A wish (a family, no address) or a claim (the whole address). */
 static bool local_ok(const struct ipaddr *local)
 {
@@ -49,7 +60,8 @@ bool ctl_media_ok(const struct ctl_media *media)
 		return false;
 	for (unsigned int i = 0; i < DP_LEGS; i++) {
 		if (!ipc_str_ok(media->realm[i], CTL_NAME_MAX) || media->realm[i][0] == '\0' ||
-			!local_ok(&media->leg[i].local) || !leg_ok(&media->leg[i]))
+			!local_ok(&media->leg[i].local) || !leg_ok(&media->leg[i]) ||
+			!dtls_ok(&media->dtls[i], &media->leg[i]))
 			return false;
 	}
 	return true;

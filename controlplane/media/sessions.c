@@ -29,6 +29,8 @@ struct sessions {
 	TAILQ_HEAD(, media_session) dirty;
 	uint32_t n_inflight, n_workers, rotor;
 	size_t sample_pos; /* of by_id: where sessions_sample() goes on */
+	uint32_t n_dtls;   /* sessions with a leg that has a role */
+	bool keys_told;
 	bool up;
 	struct sessions_counts counts;
 };
@@ -59,6 +61,7 @@ static void waiters_free(struct media_session *s)
 static void session_free(struct media_session *s)
 {
 	secret_wipe(&s->conf, sizeof(s->conf)); /* SRTP keys */
+	secret_free(s->dtls_keys, sizeof(*s->dtls_keys));
 	free(s);
 }
 
@@ -129,6 +132,114 @@ static void answer_waiters(struct sessions *ss, struct media_session *s, uint32_
 
 /* ---- wishes ---- */
 
+/* What the data plane is to have of a leg whose keys come from a handshake. */
+static void leg_dtls(struct media_session *s, unsigned int i)
+{
+	struct media_dtls_keys *keys = s->dtls_keys;
+	struct dp_leg *leg = &s->conf.leg[i];
+
+	if (s->dtls[i].role == CTL_DTLS_NONE)
+		return;
+	leg->flags = keys->flags[i] | DP_LEG_NAT;
+	leg->rx = leg->tx = (struct dp_srtp){0};
+	if (keys->keyed[i]) {
+		leg->rx = keys->rx[i];
+		leg->tx = keys->tx[i];
+	} else {
+		leg->flags &= ~(uint32_t)(DP_LEG_SEND | DP_LEG_RECV | DP_LEG_EARLY);
+	}
+}
+
+static bool has_dtls(const struct ctl_dtls dtls[DP_LEGS])
+{
+	return dtls[0].role != CTL_DTLS_NONE || dtls[1].role != CTL_DTLS_NONE;
+}
+
+static bool dtls_room(struct media_session *s, const struct ctl_media *media)
+{
+	if (s->dtls_keys == NULL && has_dtls(media->dtls))
+		s->dtls_keys = calloc(1, sizeof(*s->dtls_keys));
+	return s->dtls_keys != NULL || !has_dtls(media->dtls);
+}
+
+/* Takes what limen-sip says of handshakes; its keys hold as long as the association is the same. */
+static void take_dtls(struct sessions *ss, struct media_session *s, const struct ctl_media *media,
+	const struct ipaddr old_remote[DP_LEGS])
+{
+	bool had = has_dtls(s->dtls), tell[DP_LEGS] = {false, false};
+
+	for (unsigned int i = 0; i < DP_LEGS; i++) {
+		const struct ctl_dtls *dtls = &media->dtls[i];
+		struct media_dtls_keys *keys = s->dtls_keys;
+		bool other = memcmp(&s->dtls[i], dtls, sizeof(*dtls)) != 0;
+
+		if (other && keys != NULL) {
+			keys->keyed[i] = false;
+			secret_wipe(&keys->rx[i], sizeof(keys->rx[i]));
+			secret_wipe(&keys->tx[i], sizeof(keys->tx[i]));
+		}
+		if (dtls->role != CTL_DTLS_NONE)
+			keys->flags[i] = s->conf.leg[i].flags;
+		/* A client that has not been heard yet calls where the far end is now. */
+		tell[i] = other ||
+			  (dtls->role == CTL_DTLS_CLIENT && !keys->keyed[i] &&
+				  !ipaddr_equal(&old_remote[i], &s->conf.leg[i].remote_rtp));
+		s->dtls[i] = *dtls;
+		leg_dtls(s, i);
+	}
+	ss->n_dtls += has_dtls(s->dtls);
+	ss->n_dtls -= had;
+	for (unsigned int i = 0; i < DP_LEGS; i++)
+		if (tell[i])
+			ss->ops.dtls(ss->ops.arg, s, i);
+}
+
+static void drop_dtls(struct sessions *ss, struct media_session *s)
+{
+	ss->n_dtls -= has_dtls(s->dtls);
+	for (unsigned int i = 0; i < DP_LEGS; i++) {
+		if (s->dtls[i].role == CTL_DTLS_NONE)
+			continue;
+		s->dtls[i] = (struct ctl_dtls){0};
+		ss->ops.dtls(ss->ops.arg, s, i);
+	}
+}
+
+bool sessions_keyed(const struct media_session *session, unsigned int leg)
+{
+	return session->dtls_keys != NULL && session->dtls_keys->keyed[leg];
+}
+
+int sessions_keys(struct sessions *ss, const struct ctl_nat_keys *keys)
+{
+	struct media_session *s = sessions_by_id(ss, keys->id.session_id);
+	unsigned int leg = keys->id.leg;
+
+	if (s == NULL || !s->wanted || leg >= DP_LEGS || s->dtls[leg].role == CTL_DTLS_NONE ||
+		s->dtls[leg].association != keys->id.association ||
+		!(s->dtls[leg].suites & 1u << keys->rx.suite))
+		return -ENOENT;
+	s->dtls_keys->keyed[leg] = true;
+	s->dtls_keys->rx[leg] = keys->rx;
+	s->dtls_keys->tx[leg] = keys->tx;
+	leg_dtls(s, leg);
+	s->rev++;
+	mark_dirty(ss, s);
+	return 0;
+}
+
+void sessions_keys_told(struct sessions *ss)
+{
+	size_t pos = 0;
+
+	if (ss->keys_told)
+		return;
+	ss->keys_told = true;
+	for (struct media_session *s; (s = idmap_next(&ss->by_id, &pos)) != NULL;)
+		if (has_dtls(s->dtls))
+			mark_dirty(ss, s);
+}
+
 static void conf_from_media(
 	struct media_session *s, const struct ctl_media *media, const struct session_ports *ports)
 {
@@ -169,6 +280,13 @@ static struct media_session *session_new(struct sessions *ss, const struct ctl_m
 	return s;
 }
 
+static void session_drop(struct sessions *ss, struct media_session *s)
+{
+	idmap_del(&ss->by_id, s->id);
+	ss->counts.sessions--;
+	session_free(s);
+}
+
 static bool same_local(const struct dp_session *conf, const struct session_ports *ports)
 {
 	return ipaddr_equal(&conf->leg[0].local, &ports->local[0]) &&
@@ -181,6 +299,7 @@ int sessions_set(struct sessions *ss, const struct ctl_media *media,
 {
 	struct media_session *s = sessions_find(ss, media->call_id, media->media_index);
 	struct media_waiter *w = malloc(sizeof(*w));
+	struct ipaddr old_remote[DP_LEGS] = {0};
 	struct session_ports ports;
 	int ret = -ENOMEM;
 
@@ -191,8 +310,13 @@ int sessions_set(struct sessions *ss, const struct ctl_media *media,
 	else
 		ret = session_ports_take(
 			&ports, ss->realms, media, s, ss->n_workers, &ss->rotor, now_ms);
-	if (ret == 0 && s == NULL && (s = session_new(ss, media)) == NULL) {
+	bool fresh = s == NULL;
+	if (ret == 0 && fresh)
+		s = session_new(ss, media);
+	if (ret == 0 && (s == NULL || !dtls_room(s, media))) {
 		session_ports_undo(&ports, now_ms);
+		if (fresh && s != NULL)
+			session_drop(ss, s);
 		ret = -ENOMEM;
 	}
 	if (ret < 0) {
@@ -204,7 +328,10 @@ int sessions_set(struct sessions *ss, const struct ctl_media *media,
 	if ((s->known || s->inflight != 0) && !same_local(&s->conf, &ports))
 		s->reset = true;
 	session_ports_commit(&ports, s, now_ms);
+	for (unsigned int i = 0; i < DP_LEGS; i++)
+		old_remote[i] = s->conf.leg[i].remote_rtp;
 	conf_from_media(s, media, &ports);
+	take_dtls(ss, s, media, old_remote);
 	s->owner = owner;
 	s->wanted = true;
 	s->error = 0;
@@ -261,6 +388,7 @@ void sessions_close(struct sessions *ss, struct media_session *s, uint64_t now_m
 {
 	if (!s->wanted)
 		return;
+	drop_dtls(ss, s);
 	s->wanted = false;
 	s->rev++;
 	s->set_ms = now_ms;
@@ -282,9 +410,7 @@ void sessions_forget(struct sessions *ss, struct media_session *s, uint64_t now_
 		ss->n_inflight--;
 	session_ports_give(s, now_ms);
 	waiters_free(s);
-	idmap_del(&ss->by_id, s->id);
-	ss->counts.sessions--;
-	session_free(s);
+	session_drop(ss, s);
 }
 
 uint32_t sessions_sum(const struct sessions *ss, const struct media_session *s,
@@ -336,9 +462,23 @@ void sessions_sample(struct sessions *ss, uint32_t n_parts)
 
 /* ---- what the data plane is told ---- */
 
-/* 0: it has what is wanted. */
-static uint16_t request_for(const struct media_session *s)
+/* See sessions_keys_told(). */
+static bool waits_for_keys(const struct sessions *ss, const struct media_session *s)
 {
+	if (ss->keys_told || !s->wanted)
+		return false;
+	for (unsigned int i = 0; i < DP_LEGS; i++)
+		if (s->dtls[i].role != CTL_DTLS_NONE && !s->dtls_keys->keyed[i])
+			return true;
+	return false;
+}
+
+/* 0: it has what is wanted. */
+static uint16_t request_for(const struct sessions *ss, const struct media_session *s)
+{
+	if (waits_for_keys(ss, s))
+		return 0;
+
 	if (s->known && (!s->wanted || s->reset))
 		return DP_SESSION_REMOVE;
 	if (!s->wanted || s->error != 0)
@@ -355,7 +495,7 @@ bool sessions_next(struct sessions *ss, uint16_t *ret_type, struct media_session
 	while ((s = TAILQ_FIRST(&ss->dirty)) != NULL) {
 		TAILQ_REMOVE(&ss->dirty, s, dirty_link);
 		s->queued = false;
-		uint16_t type = request_for(s);
+		uint16_t type = request_for(ss, s);
 		if (type == 0)
 			continue;
 		s->inflight = type;
@@ -370,7 +510,7 @@ bool sessions_next(struct sessions *ss, uint16_t *ret_type, struct media_session
 
 bool sessions_idle(const struct sessions *ss)
 {
-	return TAILQ_EMPTY(&ss->dirty) && ss->n_inflight == 0;
+	return TAILQ_EMPTY(&ss->dirty) && ss->n_inflight == 0 && (ss->keys_told || ss->n_dtls == 0);
 }
 
 static int done_set(struct sessions *ss, struct media_session *s, uint16_t type, int32_t status,
@@ -449,7 +589,7 @@ int sessions_done(struct sessions *ss, uint64_t id, uint16_t type, int32_t statu
 		session_gone(ss, s); /* closed while its ADD was refused */
 		return 0;
 	}
-	if (request_for(s) != 0)
+	if (request_for(ss, s) != 0)
 		mark_dirty(ss, s);
 	return 0;
 }

@@ -36,6 +36,8 @@ struct media_session {
 	uint32_t index;
 	void *owner;		/* the call's; for callbacks */
 	struct dp_session conf; /* as wanted */
+	struct ctl_dtls dtls[DP_LEGS];
+	struct media_dtls_keys *dtls_keys; /* by handshake; NULL: no leg has a role */
 	char realm_name[DP_LEGS][CTL_NAME_MAX];
 	struct media_realm *realm[DP_LEGS]; /* whose ports it holds */
 	uint64_t set_ms;		    /* monotonic: of the last change */
@@ -59,6 +61,13 @@ struct media_session {
 	STAILQ_HEAD(, media_waiter) waiters;
 };
 
+/* What limen-nat agreed on for the legs of a session. */
+struct media_dtls_keys {
+	bool keyed[DP_LEGS];
+	struct dp_srtp rx[DP_LEGS], tx[DP_LEGS];
+	uint32_t flags[DP_LEGS]; /* of the leg, once it is keyed */
+};
+
 struct sessions_ops {
 	/* A CTL_MEDIA_SET is done: 0 or the data plane's refusal. The session is as it is now. */
 	void (*answer)(void *arg, const struct media_session *session,
@@ -67,6 +76,8 @@ struct sessions_ops {
 	void (*gone)(void *arg, struct media_session *session);
 	/* The data plane refused it in a replay: the call has no media. */
 	void (*lost)(void *arg, struct media_session *session, int error);
+	/* A leg wants a handshake, another one, or (role NONE) none any more. */
+	void (*dtls)(void *arg, const struct media_session *session, unsigned int leg);
 	/* Something is to be sent. Called often; remember and pump at the end of the turn. */
 	void (*dirty)(void *arg);
 	/* The counters as the shared segment has them now; false: there is no segment. */
@@ -108,6 +119,20 @@ uint32_t sessions_sum(const struct sessions *ss, const struct media_session *ses
  * n_parts: how many calls make a round.
  */
 void sessions_sample(struct sessions *ss, uint32_t n_parts);
+
+/*
+ * Keys of a handshake. 0; -ENOENT: no such leg, or not of that association any more. keys may
+ * come again.
+ */
+int sessions_keys(struct sessions *ss, const struct ctl_nat_keys *keys)
+	__attribute__((warn_unused_result));
+bool sessions_keyed(const struct media_session *session, unsigned int leg);
+/*
+ * After our own start limen-nat tells the keys that it made before. Until sessions_keys_told()
+ * legs that have none are not sent, so that a call which the data plane still carries is not
+ * silenced.
+ */
+void sessions_keys_told(struct sessions *ss);
 
 /* ---- for dpclient.c ---- */
 

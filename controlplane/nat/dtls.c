@@ -50,9 +50,9 @@ struct dtls_endpoint {
 	SSL_CTX *ssl_ctx;
 	BIO_METHOD *bio_method;
 	BIO_ADDR *unused_addr; /* DTLSv1_listen() wants to write one; our BIO has none */
-	struct dtls_fingerprint fingerprint;
+	struct fingerprint fingerprint;
 	uint64_t cookie_key[COOKIE_KEY_WORDS];
-	struct dtls_counts counts;
+	struct ctl_nat_counts counts;
 };
 
 struct peer {
@@ -130,11 +130,11 @@ static int log_openssl(const char *what)
 	return -EIO;
 }
 
-static int fingerprint_of(const X509 *cert, uint8_t hash, struct dtls_fingerprint *ret)
+static int fingerprint_of(const X509 *cert, uint8_t hash, struct fingerprint *ret)
 {
-	const EVP_MD *md = hash == DTLS_SHA_256	  ? EVP_sha256()
-			   : hash == DTLS_SHA_384 ? EVP_sha384()
-						  : EVP_sha512();
+	const EVP_MD *md = hash == FINGERPRINT_SHA_256	 ? EVP_sha256()
+			   : hash == FINGERPRINT_SHA_384 ? EVP_sha384()
+							 : EVP_sha512();
 	unsigned int len = 0;
 
 	memset(ret, 0, sizeof(*ret));
@@ -151,7 +151,7 @@ static int verify_peer(X509_STORE_CTX *store, void *arg)
 	SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
 	struct dtls_assoc *assoc = SSL_get_app_data(ssl);
 	struct peer *peer = BIO_get_data(SSL_get_rbio(ssl));
-	struct dtls_fingerprint is;
+	struct fingerprint is;
 
 	if (fingerprint_of(X509_STORE_CTX_get0_cert(store), assoc->conf.peer.hash, &is) == 0 &&
 		is.len == assoc->conf.peer.len &&
@@ -247,7 +247,7 @@ static int make_identity(struct dtls_endpoint *endpoint)
 
 	if (!cert || SSL_CTX_use_certificate(endpoint->ssl_ctx, cert) != 1 ||
 		SSL_CTX_use_PrivateKey(endpoint->ssl_ctx, key) != 1 ||
-		fingerprint_of(cert, DTLS_SHA_256, &endpoint->fingerprint) < 0)
+		fingerprint_of(cert, FINGERPRINT_SHA_256, &endpoint->fingerprint) < 0)
 		rc = log_openssl("making a certificate");
 	X509_free(cert);
 	EVP_PKEY_free(key);
@@ -294,12 +294,12 @@ void dtls_endpoint_free(struct dtls_endpoint *endpoint)
 }
 
 void dtls_endpoint_fingerprint(
-	const struct dtls_endpoint *endpoint, struct dtls_fingerprint *ret_fingerprint)
+	const struct dtls_endpoint *endpoint, struct fingerprint *ret_fingerprint)
 {
 	*ret_fingerprint = endpoint->fingerprint;
 }
 
-const struct dtls_counts *dtls_endpoint_counts(const struct dtls_endpoint *endpoint)
+struct ctl_nat_counts *dtls_endpoint_counts(struct dtls_endpoint *endpoint)
 {
 	return &endpoint->counts;
 }
@@ -353,7 +353,7 @@ static int peer_open(struct dtls_assoc *assoc, struct peer *peer, const struct i
 	SSL_set_app_data(peer->ssl, assoc);
 	DTLS_set_timer_cb(peer->ssl, next_timeout);
 	SSL_set_mtu(peer->ssl, DTLS_DATAGRAM_MAX);
-	if (assoc->conf.role == DTLS_CLIENT)
+	if (assoc->conf.role == CTL_DTLS_CLIENT)
 		SSL_set_connect_state(peer->ssl);
 	else
 		SSL_set_accept_state(peer->ssl);
@@ -408,7 +408,7 @@ static int export_keys(const struct dtls_assoc *assoc, const struct peer *peer,
 static void win(struct dtls_assoc *assoc, struct peer *winner, const struct dp_srtp *client,
 	const struct dp_srtp *server)
 {
-	bool we_are_client = assoc->conf.role == DTLS_CLIENT;
+	bool we_are_client = assoc->conf.role == CTL_DTLS_CLIENT;
 
 	assoc->winner = winner;
 	assoc->endpoint->counts.established++;
@@ -422,14 +422,14 @@ static void win(struct dtls_assoc *assoc, struct peer *winner, const struct dp_s
 
 static void peer_failed(struct dtls_assoc *assoc, struct peer *peer, uint64_t now_ms)
 {
-	struct dtls_counts *counts = &assoc->endpoint->counts;
+	struct ctl_nat_counts *counts = &assoc->endpoint->counts;
 
 	if (peer->bad_fingerprint)
 		counts->bad_fingerprint++;
 	else
 		counts->failed++;
 	peer_close(peer);
-	if (assoc->conf.role == DTLS_CLIENT)
+	if (assoc->conf.role == CTL_DTLS_CLIENT)
 		assoc->restart_ms = now_ms + RESTART_MS;
 }
 
@@ -458,7 +458,7 @@ static void peer_step(struct dtls_assoc *assoc, struct peer *peer, uint64_t now_
 		}
 		assoc->endpoint->counts.no_profile++;
 		peer_close(peer);
-		if (assoc->conf.role == DTLS_CLIENT)
+		if (assoc->conf.role == CTL_DTLS_CLIENT)
 			assoc->restart_ms = now_ms + RESTART_MS;
 		return;
 	}
@@ -486,9 +486,9 @@ int dtls_assoc_new(struct dtls_endpoint *endpoint, const struct dtls_conf *conf,
 	char list[128];
 
 	profile_list(conf->suites, list);
-	if (!list[0] || !conf->peer.hash || conf->peer.hash >= DTLS_HASHES ||
-		(conf->role != DTLS_SERVER && conf->role != DTLS_CLIENT) ||
-		(conf->role == DTLS_CLIENT && !ipaddr_is_set(&conf->remote)))
+	if (!list[0] || !conf->peer.hash || conf->peer.hash >= FINGERPRINT_HASHES ||
+		(conf->role != CTL_DTLS_SERVER && conf->role != CTL_DTLS_CLIENT) ||
+		(conf->role == CTL_DTLS_CLIENT && !ipaddr_is_set(&conf->remote)))
 		return -EINVAL;
 	assoc = calloc(1, sizeof(*assoc));
 	if (!assoc)
@@ -499,7 +499,7 @@ int dtls_assoc_new(struct dtls_endpoint *endpoint, const struct dtls_conf *conf,
 	assoc->arg = arg;
 	assoc->give_up_ms = now_ms + DTLS_HANDSHAKE_MS;
 	*ret = assoc;
-	if (conf->role == DTLS_CLIENT)
+	if (conf->role == CTL_DTLS_CLIENT)
 		client_start(assoc, now_ms);
 	return 0;
 }
@@ -562,7 +562,7 @@ void dtls_assoc_input(struct dtls_assoc *assoc, const struct ipaddr *source, con
 		peer->in_len = 0;
 		return;
 	}
-	if (assoc->conf.role == DTLS_CLIENT || assoc->winner || now_ms >= assoc->give_up_ms)
+	if (assoc->conf.role == CTL_DTLS_CLIENT || assoc->winner || now_ms >= assoc->give_up_ms)
 		assoc->endpoint->counts.ignored++;
 	else
 		meet(assoc, source, bytes, len, now_ms);

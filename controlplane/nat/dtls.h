@@ -19,45 +19,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "controlplane/api/ctl_api.h"
 #include "controlplane/base/ipaddr.h"
 #include "dataplane/api/dp_api.h"
 
-#define DTLS_PEERS_MAX	     4
-#define DTLS_DATAGRAM_MAX    1200 /* ours; fits any path with room for IPv6 and a tunnel */
-#define DTLS_HANDSHAKE_MS    30000
-#define DTLS_FINGERPRINT_MAX 64
-
-/* RFC 8122 5. SHA-1 and MD5 are not accepted. */
-enum dtls_hash { DTLS_HASH_NONE, DTLS_SHA_256, DTLS_SHA_384, DTLS_SHA_512, DTLS_HASHES };
-
-struct dtls_fingerprint {
-	uint8_t hash; /* enum dtls_hash */
-	uint8_t len;
-	uint8_t value[DTLS_FINGERPRINT_MAX]; /* rest zero */
-};
-
-/* "sha-256 4A:AD:..." as in SDP. -EINVAL: malformed; -ENOTSUP: another hash function. */
-int dtls_fingerprint_parse(struct view text, struct dtls_fingerprint *ret)
-	__attribute__((warn_unused_result));
-/* buf holds DTLS_FINGERPRINT_TEXT. Returns buf. */
-#define DTLS_FINGERPRINT_TEXT (8 + 3 * DTLS_FINGERPRINT_MAX)
-char *dtls_fingerprint_print(const struct dtls_fingerprint *fingerprint, char *buf);
-
-/* What happened to datagrams and handshakes of all associations of an endpoint. */
-#define DTLS_COUNTERS(X)                                                                    \
-	X(established, "established", "handshakes that ended with keys")                    \
-	X(bad_fingerprint, "bad-fingerprint", "certificate is not the one signalled")       \
-	X(no_profile, "no-profile", "no common SRTP protection profile")                    \
-	X(failed, "failed", "handshakes that failed for another reason")                    \
-	X(timed_out, "timed-out", "associations that nobody completed in time")             \
-	X(ignored, "ignored", "datagrams from strangers beyond the limit, or out of place") \
-	X(not_dtls, "not-dtls", "datagrams that are not DTLS records")
-
-struct dtls_counts {
-#define X(field, name, help) uint64_t field;
-	DTLS_COUNTERS(X)
-#undef X
-};
+#define DTLS_PEERS_MAX	  4
+#define DTLS_DATAGRAM_MAX 1200 /* ours; fits any path with room for IPv6 and a tunnel */
+#define DTLS_HANDSHAKE_MS 30000
 
 /* The certificate (ECDSA P-256, self-signed, made anew at each start) and what is common. */
 struct dtls_endpoint;
@@ -66,14 +34,13 @@ struct dtls_endpoint;
 int dtls_endpoint_new(struct dtls_endpoint **ret) __attribute__((warn_unused_result));
 void dtls_endpoint_free(struct dtls_endpoint *endpoint); /* after its associations */
 void dtls_endpoint_fingerprint(
-	const struct dtls_endpoint *endpoint, struct dtls_fingerprint *ret_fingerprint);
-const struct dtls_counts *dtls_endpoint_counts(const struct dtls_endpoint *endpoint);
-
-enum dtls_role { DTLS_SERVER = 1 /* a=setup:passive */, DTLS_CLIENT /* a=setup:active */ };
+	const struct dtls_endpoint *endpoint, struct fingerprint *ret_fingerprint);
+/* Of all its associations; the caller counts what finds none (stray). */
+struct ctl_nat_counts *dtls_endpoint_counts(struct dtls_endpoint *endpoint);
 
 struct dtls_conf {
-	enum dtls_role role;
-	struct dtls_fingerprint peer;
+	enum ctl_dtls_role role;
+	struct fingerprint peer;
 	struct ipaddr remote; /* the client's first datagram goes there */
 	uint32_t suites; /* bit 1 << enum dp_srtp_suite; those without a profile are left out */
 };

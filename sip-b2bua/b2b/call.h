@@ -127,6 +127,7 @@ struct b2b {
 	uint64_t n_ids;
 	uint32_t n_calls, n_dialogs; /* now */
 	bool control_up;
+	struct fingerprint dtls_own; /* of limen-nat's certificate; NONE: no DTLS now */
 	uint32_t n_ends;
 	STAILQ_HEAD(, call_end_msg) ends;
 	struct twheel_timer ends_timer; /* sends refused ones again */

@@ -224,6 +224,19 @@ static int on_media_reply(
 	return 0;
 }
 
+static int on_nat_info(
+	struct ipc_peer *peer, const struct ipc_hdr *hdr, const void *body, size_t len)
+{
+	const struct ctl_nat_info *info = body;
+	struct sip_worker *w = ipc_peer_ctx(peer);
+
+	if (!fingerprint_valid(&info->own))
+		return -EPROTO;
+	worker_time(w);
+	w->ops->nat_info(w->app, info);
+	return 0;
+}
+
 static int on_call_end_reply(
 	struct ipc_peer *peer, const struct ipc_hdr *hdr, const void *body, size_t len)
 {
@@ -290,6 +303,8 @@ static const struct ipc_row rows[] = {
 		on_config},
 	{CTL_MEDIA_SET | IPC_TYPE_REPLY, 0, IPC_ROLE_CONTROL, 0, sizeof(struct ctl_media),
 		"CTL_MEDIA_SET reply", on_media_reply},
+	{CTL_NAT_INFO, 0, IPC_ROLE_CONTROL, SIZED(struct ctl_nat_info), "CTL_NAT_INFO",
+		on_nat_info},
 	{CTL_CALL_END | IPC_TYPE_REPLY, 0, IPC_ROLE_CONTROL, 0, 0, "CTL_CALL_END reply",
 		on_call_end_reply},
 	{CTL_CALL_RESTORE, 0, IPC_ROLE_CONTROL, sizeof(struct ctl_call), BODY_MAX,

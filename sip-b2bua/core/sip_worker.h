@@ -62,6 +62,8 @@ struct sip_app_ops {
 	void (*control_up)(void *app, const struct ctl_hello_reply *hello, bool restarted);
 	void (*control_down)(void *app);
 	void (*media_reply)(void *app, uint32_t seq, int32_t status, const struct ctl_media *media);
+	/* Our certificate for DTLS; own is NONE while limen-nat is away. */
+	void (*nat_info)(void *app, const struct ctl_nat_info *info);
 	void (*call_end_reply)(void *app, uint32_t seq, int32_t status);
 	void (*call_restore)(void *app, const struct ctl_call *call, const void *checkpoint,
 		size_t checkpoint_len);

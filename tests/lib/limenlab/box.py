@@ -12,11 +12,13 @@ from .proc import LabError, Proc, cpu_seconds, run, socket_bound, tail, wait_for
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(HERE)))
-SIP_UID = 64042  # an ordinary user that owns nothing; needs no entry in /etc/passwd
+SIP_UID = 64042  # ordinary users that own nothing; they need no entry in /etc/passwd
+NAT_UID = 64043
 
 PROGRAMS = {"limen-dataplane": "dataplane/limen-dataplane",
             "limen-control": "controlplane/limen-control",
             "limen-sip": "sip-b2bua/limen-sip",
+            "limen-nat": "controlplane/nat/limen-nat",
             "limen": "cli/shell/limen"}
 
 
@@ -49,16 +51,19 @@ class Box:
 
     def programs(self):
         dataplane = [program("limen-dataplane"), "--run-dir", self.run_dir, "--workers", str(self.workers),
-                     "--max-sessions", str(self.max_sessions), "--memory", str(self.memory_mb)]
+                     "--max-sessions", str(self.max_sessions), "--memory", str(self.memory_mb),
+                     "--nat-uid", str(NAT_UID)]
         if self.no_huge:
             dataplane.append("--no-huge")
         return [
             {"name": "limen-dataplane", "ns": self.network.box, "argv": dataplane},
             {"name": "limen-control", "ns": self.network.box,
              "argv": [program("limen-control"), "--run-dir", self.run_dir, "--state-dir", self.state_dir,
-                      "--sip-uid", str(SIP_UID)] + self.control_args},
+                      "--sip-uid", str(SIP_UID), "--nat-uid", str(NAT_UID)] + self.control_args},
             {"name": "limen-sip", "ns": self.network.box, "uid": SIP_UID,
              "argv": [program("limen-sip"), "--run-dir", self.run_dir, "--workers", str(self.sip_workers)]},
+            {"name": "limen-nat", "ns": self.network.box, "uid": NAT_UID,
+             "argv": [program("limen-nat"), "--run-dir", self.run_dir]},
         ]
 
     def start(self, wait=True, detached=False):

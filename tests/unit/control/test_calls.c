@@ -118,6 +118,10 @@ static void on_lost(void *arg, struct media_session *s, int error)
 	calls_media_lost(w.calls, s, error);
 }
 
+static void on_dtls(void *arg, const struct media_session *session, unsigned int leg)
+{
+}
+
 static void on_dirty(void *arg)
 {
 }
@@ -129,7 +133,7 @@ static void on_written(void *arg, uint64_t id)
 
 static void open_world(void)
 {
-	struct sessions_ops ops = {on_answer, on_gone, on_lost, on_dirty, get_sums, NULL};
+	struct sessions_ops ops = {on_answer, on_gone, on_lost, on_dtls, on_dirty, get_sums, NULL};
 	struct calls_ops calls_ops = {ops_send, ops_reply, ops_room, ops_wall, ops_mono, NULL};
 	struct spool_conf conf = {.dir = w.dir, .node = "n", .written = on_written};
 	char error[256];

@@ -187,6 +187,10 @@ static void on_lost(void *arg, struct media_session *s, int error)
 {
 }
 
+static void on_dtls(void *arg, const struct media_session *session, unsigned int leg)
+{
+}
+
 static void on_dirty(void *arg)
 {
 	dpclient_pump_later(w.dp);
@@ -220,7 +224,7 @@ static void on_timeout(void *arg, struct media_session *s, unsigned int leg)
 
 static int setup(void **state)
 {
-	struct sessions_ops ops = {on_answer, on_gone, on_lost, on_dirty, get_sums, NULL};
+	struct sessions_ops ops = {on_answer, on_gone, on_lost, on_dtls, on_dirty, get_sums, NULL};
 	struct dpclient_ops dp_ops = {get_generation, on_timeout, NULL};
 
 	memset(&w, 0, sizeof(w));

@@ -60,6 +60,10 @@ static void on_lost(void *arg, struct media_session *s, int error)
 {
 }
 
+static void on_dtls(void *arg, const struct media_session *session, unsigned int leg)
+{
+}
+
 static void on_dirty(void *arg)
 {
 }
@@ -131,7 +135,7 @@ static void on_commit(void *arg, int status, const char *text)
 
 static void open_modules(void)
 {
-	struct sessions_ops ops = {on_answer, on_gone, on_lost, on_dirty, get_sums, NULL};
+	struct sessions_ops ops = {on_answer, on_gone, on_lost, on_dtls, on_dirty, get_sums, NULL};
 	struct calls_ops calls_ops = {ops_send, ops_reply, ops_room, ops_wall, ops_mono, NULL};
 	struct spool_conf spool = {.dir = w.records, .node = "n"};
 	struct peers_conf conf = {.path = w.path,

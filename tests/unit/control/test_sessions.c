@@ -24,7 +24,9 @@ struct world {
 	struct cfg_interface interfaces[2];
 	struct media_realms *realms;
 	struct sessions *ss;
-	unsigned int n_answers, n_gone, n_lost, n_dirty;
+	unsigned int n_answers, n_gone, n_lost, n_dirty, n_dtls;
+	uint8_t dtls_role; /* of the last on_dtls() */
+	unsigned int dtls_leg;
 	int32_t last_status;
 	uint32_t last_seq;
 	struct dp_session last;
@@ -59,6 +61,15 @@ static void on_lost(void *arg, struct media_session *s, int error)
 	((struct world *)arg)->n_lost++;
 }
 
+static void on_dtls(void *arg, const struct media_session *session, unsigned int leg)
+{
+	struct world *w = arg;
+
+	w->n_dtls++;
+	w->dtls_role = session->dtls[leg].role;
+	w->dtls_leg = leg;
+}
+
 static void on_dirty(void *arg)
 {
 	((struct world *)arg)->n_dirty++;
@@ -74,7 +85,7 @@ static bool get_sums(void *arg, const struct media_session *s, struct dp_stream_
 
 static void world_open(struct world *w, unsigned int n_pairs, uint32_t n_workers)
 {
-	struct sessions_ops ops = {on_answer, on_gone, on_lost, on_dirty, get_sums, w};
+	struct sessions_ops ops = {on_answer, on_gone, on_lost, on_dtls, on_dirty, get_sums, w};
 
 	memset(w, 0, sizeof(*w));
 	sample_cfg(&w->cfg, w->realms_cfg, w->interfaces, n_pairs);
@@ -562,6 +573,166 @@ static void test_form(void **state)
 	BAD(m.leg[1].zero[1] = 1);
 }
 
+/* ---- keys by handshake ---- */
+
+static struct ctl_media dtls_media(uint8_t role, uint32_t association)
+{
+	struct ctl_media m = sample_media(1, 0);
+
+	assert_int_equal(ipaddr_parse(view_of("192.0.2.10"), 4000, &m.leg[0].remote_rtp), 0);
+	m.dtls[0] = (struct ctl_dtls){.role = role,
+		.suites = 1u << DP_SRTP_GCM_128,
+		.peer = {.hash = FINGERPRINT_SHA_256, .len = 32, .value = {7}},
+		.association = association};
+	return m;
+}
+
+static struct ctl_nat_keys dtls_keys(const struct media_session *s, uint32_t association)
+{
+	struct ctl_nat_keys k = {.id = {.session_id = s->id, .association = association}};
+
+	k.rx.suite = k.tx.suite = DP_SRTP_GCM_128;
+	memset(k.rx.key, 0xa1, 28);
+	memset(k.tx.key, 0xa2, 28);
+	return k;
+}
+
+/* Nothing passes before there are keys, and then what limen-sip wanted does. */
+static void test_dtls(void **state)
+{
+	const uint32_t both = DP_LEG_SEND | DP_LEG_RECV;
+	struct ctl_media m = dtls_media(CTL_DTLS_SERVER, 5);
+	struct media_session *s;
+	struct ctl_nat_keys keys;
+	struct world w;
+
+	assert_true(ctl_media_ok(&m));
+	world_open(&w, 10, 1);
+	sessions_keys_told(w.ss);
+	assert_int_equal(set(&w, &m, 1, &s), 0);
+	assert_int_equal(w.n_dtls, 1);
+	assert_int_equal(w.dtls_role, CTL_DTLS_SERVER);
+	assert_int_equal(s->conf.leg[0].flags & (both | DP_LEG_NAT), DP_LEG_NAT);
+	assert_int_equal(s->conf.leg[1].flags & (both | DP_LEG_NAT), both);
+	s = serve(&w, DP_SESSION_ADD, 0);
+	keys = dtls_keys(s, 4);
+	assert_int_equal(sessions_keys(w.ss, &keys), -ENOENT); /* of an earlier association */
+	keys = dtls_keys(s, 5);
+	keys.rx.suite = keys.tx.suite = DP_SRTP_CM_128_SHA1_80;
+	assert_int_equal(sessions_keys(w.ss, &keys), -ENOENT); /* not allowed */
+	keys = dtls_keys(s, 5);
+	keys.id.leg = 1;
+	assert_int_equal(sessions_keys(w.ss, &keys), -ENOENT);
+	nothing_more(&w);
+	keys.id.leg = 0;
+	assert_int_equal(sessions_keys(w.ss, &keys), 0);
+	assert_true(sessions_keyed(s, 0));
+	assert_int_equal(s->conf.leg[0].flags & (both | DP_LEG_NAT), both | DP_LEG_NAT);
+	assert_memory_equal(&s->conf.leg[0].rx, &keys.rx, sizeof(keys.rx));
+	assert_memory_equal(&s->conf.leg[0].tx, &keys.tx, sizeof(keys.tx));
+	s = serve(&w, DP_SESSION_MODIFY, 0);
+
+	/* A hold keeps the keys; another association does not. */
+	m.leg[0].flags = DP_LEG_RECV;
+	assert_int_equal(set(&w, &m, 2, &s), 0);
+	assert_int_equal(w.n_dtls, 1);
+	assert_int_equal(s->conf.leg[0].flags & both, DP_LEG_RECV);
+	assert_int_equal(s->conf.leg[0].rx.suite, DP_SRTP_GCM_128);
+	serve(&w, DP_SESSION_MODIFY, 0);
+	m.dtls[0].association = 6;
+	assert_int_equal(set(&w, &m, 3, &s), 0);
+	assert_int_equal(w.n_dtls, 2);
+	assert_int_equal(s->conf.leg[0].flags & both, 0);
+	assert_int_equal(s->conf.leg[0].rx.suite, DP_SRTP_NONE);
+	serve(&w, DP_SESSION_MODIFY, 0);
+
+	/* The end of the leg's role, and of the session, is told. */
+	m.dtls[0] = (struct ctl_dtls){0};
+	assert_int_equal(set(&w, &m, 4, &s), 0);
+	assert_int_equal(w.n_dtls, 3);
+	assert_int_equal(w.dtls_role, CTL_DTLS_NONE);
+	assert_int_equal(s->conf.leg[0].flags & (both | DP_LEG_NAT), DP_LEG_RECV);
+	serve(&w, DP_SESSION_MODIFY, 0);
+	m = dtls_media(CTL_DTLS_SERVER, 7);
+	assert_int_equal(set(&w, &m, 5, &s), 0);
+	sessions_close(w.ss, s, 1000000);
+	assert_int_equal(w.n_dtls, 5);
+	assert_int_equal(w.dtls_role, CTL_DTLS_NONE);
+	world_close(&w);
+}
+
+/* A client that has not been heard calls anew where the far end moved to; a server waits. */
+static void test_dtls_remote(void **state)
+{
+	static const uint8_t roles[] = {CTL_DTLS_SERVER, CTL_DTLS_CLIENT};
+
+	for (unsigned int i = 0; i < 2; i++) {
+		struct ctl_media m = dtls_media(roles[i], 5);
+		struct media_session *s;
+		struct world w;
+		world_open(&w, 10, 1);
+		assert_int_equal(set(&w, &m, 1, &s), 0);
+		m.leg[0].remote_rtp.ip[3] = 11;
+		assert_int_equal(set(&w, &m, 2, &s), 0);
+		assert_int_equal(w.n_dtls, 1 + i);
+		struct ctl_nat_keys keys = dtls_keys(s, 5);
+		assert_int_equal(sessions_keys(w.ss, &keys), 0);
+		m.leg[0].remote_rtp.ip[3] = 12;
+		assert_int_equal(set(&w, &m, 3, &s), 0);
+		assert_int_equal(w.n_dtls, 1 + i);
+		world_close(&w);
+	}
+}
+
+/* After our start a leg without keys is not sent, nor anything swept, before limen-nat has told. */
+static void test_dtls_replay(void **state)
+{
+	struct ctl_media m = dtls_media(CTL_DTLS_SERVER, 5), plain = sample_media(2, 0);
+	struct media_session *s, *none;
+	struct world w;
+	uint16_t type;
+
+	world_open(&w, 10, 1);
+	assert_int_equal(set(&w, &m, 1, &s), 0);
+	assert_int_equal(set(&w, &plain, 2, NULL), 0);
+	serve(&w, DP_SESSION_ADD, 0); /* the plain one */
+	assert_false(sessions_next(w.ss, &type, &none));
+	assert_false(sessions_idle(w.ss));
+	struct ctl_nat_keys keys = dtls_keys(s, 5);
+	assert_int_equal(sessions_keys(w.ss, &keys), 0);
+	serve(&w, DP_SESSION_ADD, 0);
+	assert_false(sessions_idle(w.ss));
+	m.call_id = 3;
+	assert_int_equal(set(&w, &m, 3, NULL), 0);
+	assert_false(sessions_next(w.ss, &type, &none));
+	sessions_keys_told(w.ss);
+	serve(&w, DP_SESSION_ADD, 0);
+	nothing_more(&w);
+	world_close(&w);
+}
+
+static void test_dtls_form(void **state)
+{
+	struct ctl_media m = dtls_media(CTL_DTLS_SERVER, 5);
+
+	m.dtls[0].role = CTL_DTLS_CLIENT + 1;
+	assert_false(ctl_media_ok(&m));
+	m = dtls_media(CTL_DTLS_NONE, 5);
+	assert_false(ctl_media_ok(&m));
+	m = dtls_media(CTL_DTLS_SERVER, 5);
+	m.dtls[0].peer.len = 31;
+	assert_false(ctl_media_ok(&m));
+	m = dtls_media(CTL_DTLS_SERVER, 5);
+	memset(&m.dtls[0].peer, 0, sizeof(m.dtls[0].peer));
+	assert_false(ctl_media_ok(&m));
+	m = dtls_media(CTL_DTLS_SERVER, 5);
+	m.dtls[0].zero = 1;
+	assert_false(ctl_media_ok(&m));
+	m = dtls_media(CTL_DTLS_SERVER, 5);
+	m.leg[0].rx.suite = m.leg[0].tx.suite = DP_SRTP_GCM_128;
+	assert_false(ctl_media_ok(&m)); /* keys and a handshake */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -576,6 +747,10 @@ int main(void)
 		cmocka_unit_test(test_configuration_changes),
 		cmocka_unit_test(test_form),
 		cmocka_unit_test(test_jitter_samples),
+		cmocka_unit_test(test_dtls),
+		cmocka_unit_test(test_dtls_remote),
+		cmocka_unit_test(test_dtls_replay),
+		cmocka_unit_test(test_dtls_form),
 	};
 	log_init("test_sessions", LOG_L_ERR);
 	return cmocka_run_group_tests(tests, NULL, NULL);

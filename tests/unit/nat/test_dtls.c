@@ -92,12 +92,12 @@ static void end_open(struct wire *wire, struct end *end, uint8_t last)
 }
 
 static int associate(
-	struct end *end, enum dtls_role role, const struct end *expected, uint32_t suites)
+	struct end *end, enum ctl_dtls_role role, const struct end *expected, uint32_t suites)
 {
 	struct dtls_conf conf = {.role = role, .suites = suites};
 
 	dtls_endpoint_fingerprint(expected->endpoint, &conf.peer);
-	if (role == DTLS_CLIENT)
+	if (role == CTL_DTLS_CLIENT)
 		conf.remote = end->wire->server.addr;
 	return dtls_assoc_new(end->endpoint, &conf, &ops, end, end->wire->now_ms, &end->assoc);
 }
@@ -185,8 +185,10 @@ static void check_keys(const struct wire *wire, unsigned int suite)
 
 static void handshake(struct wire *wire, uint32_t server_suites, uint32_t client_suites)
 {
-	assert_int_equal(associate(&wire->server, DTLS_SERVER, &wire->client, server_suites), 0);
-	assert_int_equal(associate(&wire->client, DTLS_CLIENT, &wire->server, client_suites), 0);
+	assert_int_equal(
+		associate(&wire->server, CTL_DTLS_SERVER, &wire->client, server_suites), 0);
+	assert_int_equal(
+		associate(&wire->client, CTL_DTLS_CLIENT, &wire->server, client_suites), 0);
 	for (unsigned int i = 0; i < 12; i++)
 		round_trip(wire, 0, false);
 }
@@ -230,7 +232,7 @@ static void test_no_common_profile(void **state)
 static void test_conf(void **state)
 {
 	struct wire *wire = *state;
-	struct dtls_conf conf = {.role = DTLS_SERVER, .suites = ALL_SUITES};
+	struct dtls_conf conf = {.role = CTL_DTLS_SERVER, .suites = ALL_SUITES};
 	struct dtls_assoc *assoc;
 
 	/* No fingerprint, no profile for the suites, a client that knows nobody, no role. */
@@ -241,7 +243,7 @@ static void test_conf(void **state)
 	assert_int_equal(
 		dtls_assoc_new(wire->server.endpoint, &conf, &ops, NULL, 0, &assoc), -EINVAL);
 	conf.suites = ALL_SUITES;
-	conf.role = DTLS_CLIENT;
+	conf.role = CTL_DTLS_CLIENT;
 	assert_int_equal(
 		dtls_assoc_new(wire->server.endpoint, &conf, &ops, NULL, 0, &assoc), -EINVAL);
 	conf.role = 0;
@@ -254,8 +256,8 @@ static void test_bad_wire(void **state)
 {
 	struct wire *wire = *state;
 
-	assert_int_equal(associate(&wire->server, DTLS_SERVER, &wire->client, ALL_SUITES), 0);
-	assert_int_equal(associate(&wire->client, DTLS_CLIENT, &wire->server, ALL_SUITES), 0);
+	assert_int_equal(associate(&wire->server, CTL_DTLS_SERVER, &wire->client, ALL_SUITES), 0);
+	assert_int_equal(associate(&wire->client, CTL_DTLS_CLIENT, &wire->server, ALL_SUITES), 0);
 	for (unsigned int i = 0; i < 12; i++)
 		round_trip(wire, i == 0 || i == 3 ? 100 : 20, true);
 	for (unsigned int i = 0; i < 2000 && !(wire->client.n_done && wire->server.n_done); i++) {
@@ -271,16 +273,16 @@ static void test_bad_wire(void **state)
 static void test_stranger_first(void **state)
 {
 	struct wire *wire = *state;
-	const struct dtls_counts *counts = dtls_endpoint_counts(wire->server.endpoint);
+	const struct ctl_nat_counts *counts = dtls_endpoint_counts(wire->server.endpoint);
 
-	assert_int_equal(associate(&wire->server, DTLS_SERVER, &wire->client, ALL_SUITES), 0);
-	assert_int_equal(associate(&wire->stranger, DTLS_CLIENT, &wire->server, ALL_SUITES), 0);
+	assert_int_equal(associate(&wire->server, CTL_DTLS_SERVER, &wire->client, ALL_SUITES), 0);
+	assert_int_equal(associate(&wire->stranger, CTL_DTLS_CLIENT, &wire->server, ALL_SUITES), 0);
 	for (unsigned int i = 0; i < 12; i++)
 		round_trip(wire, 0, false);
 	assert_int_equal(wire->server.n_done, 0);
 	assert_int_equal(wire->stranger.n_done, 0);
 	assert_int_equal(counts->bad_fingerprint, 1);
-	assert_int_equal(associate(&wire->client, DTLS_CLIENT, &wire->server, ALL_SUITES), 0);
+	assert_int_equal(associate(&wire->client, CTL_DTLS_CLIENT, &wire->server, ALL_SUITES), 0);
 	for (unsigned int i = 0; i < 12; i++)
 		round_trip(wire, 0, false);
 	check_keys(wire, DP_SRTP_GCM_256);
@@ -290,10 +292,10 @@ static void test_stranger_first(void **state)
 static void test_wrong_server(void **state)
 {
 	struct wire *wire = *state;
-	const struct dtls_counts *counts = dtls_endpoint_counts(wire->client.endpoint);
+	const struct ctl_nat_counts *counts = dtls_endpoint_counts(wire->client.endpoint);
 
-	assert_int_equal(associate(&wire->server, DTLS_SERVER, &wire->client, ALL_SUITES), 0);
-	assert_int_equal(associate(&wire->client, DTLS_CLIENT, &wire->stranger, ALL_SUITES), 0);
+	assert_int_equal(associate(&wire->server, CTL_DTLS_SERVER, &wire->client, ALL_SUITES), 0);
+	assert_int_equal(associate(&wire->client, CTL_DTLS_CLIENT, &wire->stranger, ALL_SUITES), 0);
 	for (unsigned int i = 0; i < 12; i++)
 		round_trip(wire, 0, false);
 	assert_int_equal(wire->client.n_done + wire->server.n_done, 0);
@@ -316,10 +318,10 @@ static void test_spoofed_hello(void **state)
 	struct wire *wire = *state;
 	struct datagram hello;
 
-	assert_int_equal(associate(&wire->client, DTLS_CLIENT, &wire->server, ALL_SUITES), 0);
+	assert_int_equal(associate(&wire->client, CTL_DTLS_CLIENT, &wire->server, ALL_SUITES), 0);
 	hello = wire->queue[0];
 	wire->n_queued = 0;
-	assert_int_equal(associate(&wire->server, DTLS_SERVER, &wire->client, ALL_SUITES), 0);
+	assert_int_equal(associate(&wire->server, CTL_DTLS_SERVER, &wire->client, ALL_SUITES), 0);
 	for (unsigned int i = 0; i < 1000; i++) {
 		struct ipaddr from = address(9);
 		from.port_be16 = htons((uint16_t)(1024 + i));
@@ -331,7 +333,7 @@ static void test_spoofed_hello(void **state)
 	}
 	/* and the client, whose first hello was lost, is served at once with another */
 	dtls_assoc_free(wire->client.assoc);
-	assert_int_equal(associate(&wire->client, DTLS_CLIENT, &wire->server, ALL_SUITES), 0);
+	assert_int_equal(associate(&wire->client, CTL_DTLS_CLIENT, &wire->server, ALL_SUITES), 0);
 	for (unsigned int i = 0; i < 12; i++)
 		round_trip(wire, 0, false);
 	check_keys(wire, DP_SRTP_GCM_256);
@@ -344,8 +346,8 @@ static void test_noise(void **state)
 	struct wire *wire = *state;
 	uint8_t bytes[600];
 
-	assert_int_equal(associate(&wire->server, DTLS_SERVER, &wire->client, ALL_SUITES), 0);
-	assert_int_equal(associate(&wire->client, DTLS_CLIENT, &wire->server, ALL_SUITES), 0);
+	assert_int_equal(associate(&wire->server, CTL_DTLS_SERVER, &wire->client, ALL_SUITES), 0);
+	assert_int_equal(associate(&wire->client, CTL_DTLS_CLIENT, &wire->server, ALL_SUITES), 0);
 	for (unsigned int i = 0; i < 12; i++) {
 		struct ipaddr from = address(20);
 		struct datagram last = wire->queue[0];
@@ -371,15 +373,15 @@ static void test_noise(void **state)
 static void test_crowd(void **state)
 {
 	struct wire *wire = *state;
-	const struct dtls_counts *counts = dtls_endpoint_counts(wire->server.endpoint);
+	const struct ctl_nat_counts *counts = dtls_endpoint_counts(wire->server.endpoint);
 	struct dtls_assoc *crowd[DTLS_PEERS_MAX + 1];
 
-	assert_int_equal(associate(&wire->server, DTLS_SERVER, &wire->client, ALL_SUITES), 0);
+	assert_int_equal(associate(&wire->server, CTL_DTLS_SERVER, &wire->client, ALL_SUITES), 0);
 	for (uint8_t i = 0; i <= DTLS_PEERS_MAX; i++) {
 		/* each completes the cookie exchange from its own address and then falls silent */
 		wire->stranger.addr = address((uint8_t)(100 + i));
 		assert_int_equal(
-			associate(&wire->stranger, DTLS_CLIENT, &wire->server, ALL_SUITES), 0);
+			associate(&wire->stranger, CTL_DTLS_CLIENT, &wire->server, ALL_SUITES), 0);
 		for (unsigned int j = 0; j < 3; j++)
 			round_trip(wire, 0, false);
 		wire->n_queued = 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Certificate fingerprints as SDP writes them (RFC 8122 5). Pure. */
-#include "controlplane/nat/dtls.h"
+#include "controlplane/api/fingerprint.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -9,10 +9,10 @@
 static const struct {
 	const char *name;
 	uint8_t len;
-} hashes[DTLS_HASHES] = {
-	[DTLS_SHA_256] = {"sha-256", 32},
-	[DTLS_SHA_384] = {"sha-384", 48},
-	[DTLS_SHA_512] = {"sha-512", 64},
+} hashes[FINGERPRINT_HASHES] = {
+	[FINGERPRINT_SHA_256] = {"sha-256", 32},
+	[FINGERPRINT_SHA_384] = {"sha-384", 48},
+	[FINGERPRINT_SHA_512] = {"sha-512", 64},
 };
 
 static int hex_digit(char c)
@@ -26,15 +26,15 @@ static int hex_digit(char c)
 
 static uint8_t hash_by_name(struct view name)
 {
-	for (uint8_t hash = 1; hash < DTLS_HASHES; hash++)
+	for (uint8_t hash = 1; hash < FINGERPRINT_HASHES; hash++)
 		if (view_eq_nocase(name, view_of(hashes[hash].name)))
 			return hash;
-	return DTLS_HASH_NONE;
+	return FINGERPRINT_NONE;
 }
 
-int dtls_fingerprint_parse(struct view text, struct dtls_fingerprint *ret)
+int fingerprint_parse(struct view text, struct fingerprint *ret)
 {
-	struct dtls_fingerprint out = {0};
+	struct fingerprint out = {0};
 	const char *blank = text.n ? memchr(text.p, ' ', text.n) : NULL;
 	struct view name, value;
 
@@ -59,12 +59,23 @@ int dtls_fingerprint_parse(struct view text, struct dtls_fingerprint *ret)
 	return 0;
 }
 
-char *dtls_fingerprint_print(const struct dtls_fingerprint *fingerprint, char *buf)
+char *fingerprint_print(const struct fingerprint *fingerprint, char *buf)
 {
-	int n = snprintf(buf, DTLS_FINGERPRINT_TEXT, "%s", hashes[fingerprint->hash].name);
+	int n = snprintf(buf, FINGERPRINT_TEXT, "%s", hashes[fingerprint->hash].name);
 
 	for (unsigned int i = 0; i < fingerprint->len; i++)
-		n += snprintf(buf + n, DTLS_FINGERPRINT_TEXT - (size_t)n, "%c%02X", i ? ':' : ' ',
+		n += snprintf(buf + n, FINGERPRINT_TEXT - (size_t)n, "%c%02X", i ? ':' : ' ',
 			fingerprint->value[i]);
 	return buf;
+}
+
+bool fingerprint_valid(const struct fingerprint *fingerprint)
+{
+	if (fingerprint->hash >= FINGERPRINT_HASHES ||
+		fingerprint->len != hashes[fingerprint->hash].len)
+		return false;
+	for (unsigned int i = fingerprint->len; i < FINGERPRINT_MAX; i++)
+		if (fingerprint->value[i])
+			return false;
+	return true;
 }

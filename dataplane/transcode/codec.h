@@ -9,8 +9,8 @@
  * allocate, lock or log. Payloads come from the wire: whatever their bytes, a decoder answers with
  * samples or a negative errno and goes on with the next packet.
  *
- * Sample rates: most codecs work at one; G.722 and Opus offer several (Opus 8, 12, 16, 24, 48 kHz,
- * G.722 16 kHz and, without its upper band, 8 kHz). codec_rate_fit() picks the one that saves
+ * Sample rates: most codecs work at one; G.722 and Opus offer several (Opus 8, 16 and 48 kHz, G.722
+ * 16 kHz and, without its upper band, 8 kHz). codec_rate_fit() picks the one that saves
  * resampling.
  */
 #pragma once

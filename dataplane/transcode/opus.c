@@ -31,7 +31,7 @@ static opus_int32 speech_bitrate(uint32_t rate_hz)
 	static const struct {
 		uint32_t rate_hz;
 		opus_int32 bps;
-	} rows[] = {{8000, 16000}, {12000, 20000}, {16000, 24000}, {24000, 28000}};
+	} rows[] = {{8000, 16000}, {16000, 24000}};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		if (rate_hz <= rows[i].rate_hz)
@@ -194,7 +194,8 @@ static int conceal(struct codec_decoder *base, int16_t *pcm, uint32_t n_samples,
 const struct codec codec_opus = {
 	.id = DP_CODEC_OPUS,
 	.flags = CODEC_STATEFUL | CODEC_HAS_PLC | CODEC_HAS_FEC | CODEC_HAS_DTX,
-	.rates_hz = {8000, 12000, 16000, 24000, 48000},
+	/* Those of the resampler, of the five that there are. */
+	.rates_hz = {8000, 16000, 48000},
 	.encoder_new = encoder_new,
 	.encoder_free = encoder_free,
 	.encode = encode,

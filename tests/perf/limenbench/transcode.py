@@ -8,7 +8,7 @@ import re
 from .common import BenchError, median, run, say
 from .table import row
 
-ROUNDS = 3
+ROUNDS = 5
 CHANNELS = 16
 # name: (codec, codec, what codec_bench calls its bare cost)
 PAIRS = {

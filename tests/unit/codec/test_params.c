@@ -248,18 +248,36 @@ static void test_opus_params(void **state)
 	assert_in_range(wide, 8, 11);
 	(void)opus_octets(16000, (struct dp_codec_params){.max_rate_khz = 8}, &spread, &narrow);
 	assert_in_range(narrow, 0, 3);
-	assert_int_equal(codec_rate_fit(codec_by_id(DP_CODEC_OPUS),
-				 &(struct dp_codec_params){.max_rate_khz = 8}, 16000),
-		8000);
-	assert_int_equal(
-		codec_rate_fit(codec_by_id(DP_CODEC_OPUS), &(struct dp_codec_params){0}, 8000),
-		8000);
-	assert_int_equal(
-		codec_rate_fit(codec_by_id(DP_CODEC_OPUS), &(struct dp_codec_params){0}, 16000),
-		16000);
-	assert_int_equal(
-		codec_rate_fit(codec_by_id(DP_CODEC_PCMU), &(struct dp_codec_params){0}, 16000),
-		8000);
+}
+
+/* The rate of the other side, what the far end plays, and what the codec has. */
+static void test_rate_fit(void **state)
+{
+	static const struct {
+		uint32_t id;
+		uint8_t max_rate_khz;
+		uint32_t other_hz, want;
+	} rows[] = {
+		{DP_CODEC_PCMU, 0, 16000, 8000},
+		{DP_CODEC_G722, 0, 8000, 8000},
+		{DP_CODEC_G722, 0, 16000, 16000},
+		{DP_CODEC_G722, 0, 48000, 16000},
+		{DP_CODEC_AMR_WB, 0, 8000, 16000},
+		{DP_CODEC_OPUS, 0, 8000, 8000},
+		{DP_CODEC_OPUS, 0, 16000, 16000},
+		{DP_CODEC_OPUS, 0, 48000, 48000},
+		{DP_CODEC_OPUS, 16, 48000, 16000},
+		{DP_CODEC_OPUS, 24, 48000, 16000},
+		{DP_CODEC_OPUS, 12, 16000, 8000},
+		{DP_CODEC_OPUS, 8, 48000, 8000},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct dp_codec_params params = {.max_rate_khz = rows[i].max_rate_khz};
+		const struct codec *c = codec_by_id(rows[i].id);
+		if (c != NULL && codec_rate_fit(c, &params, rows[i].other_hz) != rows[i].want)
+			fail_msg("%s beside %u", dp_codec_row(c->id)->name, rows[i].other_hz);
+	}
 }
 
 /* A rate that no encoder takes is refused when it is made, not at the first packet. */
@@ -395,6 +413,7 @@ int main(void)
 		cmocka_unit_test(test_amr_packets),
 		cmocka_unit_test(test_opus_fec),
 		cmocka_unit_test(test_opus_params),
+		cmocka_unit_test(test_rate_fit),
 		cmocka_unit_test(test_opus_refused),
 		cmocka_unit_test(test_g729_silence),
 		cmocka_unit_test(test_g726_order),

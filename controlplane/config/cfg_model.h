@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "controlplane/base/ipaddr.h"
+#include "dataplane/api/dp_api.h"
 
 #define CFG_NAME_MAX   32
 #define CFG_TEXT_MAX   80
@@ -78,10 +79,11 @@ struct cfg_realm {
 	uint32_t media_port_min, media_port_max; /* media port-range MIN MAX */
 	uint8_t dscp_media, dscp_signaling;	 /* ip qos dscp ef media | cs3 signaling */
 	uint8_t admission;			 /* enum cfg_admission */
-	bool latch;		  /* media latching: learn the far media source (NAT) */
-	uint32_t media_timeout_s; /* 0: never */
-	uint8_t srtp;		  /* enum cfg_srtp, not CFG_SRTP_REALM */
-	uint32_t srtp_crypto;	  /* tag of a voice class; 0: all suites in the usual order */
+	bool latch;		       /* media latching: learn the far media source (NAT) */
+	uint32_t media_timeout_s;      /* 0: never */
+	uint8_t srtp;		       /* enum cfg_srtp, not CFG_SRTP_REALM */
+	uint32_t srtp_crypto;	       /* tag of a voice class; 0: all suites in the usual order */
+	uint32_t audio_pps, other_pps; /* media packet-limit; 0: none */
 };
 
 /* "trunk NAME": a far end with a fixed address. */
@@ -119,6 +121,8 @@ struct cfg {
 	uint32_t max_forwards;	    /* of requests that the box originates */
 	uint32_t timer_t1_ms;	    /* RFC 3261 17.1.1.1 */
 	uint32_t timer_no_answer_s; /* INVITE without a final answer */
+	/* control-plane */
+	struct dp_police_rate police[DP_POLICE_N];
 	/* Each array is sorted by its key: name, destination, tag. */
 	struct cfg_interface *interfaces;
 	uint32_t n_interfaces;

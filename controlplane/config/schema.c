@@ -83,6 +83,14 @@ const struct cfg_object cfg_objects[CFG_N_KINDS] = {
 		.prompt = "config-sip-ua",
 		.help = "SIP protocol of the whole box",
 		.size = sizeof(struct cfg)},
+	[CFG_CONTROL_PLANE] = {.kind = CFG_CONTROL_PLANE,
+		.single = true,
+		.name = "control_plane",
+		.noun = "control-plane",
+		.syntax = "control-plane",
+		.prompt = "config-cp",
+		.help = "Limits of what reaches the box itself",
+		.size = sizeof(struct cfg)},
 	[CFG_INTERFACE] = {.kind = CFG_INTERFACE,
 		.name = "interfaces",
 		.noun = "interface",
@@ -138,6 +146,39 @@ const struct cfg_object cfg_objects[CFG_N_KINDS] = {
 		.count_offset = offsetof(struct cfg, n_dial_peers),
 		.size = sizeof(struct cfg_dial_peer)},
 };
+
+/* The defaults of DP_POLICE, by class. */
+#define X(sym, word, rate, source_rate, text)          \
+	enum {                                         \
+		POLICE_##sym##_RATE = rate,            \
+		POLICE_##sym##_SOURCE = (source_rate), \
+	};
+DP_POLICE(X)
+#undef X
+
+/* Both limits of a class: its word in the CLI and in the file, what it is. */
+#define POLICE_ROWS(sym, word, file, text)                                                   \
+	{.kind = CFG_CONTROL_PLANE,                                                          \
+		.type = CFG_T_U32,                                                           \
+		.flags = CFG_F_ZERO_NONE,                                                    \
+		.name = "police_" file,                                                      \
+		.syntax = "police " word " rate",                                            \
+		FIELD(cfg, police[DP_POLICE_##sym].rate),                                    \
+		.min = 10,                                                                   \
+		.max = 10000000,                                                             \
+		.def = POLICE_##sym##_RATE,                                                  \
+		NO_REF,                                                                      \
+		.help = "Limit what goes up to Linux\n" text                                 \
+			"\nAll of it, for each packet worker",                               \
+		.value_help = "Packets per second"},                                         \
+	{                                                                                    \
+		.kind = CFG_CONTROL_PLANE, .type = CFG_T_U32, .flags = CFG_F_ZERO_NONE,      \
+		.name = "police_" file "_source", .syntax = "police " word " source-rate",   \
+		FIELD(cfg, police[DP_POLICE_##sym].source_rate), .min = 10, .max = 10000000, \
+		.def = POLICE_##sym##_SOURCE, NO_REF,                                        \
+		.help = "Limit what goes up to Linux\n" text "\nOf it from one source",      \
+		.value_help = "Packets per second"                                           \
+	}
 
 const struct cfg_leaf cfg_leaves[] = {
 	/* ---- the whole box ---- */
@@ -199,6 +240,16 @@ const struct cfg_leaf cfg_leaves[] = {
 		NO_REF,
 		.help = "SIP timers\nINVITE without a final answer is given up after",
 		.value_help = "Seconds"},
+
+	/* ---- control-plane ---- */
+	POLICE_ROWS(ARP, "arp", "arp", "ARP and IPv6 neighbour discovery"),
+	POLICE_ROWS(ICMP, "icmp", "icmp", "ICMP and ICMPv6"),
+	POLICE_ROWS(SIP_UDP, "sip-udp", "sip_udp", "SIP over UDP"),
+	POLICE_ROWS(SIP_TCP, "sip-tcp", "sip_tcp", "SIP over TCP"),
+	POLICE_ROWS(MANAGEMENT, "management", "management", "SSH, HTTP, SNMP, DNS, NTP, syslog"),
+	POLICE_ROWS(ROUTING, "routing", "routing", "BGP, OSPF, BFD, RIP, VRRP, PIM, IGMP"),
+	POLICE_ROWS(TCP_NEW, "tcp-new", "tcp_new", "TCP connections that begin"),
+	POLICE_ROWS(OTHER, "other", "other", "All else"),
 
 	/* ---- interface NAME ---- */
 	{.kind = CFG_INTERFACE,
@@ -387,6 +438,31 @@ const struct cfg_leaf cfg_leaves[] = {
 		NO_REF,
 		.help = "Media\nEnd a call that receives no media for so long",
 		.value_help = "Seconds"},
+	{.kind = CFG_REALM,
+		.type = CFG_T_U32,
+		.flags = CFG_F_ZERO_NONE,
+		.name = "media_limit_audio",
+		.syntax = "media packet-limit audio",
+		FIELD(cfg_realm, audio_pps),
+		.min = 50,
+		.max = 65535,
+		.def = 500,
+		NO_REF,
+		.help = "Media\nDrop what a far end sends above a limit\nOf an audio stream",
+		.value_help = "Packets per second"},
+	{.kind = CFG_REALM,
+		.type = CFG_T_U32,
+		.flags = CFG_F_ZERO_NONE,
+		.name = "media_limit_other",
+		.syntax = "media packet-limit other",
+		FIELD(cfg_realm, other_pps),
+		.min = 50,
+		.max = 65535,
+		.def = 10000,
+		NO_REF,
+		.help = "Media\nDrop what a far end sends above a limit\n"
+			"Of a stream of video or of anything else",
+		.value_help = "Packets per second"},
 	{.kind = CFG_REALM,
 		.type = CFG_T_DSCP,
 		.name = "dscp_media",

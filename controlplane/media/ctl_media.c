@@ -18,7 +18,7 @@ static bool leg_ok(const struct dp_leg *leg)
 	if (!dp_srtp_valid(&leg->rx) || !dp_srtp_valid(&leg->tx) ||
 		!leg->rx.suite != !leg->tx.suite)
 		return false;
-	if (leg->zero[0] != 0 || leg->zero[1] != 0 || leg->dscp > 63)
+	if (leg->max_pps != 0 || leg->dscp > 63)
 		return false;
 	for (unsigned int i = 0; i < DP_PAYLOAD_TYPES; i++) {
 		const struct dp_payload *p = &leg->payloads[i];

@@ -356,6 +356,7 @@ static const struct ipc_row rows[] = {
 	REPLY(DP_PORT_DEL, 0),
 	REPLY(DP_MEDIA_ADDR_SET, 0),
 	REPLY(DP_MEDIA_ADDR_DEL, 0),
+	REPLY(DP_POLICE_SET, 0),
 	REPLY(DP_SESSION_ADD, sizeof(struct dp_session_reply)),
 	REPLY(DP_SESSION_MODIFY, sizeof(struct dp_session_reply)),
 	REPLY(DP_SESSION_REMOVE, sizeof(struct dp_session_final)),

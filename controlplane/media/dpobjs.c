@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Ports and media addresses, wanted and known; see dpobjs.h. */
+/* Ports, media addresses and limits, wanted and known; see dpobjs.h. */
 #include "controlplane/media/dpobjs.h"
 
 #include <errno.h>
@@ -49,9 +49,25 @@ int dpobjs_check(const struct cfg *cfg, char error[CFG_ERROR_MAX])
 	return 0;
 }
 
-static size_t body_len(const struct dpobj *obj)
+/* What each kind is set and removed by; those without a removal are there once, and replaced. */
+static const struct {
+	uint16_t set, del;
+	size_t len, del_len;
+} kinds[DPOBJ_KINDS] = {
+	[DPOBJ_PORT] = {DP_PORT_SET, DP_PORT_DEL, sizeof(struct dp_port),
+		sizeof(struct dp_port_name)},
+	[DPOBJ_ADDR] = {DP_MEDIA_ADDR_SET, DP_MEDIA_ADDR_DEL, sizeof(struct dp_media_addr),
+		sizeof(struct dp_media_addr)},
+	[DPOBJ_POLICE] = {DP_POLICE_SET, 0, sizeof(struct dp_police), 0},
+};
+
+/* Other contents for what is there once. An answer under way is to the old ones. */
+static void replace(struct dpobj *obj, const struct dpobj *wish)
 {
-	return obj->is_addr ? sizeof(obj->addr) : sizeof(obj->port);
+	memcpy(&obj->port, &wish->port, kinds[wish->kind].len);
+	obj->wanted = true;
+	obj->known = false;
+	obj->changed = obj->inflight != 0;
 }
 
 static void want(struct dpobjs *set, const struct dpobj *wish)
@@ -64,9 +80,14 @@ static void want(struct dpobjs *set, const struct dpobj *wish)
 			free_obj = free_obj == NULL ? obj : free_obj;
 			continue;
 		}
-		if (obj->is_addr == wish->is_addr &&
-			memcmp(&obj->port, &wish->port, body_len(wish)) == 0) {
+		if (obj->kind != wish->kind)
+			continue;
+		if (memcmp(&obj->port, &wish->port, kinds[wish->kind].len) == 0) {
 			obj->wanted = true;
+			return;
+		}
+		if (!kinds[wish->kind].del) {
+			replace(obj, wish);
 			return;
 		}
 	}
@@ -98,7 +119,7 @@ static void want_addr(struct dpobjs *set, const struct cfg *cfg, const struct cf
 		hi = other->media_port_max > hi ? other->media_port_max : hi;
 	}
 	memset(&obj, 0, sizeof(obj)); /* compared as memory */
-	obj.is_addr = true;
+	obj.kind = DPOBJ_ADDR;
 	obj.addr.addr = *addr;
 	obj.addr.addr.port_be16 = 0;
 	obj.addr.port_lo = (uint16_t)lo;
@@ -107,11 +128,34 @@ static void want_addr(struct dpobjs *set, const struct cfg *cfg, const struct cf
 	want(set, &obj);
 }
 
+static void want_police(struct dpobjs *set, const struct cfg *cfg)
+{
+	struct dpobj obj;
+	struct dp_police *police = &obj.police;
+
+	memset(&obj, 0, sizeof(obj));
+	obj.kind = DPOBJ_POLICE;
+	memcpy(police->class, cfg->police, sizeof(police->class));
+	for (uint32_t i = 0; i < cfg->n_realms; i++) {
+		for (uint32_t k = 0; k < cfg->realms[i].n_listen; k++) {
+			uint16_t port = ipaddr_port(&cfg->realms[i].listen[k].addr);
+			uint32_t at = 0;
+			while (at < police->n_sip_ports && police->sip_ports[at] != port)
+				at++;
+			/* More different ports than fit: those behind count as "other". */
+			if (at == police->n_sip_ports && at < DP_POLICE_SIP_PORTS)
+				police->sip_ports[police->n_sip_ports++] = port;
+		}
+	}
+	want(set, &obj);
+}
+
 void dpobjs_apply(struct dpobjs *set, const struct cfg *cfg)
 {
 	set->in_step = false;
 	for (unsigned int i = 0; i < DPOBJS_MAX; i++)
 		set->objs[i].wanted = false;
+	want_police(set, cfg);
 	for (uint32_t i = 0; i < cfg->n_interfaces; i++) {
 		const struct cfg_interface *interface = &cfg->interfaces[i];
 		struct dpobj obj;
@@ -146,6 +190,7 @@ void dpobjs_reset(struct dpobjs *set, bool same_boot)
 		obj->inflight = 0;
 		obj->failed = false;
 		obj->stale = false;
+		obj->changed = false;
 		obj->told = 0;
 		/* What is wanted is said again in any case; requests are idempotent. */
 		obj->known = same_boot && !obj->wanted && obj->known;
@@ -156,28 +201,31 @@ void dpobjs_reset(struct dpobjs *set, bool same_boot)
 
 static const char *obj_name(const struct dpobj *obj)
 {
-	return obj->is_addr ? obj->addr.port_name : obj->port.name;
+	return obj->kind == DPOBJ_ADDR ? obj->addr.port_name : obj->port.name;
 }
 
 /* An address waits for its port; a port's successor of that name waits for its removal. */
+static bool is_blocked_by(const struct dpobj *obj, const struct dpobj *other)
+{
+	bool is_addr = obj->kind == DPOBJ_ADDR, other_is_addr = other->kind == DPOBJ_ADDR;
+
+	if (is_addr && !other_is_addr)
+		return obj->wanted && (!other->known || !other->wanted);
+	if (!is_addr && !other_is_addr)
+		return obj->wanted && !other->wanted;
+	/* A port that goes waits for its addresses to go first, */
+	if (!is_addr)
+		return !obj->wanted && other->known && !other->wanted;
+	/* and an address with another range for the old one to go. */
+	return obj->wanted && !other->wanted && ipaddr_same_ip(&obj->addr.addr, &other->addr.addr);
+}
+
 static bool is_blocked(const struct dpobjs *set, const struct dpobj *obj)
 {
-	for (unsigned int i = 0; i < DPOBJS_MAX; i++) {
+	for (unsigned int i = 0; obj->kind <= DPOBJ_ADDR && i < DPOBJS_MAX; i++) {
 		const struct dpobj *other = &set->objs[i];
-		if (!other->used || other == obj || strcmp(obj_name(other), obj_name(obj)) != 0)
-			continue;
-		if (obj->is_addr && !other->is_addr && obj->wanted &&
-			(!other->known || !other->wanted))
-			return true;
-		if (!obj->is_addr && !other->is_addr && obj->wanted && !other->wanted)
-			return true;
-		/* and a port that goes, for its addresses to go first */
-		if (!obj->is_addr && other->is_addr && !obj->wanted && other->known &&
-			!other->wanted)
-			return true;
-		/* and an address with another range, for the old one to go */
-		if (obj->is_addr && other->is_addr && obj->wanted && !other->wanted &&
-			ipaddr_same_ip(&obj->addr.addr, &other->addr.addr))
+		if (other->used && other != obj && other->kind <= DPOBJ_ADDR &&
+			strcmp(obj_name(other), obj_name(obj)) == 0 && is_blocked_by(obj, other))
 			return true;
 	}
 	return false;
@@ -188,9 +236,9 @@ static uint16_t request_for(const struct dpobj *obj)
 	if (obj->stale)
 		return DP_PORT_DEL;
 	if (obj->wanted && !obj->known)
-		return obj->is_addr ? DP_MEDIA_ADDR_SET : DP_PORT_SET;
+		return kinds[obj->kind].set;
 	if (!obj->wanted && obj->known)
-		return obj->is_addr ? DP_MEDIA_ADDR_DEL : DP_PORT_DEL;
+		return kinds[obj->kind].del;
 	return 0;
 }
 
@@ -208,7 +256,8 @@ bool dpobjs_next(struct dpobjs *set, uint64_t now_ms, uint16_t *ret_type, unsign
 		*ret_type = type;
 		*ret_index = i;
 		*ret_body = &obj->port;
-		*ret_len = type == DP_PORT_DEL ? sizeof(struct dp_port_name) : body_len(obj);
+		*ret_len = type == kinds[obj->kind].set ? kinds[obj->kind].len
+							: kinds[obj->kind].del_len;
 		return true;
 	}
 	return false;
@@ -221,7 +270,10 @@ static void tell_failure(struct dpobj *obj, uint16_t type, int32_t status)
 	if (obj->told == status)
 		return;
 	obj->told = status;
-	if (obj->is_addr)
+	if (obj->kind == DPOBJ_POLICE)
+		log_err("the data plane refuses the limits of control-plane: %s",
+			strerror(-status));
+	else if (obj->kind == DPOBJ_ADDR)
 		log_err("the data plane refuses media address %s on port %s: %s",
 			ipaddr_print(&obj->addr.addr, addr), obj->addr.port_name,
 			strerror(-status));
@@ -254,7 +306,8 @@ bool dpobjs_done(
 	}
 	obj->failed = false;
 	obj->told = 0;
-	obj->known = !is_del;
+	obj->known = !is_del && !obj->changed;
+	obj->changed = false;
 	obj->stale = false;
 	if (!obj->known && !obj->wanted)
 		obj->used = false;
@@ -270,7 +323,7 @@ void dpobjs_found_port(struct dpobjs *set, const char *name)
 		struct dpobj *obj = &set->objs[i];
 		if (!obj->used)
 			free_obj = free_obj == NULL ? obj : free_obj;
-		else if (!obj->is_addr && strcmp(obj->port.name, name) == 0)
+		else if (obj->kind == DPOBJ_PORT && strcmp(obj->port.name, name) == 0)
 			return;
 	}
 	if (free_obj == NULL)
@@ -304,7 +357,7 @@ bool dpobjs_has_port(const struct dpobjs *set, const char *name)
 {
 	for (unsigned int i = 0; i < DPOBJS_MAX; i++) {
 		const struct dpobj *obj = &set->objs[i];
-		if (obj->used && !obj->is_addr && obj->wanted && obj->known &&
+		if (obj->used && obj->kind == DPOBJ_PORT && obj->wanted && obj->known &&
 			strcmp(obj->port.name, name) == 0)
 			return true;
 	}

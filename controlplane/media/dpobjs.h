@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Ports and media addresses: what the configuration wants, what the data plane has, and the next
+ * Ports, media addresses, limits: what the configuration wants, what the data plane has, and the next
  * request that brings them together. No sockets here; used by dpclient.c and its tests.
  */
 #pragma once
@@ -11,13 +11,16 @@
 #include "controlplane/config/cfg.h"
 #include "dataplane/api/dp_api.h"
 
-#define DPOBJS_MAX	(2 * (DP_PORTS_MAX + DP_MEDIA_ADDRS_MAX)) /* old and new ones */
+#define DPOBJS_MAX	(1 + 2 * (DP_PORTS_MAX + DP_MEDIA_ADDRS_MAX)) /* old and new ones */
 #define DPOBJS_RETRY_MS 1000
+
+enum dpobj_kind { DPOBJ_PORT, DPOBJ_ADDR, DPOBJ_POLICE, DPOBJ_KINDS };
 
 struct dpobj {
 	bool used;
-	bool is_addr;
+	enum dpobj_kind kind;
 	bool wanted, known, failed;
+	bool changed;	   /* while a request with the old contents was under way */
 	bool stale;	   /* a port of that name is there with other devargs and must go first */
 	uint16_t inflight; /* enum dp_msg, 0: none */
 	uint64_t retry_ms;
@@ -25,6 +28,7 @@ struct dpobj {
 	union {
 		struct dp_port port;
 		struct dp_media_addr addr;
+		struct dp_police police;
 	};
 };
 

@@ -160,6 +160,8 @@ static int realm_apply(struct media_realms *realms, const struct cfg_realm *cfg,
 	realm->dscp = cfg->dscp_media;
 	realm->latch = cfg->latch;
 	realm->timeout_ms = cfg->media_timeout_s * 1000;
+	realm->audio_pps = (uint16_t)cfg->audio_pps;
+	realm->other_pps = (uint16_t)cfg->other_pps;
 	for (unsigned int f = 0; f < REALM_FAMILIES; f++) {
 		int r = pool_apply(&realm->pool[f], cfg_addr(cfg, f), cfg, n_workers);
 		ret = r < 0 ? r : ret;

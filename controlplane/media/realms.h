@@ -21,6 +21,7 @@ struct media_realm {
 	bool latch;
 	bool removed; /* from the configuration; kept for the calls that hold its ports */
 	uint32_t timeout_ms;
+	uint16_t audio_pps, other_pps;
 };
 
 struct media_realms;

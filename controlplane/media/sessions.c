@@ -251,6 +251,7 @@ static void conf_from_media(
 		/* What the realm says is control's business; limen-sip does not know it. */
 		leg->dscp = realm->dscp;
 		leg->timeout_ms = realm->timeout_ms;
+		leg->max_pps = leg->flags & DP_LEG_ANY_PT ? realm->other_pps : realm->audio_pps;
 		leg->flags &= ~(uint32_t)DP_LEG_LATCH;
 		leg->flags |= realm->latch ? DP_LEG_LATCH : 0;
 		s->realm[i] = ports->realm[i];

@@ -38,6 +38,7 @@ enum dp_msg {
 	DP_PORT_DEL = 3,	   /* dp_port_name */
 	DP_MEDIA_ADDR_SET = 4,	   /* dp_media_addr: which UDP ports of an address are media */
 	DP_MEDIA_ADDR_DEL = 5,	   /* dp_media_addr */
+	DP_POLICE_SET = 6,	   /* dp_police: limits of what goes up to Linux */
 	DP_SESSION_ADD = 10,	   /* dp_session; reply dp_session_reply */
 	DP_SESSION_MODIFY = 11,	   /* dp_session; -ENOENT when unknown */
 	DP_SESSION_REMOVE = 12,	   /* dp_session_id; reply dp_session_final; -ENOENT when unknown */
@@ -87,6 +88,41 @@ struct dp_media_addr {
 	uint16_t port_lo, port_hi;
 	char port_name[DP_NAME_MAX];
 };
+
+/*
+ * What goes up to Linux, by class: X(symbol, word, packets per second that a worker passes, and of
+ * them from one source, what it is). The rates are the defaults.
+ */
+#define DP_POLICE(X)                                                                          \
+	X(ARP, "arp", 2000, 200, "ARP and IPv6 neighbour discovery")                          \
+	X(ICMP, "icmp", 1000, 200, "ICMP and ICMPv6")                                         \
+	X(SIP_UDP, "sip-udp", 20000, 10000, "UDP to or from a port at which a realm listens") \
+	X(SIP_TCP, "sip-tcp", 40000, 20000, "TCP to or from a port at which a realm listens") \
+	X(MANAGEMENT, "management", 40000, 20000, "SSH, HTTP, SNMP, DNS, NTP, syslog")        \
+	X(ROUTING, "routing", 5000, 2500, "BGP, OSPF, BFD, RIP, VRRP, PIM, IGMP")             \
+	X(TCP_NEW, "tcp-new", 2000, 500, "TCP connections that begin (SYN), to any port")     \
+	X(OTHER, "other", 5000, 2000, "all else")
+
+enum dp_police_class {
+#define X(sym, word, rate, source_rate, text) DP_POLICE_##sym,
+	DP_POLICE(X)
+#undef X
+		DP_POLICE_N,
+};
+
+#define DP_POLICE_SIP_PORTS 16
+
+/* Packets per second, 0: no limit. */
+struct dp_police_rate {
+	uint32_t rate, source_rate;
+};
+
+struct dp_police {
+	struct dp_police_rate class[DP_POLICE_N];
+	uint32_t n_sip_ports;
+	uint16_t sip_ports[DP_POLICE_SIP_PORTS]; /* beyond n_sip_ports 0 */
+};
+_Static_assert(sizeof(struct dp_police) == 100, "as tests/lib/limenlab/dp_client.py has it");
 
 enum dp_leg_flags {
 	DP_LEG_SEND = 1 << 0,	  /* packets may leave towards remote_rtp */
@@ -218,7 +254,7 @@ struct dp_leg {
 	uint32_t timeout_ms;	   /* without a valid packet while RECV is set; 0: never */
 	uint8_t dscp;		   /* of packets leaving towards this leg, 0..63 */
 	uint8_t n_payloads;
-	uint8_t zero[2];
+	uint16_t max_pps; /* RTP accepted from this leg in any second; 0: no limit */
 	struct dp_payload payloads[DP_PAYLOAD_TYPES]; /* accepted from this leg */
 	/* Both or neither: rx opens what comes from this leg, tx seals what goes to it. */
 	struct dp_srtp rx, tx;

@@ -42,6 +42,16 @@
 	X(TX_FULL, "tx-full", "the port's transmit queue was full")                              \
 	X(NO_PORT, "no-port", "the port to leave by was taken away")                             \
 	X(MTU, "mtu", "longer than the MTU of the port to leave by")                             \
+	X(RATE, "rate", "more packets than the media limit of the leg")                          \
+	X(POLICE_ARP, "police-arp", "over the limit: ARP and neighbour discovery for Linux")     \
+	X(POLICE_ICMP, "police-icmp", "over the limit: ICMP for Linux")                          \
+	X(POLICE_SIP_UDP, "police-sip-udp", "over the limit: SIP over UDP for Linux")            \
+	X(POLICE_SIP_TCP, "police-sip-tcp", "over the limit: SIP over TCP for Linux")            \
+	X(POLICE_MANAGEMENT, "police-management", "over the limit: management for Linux")        \
+	X(POLICE_ROUTING, "police-routing", "over the limit: routing protocols for Linux")       \
+	X(POLICE_TCP_NEW, "police-tcp-new", "over the limit: new TCP connections for Linux")     \
+	X(POLICE_OTHER, "police-other", "over the limit: anything else for Linux")               \
+	X(POLICE_SOURCE, "police-source", "over the limit of one source for its class")          \
 	X(NO_MBUF, "no-mbuf", "packet memory is used up")                                        \
 	X(NAT_RATE, "nat-rate", "more STUN or DTLS than a leg may have")                         \
 	X(NAT_FULL, "nat-full", "queue to limen-nat was full")
@@ -126,6 +136,7 @@ struct dp_stream_stats {
 	uint32_t max_jitter;
 	uint32_t clock_hz;	/* 0: no packet with a clock yet */
 	uint32_t transit_valid; /* 0: the next packet only sets transit */
+	uint32_t limit_mark;	/* of rx_packets: then the limit of the leg is looked at */
 } __attribute__((aligned(64)));
 _Static_assert(sizeof(struct dp_stream_stats) == 64, "one cache line");
 

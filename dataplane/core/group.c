@@ -21,6 +21,18 @@
 #define SLEEP_US_LIMIT	     100000
 #define HALF_PORTS	     32768u
 
+/* Until limen-control has said otherwise. */
+static const struct dp_police police_default = {
+	.class =
+		{
+#define X(sym, word, rate, source_rate, text) {rate, source_rate},
+			DP_POLICE(X)
+#undef X
+		},
+	.n_sip_ports = 2,
+	.sip_ports = {5060, 5061},
+};
+
 static struct rte_ring *ring_new(const struct worker_group_conf *conf, const char *kind,
 	uint32_t from, uint32_t to, unsigned int count, unsigned int esize)
 {
@@ -46,6 +58,8 @@ static int worker_new(const struct worker_group_conf *conf, struct worker_group 
 	w->recip = ((UINT64_C(1) << 32) + g->n_workers - 1) / g->n_workers;
 	w->tsc_hz = rte_get_tsc_hz();
 	memcpy(w->name_key, g->name_key, sizeof(w->name_key));
+	secret_random(w->police.key, sizeof(w->police.key));
+	police_configure(&w->police, &police_default, w->tsc_hz);
 	w->streams = g->streams;
 	w->more = g->more;
 	w->stream_stats = conf->stream_stats;

@@ -175,6 +175,8 @@ static int stream_set(struct worker *w, const struct worker_stream_set *set)
 			*old = 0;
 	}
 	stream_apply(s, more, &set->conf, fresh, set->relearn);
+	/* The limit may be another: the next packet begins a new second. */
+	w->stream_stats[set->slot].limit_mark = (uint32_t)w->stream_stats[set->slot].rx_packets;
 	*row = set->slot + 1;
 	return 0;
 }
@@ -228,6 +230,10 @@ unsigned int mailbox_run(struct worker *w)
 		case WORKER_STREAM_SET:
 		case WORKER_STREAM_UNLINK:
 			msg->result = do_stream(w, msg);
+			break;
+		case WORKER_POLICE_SET:
+			police_configure(&w->police, &msg->police, w->tsc_hz);
+			msg->result = 0;
 			break;
 		case WORKER_STOP:
 			w->stop = true;

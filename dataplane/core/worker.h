@@ -16,7 +16,9 @@
  * want of packets does the control thread do its mail for it.
  *
  * Queues are bounded and never block: a full mailbox is -ENOBUFS for the control thread, a full
- * punt ring is DP_DROP_PUNT_FULL. Hand-over rings shed the oldest packets first
+ * punt ring is DP_DROP_PUNT_FULL (the newest go, stages/punt.c says why), and of a full inject
+ * ring the control thread drops the newest too: Linux sends faster than the wire takes, and TCP
+ * slows down by nothing but a loss. Hand-over rings shed the oldest packets first
  * (DP_DROP_RING_FULL). News that finds no room in the event ring is kept in the stream and told
  * with a later packet.
  *
@@ -94,6 +96,7 @@ enum worker_op {
 	WORKER_ADDR_DEL,
 	WORKER_STREAM_SET,
 	WORKER_STREAM_UNLINK,
+	WORKER_POLICE_SET,
 	WORKER_STOP, /* by worker_group_stop() */
 };
 
@@ -151,6 +154,7 @@ struct worker_msg {
 		struct worker_addr addr;
 		struct worker_stream_set set;
 		struct worker_stream_unlink unlink;
+		struct dp_police police; /* checked by the control thread */
 	};
 };
 

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "dataplane/core/worker.h"
+#include "dataplane/stages/police.h"
 
 #include <rte_ring.h>
 #include <stdatomic.h>
@@ -153,6 +154,7 @@ struct worker {
 	struct batch batch;
 	struct port ports[DP_PORTS_MAX];
 	struct port_queue queues[DP_PORTS_MAX];
+	struct police police;	    /* of the punt list */
 	struct worker_msg stop_msg; /* written by the control thread before it is posted */
 } __rte_cache_aligned;
 

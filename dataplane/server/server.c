@@ -11,6 +11,7 @@
 #include "controlplane/base/clock.h"
 #include "controlplane/base/ipc.h"
 #include "controlplane/base/log.h"
+#include "dataplane/server/policy.h"
 
 LOG_TOPIC("api");
 
@@ -206,6 +207,13 @@ static int on_addr_del(
 	return answer(peer, hdr, media_addr_del(s->conf.media, body));
 }
 
+static int on_police(struct ipc_peer *peer, const struct ipc_hdr *hdr, const void *body, size_t len)
+{
+	struct server *s = server_of(peer);
+	s->requests++;
+	return answer(peer, hdr, policy_police_set(s->conf.media, body));
+}
+
 static int on_add(struct ipc_peer *peer, const struct ipc_hdr *hdr, const void *body, size_t len)
 {
 	struct session_ticket t = ticket_of(peer, hdr);
@@ -284,6 +292,7 @@ static const struct ipc_row rows[] = {
 	ROW(DP_PORT_DEL, struct dp_port_name, "PORT_DEL", on_port_del),
 	ROW(DP_MEDIA_ADDR_SET, struct dp_media_addr, "MEDIA_ADDR_SET", on_addr_set),
 	ROW(DP_MEDIA_ADDR_DEL, struct dp_media_addr, "MEDIA_ADDR_DEL", on_addr_del),
+	ROW(DP_POLICE_SET, struct dp_police, "POLICE_SET", on_police),
 	ROW(DP_SESSION_ADD, struct dp_session, "SESSION_ADD", on_add),
 	ROW(DP_SESSION_MODIFY, struct dp_session, "SESSION_MODIFY", on_modify),
 	ROW(DP_SESSION_REMOVE, struct dp_session_id, "SESSION_REMOVE", on_remove),

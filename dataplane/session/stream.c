@@ -96,6 +96,7 @@ static void build_guard(struct stream_conf *conf, const struct dp_leg *in, uint6
 			rtcp = next_port(&rtp);
 		more->expect[STREAM_RTCP] = rtcp;
 	}
+	more->max_pps = in->max_pps;
 	more->n_payloads = in->n_payloads;
 	for (unsigned int i = 0; i < in->n_payloads; i++) {
 		uint64_t hz = in->payloads[i].clock_hz;

@@ -111,6 +111,8 @@ struct stream_more {
 	uint8_t nat;	    /* 1: STUN and DTLS go to limen-nat; from the configuration */
 	uint8_t nat_budget; /* of which so many now */
 	uint64_t nat_tsc;   /* when nat_budget was last topped up */
+	uint32_t max_pps;   /* from the leg; 0: no limit */
+	uint64_t limit_tsc; /* when the second began that is being counted */
 
 	uint8_t pts[DP_PAYLOAD_TYPES];
 	uint32_t clock_mult[DP_PAYLOAD_TYPES];

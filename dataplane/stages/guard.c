@@ -60,6 +60,9 @@ static inline bool guard_fast(
 	if (unlikely((first & 0x7fff) != s->rtp_first))
 		return false;
 
+	if (unlikely((uint32_t)stats->rx_packets == stats->limit_mark))
+		return false;
+
 	uint32_t ext_seq = stats->ext_seq, ssrc;
 	uint16_t delta = (uint16_t)(rtp_be16(rtp + 2) - (uint16_t)ext_seq);
 	memcpy(&ssrc, rtp + 8, 4);
@@ -185,6 +188,8 @@ static enum dp_drop accept_rtp(
 		return DP_DROP_SOURCE;
 	if (!(s->flags & STREAM_RECV))
 		return DP_DROP_DIRECTION;
+	if (rtp_over_limit(stats, more, b->now, w->tsc_hz))
+		return DP_DROP_RATE;
 	int octets = rtp_payload_len(rtp, p->udp_len);
 	if (octets < 0)
 		return DP_DROP_NOT_RTP;

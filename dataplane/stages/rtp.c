@@ -177,3 +177,18 @@ void rtp_place(const struct dp_stream_stats *stats, struct dp_stream_quality *q,
 		note_frame(q, timestamp - sent, delta, clock_hz);
 	}
 }
+
+bool rtp_over_limit(
+	struct dp_stream_stats *stats, struct stream_more *more, uint64_t now_tsc, uint64_t tsc_hz)
+{
+	uint32_t n = (uint32_t)stats->rx_packets;
+
+	if (n != stats->limit_mark)
+		return false;
+	if (more->max_pps && more->limit_tsc && now_tsc - more->limit_tsc < tsc_hz)
+		return true;
+	more->limit_tsc = now_tsc;
+	/* without a limit: a whole round of the counter */
+	stats->limit_mark = n + (more->max_pps ? more->max_pps : UINT32_MAX);
+	return false;
+}

@@ -99,6 +99,14 @@ static inline void rtp_jitter(struct dp_stream_stats *stats, uint32_t transit)
 		stats->max_jitter = jitter;
 }
 
+/*
+ * Whether a stream has sent what it may within a second. Only asked when rx_packets has come to
+ * limit_mark, which the fast path compares; then either the second is over and the next begins, or
+ * every packet comes here until it is.
+ */
+bool rtp_over_limit(
+	struct dp_stream_stats *stats, struct stream_more *more, uint64_t now_tsc, uint64_t tsc_hz);
+
 /* The arrival time in units of the stream's clock, modulo 2^32 as timestamps are. */
 static inline uint32_t rtp_arrival(uint64_t now_tsc, uint32_t clock_mult)
 {

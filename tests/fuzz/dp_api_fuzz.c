@@ -237,6 +237,7 @@ static size_t sample(uint16_t type, uint8_t n, uint8_t *body)
 	struct dp_port port = {.name = "p", .devargs = "none"};
 	struct dp_media_addr addr = {.port_lo = 16384, .port_hi = 32767};
 	struct dp_port_name name = {"p"};
+	struct dp_police police = {.n_sip_ports = n % 20, .sip_ports = {5060}};
 	const void *from = NULL;
 	size_t len = 0;
 	addr.addr = sample_ip("192.0.2.1", 0);
@@ -258,6 +259,9 @@ static size_t sample(uint16_t type, uint8_t n, uint8_t *body)
 	case DP_MEDIA_ADDR_SET:
 	case DP_MEDIA_ADDR_DEL:
 		from = &addr, len = sizeof addr;
+		break;
+	case DP_POLICE_SET:
+		from = &police, len = sizeof police;
 		break;
 	case DP_PORT_SET:
 		from = &port, len = sizeof port;
@@ -283,7 +287,7 @@ static size_t step_request(int fd, uint8_t op, const uint8_t *data, size_t size)
 {
 	static const uint16_t types[] = {DP_SESSION_ADD, DP_SESSION_ADD, DP_SESSION_ADD,
 		DP_SESSION_MODIFY, DP_SESSION_REMOVE, DP_SESSION_DUMP, DP_SESSION_SWEEP,
-		DP_MEDIA_ADDR_SET, DP_MEDIA_ADDR_DEL, DP_PORT_SET, DP_PORT_DEL};
+		DP_MEDIA_ADDR_SET, DP_MEDIA_ADDR_DEL, DP_PORT_SET, DP_PORT_DEL, DP_POLICE_SET};
 	uint8_t body[sizeof(struct dp_session)] __attribute__((aligned(8)));
 	if (size < 4)
 		return size;

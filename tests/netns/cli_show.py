@@ -10,7 +10,7 @@ from limenlab.rtpcase import TalkingCall, start
 COMMANDS = ["version", "clock", "users", "processes", "interfaces", "ip interface brief", "realm", "trunk",
             "dial-peer voice summary", "sip-ua statistics", "call active voice brief", "call active voice compact",
             "call active total-calls", "call history voice brief", "call history stats", "voip rtp connections",
-            "platform", "media drops", "running-config", "startup-config", "configuration history"]
+            "platform", "media drops", "control-plane", "running-config", "startup-config", "configuration history"]
 
 
 def run(t):

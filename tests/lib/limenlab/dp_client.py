@@ -29,7 +29,7 @@ HDR = struct.Struct("=HHIIiII")
 HELLO_REPLY = struct.Struct("=IIQIIII")
 PORT = struct.Struct("=16s160sH3H")
 MEDIA_ADDR = struct.Struct("=20sHH16s")
-LEG = struct.Struct("=20s20s20sIIBB2s128s48s48s")
+LEG = struct.Struct("=20s20s20sIIBBH128s48s48s")
 SESSION_HEAD = struct.Struct("=QQ")
 SESSION_REPLY = struct.Struct("=QII")
 SUM = struct.Struct("=QQQQQIIIIIIQ20sIQIIIIIIII" + "IIiIIII4B4H4B")
@@ -70,10 +70,10 @@ def parse_ipaddr(raw):
 
 
 def leg(local, port, remote=None, remote_port=0, flags=SEND | RECV, timeout_ms=0, dscp=0,
-        payloads=((8, 8000),), rtcp=(None, 0), rx=b"", tx=b""):
+        payloads=((8, 8000),), rtcp=(None, 0), max_pps=0, rx=b"", tx=b""):
     pts = b"".join(struct.pack("=B3xI", pt, hz) for pt, hz in payloads)
     return LEG.pack(ipaddr(local, port), ipaddr(remote, remote_port), ipaddr(*rtcp), flags, timeout_ms, dscp,
-                    len(payloads), b"", pts, rx, tx)
+                    len(payloads), max_pps, pts, rx, tx)
 
 
 def srtp(suite, key):

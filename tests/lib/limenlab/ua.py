@@ -159,13 +159,17 @@ class Endpoint:
 
     def options(self, extra=(), method="OPTIONS", max_forwards=70):
         """A request outside of any dialog; returns the final response."""
+        return self.expect_one_of((FINAL,), self.send_options(extra, method, max_forwards))
+
+    def send_options(self, extra=(), method="OPTIONS", max_forwards=70):
+        """The same without waiting; returns its Call-ID."""
         call_id = token(f"{self.word}-opt-")
         uri = f"sip:{self.where(self.box[0])}"
         self.send_raw("\r\n".join([
             f"{method} {uri} SIP/2.0", self.via(), f"Max-Forwards: {max_forwards}",
             f"From: <sip:{self.word}@{self.where(self.local)}>;tag={token('f')}", f"To: <{uri}>",
             f"Call-ID: {call_id}", f"CSeq: 1 {method}", *extra, "Content-Length: 0", "", ""]))
-        return self.expect_one_of((FINAL,), call_id)
+        return call_id
 
     def via(self, branch=None):
         return (f"Via: SIP/2.0/UDP {self.where(self.local)}:{self.port};rport;"

@@ -55,7 +55,8 @@ static struct {
 		uint64_t id;
 		char name[DP_NAME_MAX];
 	} seen[SEEN_MAX];
-	unsigned int n_seen;
+	unsigned int n_seen, n_police;
+	struct dp_police police; /* the last one */
 } w;
 
 /* ---- the played data plane ---- */
@@ -83,6 +84,11 @@ static int dp_on_request(
 	size_t answer_len = 0;
 	int32_t status = 0;
 
+	if (hdr->type == DP_POLICE_SET) {
+		w.n_police++;
+		memcpy(&w.police, body, sizeof(w.police));
+		return w.mute ? 0 : ipc_reply(peer, hdr, 0, NULL, 0);
+	}
 	assert_true(w.n_seen < SEEN_MAX);
 	w.seen[w.n_seen].type = hdr->type;
 	w.seen[w.n_seen].generation = hdr->generation;
@@ -121,6 +127,7 @@ static const struct ipc_row dp_rows[] = {
 	ROW(DP_PORT_DEL, sizeof(struct dp_port_name)),
 	ROW(DP_MEDIA_ADDR_SET, sizeof(struct dp_media_addr)),
 	ROW(DP_MEDIA_ADDR_DEL, sizeof(struct dp_media_addr)),
+	ROW(DP_POLICE_SET, sizeof(struct dp_police)),
 	ROW(DP_SESSION_ADD, sizeof(struct dp_session)),
 	ROW(DP_SESSION_MODIFY, sizeof(struct dp_session)),
 	ROW(DP_SESSION_REMOVE, sizeof(struct dp_session_id)),

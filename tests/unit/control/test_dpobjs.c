@@ -108,11 +108,57 @@ static void test_change(void **state)
 	cfg_free(after);
 }
 
+/* The limits: with every port at which a realm listens; replaced when they change, never removed. */
+static void test_police(void **state)
+{
+	static struct dpobjs set;
+	struct cfg *cfg = config(REALM("a", "5060", "192.0.2.1", "20000 20999") ", " REALM(
+		"b", "5080", "192.0.2.2", "30000 30999"));
+	const struct dp_police *police;
+	unsigned int index;
+	const void *body;
+	uint16_t type;
+	size_t len;
+
+	memset(&set, 0, sizeof(set));
+	dpobjs_apply(&set, cfg);
+	assert_true(dpobjs_next(&set, 0, &type, &index, &body, &len));
+	assert_int_equal(type, DP_POLICE_SET);
+	assert_int_equal(len, sizeof(*police));
+	police = body;
+	assert_int_equal(police->class[DP_POLICE_ARP].rate, 2000);
+	assert_int_equal(police->class[DP_POLICE_SIP_UDP].source_rate, 10000);
+	assert_int_equal(police->n_sip_ports, 2);
+	assert_int_equal(police->sip_ports[0], 5060);
+	assert_int_equal(police->sip_ports[1], 5080);
+	/* A change while the answer is under way is said afterwards. */
+	cfg->police[DP_POLICE_ARP].rate = 77;
+	dpobjs_apply(&set, cfg);
+	unsigned int first = index;
+	dpobjs_done(&set, first, DP_POLICE_SET, 0, 0);
+	struct dp_media_addr addrs[4];
+	bool again = false;
+	while (dpobjs_next(&set, 0, &type, &index, &body, &len)) {
+		police = body;
+		again |= type == DP_POLICE_SET && police->class[DP_POLICE_ARP].rate == 77;
+		dpobjs_done(&set, index, type, 0, 0);
+	}
+	assert_true(again && dpobjs_settled(&set));
+	dpobjs_apply(&set, cfg);
+	assert_int_equal(run(&set, addrs, 4), 0);
+	/* Another data plane knows nothing. */
+	dpobjs_reset(&set, false);
+	assert_true(dpobjs_next(&set, 0, &type, &index, &body, &len));
+	assert_int_equal(type, DP_POLICE_SET);
+	cfg_free(cfg);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_ranges),
 		cmocka_unit_test(test_change),
+		cmocka_unit_test(test_police),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

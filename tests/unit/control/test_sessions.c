@@ -570,7 +570,7 @@ static void test_form(void **state)
 	BAD(m.leg[1].payloads[0].zero[2] = 1);
 	BAD(m.leg[1].payloads[15].pt = 1);
 	BAD(m.leg[1].dscp = 64);
-	BAD(m.leg[1].zero[1] = 1);
+	BAD(m.leg[1].max_pps = 1);
 }
 
 /* ---- keys by handshake ---- */

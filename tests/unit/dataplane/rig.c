@@ -232,6 +232,17 @@ void rig_addr(
 	}
 }
 
+void rig_police(struct rig *rig, const struct dp_police *conf)
+{
+	for (uint32_t i = 0; i < rig->conf.n_workers; i++) {
+		struct worker_msg msg = {.op = WORKER_POLICE_SET};
+		if (conf)
+			msg.police = *conf;
+		if (rig_post(rig, i, &msg) != 0)
+			rte_exit(1, "rig: limits\n");
+	}
+}
+
 int rig_stream(struct rig *rig, uint32_t slot, const struct stream_args *args, bool relearn)
 {
 	struct worker_msg msg = {

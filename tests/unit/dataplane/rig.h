@@ -62,6 +62,9 @@ int rig_session(struct rig *rig, uint32_t slot, const struct dp_session *session
 /* Only one stream, with everything given. */
 int rig_stream(struct rig *rig, uint32_t slot, const struct stream_args *args, bool relearn);
 
+/* Limits of what goes up to Linux, at every worker; NULL: none. */
+void rig_police(struct rig *rig, const struct dp_police *conf);
+
 struct ipaddr rig_ip(const char *ip, uint16_t port);
 
 /* What a frame is made of; fields left 0 are filled in with what makes it valid. */

@@ -60,8 +60,6 @@
 	X(-EINVAL, s->leg[0].flags |= 1u << 30)                                                  \
 	X(-EINVAL, s->leg[0].flags |= 1u << 31)                                                  \
 	X(-EINVAL, s->leg[0].dscp = 64)                                                          \
-	X(-EINVAL, s->leg[0].zero[0] = 1)                                                        \
-	X(-EINVAL, s->leg[0].zero[1] = 1)                                                        \
 	X(-EINVAL, s->leg[0].n_payloads = DP_PAYLOAD_TYPES + 1)                                  \
 	X(-EINVAL, s->leg[0].n_payloads = 255)                                                   \
 	X(-EINVAL, s->leg[0].n_payloads = 1)                                                     \

@@ -337,6 +337,31 @@ static void test_csum_update(void **state)
 	}
 }
 
+/* A stream may send so many packets in each second; more come back as over the limit. */
+static void test_limit(void **state)
+{
+	struct dp_stream_stats stats = {0};
+	struct stream_more more = {.max_pps = 100};
+	unsigned int passed = 0;
+
+	for (unsigned int i = 0; i < 10000; i++) { /* 1000 a second for 10 s */
+		bool over = rtp_over_limit(&stats, &more, HZ + i * (HZ / 1000), HZ);
+		passed += !over;
+		stats.rx_packets += !over;
+	}
+	assert_int_equal(passed, 1000);
+	for (unsigned int i = 0; i < 1000; i++) { /* 50 a second */
+		assert_false(rtp_over_limit(&stats, &more, 20 * HZ + i * (HZ / 50), HZ));
+		stats.rx_packets++;
+	}
+	more = (struct stream_more){0};
+	stats.limit_mark = (uint32_t)stats.rx_packets;
+	for (unsigned int i = 0; i < 100000; i++) {
+		assert_false(rtp_over_limit(&stats, &more, 50 * HZ, HZ));
+		stats.rx_packets++;
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -349,6 +374,7 @@ int main(void)
 		cmocka_unit_test(test_jitter),
 		cmocka_unit_test(test_jitter_origin),
 		cmocka_unit_test(test_csum_update),
+		cmocka_unit_test(test_limit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

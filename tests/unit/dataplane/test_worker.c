@@ -40,6 +40,7 @@ static void begin(uint32_t n_workers, uint16_t n_txq, uint32_t ring)
 	rig = rig_new(&conf);
 	rig_addr(rig, 0, LOCAL_A, 10000, 19999, 0);
 	rig_addr(rig, 1, LOCAL_B, 10000, 19999, 1);
+	rig_police(rig, NULL);
 }
 
 static void discard_punts(void)

@@ -45,6 +45,7 @@ struct vp_jitter {
 	/* playing */
 	bool playing;
 	bool silent;	     /* the talker is: by noise, event or hole */
+	bool noisy;	     /* ... and has told us so: it may last */
 	bool merging;	     /* the next packet was promised */
 	uint32_t n_held;     /* packets in slots */
 	int64_t next_seq;    /* the lowest that was not handed out */
@@ -448,8 +449,10 @@ static void play(struct vp_jitter *j, struct slot *s, uint64_t now_us, uint32_t 
 		}
 		j->next_ts = s->ts + s->duration;
 		j->silent = false;
+		j->noisy = false;
 	} else {
 		j->silent = true;
+		j->noisy = true;
 		if (s->ts > j->next_ts)
 			j->next_ts = s->ts;
 	}
@@ -525,13 +528,14 @@ static bool dry(struct vp_jitter *j, uint64_t now_us, uint32_t want_ts, struct v
 {
 	int64_t len_us = to_us(j, j->duration);
 
-	if (j->silent) {
-		silence(j, want_ts, true, c);
-		return true;
-	}
 	if (j->dry_us >= VP_JITTER_IDLE_MS * 1000) {
 		j->playing = false;
 		return false;
+	}
+	if (j->silent) {
+		j->dry_us += j->noisy ? 0 : (uint64_t)to_us(j, want_ts);
+		silence(j, want_ts, true, c);
+		return true;
 	}
 	j->dry_us += (uint64_t)len_us;
 	if (delay_us(j, j->next_ts, now_us) + len_us <= j->max_us) {

@@ -31,7 +31,7 @@
 #define VP_JITTER_SLOTS_MIN   8
 #define VP_JITTER_SLOTS_MAX   256
 #define VP_JITTER_DELAY_MAX   500 /* ms */
-#define VP_JITTER_IDLE_MS     300 /* without any packet: stop concealing, start anew with the next */
+#define VP_JITTER_IDLE_MS     300 /* without packet or noise: end playing, start anew with the next */
 #define VP_JITTER_PAYLOAD_MAX 4096
 
 struct vp_jitter;

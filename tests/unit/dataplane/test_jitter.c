@@ -111,6 +111,12 @@ static const struct script scripts[] = {
 		"0 p0 20 =0 40 =C 60 =C 80 =C 100 =C 120 =C 140 =C 160 =C 180 =C 200 =C 220 =C "
 		"240 =C 260 =C 280 =C 300 =C 320 =C 340 =W 360 =W 1000 p50 =W 1020 p51 =50 1040 "
 		"=51"},
+	{"nothing comes any more after an event", 20, 20,
+		"0 p0 20 e1 =0 40 =S 60 =S 80 =S 100 =S 120 =S 140 =S 160 =S 180 =S 200 =S 220 =S "
+		"240 =S 260 =S 280 =S 300 =S 320 =S 340 =W 360 =W 400 p20 =W 420 =20"},
+	{"but after noise it may last", 20, 20,
+		"0 p0 20 n1 =0 40 =N =S 60 =S 80 =S 100 =S 120 =S 140 =S 160 =S 180 =S 200 =S "
+		"220 =S 240 =S 260 =S 280 =S 300 =S 320 =S 340 =S 360 =S 380 =S 400 =S 420 =S"},
 	{"a burst beyond the bound is thrown away", 20, 60,
 		"0 p0 20 p1 =0 40 p2 =1 60 =2 400 p3 p4 p5 p6 p7 p8 p9 p10 p11 p12 p13 p14 p15 p16 "
 		"p17 p18 p19 p20 400 =16 420 =17"},

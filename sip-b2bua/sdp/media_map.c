@@ -629,22 +629,28 @@ static void plan_line(const struct media_map *map, const struct sdp *sdp, unsign
 }
 
 /*
- * Keys for what is offered to a leg. all: also where there are some, because the description
- * changes: then its far end may be another one (RFC 4568 7.1.4).
+ * Keys for what is offered to a leg. A session that goes on keeps its suite and key, unless the
+ * offerer changed its own.
  */
-static int keys_prepare(struct media_map *map, unsigned int to_leg, bool all)
+static int keys_prepare(struct media_map *map, unsigned int to_leg)
 {
 	for (unsigned int i = 0; to_leg != map->offerer && i < map->n_lines; i++) {
 		struct media_line *line = map->line[i];
+		const struct dp_srtp *tx = &line->ctl.leg[to_leg].tx;
+		struct media_keys *keys = line->keys[to_leg];
+		bool goes_on = !line->fresh && tx->suite != DP_SRTP_NONE;
 
-		if (line->state != MEDIA_OPEN || line_mode(map, line, to_leg) == MEDIA_PLAIN ||
-			(line->keys[to_leg] && !all && !line->rekeyed))
+		if (line->state != MEDIA_OPEN || line_mode(map, line, to_leg) == MEDIA_PLAIN)
 			continue;
-		if (!line->keys[to_leg])
-			line->keys[to_leg] = calloc(1, sizeof(*line->keys[to_leg]));
-		if (!line->keys[to_leg])
+		if (keys && !line->rekeyed && (!goes_on || media_keys_keep(keys, tx)))
+			continue;
+		if (!keys)
+			keys = line->keys[to_leg] = calloc(1, sizeof(*keys));
+		if (!keys)
 			return -ENOMEM;
-		media_keys_draw(line->keys[to_leg], &map->side[to_leg].srtp);
+		media_keys_draw(keys, &map->side[to_leg].srtp, goes_on ? tx->suite : DP_SRTP_NONE);
+		if (goes_on && !line->rekeyed)
+			(void)media_keys_keep(keys, tx);
 		line->rekeyed = false;
 	}
 	return 0;
@@ -683,7 +689,7 @@ int media_map_print(
 	struct media_side *side = &map->side[to_leg];
 	size_t start = out->n;
 	uint64_t hash;
-	int rc = keys_prepare(map, to_leg, false);
+	int rc = keys_prepare(map, to_leg);
 
 	if (rc == 0)
 		rc = print_once(map, sdp, to_leg, out);
@@ -696,9 +702,7 @@ int media_map_print(
 		/* Another text than the last one: the next version (RFC 3264 8). */
 		side->sess_version++;
 		out->n = start;
-		rc = keys_prepare(map, to_leg, true);
-		if (rc == 0)
-			rc = print_once(map, sdp, to_leg, out);
+		rc = print_once(map, sdp, to_leg, out);
 		if (rc < 0)
 			return rc;
 		hash = siphash24(hash_key, out->p + start, out->n - start) | 1;

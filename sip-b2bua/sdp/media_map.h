@@ -144,7 +144,7 @@ void media_map_done(struct media_map *map);
 /*
  * Appends a leg's description, rewritten for the other one: our addresses, our origin with its own
  * id and a version that grows exactly when the text changes, attributes of the allow table only.
- * An offer that changes carries new keys. -EMSGSIZE, -EINVAL, -ENOMEM.
+ * -EMSGSIZE, -EINVAL, -ENOMEM.
  */
 int media_map_print(struct media_map *map, const struct sdp *sdp, unsigned int to_leg,
 	struct sip_buf *out) __attribute__((warn_unused_result));

@@ -103,13 +103,33 @@ static void key_draw(struct dp_srtp *srtp, uint8_t suite)
 	}
 }
 
-void media_keys_draw(struct media_keys *keys, const struct media_srtp *srtp)
+static void keys_add(struct media_keys *keys, uint8_t suite)
 {
-	keys->n = srtp->n_suites;
-	for (unsigned int i = 0; i < keys->n; i++) {
-		keys->line[i].tag = i + 1;
-		key_draw(&keys->line[i].srtp, srtp->suites[i]);
+	struct sdp_crypto *line = &keys->line[keys->n++];
+
+	line->tag = keys->n;
+	key_draw(&line->srtp, suite);
+}
+
+void media_keys_draw(struct media_keys *keys, const struct media_srtp *srtp, uint8_t first_suite)
+{
+	keys->n = 0;
+	for (unsigned int i = 0; i < srtp->n_suites; i++) {
+		if (srtp->suites[i] == first_suite)
+			keys_add(keys, first_suite);
 	}
+	for (unsigned int i = 0; i < srtp->n_suites; i++) {
+		if (srtp->suites[i] != first_suite)
+			keys_add(keys, srtp->suites[i]);
+	}
+}
+
+bool media_keys_keep(struct media_keys *keys, const struct dp_srtp *in_force)
+{
+	if (keys->n == 0 || keys->line[0].srtp.suite != in_force->suite)
+		return false;
+	keys->line[0].srtp = *in_force;
+	return true;
 }
 
 void media_keys_free(struct media_keys *keys)

@@ -11,9 +11,11 @@
  *                                8643) where nobody can refuse
  *   answer comes  RTP            as offered                      SRTP or the call ends
  *
- * Our keys are drawn anew for each call, line, side and suite, and again whenever a description to
- * that side changes or the peer changed its own. Struct media_line holds them; its owner is the
- * call's thread of limen-sip.
+ * Our keys are drawn anew for each call, line, side and suite. A re-offer keeps the suite and key in
+ * force, and names that suite first: there are ends that never take another key in mid-call, and
+ * others whose roll-over counter would not follow. When a peer changes its own key, it gets a new
+ * one, and so does the other side. Struct media_line holds them; its owner is the call's thread of
+ * limen-sip.
  */
 #pragma once
 
@@ -51,8 +53,13 @@ struct media_keys {
 	unsigned int n;
 	struct sdp_crypto line[DP_SRTP_N - 1];
 };
-/* Fresh ones, tags from 1 on in the order of the side's suites. */
-void media_keys_draw(struct media_keys *keys, const struct media_srtp *srtp);
+/*
+ * Tags from 1 on in the order of the side's suites, but first_suite (NONE: as they are) in front;
+ * fresh keys for all of them.
+ */
+void media_keys_draw(struct media_keys *keys, const struct media_srtp *srtp, uint8_t first_suite);
+/* The key in force stays that of its suite, which is in front. false: it is not among them. */
+bool media_keys_keep(struct media_keys *keys, const struct dp_srtp *in_force);
 void media_keys_free(struct media_keys *keys); /* wiped; NULL is fine */
 
 /* What one leg's description says of the keys of one line. */

@@ -489,6 +489,16 @@ static struct dp_srtp tx_of(unsigned int leg)
 	return leg_of(leg)->tx;
 }
 
+static unsigned int index_of(uint8_t suite)
+{
+	for (unsigned int i = 0; i < offered.n; i++) {
+		if (offered.line[i].srtp.suite == suite)
+			return i;
+	}
+	fail_msg("suite %u is not offered", suite);
+	return 0;
+}
+
 static void exchange(const char *a, unsigned int from)
 {
 	const char *reason = "";
@@ -498,7 +508,8 @@ static void exchange(const char *a, unsigned int from)
 	open_all();
 	print(!from);
 	sdp_cryptos_read(&out_sdp, 0, &offered);
-	answer_ok(offered.n ? secure_answer("RTP/SAVP", 3) : AVP, !from);
+	answer_ok(offered.n ? secure_answer("RTP/SAVP", index_of(DP_SRTP_CM_128_SHA1_80)) : AVP,
+		!from);
 	media_map_done(&map);
 }
 
@@ -512,21 +523,26 @@ static void test_rekey(void **state)
 	a = tx_of(0);
 	b = tx_of(1);
 	first = offered;
-	/* the same once more, as a session refresh: no key changes on either side */
-	exchange(SAVP KEY, 0);
+	/* hold: A keeps its key and so do we, towards both; what is in force is offered first */
+	exchange(SAVP KEY "a=sendonly\r\n", 0);
+	assert_true(media_srtp_same(&a, &leg_of(0)->tx) && media_srtp_same(&b, &leg_of(1)->tx));
+	assert_true(media_srtp_same(&b, &offered.line[0].srtp));
+	assert_int_equal(offered.n, first.n);
+	first = offered;
+	/* the same once more, as a session refresh: the very same lines */
+	exchange(SAVP KEY "a=sendonly\r\n", 0);
 	assert_memory_equal(&first, &offered, sizeof(first));
 	assert_true(media_srtp_same(&a, &leg_of(0)->tx) && media_srtp_same(&b, &leg_of(1)->tx));
-	/* hold: A keeps its key and so do we towards A; what B is offered changes, with its keys */
-	exchange(SAVP KEY "a=sendonly\r\n", 0);
-	assert_true(media_srtp_same(&a, &leg_of(0)->tx));
-	assert_false(media_srtp_same(&b, &leg_of(1)->tx));
-	for (unsigned int i = 0; i < first.n; i++)
-		assert_memory_not_equal(first.line[i].srtp.key, offered.line[i].srtp.key, 16);
-	b = tx_of(1);
+	/* B resumes: A, who had offered, gets an offer with the key that it knows */
+	exchange(SAVP "a=crypto:1 " CM80 " inline:" B30 "\r\n", 1);
+	assert_true(media_srtp_same(&a, &leg_of(0)->tx) && media_srtp_same(&b, &leg_of(1)->tx));
+	assert_true(media_srtp_same(&a, &offered.line[0].srtp));
 	/* A changes its key: both sides get new ones */
 	exchange(SAVP "a=crypto:1 " CM80 " inline:" C30 "\r\na=sendonly\r\n", 0);
 	assert_false(media_srtp_same(&a, &leg_of(0)->tx));
 	assert_false(media_srtp_same(&b, &leg_of(1)->tx));
+	for (unsigned int i = 0; i < first.n; i++)
+		assert_memory_not_equal(first.line[i].srtp.key, offered.line[i].srtp.key, 16);
 	/* another suite is another key, too */
 	a = tx_of(0);
 	exchange(SAVP "a=crypto:1 " CM32 " inline:" C30 "\r\na=sendonly\r\n", 0);
@@ -669,10 +685,10 @@ static void test_checkpoint(void **state)
 	assert_true(media_srtp_same(&back.line[0]->ctl.leg[1].tx, &b));
 	media_map_clear(&map);
 	map = back;
-	/* the hold after it: A's key is known, what B gets is new */
+	/* the hold after it: both sides keep theirs */
 	exchange(SAVP KEY "a=sendonly\r\n", 0);
-	assert_true(media_srtp_same(&a, &leg_of(0)->tx));
-	assert_false(media_srtp_same(&b, &leg_of(1)->tx));
+	assert_true(media_srtp_same(&a, &leg_of(0)->tx) && media_srtp_same(&b, &leg_of(1)->tx));
+	assert_true(media_srtp_same(&b, &offered.line[0].srtp));
 	media_map_clear(&map);
 }
 

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <rte_cycles.h>
@@ -38,6 +39,7 @@
 
 LOG_TOPIC("main");
 
+#define NTP_EPOCH_S   UINT64_C(2208988800) /* from 1900 to 1970 */
 #define PUNT_BURST    256
 #define EVENT_BURST   64
 #define TIMERS_MS     100 /* resolution of media timeouts */
@@ -112,7 +114,28 @@ static bool on_egress(void *arg, int ifindex, uint8_t *ret_port, uint8_t ret_mac
 	return ports_egress(dp->ports, ifindex, ret_port, ret_mac);
 }
 
-static const struct sessions_ops sessions_ops = {on_session_done, on_session_event, on_egress};
+static struct rte_mbuf *on_frame(void *arg)
+{
+	struct dp *dp = arg;
+	return rte_pktmbuf_alloc(dp->pool);
+}
+
+/* RFC 3550 4: seconds since 1900, and their parts of 2^32. */
+static uint64_t on_ntp(void *arg, uint64_t *ret_tsc)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	*ret_tsc = rte_rdtsc();
+	return ((uint64_t)ts.tv_sec + NTP_EPOCH_S) << 32 |
+	       ((uint64_t)ts.tv_nsec << 32) / 1000000000u;
+}
+
+static const struct sessions_ops sessions_ops = {.done = on_session_done,
+	.event = on_session_event,
+	.frame = on_frame,
+	.ntp = on_ntp,
+	.egress = on_egress};
 
 static void on_nat_packet(void *arg, const struct dp_nat_packet *head, const uint8_t *bytes)
 {
@@ -291,10 +314,13 @@ static int tables_new(struct dp *dp)
 	if (err)
 		return err;
 	dp->media = (struct media){dp->addrs, dp->ports, dp->mail, dp->group, o->n_workers};
+	uint64_t seed;
+	secret_random(&seed, sizeof seed);
 	struct sessions_conf sessions = {
 		.max_sessions = o->max_sessions,
 		.n_workers = o->n_workers,
 		.tsc_hz = rte_get_tsc_hz(),
+		.seed = seed,
 		.mail = dp->mail,
 		.mirror = dp->mirror,
 		.addrs = dp->addrs,

@@ -320,7 +320,9 @@ struct dp_stream_sum {
 	uint32_t bursts, burst_packets, burst_lost, gap_lost;
 	uint32_t loss_runs; /* losses in a row count once: with lost, how long a row is */
 	struct dp_far_sum far;
+	uint32_t zero;
 };
+_Static_assert(sizeof(struct dp_stream_sum) == 184, "no holes");
 
 struct dp_session_final {
 	uint64_t id;

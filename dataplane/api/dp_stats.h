@@ -94,7 +94,7 @@ struct dp_worker_stats {
 	uint64_t relayed_packets, relayed_bytes; /* media given to a port's transmit queue */
 	uint64_t rtcp_packets;			 /* of them RTCP */
 	uint64_t punted_packets;		 /* to Linux */
-	uint64_t injected_packets;		 /* from Linux */
+	uint64_t injected_packets;		 /* from Linux, and RTCP of our own */
 	uint64_t sent_for_linux;		 /* of them given to a port's transmit queue */
 	uint64_t handed_over; /* to the worker that owns the stream or the transmit queue */
 	uint64_t taken_over;  /* the same, seen by that worker */
@@ -173,8 +173,12 @@ struct dp_stream_quality {
 	uint32_t echo_next;
 	uint32_t echo_mid[DP_ECHOES];
 	uint64_t echo_tsc[DP_ECHOES];
+	/* Where the last report of our own ended, for what the next one says. */
+	uint32_t prior_expected, prior_received, prior_tx_packets;
+	uint32_t tx_packets_before, tx_octets_before; /* sent by SSRCs that are over */
+	uint32_t room;
 };
-_Static_assert(sizeof(struct dp_stream_quality) == 240, "no holes");
+_Static_assert(sizeof(struct dp_stream_quality) == 264, "no holes");
 
 /* What is counted now and then. Row of a slot: off_rare + slot * 320. Same writer. */
 struct dp_stream_rare {

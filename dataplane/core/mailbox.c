@@ -235,6 +235,9 @@ unsigned int mailbox_run(struct worker *w)
 			police_configure(&w->police, &msg->police, w->tsc_hz);
 			msg->result = 0;
 			break;
+		case WORKER_REPORT:
+			msg->result = worker_do_report(w, &msg->report);
+			break;
 		case WORKER_STOP:
 			w->stop = true;
 			continue; /* stays the worker's */

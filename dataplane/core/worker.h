@@ -35,6 +35,7 @@
 #include "dataplane/api/dp_api.h"
 #include "dataplane/api/dp_stats.h"
 #include "dataplane/session/stream.h"
+#include "dataplane/stages/rtcp_write.h"
 
 #include <rte_mbuf.h>
 #include <rte_mempool.h>
@@ -97,6 +98,7 @@ enum worker_op {
 	WORKER_STREAM_SET,
 	WORKER_STREAM_UNLINK,
 	WORKER_POLICE_SET,
+	WORKER_REPORT,
 	WORKER_STOP, /* by worker_group_stop() */
 };
 
@@ -143,6 +145,19 @@ struct worker_stream_unlink {
 	struct ipaddr learned[STREAM_KINDS]; /* family 0: was not learned */
 };
 
+/*
+ * RTCP of our own to the far end of the leg that stream slot comes from. The worker fills the frame
+ * and sends it, or frees it: -ENOENT: no such session, -EHOSTUNREACH: no address or next hop yet.
+ */
+struct worker_report {
+	uint32_t slot;
+	uint32_t own_ssrc; /* while nothing was sent to the leg */
+	bool bye;
+	uint64_t ntp, ntp_tsc; /* the time of day and the TSC of one moment */
+	char cname[RTCP_CNAME_MAX];
+	struct rte_mbuf *frame; /* without content; the worker's */
+};
+
 /* Owned by the control thread, lent to the worker from post to completion. */
 struct worker_msg {
 	enum worker_op op;
@@ -155,6 +170,7 @@ struct worker_msg {
 		struct worker_stream_set set;
 		struct worker_stream_unlink unlink;
 		struct dp_police police; /* checked by the control thread */
+		struct worker_report report;
 	};
 };
 

@@ -183,6 +183,8 @@ struct worker_group {
 
 /* mailbox.c: does what is in the mailbox; number of messages. */
 unsigned int mailbox_run(struct worker *w);
+/* report.c: sends, or frees what the message brings. */
+int worker_do_report(struct worker *w, struct worker_report *msg);
 /* loop.c */
 unsigned int turn(struct worker *w);
 int worker_main(void *arg);

@@ -48,6 +48,7 @@ struct sessions {
 	unsigned int n_sweeps;
 	uint32_t n_doomed;
 	uint64_t now_ms, now_tsc;
+	struct reports reports;
 };
 
 static void silence_fire(struct twheel_timer *timer, void *arg);
@@ -70,6 +71,12 @@ int sessions_new(const struct sessions_conf *conf, uint64_t now_ms, struct sessi
 		sessions_free(ss);
 		return -ENOMEM;
 	}
+	reports_init(&ss->reports, &(struct reports_conf){.mail = conf->mail,
+					   .wheel = ss->wheel,
+					   .frame = conf->ops->frame,
+					   .ntp = conf->ops->ntp,
+					   .arg = conf->arg,
+					   .seed = conf->seed});
 	for (unsigned int i = 0; i < n_ops; i++) {
 		ss->ops[i].next = ss->free_ops;
 		ss->free_ops = &ss->ops[i];
@@ -262,6 +269,14 @@ static void post_unlink(struct sessions *ss, struct row *row, struct op *op)
 	}
 }
 
+/* To which legs the box reports by itself. */
+static void follow_reports(struct sessions *ss, struct row *row, bool live)
+{
+	for (unsigned int leg = 0; leg < DP_LEGS; leg++)
+		reports_follow(&ss->reports, &row->leg[leg].report, row->worker,
+			slot_of(ss, row, leg), live && row->conf.leg[leg].flags & DP_LEG_RTCP_OWN);
+}
+
 /* ---- requests ---- */
 
 /* The local ends: known addresses, ports in range and not another session's (self may be NULL). */
@@ -429,6 +444,7 @@ static int row_create(
 	for (unsigned int leg = 0; leg < DP_LEGS; leg++)
 		post_stream(ss, row, leg, false, op);
 	silence_restart(ss, row, NULL);
+	follow_reports(ss, row, true);
 	return 0;
 }
 
@@ -473,6 +489,7 @@ static int row_change(struct sessions *ss, struct row *row, const struct dp_sess
 	for (unsigned int leg = 0; leg < DP_LEGS; leg++)
 		post_stream(ss, row, leg, relearn[leg], op);
 	silence_restart(ss, row, &old);
+	follow_reports(ss, row, true);
 	secret_wipe(&old, sizeof old);
 	return 0;
 }
@@ -534,6 +551,7 @@ static void row_remove(struct sessions *ss, struct row *row, const struct sessio
 	}
 	row->dirty = row->doomed = false;
 	twheel_stop(ss->wheel, &row->timer);
+	follow_reports(ss, row, false);
 	row_clear_ways(ss, row);
 	locals_release(ss, row);
 	store_unlink(ss->store, row);

@@ -34,12 +34,16 @@ struct sessions_ops {
 	void (*event)(void *arg, enum dp_msg type, const struct dp_event *event);
 	/* The port and its MAC behind a kernel interface; false: not one of ours. */
 	bool (*egress)(void *arg, int ifindex, uint8_t *ret_port, uint8_t ret_mac[6]);
+	/* For RTCP of our own, as in reports_conf; frame NULL: there is none. */
+	struct rte_mbuf *(*frame)(void *arg);
+	uint64_t (*ntp)(void *arg, uint64_t *ret_tsc);
 };
 
 struct sessions_conf {
 	uint32_t max_sessions;
 	uint32_t n_workers;
 	uint64_t tsc_hz;
+	uint64_t seed; /* random, for what RTCP of our own calls itself */
 	struct mail *mail;
 	struct mirror *mirror;
 	struct addrs *addrs;

@@ -15,6 +15,7 @@
 #include "controlplane/base/twheel.h"
 #include "dataplane/api/dp_api.h"
 #include "dataplane/linux/mirror.h"
+#include "dataplane/session/reports.h"
 #include "dataplane/session/stream.h"
 
 enum row_state {
@@ -38,6 +39,7 @@ struct row_leg {
 	bool silent_told; /* of the present silence */
 	uint64_t recv_since_ms;
 	uint64_t told_tsc; /* last packet before the silence that was told */
+	struct leg_report report;
 };
 
 struct row {

@@ -62,6 +62,9 @@ static void init_seq(struct stream_more *more, struct dp_stream_stats *stats,
 {
 	rare->lost_before += rtp_lost(stats->ext_seq, stats->base_seq, stats->received);
 	loss_begin(&rare->quality, stats->ext_seq, seq);
+	rare->quality.prior_expected = rare->quality.prior_received = 0;
+	rare->quality.tx_packets_before = (uint32_t)(stats->rx_packets - rare->unsent_packets);
+	rare->quality.tx_octets_before = (uint32_t)(stats->rx_octets - rare->unsent_octets);
 	stats->base_seq = seq;
 	stats->ext_seq = seq;
 	stats->received = 1;

@@ -24,6 +24,7 @@ ADD, MODIFY, REMOVE, DUMP, SWEEP = 10, 11, 12, 13, 14
 EVENT_TIMEOUT, EVENT_LATCH, EVENT_PORT = 20, 21, 22
 REPLY = 0x8000
 SEND, RECV, RTCP_MUX, LATCH, ANY_PT = 1, 2, 4, 8, 16
+RTCP_OWN, RTCP_STRICT = 64, 128
 
 HDR = struct.Struct("=HHIIiII")
 HELLO_REPLY = struct.Struct("=IIQIIII")
@@ -32,7 +33,7 @@ MEDIA_ADDR = struct.Struct("=20sHH16s")
 LEG = struct.Struct("=20s20s20sIIBBH128s48s48s")
 SESSION_HEAD = struct.Struct("=QQ")
 SESSION_REPLY = struct.Struct("=QII")
-SUM = struct.Struct("=QQQQQIIIIIIQ20sIQIIIIIIII" + "IIiIIII4B4H4B")
+SUM = struct.Struct("=QQQQQIIIIIIQ20sIQIIIIIIII" + "IIiIIII4B4H4B4x")
 SUM_FIELDS = ("rx_packets rx_octets tx_packets tx_octets lost jitter_us max_jitter_us rtcp_packets dropped ssrc "
               "ssrc_changes last_rx_ago_ms latched frame_us first_rx_ago_ms duplicates reordered too_late bursts burst_packets "
               "burst_lost gap_lost loss_runs far_reports far_fraction far_lost far_jitter_us rtt_us max_rtt_us xr_reports loss_rate "

@@ -59,6 +59,14 @@ static void do_unlink(struct worker_msg *msg)
 	msg->unlink.learned[STREAM_RTP] = fake.learned;
 }
 
+static void do_report(struct worker_msg *msg)
+{
+	fake.n_reports++;
+	fake.report_worker = msg->worker;
+	fake.report = msg->report;
+	msg->report.frame = NULL;
+}
+
 int worker_post(struct worker_group *group, uint32_t i, struct worker_msg *msg)
 {
 	if (n_queue == WORKER_MAILBOX)
@@ -80,6 +88,8 @@ unsigned int worker_completions(
 			do_set(msg);
 		else if (msg->op == WORKER_STREAM_UNLINK)
 			do_unlink(msg);
+		else if (msg->op == WORKER_REPORT)
+			do_report(msg);
 		else if (msg->op == WORKER_ADDR_SET)
 			msg->addr.table = NULL; /* freed with the program */
 		ret_msgs[i] = msg;

@@ -29,6 +29,10 @@ struct fake {
 	struct dp_stream_stats stats;
 	struct dp_stream_rare rare;
 	struct ipaddr learned;
+	/* the last REPORT, whose frame is not touched */
+	unsigned int n_reports;
+	uint32_t report_worker;
+	struct worker_report report;
 };
 
 extern struct fake fake;

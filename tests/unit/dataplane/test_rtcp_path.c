@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <errno.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -219,6 +220,71 @@ static void test_round_trip(void **state)
 	assert_int_equal(sum.far.rtt_us, 0);
 }
 
+static int report(uint32_t slot, bool bye)
+{
+	struct worker_msg msg = {.op = WORKER_REPORT,
+		.report = {.slot = slot,
+			.own_ssrc = 0x0b0b0b0b,
+			.bye = bye,
+			.ntp = UINT64_C(0x1111222233334444),
+			.ntp_tsc = rte_rdtsc(),
+			.cname = "ABCDEFGHIJKLMNOP",
+			.frame = rte_pktmbuf_alloc(rig->pool)}};
+
+	int ret = rig_post(rig, 0, &msg);
+	assert_null(msg.report.frame); /* sent or freed */
+	rig_run(rig);
+	return ret;
+}
+
+/* A report of our own leaves by the leg's RTCP path with right checksums, and BYE with the last. */
+static void test_own_report(void **state)
+{
+	uint8_t out[RIG_FRAME], rtp[64];
+
+	assert_int_equal(report(0, false), -ENOENT); /* no such session */
+	for (unsigned int mux = 0; mux < 2; mux++) {
+		session(false, DP_LEG_RTCP_OWN,
+			mux ? DP_LEG_RTCP_OWN | DP_LEG_RTCP_MUX : DP_LEG_RTCP_OWN);
+		put(0, false, false, rtp, rig_rtp(rtp, 0, 1, 160, SSRC_A, 20));
+		rig_discard(rig, PORT_B);
+		/* to the far end of leg B, about what comes from there, which is nothing yet */
+		assert_int_equal(report(1, mux), 0);
+		uint32_t n = rig_get(rig, PORT_B, out);
+		assert_true(n > 42);
+		assert_null(rig_checksums(out, n));
+		assert_int_equal(rtp_be16(out + 34), mux ? 20000 : 20001);
+		assert_int_equal(rtp_be16(out + 36), mux ? 5000 : 5001);
+		assert_true(rtcp_is_valid(out + 42, n - 42));
+		assert_int_equal(out[42 + 1], RTCP_SR);
+		assert_int_equal(rtp_be32(out + 42 + 4), SSRC_A); /* as which A is relayed */
+		assert_int_equal(rtp_be32(out + 42 + 8), 0x11112222);
+		assert_int_equal(rtp_be32(out + 42 + 20), 1); /* packets */
+		assert_int_equal(rtp_be32(out + 42 + 24), 20);
+		assert_int_equal(out[n - 7] == RTCP_BYE, mux);
+		/* the far end answers it: its round trip is told */
+		uint8_t rr[] = {0x81, RTCP_RR, 0, 7, 0xbb, 0xbb, 0, 1, 0xaa, 0xaa, 0, 1, 0, 0, 0, 0,
+			0, 0, 0, 0, 0, 0, 0, 0, out[42 + 10], out[42 + 11], out[42 + 12],
+			out[42 + 13], 0, 0, 0, 0};
+		put(1, false, !mux, rr, sizeof(rr));
+		assert_in_range(rig->stream_rare[1].quality.rtt_us, 1, 5000000);
+		/* to A: nothing was sent, so it is an RR under a name of its own */
+		assert_int_equal(report(0, false), 0);
+		n = rig_get(rig, PORT_A, out);
+		assert_int_equal(out[42 + 1], RTCP_RR);
+		assert_int_equal(rtp_be32(out + 42 + 4), 0x0b0b0b0b);
+		assert_int_equal(rtp_be32(out + 42 + 8), SSRC_A);
+		assert_int_equal(tear_down(state), 0);
+		set_up(state);
+	}
+	/* over IPv6 */
+	session(true, DP_LEG_RTCP_OWN, 0);
+	assert_int_equal(report(0, false), 0);
+	uint32_t n = rig_get(rig, PORT_A, out);
+	assert_null(rig_checksums(out, n));
+	assert_true(rtcp_is_valid(out + 62, n - 62));
+}
+
 static int start(void **state)
 {
 	rig_eal("rtcp");
@@ -234,6 +300,7 @@ int main(void)
 		TEST(test_own),
 		TEST(test_rate),
 		TEST(test_round_trip),
+		TEST(test_own_report),
 	};
 
 	return cmocka_run_group_tests(tests, start, NULL);

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Sends RTCP of our own to a leg: the control thread says when and brings the memory, the owner of
+ * the session, who has the figures and the way out, makes the packet. It takes the way of any
+ * other from rewriting on. Runs in the worker's thread, between two bursts.
+ */
+#include "dataplane/core/worker_priv.h"
+#include "dataplane/stages/csum.h"
+#include "dataplane/stages/rtcp.h"
+#include "dataplane/stages/rtcp_write.h"
+#include "dataplane/stages/stages.h"
+
+#include <errno.h>
+
+#define HEADERS (ETH_HDR_LEN + IPV4_HDR_LEN + UDP_HDR_LEN)
+
+static uint32_t write_report(
+	struct worker *w, const struct worker_report *msg, uint8_t *payload, uint32_t room)
+{
+	uint32_t to = msg->slot ^ 1;
+	struct rtcp_subject subject = {.from = &w->stream_stats[msg->slot],
+		.to = &w->stream_stats[to],
+		.from_rare = &w->stream_rare[msg->slot],
+		.to_rare = &w->stream_rare[to],
+		.to_clock_mult = w->streams[to].clock_mult};
+	uint64_t passed = w->now > msg->ntp_tsc ? w->now - msg->ntp_tsc : 0;
+	struct rtcp_report report;
+
+	rtcp_report_of(&subject, msg->own_ssrc, w->now, w->tsc_hz, &report);
+	report.ntp = msg->ntp + (uint64_t)(((unsigned __int128)passed << 32) / w->tsc_hz);
+	report.cname = msg->cname;
+	report.bye = msg->bye;
+	return rtcp_write(&report, payload, room);
+}
+
+/*
+ * As if it had come from nowhere: addresses and ports are 0, the checksum is right for that, and
+ * rewriting carries it on by difference.
+ */
+static void put_headers(uint8_t *frame, uint32_t len)
+{
+	uint8_t *udp = frame + ETH_HDR_LEN + IPV4_HDR_LEN;
+	uint16_t total = (uint16_t)(UDP_HDR_LEN + len), csum;
+
+	memset(frame, 0, HEADERS);
+	udp[4] = (uint8_t)(total >> 8);
+	udp[5] = (uint8_t)total;
+	uint8_t pseudo[4] = {0, 17, udp[4], udp[5]};
+	csum = (uint16_t)~csum_fold(csum_add(csum_add(0, pseudo, 4), udp, total));
+	csum = csum ? csum : 0xffff;
+	memcpy(udp + 6, &csum, 2);
+}
+
+static int send_report(struct worker *w, struct worker_report *msg)
+{
+	uint32_t to = msg->slot ^ 1;
+	struct batch *b = &w->batch;
+	const struct stream_path *path;
+	uint8_t *frame;
+
+	if (to >= w->n_streams || msg->slot >= w->n_streams ||
+		!(w->streams[msg->slot].flags & w->streams[to].flags & STREAM_LIVE))
+		return -ENOENT;
+	path = &w->more[to].path[STREAM_RTCP];
+	if (!path->family || !path->ready)
+		return -EHOSTUNREACH;
+	frame = (uint8_t *)rte_pktmbuf_append(msg->frame, HEADERS + RTCP_REPORT_MAX);
+	if (!frame)
+		return -ENOBUFS;
+	uint32_t len = write_report(w, msg, frame + HEADERS, RTCP_REPORT_MAX);
+	if (!len)
+		return -EMSGSIZE;
+	rte_pktmbuf_trim(msg->frame, (uint16_t)(RTCP_REPORT_MAX - len));
+	put_headers(frame, len);
+	rtcp_note_sent(&w->stream_rare[to].quality, frame + HEADERS, len, w->now);
+	b->n = 1;
+	b->now = w->now;
+	b->pkt[0] = (struct packet){.m = msg->frame,
+		.frame = frame,
+		.slot = to,
+		.udp_len = (uint16_t)len,
+		.flags = PACKET_RTCP};
+	msg->frame = NULL;
+	w->stats->injected_packets++;
+	stage_rewrite(w, b);
+	stage_transmit(w);
+	return 0;
+}
+
+int worker_do_report(struct worker *w, struct worker_report *msg)
+{
+	int ret = send_report(w, msg);
+
+	if (msg->frame)
+		rte_pktmbuf_free(msg->frame);
+	msg->frame = NULL;
+	return ret;
+}

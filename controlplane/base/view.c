@@ -10,10 +10,8 @@ static inline uint8_t lower(char c)
 	return u >= 'A' && u <= 'Z' ? (uint8_t)(u | 0x20) : u;
 }
 
-bool view_eq_nocase(struct view a, struct view b)
+bool view_eq_nocase_same_len(struct view a, struct view b)
 {
-	if (a.n != b.n)
-		return false;
 	for (size_t i = 0; i < a.n; i++) {
 		if (lower(a.p[i]) != lower(b.p[i]))
 			return false;
@@ -41,20 +39,20 @@ int view_to_u64(struct view v, uint64_t max, uint64_t *ret_value)
 {
 	uint64_t value = 0;
 
+	bool over = false;
+
 	if (v.n == 0)
 		return -EINVAL;
 	for (size_t i = 0; i < v.n; i++) {
-		if (v.p[i] < '0' || v.p[i] > '9')
+		uint64_t digit = (uint8_t)v.p[i] - (uint64_t)'0';
+		if (digit > 9)
 			return -EINVAL;
-	}
-	for (size_t i = 0; i < v.n; i++) {
-		uint64_t digit = (uint64_t)(v.p[i] - '0');
-		if (value > (UINT64_MAX - digit) / 10)
-			return -ERANGE;
+		over |= value > UINT64_MAX / 10 || value * 10 > UINT64_MAX - digit;
 		value = value * 10 + digit;
-		if (value > max)
-			return -ERANGE;
+		over |= value > max;
 	}
+	if (over)
+		return -ERANGE;
 	*ret_value = value;
 	return 0;
 }

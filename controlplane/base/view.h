@@ -30,8 +30,13 @@ static inline bool view_eq(struct view a, struct view b)
 	return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
 }
 
+bool view_eq_nocase_same_len(struct view a, struct view b);
+
 /* ASCII case-insensitive comparison, independent of the locale. */
-bool view_eq_nocase(struct view a, struct view b);
+static inline bool view_eq_nocase(struct view a, struct view b)
+{
+	return a.n == b.n && view_eq_nocase_same_len(a, b);
+}
 
 /*
  * Length of the UTF-8 character that v begins with (RFC 3629: shortest form, no surrogates);

@@ -486,33 +486,37 @@ bool cfg_equal(const struct cfg *a, const struct cfg *b)
 	return true;
 }
 
+/* By the key as it is stored. */
+static void *find(const struct cfg *cfg, enum cfg_kind kind, const void *key)
+{
+	unsigned int i;
+
+	if (!key || !locate(cfg, &cfg_objects[kind], key, &i))
+		return NULL;
+	return cfg_object_at(cfg, kind, i);
+}
+
 const struct cfg_realm *cfg_find_realm(const struct cfg *cfg, const char *name)
 {
-	return cfg_object_find(cfg, CFG_REALM, view_of(name));
+	return find(cfg, CFG_REALM, name);
 }
 
 const struct cfg_trunk *cfg_find_trunk(const struct cfg *cfg, const char *name)
 {
-	return cfg_object_find(cfg, CFG_TRUNK, view_of(name));
+	return find(cfg, CFG_TRUNK, name);
 }
 
 const struct cfg_interface *cfg_find_interface(const struct cfg *cfg, const char *name)
 {
-	return cfg_object_find(cfg, CFG_INTERFACE, view_of(name));
+	return find(cfg, CFG_INTERFACE, name);
 }
 
 const struct cfg_dial_peer *cfg_find_dial_peer(const struct cfg *cfg, uint32_t tag)
 {
-	char text[16];
-
-	snprintf(text, sizeof(text), "%u", tag);
-	return cfg_object_find(cfg, CFG_DIAL_PEER, view_of(text));
+	return find(cfg, CFG_DIAL_PEER, &tag);
 }
 
 const struct cfg_srtp_crypto *cfg_find_srtp_crypto(const struct cfg *cfg, uint32_t tag)
 {
-	char text[16];
-
-	snprintf(text, sizeof(text), "%u", tag);
-	return cfg_object_find(cfg, CFG_SRTP_CRYPTO, view_of(text));
+	return find(cfg, CFG_SRTP_CRYPTO, &tag);
 }

@@ -704,15 +704,20 @@ void cfg_leaves_of(
 	*ret_end = leaf;
 }
 
+/* Filled before main(), as objects are looked up for each call. */
+static const struct cfg_leaf *keys[CFG_N_KINDS];
+
+__attribute__((constructor)) static void keys_fill(void)
+{
+	for (const struct cfg_leaf *leaf = cfg_leaves; leaf < cfg_leaves + cfg_n_leaves; leaf++) {
+		if (leaf->flags & CFG_F_KEY)
+			keys[leaf->kind] = leaf;
+	}
+}
+
 const struct cfg_leaf *cfg_leaf_key(enum cfg_kind kind)
 {
-	const struct cfg_leaf *leaf, *end;
-
-	for (cfg_leaves_of(kind, &leaf, &end); leaf < end; leaf++) {
-		if (leaf->flags & CFG_F_KEY)
-			return leaf;
-	}
-	return NULL;
+	return kind < CFG_N_KINDS ? keys[kind] : NULL;
 }
 
 const struct cfg_leaf *cfg_leaf_find(enum cfg_kind kind, const char *name)

@@ -23,13 +23,25 @@ static bool token_of(const struct sip_worker *w, const struct sip_msg *msg, stru
 	return sip_token_parse_branch(&w->key, msg->via.branch, token) == 0;
 }
 
+/* ret_known: it names something of ours. Of a response nobody asks that. */
+static unsigned int owner_of(const struct sip_worker *w, const struct sip_msg *msg, bool *ret_known)
+{
+	unsigned int n_workers = w->group->opts.n_workers;
+	struct sip_token token;
+	*ret_known = false;
+	if (n_workers == 1 && !msg->is_request)
+		return 0;
+	/* After a restart with fewer workers the old numbers still fall on somebody. */
+	*ret_known = token_of(w, msg, &token);
+	if (n_workers == 1)
+		return 0;
+	return *ret_known ? token.worker % n_workers : owner_by_call_id(w, msg);
+}
+
 unsigned int sip_worker_owner(const struct sip_worker *w, const struct sip_msg *msg)
 {
-	struct sip_token token;
-	/* After a restart with fewer workers the old numbers still fall on somebody. */
-	if (token_of(w, msg, &token))
-		return token.worker % w->group->opts.n_workers;
-	return owner_by_call_id(w, msg);
+	bool known;
+	return owner_of(w, msg, &known);
 }
 
 unsigned int sip_worker_own_vias(const struct sip_worker *w, const struct sip_msg *msg)
@@ -49,10 +61,10 @@ unsigned int sip_worker_own_vias(const struct sip_worker *w, const struct sip_ms
 }
 
 /* A request in no dialog of ours may be anybody's, so it is the one to be let in or not. */
-static bool is_let_in(struct sip_worker *w, const struct sip_msg *msg, const struct sip_path *path)
+static bool is_let_in(
+	struct sip_worker *w, const struct sip_msg *msg, const struct sip_path *path, bool known)
 {
-	struct sip_token token;
-	if (!msg->is_request || w->ops->admit == NULL || token_of(w, msg, &token))
+	if (!msg->is_request || w->ops->admit == NULL || known)
 		return true;
 	if (w->ops->admit(w->app, msg, path))
 		return true;
@@ -82,12 +94,13 @@ void worker_receive(struct sip_worker *w, const struct sip_path *path, const cha
 		malformed(w, msg, path);
 		return;
 	}
+	bool known;
+	unsigned int owner = owner_of(w, msg, &known);
 	if (!handed_over) {
 		if (msg->is_request)
 			w->stats.rx_requests++;
 		else
 			w->stats.rx_responses++;
-		unsigned int owner = sip_worker_owner(w, msg);
 		if (owner != w->id) {
 			/* A full ring is a lost message; the peer sends it again. */
 			if (handover_push(w, owner, HANDOVER_RECEIVED, path, bytes, n, 0, 0) == 0)
@@ -95,7 +108,7 @@ void worker_receive(struct sip_worker *w, const struct sip_path *path, const cha
 			return;
 		}
 	}
-	if (is_let_in(w, msg, path))
+	if (is_let_in(w, msg, path, known))
 		sip_txns_receive(w->txns, msg, path);
 }
 

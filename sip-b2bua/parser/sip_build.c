@@ -38,16 +38,22 @@ void sip_put_unfolded(struct sip_buf *b, struct view value)
 
 void sip_put_ip(struct sip_buf *b, const struct ipaddr *addr)
 {
-	char text[IPADDR_TEXT_MAX];
+	char text[IPADDR_TEXT_MAX], *p = text;
 	if (addr->family != 4) {
 		sip_put(b, view_of(ipaddr_print(addr, text)));
 		return;
 	}
 	for (unsigned int i = 0; i < 4; i++) {
+		unsigned int octet = addr->ip[i];
 		if (i > 0)
-			sip_put_char(b, '.');
-		sip_put_u64(b, addr->ip[i]);
+			*p++ = '.';
+		if (octet >= 100)
+			*p++ = (char)('0' + octet / 100);
+		if (octet >= 10)
+			*p++ = (char)('0' + octet / 10 % 10);
+		*p++ = (char)('0' + octet % 10);
 	}
+	sip_put_mem(b, text, (size_t)(p - text));
 }
 
 void sip_put_host(struct sip_buf *b, const struct ipaddr *addr, bool with_port)

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <grp.h>
+#include <malloc.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
@@ -128,6 +129,19 @@ static int become_user(const char *name)
 	return 0;
 }
 
+/*
+ * A second arena grows by single pages, each by a system call; the first one by what is said here.
+ * Where one thread works there is nothing to share it with.
+ */
+static void memory_prepare(unsigned int n_workers)
+{
+	if (n_workers > 1)
+		return;
+	mallopt(M_ARENA_MAX, 1);
+	mallopt(M_TOP_PAD, 1 << 20);
+	mallopt(M_TRIM_THRESHOLD, 16 << 20);
+}
+
 static void ready(void *arg)
 {
 	notify_send("READY=1");
@@ -179,6 +193,7 @@ int main(int argc, char **argv)
 
 	if (rc != 0)
 		return rc < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+	memory_prepare(opts.n_workers);
 	log_init("limen-sip", opts.log_level);
 	signal(SIGPIPE, SIG_IGN);
 	/* Blocked before any thread starts, so that they all inherit it and main() gets them. */

@@ -86,7 +86,7 @@ struct call {
 	struct media_map media;
 	char *offer; /* copy of the pending offer */
 	uint32_t offer_len;
-	char *answer; /* copy of the last early answer */
+	char *answer; /* copy of the last early answer; of a 2xx: as it goes on */
 	uint32_t answer_len;
 	struct twheel_timer timer;	   /* while then is set: for ports; else for an answer */
 	struct twheel_timer ringing_timer; /* tells limen-control, unless the answer comes first */
@@ -218,7 +218,7 @@ int call_offer(struct leg *from, struct view sdp, enum call_then then, const cha
 /* The pending offer waits for the lines that want ports, then goes on. */
 void call_offer_wait(struct call *call, enum call_then then);
 /*
- * The answer that call_answer() took from a 2xx goes on once limen-control has confirmed its
+ * The answer that call_answer() made from that of a 2xx goes on once limen-control has confirmed its
  * lines, at once when nothing is outstanding. -ENOMEM: no copy could be kept.
  */
 int call_answer_wait(struct leg *from, struct view answer) __attribute__((warn_unused_result));

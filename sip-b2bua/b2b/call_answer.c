@@ -376,7 +376,7 @@ static void success(struct leg *leg, const struct sip_msg *msg, const struct sip
 		success_broken(leg, reason);
 		return;
 	}
-	if (call_answer_wait(leg, body) < 0)
+	if (call_answer_wait(leg, sdp) < 0)
 		success_broken(leg, "memory is short");
 }
 

@@ -65,22 +65,13 @@ static void exchange_refuse(struct call *call, unsigned int status, const char *
 	leg_refuse(from, status, sip_buf_view(&buf));
 }
 
-/* The answer goes on as it was taken: to the other leg in its 2xx, with an ACK to its sender. */
+/* The answer goes on: to the other leg in its 2xx, with an ACK to its sender. */
 static void answer_proceed(struct call *call)
 {
 	struct leg *from = &call->leg[!call->media.offerer];
-	struct b2b *b = call->b;
-	struct sip_buf out;
 
-	sip_buf_init(&out, b->sdp_buf, sizeof(b->sdp_buf));
-	if (sdp_parse(&b->sdp, (struct view){call->answer, call->answer_len}) < 0 ||
-		media_map_print(&call->media, &b->sdp, !from->side, &out) < 0) {
-		call_end(call,
-			&(struct call_why){.by = CTL_BY_BOX, .status = 502, .reason = too_long});
-		return;
-	}
 	leg_ack(from, (struct view){NULL, 0});
-	call_send_success(leg_other(from), sip_buf_view(&out));
+	call_send_success(leg_other(from), (struct view){call->answer, call->answer_len});
 }
 
 /* The lines are as they were asked for: the offer, or the answer, goes on. */
@@ -153,9 +144,7 @@ int call_answer_wait(struct leg *from, struct view answer)
 {
 	struct call *call = from->call;
 
-	/* An early answer that the 2xx repeats or leaves out is the copy itself. */
-	if (answer.p != call->answer)
-		call_copy_set(&call->answer, &call->answer_len, answer);
+	call_copy_set(&call->answer, &call->answer_len, answer);
 	if (!call->answer)
 		return -ENOMEM;
 	from->ack_owed = true;

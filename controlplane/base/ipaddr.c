@@ -110,15 +110,40 @@ int ipaddr_parse_port(struct view text, uint16_t default_port, struct ipaddr *re
 	return ipaddr_parse(text, (uint16_t)port, ret);
 }
 
+static char *put_number(char *p, unsigned int value)
+{
+	char digits[10];
+	unsigned int n = 0;
+
+	do
+		digits[n++] = (char)('0' + value % 10);
+	while (value /= 10);
+	while (n > 0)
+		*p++ = digits[--n];
+	return p;
+}
+
+/* Without the library's printf, as each record and many messages have some. Returns the end. */
+static char *put_ipv4(char *p, const uint8_t ip[4])
+{
+	for (unsigned int i = 0; i < 4; i++) {
+		if (i > 0)
+			*p++ = '.';
+		p = put_number(p, ip[i]);
+	}
+	return p;
+}
+
 char *ipaddr_print(const struct ipaddr *a, char *buf)
 {
-	if (a->family != 4 && a->family != 6) {
+	if (a->family == 4) {
+		*put_ipv4(buf, a->ip) = '\0';
+	} else if (a->family != 6) {
 		buf[0] = '-';
 		buf[1] = '\0';
-		return buf;
-	}
-	if (inet_ntop(a->family == 4 ? AF_INET : AF_INET6, a->ip, buf, IPADDR_TEXT_MAX) == NULL)
+	} else if (inet_ntop(AF_INET6, a->ip, buf, IPADDR_TEXT_MAX) == NULL) {
 		buf[0] = '\0';
+	}
 	return buf;
 }
 
@@ -126,11 +151,17 @@ char *ipaddr_print_port(const struct ipaddr *a, char *buf)
 {
 	char ip[IPADDR_TEXT_MAX];
 
-	if (a->family != 4 && a->family != 6)
-		return ipaddr_print(a, buf);
+	if (a->family == 4) {
+		char *p = put_ipv4(buf, a->ip);
+		*p++ = ':';
+		*put_number(p, ipaddr_port(a)) = '\0';
+		return buf;
+	}
 	ipaddr_print(a, ip);
-	snprintf(buf, IPADDR_TEXT_MAX, a->family == 6 ? "[%.46s]:%u" : "%.46s:%u", ip,
-		ipaddr_port(a));
+	if (a->family == 6)
+		snprintf(buf, IPADDR_TEXT_MAX, "[%.46s]:%u", ip, ipaddr_port(a));
+	else
+		memcpy(buf, ip, 2);
 	return buf;
 }
 

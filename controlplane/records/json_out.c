@@ -72,6 +72,11 @@ void jout_str(struct json_out *out, const char *text)
 	put_c(out, '"');
 	while (v.n > 0) {
 		uint8_t c = (uint8_t)*v.p;
+		if (c >= 0x20 && c < 0x7f && c != '"' && c != '\\') {
+			v.p++;
+			v.n--;
+			continue;
+		}
 		size_t len = view_utf8_len(v);
 		if (len > 0 && c >= 0x20 && c != '"' && c != '\\' && c != 0x7f) {
 			v.p += len;

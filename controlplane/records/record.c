@@ -132,6 +132,14 @@ static const char *source_word(uint32_t source)
 	return source < sizeof(words) / sizeof(words[0]) ? words[source] : "unknown";
 }
 
+static void put_digits(char *p, unsigned int n, unsigned int value)
+{
+	while (n > 0) {
+		p[--n] = (char)('0' + value % 10);
+		value /= 10;
+	}
+}
+
 /* "2026-01-31T23:59:59.999Z"; what did not happen is null, in both forms. */
 static void print_time(struct json_out *out, const char *key, const char *key_ms, uint64_t ms)
 {
@@ -143,9 +151,14 @@ static void print_time(struct json_out *out, const char *key, const char *key_ms
 	if (ms == 0 || gmtime_r(&seconds, &tm) == NULL || tm.tm_year > 8000) {
 		jout_null(out);
 	} else {
-		snprintf(text, sizeof(text), "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ",
-			tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min,
-			tm.tm_sec, (int)(ms % 1000));
+		memcpy(text, "0000-00-00T00:00:00.000Z", 25);
+		put_digits(text, 4, (unsigned int)tm.tm_year + 1900);
+		put_digits(text + 5, 2, (unsigned int)tm.tm_mon + 1);
+		put_digits(text + 8, 2, (unsigned int)tm.tm_mday);
+		put_digits(text + 11, 2, (unsigned int)tm.tm_hour);
+		put_digits(text + 14, 2, (unsigned int)tm.tm_min);
+		put_digits(text + 17, 2, (unsigned int)tm.tm_sec);
+		put_digits(text + 20, 3, (unsigned int)(ms % 1000));
 		jout_str(out, text);
 	}
 	jout_key(out, key_ms);

@@ -80,6 +80,7 @@ struct cfg_realm {
 	uint8_t dscp_media, dscp_signaling;	 /* ip qos dscp ef media | cs3 signaling */
 	uint8_t admission;			 /* enum cfg_admission */
 	bool latch;		       /* media latching: learn the far media source (NAT) */
+	bool rtcp_strict;	       /* media rtcp-strict: only RTCP of known types passes */
 	uint32_t media_timeout_s;      /* 0: never */
 	uint8_t srtp;		       /* enum cfg_srtp, not CFG_SRTP_REALM */
 	uint32_t srtp_crypto;	       /* tag of a voice class; 0: all suites in the usual order */

@@ -159,6 +159,7 @@ static int realm_apply(struct media_realms *realms, const struct cfg_realm *cfg,
 	realm->removed = false;
 	realm->dscp = cfg->dscp_media;
 	realm->latch = cfg->latch;
+	realm->rtcp_strict = cfg->rtcp_strict;
 	realm->timeout_ms = cfg->media_timeout_s * 1000;
 	realm->audio_pps = (uint16_t)cfg->audio_pps;
 	realm->other_pps = (uint16_t)cfg->other_pps;

@@ -18,7 +18,7 @@ struct media_realm {
 	char name[CFG_NAME_MAX];
 	struct pool *pool[REALM_FAMILIES]; /* NULL: no media address of that family */
 	uint8_t dscp;
-	bool latch;
+	bool latch, rtcp_strict;
 	bool removed; /* from the configuration; kept for the calls that hold its ports */
 	uint32_t timeout_ms;
 	uint16_t audio_pps, other_pps;

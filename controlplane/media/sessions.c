@@ -254,6 +254,8 @@ static void conf_from_media(
 		leg->max_pps = leg->flags & DP_LEG_ANY_PT ? realm->other_pps : realm->audio_pps;
 		leg->flags &= ~(uint32_t)DP_LEG_LATCH;
 		leg->flags |= realm->latch ? DP_LEG_LATCH : 0;
+		leg->flags &= ~(uint32_t)DP_LEG_RTCP_STRICT;
+		leg->flags |= realm->rtcp_strict ? DP_LEG_RTCP_STRICT : 0;
 		s->realm[i] = ports->realm[i];
 		memcpy(s->realm_name[i], media->realm[i], CTL_NAME_MAX);
 	}

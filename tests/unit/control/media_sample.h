@@ -20,6 +20,7 @@ static inline struct cfg *sample_cfg(struct cfg *cfg, struct cfg_realm realms[2]
 	realms[0].media_ipv6 = (struct ipaddr){.family = 6, .ip = {0x20, 1, 0xd, 0xb8, [15] = 1}};
 	realms[0].dscp_media = 46;
 	realms[0].latch = true;
+	realms[1].rtcp_strict = true;
 	realms[0].media_timeout_s = 30;
 	strcpy(realms[1].name, "peering");
 	strcpy(realms[1].interface, "peer0");

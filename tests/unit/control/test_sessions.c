@@ -166,7 +166,7 @@ static void test_life(void **state)
 	assert_int_equal(w.last.leg[0].dscp, 46);
 	assert_int_equal(w.last.leg[0].timeout_ms, 30000);
 	assert_int_equal(w.last.leg[0].flags, DP_LEG_SEND | DP_LEG_RECV | DP_LEG_LATCH);
-	assert_int_equal(w.last.leg[1].flags, DP_LEG_SEND | DP_LEG_RECV);
+	assert_int_equal(w.last.leg[1].flags, DP_LEG_SEND | DP_LEG_RECV | DP_LEG_RTCP_STRICT);
 	nothing_more(&w);
 	/* The answer of the call: the same ports, other remote ends. */
 	struct ipaddr local = w.last.leg[0].local;

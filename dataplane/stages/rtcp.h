@@ -24,11 +24,12 @@ enum rtcp_type {
 
 enum rtcp_xr_block { RTCP_XR_RRTR = 4, RTCP_XR_DLRR = 5, RTCP_XR_VOIP = 7 };
 
-#define RTCP_BLOCK_LEN	 24 /* a report block */
-#define RTCP_SR_LEN	 28 /* an SR without blocks */
-#define RTCP_RR_LEN	 8
-#define RTCP_XR_VOIP_LEN 36 /* a VoIP metrics block with its header */
-#define RTCP_RTT_MAX_S	 30 /* longer ones are no round trips */
+#define RTCP_BLOCK_LEN	  24 /* a report block */
+#define RTCP_SR_LEN	  28 /* an SR without blocks */
+#define RTCP_RR_LEN	  8
+#define RTCP_XR_VOIP_LEN  36 /* a VoIP metrics block with its header */
+#define RTCP_RTT_ERROR_MS 2
+#define RTCP_RTT_MAX_S	  30 /* longer ones are no round trips */
 
 /* What a leg is sent: on what its reports are to be, and what they may answer. */
 struct rtcp_heard_of {

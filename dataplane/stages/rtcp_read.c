@@ -46,7 +46,10 @@ static uint32_t round_trip_us(const struct dp_stream_quality *echoes, uint32_t l
 			continue;
 		uint64_t lay = (uint64_t)((unsigned __int128)delay * tsc_hz >> 16);
 		uint64_t gone = now_tsc - sent;
-		if (gone < lay || gone - lay > tsc_hz * RTCP_RTT_MAX_S)
+		/* peers count the time that it lay there in whole milliseconds: then it was short */
+		if (gone < lay)
+			return lay - gone <= tsc_hz / 1000 * RTCP_RTT_ERROR_MS ? 1 : 0;
+		if (gone - lay > tsc_hz * RTCP_RTT_MAX_S)
 			return 0;
 		uint64_t us = (gone - lay) * MICROS / tsc_hz;
 		return us ? (uint32_t)us : 1;

@@ -107,6 +107,8 @@ static void test_round_trip(void **state)
 		{"no SR was heard", 0, 0, 10030, 0},
 		{"of another SR", MID + 1, 0, 10030, 0},
 		{"it claims to have lain longer than it was away", MID, 65536, 10030, 0},
+		{"longer by what a millisecond's rounding makes", MID, 2032, 10030, 1},
+		{"longer by more than that", MID, 2163, 10030, 0},
 		{"half a minute is no round trip", MID, 0, 10000 + 30001, 0},
 		{"faster than the clock can tell", MID, 0, 10000, 1},
 	};

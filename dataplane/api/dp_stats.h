@@ -193,6 +193,27 @@ struct dp_stream_rare {
 } __attribute__((aligned(64)));
 _Static_assert(sizeof(struct dp_stream_rare) == 320, "five cache lines");
 
+/*
+ * How far one direction of a stream's SRTP or SRTCP has come. It is what the worker itself works
+ * with (RFC 3711 3.2.1, 3.3.2); limen-control reads it to let a session go on after a restart.
+ */
+struct dp_srtp_flow {
+	uint64_t next;	    /* highest index plus one; 0: no packet yet */
+	uint64_t window[2]; /* bit n: index next - 1 - n was seen */
+	uint32_t ssrc;
+	uint32_t zero;
+};
+
+/*
+ * The SRTP of a stream: opened as it comes from its leg, sealed as it goes to the other one. Row
+ * of a slot: off_srtp + slot * 128. Written by the owning worker.
+ */
+struct dp_stream_srtp {
+	struct dp_srtp_flow rx, tx;
+	struct dp_srtp_flow rx_rtcp, tx_rtcp;
+} __attribute__((aligned(128)));
+_Static_assert(sizeof(struct dp_stream_srtp) == 128, "two cache lines");
+
 struct dp_stats_header {
 	uint32_t magic, version;
 	uint64_t boot_id;

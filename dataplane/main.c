@@ -55,6 +55,8 @@ struct dp {
 	struct event *doorbell, *timers, *second, *sigterm, *sigint;
 	struct rte_mempool *pool;
 	struct segment segment;
+	struct srtp_choice srtp_choice;
+	struct srtp_engine *srtp; /* the control thread's own */
 	struct worker_group *group;
 	struct mail *mail;
 	struct mirror *mirror;
@@ -246,6 +248,23 @@ static int event_start(struct event **ev, struct event_base *base, int fd, short
 	return !*ev || event_add(*ev, ms ? &tv : NULL) ? -ENOMEM : 0;
 }
 
+/* Which back ends do SRTP here; what to show of it. */
+static int srtp_start(struct dp *dp)
+{
+	struct dp_stats_header *h = dp->segment.header;
+	int err = srtp_choose(&dp->srtp_choice);
+	if (!err)
+		err = srtp_engine_new(&dp->srtp_choice, &dp->srtp);
+	if (err) {
+		log_err("no library on this CPU does AES and SHA-1 for SRTP");
+		return err;
+	}
+	snprintf(h->srtp_cm, sizeof h->srtp_cm, "%s", srtp_backend_name(dp->srtp_choice.cm));
+	snprintf(h->srtp_gcm, sizeof h->srtp_gcm, "%s", srtp_backend_name(dp->srtp_choice.gcm));
+	log_info("SRTP with AES-CM by %s, with GCM by %s", h->srtp_cm, h->srtp_gcm);
+	return 0;
+}
+
 static int packet_path_new(struct dp *dp)
 {
 	const struct options *o = &dp->options;
@@ -262,7 +281,12 @@ static int packet_path_new(struct dp *dp)
 		.stats = dp->segment.workers,
 		.stream_stats = dp->segment.streams,
 		.stream_rare = dp->segment.rare,
+		.stream_srtp = dp->segment.srtp,
 	};
+	err = srtp_start(dp);
+	if (err)
+		return err;
+	conf.srtp = dp->srtp_choice;
 	err = dp->pool ? worker_group_new(&conf, &dp->group) : -ENOMEM;
 	if (err) {
 		log_err("the packet memory of %u MB is too small for %u sessions and %u buffers: "
@@ -326,6 +350,7 @@ static int tables_new(struct dp *dp)
 		.addrs = dp->addrs,
 		.stream_stats = dp->segment.streams,
 		.stream_rare = dp->segment.rare,
+		.srtp = dp->srtp,
 		.ops = &sessions_ops,
 		.arg = dp,
 	};
@@ -413,6 +438,7 @@ static void dp_stop(struct dp *dp)
 	sessions_free(dp->sessions);
 	addrs_free(dp->addrs);
 	mirror_free(dp->mirror);
+	srtp_engine_free(dp->srtp);
 	worker_group_free(dp->group);
 	mail_free(dp->mail);
 	segment_free(&dp->segment);

@@ -95,10 +95,11 @@ static int show_platform(struct cli_ctx *ctx)
 	beat = load(&h->heartbeat_ms);
 	beat = now > beat ? now - beat : 0;
 	if (ctx->json) {
-		json = json_pack("{s:b,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "hugepages",
-			(int)h->hugepages, "heartbeat_age_ms", (json_int_t)beat, "sessions",
-			(json_int_t)h->n_sessions, "max_streams", (json_int_t)h->n_streams,
-			"mbufs_total", (json_int_t)load(&h->mbufs_total), "mbufs_in_use",
+		json = json_pack("{s:b,s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "hugepages",
+			(int)h->hugepages, "srtp_cm", h->srtp_cm, "srtp_gcm", h->srtp_gcm,
+			"heartbeat_age_ms", (json_int_t)beat, "sessions", (json_int_t)h->n_sessions,
+			"max_streams", (json_int_t)h->n_streams, "mbufs_total",
+			(json_int_t)load(&h->mbufs_total), "mbufs_in_use",
 			(json_int_t)load(&h->mbufs_in_use), "api_requests",
 			(json_int_t)load(&h->api_requests), "api_refused",
 			(json_int_t)load(&h->api_refused), "api_malformed",
@@ -113,6 +114,7 @@ static int show_platform(struct cli_ctx *ctx)
 	buf_printf(ctx->out, "Last sign of life: %" PRIu64 " ms ago%s\n", beat,
 		beat > 3000 ? " (it hangs)" : "");
 	buf_printf(ctx->out, "Media sessions: %u, room for %u\n", h->n_sessions, h->n_streams / 2);
+	buf_printf(ctx->out, "SRTP: AES-CM by %s, GCM by %s\n", h->srtp_cm, h->srtp_gcm);
 	buf_printf(ctx->out, "Packet buffers: %" PRIu64 " of %" PRIu64 " in use\n",
 		load(&h->mbufs_in_use), load(&h->mbufs_total));
 	buf_printf(ctx->out,

@@ -108,6 +108,11 @@ static bool get_sums(
 	return dpclient_sums(((struct control *)arg)->dp, session, ret_sums);
 }
 
+static bool get_srtp(void *arg, const struct media_session *session, struct dp_session *conf)
+{
+	return dpclient_srtp(((struct control *)arg)->dp, session, conf);
+}
+
 static void on_media_timeout(void *arg, struct media_session *session, unsigned int leg)
 {
 	calls_media_timeout(((struct control *)arg)->calls, session, leg);
@@ -277,7 +282,7 @@ static int make_media(struct control *c)
 {
 	struct calls_ops calls_ops = {ops_send, ops_reply, ops_room, ops_wall_ms, ops_mono_ms, c};
 	struct sessions_ops sessions_ops = {on_media_answer, on_media_gone, on_media_lost,
-		on_media_dtls, on_media_dirty, get_sums, c};
+		on_media_dtls, on_media_dirty, get_sums, get_srtp, c};
 	struct nat_peer_ops nat_ops = {on_nat_changed, on_nat_failed, c};
 	struct dpclient_ops dp_ops = {dp_generation, on_media_timeout, c};
 	char path[108];

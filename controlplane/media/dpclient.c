@@ -469,6 +469,16 @@ bool dpclient_sums(const struct dpclient *dp, const struct media_session *s,
 	       segment_sum(&dp->segment, s->stream[1], &ret_sums[1]);
 }
 
+bool dpclient_srtp(
+	const struct dpclient *dp, const struct media_session *s, struct dp_session *conf)
+{
+	for (unsigned int leg = 0; leg < DP_LEGS; leg++)
+		if (!segment_srtp(&dp->segment, s->stream[leg], &conf->srtp_rx[leg],
+			    &conf->srtp_tx[!leg]))
+			return false;
+	return true;
+}
+
 int dpclient_check(const struct cfg *cfg, char error[CFG_ERROR_MAX])
 {
 	return dpobjs_check(cfg, error);

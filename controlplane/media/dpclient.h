@@ -49,6 +49,9 @@ void dpclient_start(struct dpclient *dp, struct sessions *sessions);
 void dpclient_pump_later(struct dpclient *dp);
 bool dpclient_sums(const struct dpclient *dp, const struct media_session *session,
 	struct dp_stream_sum ret_sums[DP_LEGS]);
+/* How far its SRTP has come, as the segment has it now: into conf. */
+bool dpclient_srtp(
+	const struct dpclient *dp, const struct media_session *s, struct dp_session *conf);
 
 /* Ports and media addresses are to be these from now on. -ENOSPC: more than the data plane takes. */
 int dpclient_check(const struct cfg *cfg, char error[CFG_ERROR_MAX])

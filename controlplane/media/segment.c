@@ -43,7 +43,8 @@ static bool header_ok(const struct dp_stats_header *h, const struct dp_hello_rep
 	       array_fits(len, h->off_workers, h->n_workers, sizeof(struct dp_worker_stats)) &&
 	       array_fits(len, h->off_ports, h->n_ports, sizeof(struct dp_port_stats)) &&
 	       array_fits(len, h->off_streams, h->n_streams, sizeof(struct dp_stream_stats)) &&
-	       array_fits(len, h->off_rare, h->n_streams, sizeof(struct dp_stream_rare));
+	       array_fits(len, h->off_rare, h->n_streams, sizeof(struct dp_stream_rare)) &&
+	       array_fits(len, h->off_srtp, h->n_streams, sizeof(struct dp_stream_srtp));
 }
 
 int segment_map(int fd, const struct dp_hello_reply *hello, struct segment_map *ret_map)
@@ -71,6 +72,7 @@ int segment_map(int fd, const struct dp_hello_reply *hello, struct segment_map *
 		.len = hello->stats_len,
 		.off_streams = h->off_streams,
 		.off_rare = h->off_rare,
+		.off_srtp = h->off_srtp,
 		.tsc_hz = h->tsc_hz,
 		.boot_id = h->boot_id,
 		.n_streams = h->n_streams,
@@ -108,5 +110,19 @@ bool segment_sum(const struct segment_map *map, uint32_t slot, struct dp_stream_
 	stream_sum((const struct dp_stream_stats *)(const void *)(base + map->off_streams) + slot,
 		(const struct dp_stream_rare *)(const void *)(base + map->off_rare) + slot,
 		tsc_now(), map->tsc_hz, ret_sum);
+	return true;
+}
+
+bool segment_srtp(const struct segment_map *map, uint32_t slot, struct dp_srtp_state *ret_rx,
+	struct dp_srtp_state *ret_tx)
+{
+	const uint8_t *base = (const uint8_t *)map->header;
+
+	if (base == NULL || slot >= map->n_streams)
+		return false;
+	const struct dp_stream_srtp
+		*row = (const struct dp_stream_srtp *)(const void *)(base + map->off_srtp) + slot;
+	*ret_rx = dp_srtp_state_of(&row->rx, &row->rx_rtcp);
+	*ret_tx = dp_srtp_state_of(&row->tx, &row->tx_rtcp);
 	return true;
 }

@@ -14,7 +14,7 @@ struct segment_map {
 	const struct dp_stats_header *header; /* NULL: none */
 	uint64_t len;
 	/* Copied from the header when it was checked: the writer could change its own later. */
-	uint64_t off_streams, off_rare, tsc_hz, boot_id;
+	uint64_t off_streams, off_rare, off_srtp, tsc_hz, boot_id;
 	uint32_t n_streams, n_ports, off_ports;
 };
 
@@ -29,3 +29,6 @@ void segment_unmap(struct segment_map *map);
 bool segment_port(const struct segment_map *map, uint32_t i, struct dp_port_stats *ret_port);
 /* Counters of one stream; false when there is no such slot. */
 bool segment_sum(const struct segment_map *map, uint32_t slot, struct dp_stream_sum *ret_sum);
+/* How far the SRTP of one stream has come; false when there is no such slot. */
+bool segment_srtp(const struct segment_map *map, uint32_t slot, struct dp_srtp_state *ret_rx,
+	struct dp_srtp_state *ret_tx);

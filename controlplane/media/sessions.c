@@ -556,9 +556,12 @@ static int done_set(struct sessions *ss, struct media_session *s, uint16_t type,
 static void done_remove(struct sessions *ss, struct media_session *s, int32_t status,
 	const struct dp_session_final *final)
 {
-	if (status == 0)
+	if (status == 0) {
 		carry(s, final->from, RECORD_MEDIA_DATAPLANE);
-	else if (s->has_streams)
+		/* when it is added again, at other ports, it goes on from there */
+		memcpy(s->conf.srtp_rx, final->srtp_rx, sizeof(s->conf.srtp_rx));
+		memcpy(s->conf.srtp_tx, final->srtp_tx, sizeof(s->conf.srtp_tx));
+	} else if (s->has_streams)
 		s->source = record_source_add(s->source, RECORD_MEDIA_UNKNOWN);
 	s->known = false;
 	s->has_streams = false;
@@ -606,6 +609,8 @@ void sessions_up(struct sessions *ss, uint32_t n_workers, bool same_boot)
 	ss->n_workers = n_workers;
 	ss->up = true;
 	for (struct media_session *s; (s = idmap_next(&ss->by_id, &pos)) != NULL;) {
+		if (!same_boot && s->has_streams)
+			ss->ops.srtp(ss->ops.arg, s, &s->conf);
 		if (!same_boot)
 			carry_from_segment(ss, s);
 		s->known = false;

@@ -83,6 +83,8 @@ struct sessions_ops {
 	/* The counters as the shared segment has them now; false: there is no segment. */
 	bool (*sums)(void *arg, const struct media_session *session,
 		struct dp_stream_sum ret_sums[DP_LEGS]);
+	/* The same of how far its SRTP has come: into srtp_rx and srtp_tx of conf. */
+	bool (*srtp)(void *arg, const struct media_session *session, struct dp_session *conf);
 	void *arg;
 };
 

@@ -324,6 +324,8 @@ struct dp_stream_sum {
 };
 _Static_assert(sizeof(struct dp_stream_sum) == 184, "no holes");
 
+_Static_assert(sizeof(struct dp_stream_sum) == 184, "as dp_client.py has it");
+
 struct dp_session_final {
 	uint64_t id;
 	struct dp_stream_sum from[DP_LEGS];

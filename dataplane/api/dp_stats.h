@@ -12,8 +12,9 @@
 #include "dataplane/api/dp_api.h"
 
 #define DP_STATS_MAGIC	 0x4c494d53u
-#define DP_STATS_VERSION 2
+#define DP_STATS_VERSION 3
 #define DP_WORKERS_MAX	 32
+#define DP_ENGINE_MAX	 24
 
 /*
  * Why a packet did not go out. X(symbol, name in show commands, sentence). The order is the
@@ -35,6 +36,12 @@
 	X(RTCP_RATE, "rtcp-rate", "more RTCP than a stream may have")                            \
 	X(RTCP_TYPE, "rtcp-type", "RTCP with nothing in it that may pass")                       \
 	X(RTCP_OWN, "rtcp-own", "RTCP taken in where the box sends its own reports")             \
+	X(SRTP_SHORT, "srtp-short", "SRTP whose lengths do not fit")                             \
+	X(SRTP_AUTH, "srtp-auth", "SRTP that fails authentication")                              \
+	X(SRTP_REPLAY, "srtp-replay", "SRTP that was seen before, or is too old to tell")        \
+	X(SRTP_CLEAR, "srtp-clear", "SRTCP that is not encrypted")                               \
+	X(SRTP_KEY_LIMIT, "srtp-key-limit", "an SRTP key served all it may (RFC 3711 9.2)")      \
+	X(SRTP_REPEAT, "srtp-repeat", "sequence number that was sealed before")                  \
 	X(NO_REMOTE, "no-remote", "the other leg's address is not known yet")                    \
 	X(NO_NEIGHBOUR, "no-neighbour", "no route or no MAC address for the next hop yet")       \
 	X(RING_FULL, "ring-full", "hand-over between workers was full (oldest dropped)")         \
@@ -67,7 +74,9 @@ enum dp_drop {
 #define DP_STAGES(X)            \
 	X(CLASSIFY, "classify") \
 	X(LOOKUP, "lookup")     \
+	X(OPEN, "open")         \
 	X(GUARD, "guard")       \
+	X(SEAL, "seal")         \
 	X(REWRITE, "rewrite")   \
 	X(TRANSMIT, "transmit") \
 	X(PUNT, "punt")
@@ -214,6 +223,18 @@ struct dp_stream_srtp {
 } __attribute__((aligned(128)));
 _Static_assert(sizeof(struct dp_stream_srtp) == 128, "two cache lines");
 
+/* The state of one direction in the form of the session API. The flows may be written meanwhile. */
+static inline struct dp_srtp_state dp_srtp_state_of(
+	const struct dp_srtp_flow *rtp, const struct dp_srtp_flow *rtcp)
+{
+	return (struct dp_srtp_state){
+		.rtp_next = __atomic_load_n(&rtp->next, __ATOMIC_RELAXED),
+		.rtp_ssrc = __atomic_load_n(&rtp->ssrc, __ATOMIC_RELAXED),
+		.rtcp_ssrc = __atomic_load_n(&rtcp->ssrc, __ATOMIC_RELAXED),
+		.rtcp_next = (uint32_t)__atomic_load_n(&rtcp->next, __ATOMIC_RELAXED),
+	};
+}
+
 struct dp_stats_header {
 	uint32_t magic, version;
 	uint64_t boot_id;
@@ -227,4 +248,7 @@ struct dp_stats_header {
 	uint32_t n_sessions;
 	uint64_t api_requests, api_refused, api_malformed, api_overflows;
 	uint64_t mbufs_total, mbufs_in_use;
+	uint64_t off_srtp; /* dp_stream_srtp[n_streams] */
+	/* which back ends do SRTP, chosen at the start */
+	char srtp_cm[DP_ENGINE_MAX], srtp_gcm[DP_ENGINE_MAX];
 } __attribute__((aligned(128)));

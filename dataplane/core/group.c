@@ -64,6 +64,8 @@ static int worker_new(const struct worker_group_conf *conf, struct worker_group 
 	w->more = g->more;
 	w->stream_stats = conf->stream_stats;
 	w->stream_rare = conf->stream_rare;
+	w->srtp = g->srtp;
+	w->stream_srtp = conf->stream_srtp;
 	w->stats = &conf->stats[id];
 	w->n_streams = conf->n_streams;
 	w->bell = &g->bell;
@@ -76,6 +78,9 @@ static int worker_new(const struct worker_group_conf *conf, struct worker_group 
 			.tx_slot = w->queues[i].tx_slot,
 		};
 
+	int r = srtp_engine_new(&conf->srtp, &w->srtp_engine);
+	if (r < 0)
+		return r;
 	/* one more than may be in flight: the STOP of worker_group_stop() */
 	w->mailbox = ring_new(conf, "mail", 0, id, WORKER_MAILBOX + 1, sizeof(void *));
 	w->inject = ring_new(conf, "inj", 0, id, WORKER_INJECT, sizeof(void *));
@@ -104,7 +109,7 @@ static bool conf_ok(const struct worker_group_conf *conf)
 	return conf->name && strlen(conf->name) <= NAME_MAX_LEN && conf->n_workers >= 1 &&
 	       conf->n_workers <= DP_WORKERS_MAX && conf->n_streams >= 1 &&
 	       conf->n_streams < SLOT_LINUX && conf->stats && conf->stream_stats &&
-	       conf->stream_rare &&
+	       conf->stream_rare && conf->stream_srtp && conf->srtp.cm && conf->srtp.gcm &&
 	       (conf->max_sleep_us <= SLEEP_US_LIMIT || conf->max_sleep_us == UINT32_MAX);
 }
 
@@ -132,7 +137,10 @@ int worker_group_new(const struct worker_group_conf *conf, struct worker_group *
 	g->more = rte_zmalloc_socket("streams2",
 		sizeof(struct stream_more) * (size_t)conf->n_streams, RTE_CACHE_LINE_SIZE,
 		conf->socket_id);
-	if (!g->streams || !g->more)
+	g->srtp = rte_zmalloc_socket("streams3",
+		sizeof(struct stream_srtp) * (size_t)conf->n_streams, RTE_CACHE_LINE_SIZE,
+		conf->socket_id);
+	if (!g->streams || !g->more || !g->srtp)
 		goto out;
 	for (uint32_t i = 0; i < g->n_workers; i++) {
 		r = worker_new(conf, g, i);
@@ -173,6 +181,7 @@ static void worker_free(struct worker *w)
 	while (w->nat_ring && rte_ring_sc_dequeue_elem(w->nat_ring, &nat, sizeof(nat)) == 0)
 		rte_pktmbuf_free(nat.frame);
 	rte_ring_free(w->nat_ring);
+	srtp_engine_free(w->srtp_engine);
 	rte_ring_free(w->mailbox);
 	rte_ring_free(w->completions);
 	rte_ring_free(w->events);
@@ -195,6 +204,7 @@ void worker_group_free(struct worker_group *group)
 		worker_free(group->workers[i]);
 	rte_free(group->streams);
 	rte_free(group->more);
+	rte_free(group->srtp);
 	if (group->bell.fd >= 0)
 		close(group->bell.fd);
 	rte_free(group);

@@ -5,6 +5,8 @@
  */
 #include "dataplane/core/worker_priv.h"
 
+#include "dataplane/srtp/index.h"
+
 #include <errno.h>
 
 static void polls_rebuild(struct worker *w, const struct worker_port *added)
@@ -150,7 +152,47 @@ static uint32_t *table_row(struct worker *w, const struct stream_more *more)
 	return table ? table + row : NULL;
 }
 
-static int stream_set(struct worker *w, const struct worker_stream_set *set)
+static void srtp_resume(struct dp_stream_srtp *row, const struct worker_stream_set *set)
+{
+	const struct dp_srtp_state *rx = &set->rx_state, *tx = &set->tx_state;
+
+	srtp_flow_resume(&row->rx, rx->rtp_ssrc, rx->rtp_next);
+	srtp_flow_resume(&row->rx_rtcp, rx->rtcp_ssrc, rx->rtcp_next);
+	srtp_flow_resume(&row->tx, tx->rtp_ssrc, tx->rtp_next);
+	srtp_flow_resume(&row->tx_rtcp, tx->rtcp_ssrc, tx->rtcp_next);
+}
+
+/* Takes the contexts that are new and gives back those they replace. */
+static void srtp_set(struct worker *w, struct worker_stream_set *set, bool fresh)
+{
+	struct dp_stream_srtp *row = &w->stream_srtp[set->slot];
+	struct stream_srtp *have = &w->srtp[set->slot];
+
+	if (fresh)
+		srtp_resume(row, set);
+	if (set->srtp.rx != have->rx) {
+		set->returned[0] = have->rx ? srtp_ctx_forget(have->rx) : NULL;
+		if (set->srtp.rx && !fresh)
+			srtp_ctx_succeed(set->srtp.rx, have->rx);
+		else
+			set->returned[1] = have->rx;
+	}
+	if (set->srtp.tx != have->tx) {
+		set->returned[2] = have->tx;
+		if (set->tx_anew) {
+			/* another key: no index comes again */
+			row->tx = row->tx_rtcp = (struct dp_srtp_flow){0};
+		} else if (set->srtp.tx && have->tx) {
+			srtp_ctx_inherit(set->srtp.tx, have->tx);
+		}
+	}
+	*have = set->srtp;
+	w->more[set->slot].proven = have->rx != NULL;
+	if (have->rx || have->tx)
+		w->streams[set->slot].flags |= STREAM_SRTP;
+}
+
+static int stream_set(struct worker *w, struct worker_stream_set *set)
 {
 	const struct stream_more *conf = &set->conf.more;
 	struct stream *s = &w->streams[set->slot];
@@ -177,8 +219,20 @@ static int stream_set(struct worker *w, const struct worker_stream_set *set)
 	stream_apply(s, more, &set->conf, fresh, set->relearn);
 	/* The limit may be another: the next packet begins a new second. */
 	w->stream_stats[set->slot].limit_mark = (uint32_t)w->stream_stats[set->slot].rx_packets;
+	srtp_set(w, set, fresh);
 	*row = set->slot + 1;
 	return 0;
+}
+
+static void srtp_unlink(struct worker *w, struct worker_stream_unlink *unlink)
+{
+	struct stream_srtp *have = &w->srtp[unlink->slot];
+
+	unlink->returned[0] = have->rx ? srtp_ctx_forget(have->rx) : NULL;
+	unlink->returned[1] = have->rx;
+	unlink->returned[2] = have->tx;
+	*have = (struct stream_srtp){0};
+	memset(&w->stream_srtp[unlink->slot], 0, sizeof(struct dp_stream_srtp));
 }
 
 static int stream_unlink(struct worker *w, struct worker_stream_unlink *unlink)
@@ -194,6 +248,8 @@ static int stream_unlink(struct worker *w, struct worker_stream_unlink *unlink)
 		*row = 0;
 	unlink->stats = w->stream_stats[unlink->slot];
 	unlink->rare = w->stream_rare[unlink->slot];
+	unlink->srtp = w->stream_srtp[unlink->slot];
+	srtp_unlink(w, unlink);
 	memset(unlink->learned, 0, sizeof(unlink->learned));
 	if (s->flags & STREAM_LATCH)
 		memcpy(unlink->learned, more->expect, sizeof(unlink->learned));
@@ -206,8 +262,16 @@ static int stream_unlink(struct worker *w, struct worker_stream_unlink *unlink)
 
 static int do_stream(struct worker *w, struct worker_msg *msg)
 {
-	if (msg->op == WORKER_STREAM_SET)
-		return msg->set.slot < w->n_streams ? stream_set(w, &msg->set) : -EINVAL;
+	if (msg->op == WORKER_STREAM_SET) {
+		struct worker_stream_set *set = &msg->set;
+		bool known = set->slot < w->n_streams;
+		int r = known ? stream_set(w, set) : -EINVAL;
+		if (r < 0 && (!known || set->srtp.rx != w->srtp[set->slot].rx))
+			set->returned[0] = set->srtp.rx;
+		if (r < 0 && (!known || set->srtp.tx != w->srtp[set->slot].tx))
+			set->returned[1] = set->srtp.tx;
+		return r;
+	}
 	return msg->unlink.slot < w->n_streams ? stream_unlink(w, &msg->unlink) : -EINVAL;
 }
 

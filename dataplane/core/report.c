@@ -82,6 +82,8 @@ static int send_report(struct worker *w, struct worker_report *msg)
 		.flags = PACKET_RTCP};
 	msg->frame = NULL;
 	w->stats->injected_packets++;
+	if (w->streams[to].flags & STREAM_SRTP)
+		stage_seal(w, b);
 	stage_rewrite(w, b);
 	stage_transmit(w);
 	return 0;

@@ -35,20 +35,22 @@
 #include "dataplane/api/dp_api.h"
 #include "dataplane/api/dp_stats.h"
 #include "dataplane/session/stream.h"
+#include "dataplane/srtp/srtp.h"
 #include "dataplane/stages/rtcp_write.h"
 
 #include <rte_mbuf.h>
 #include <rte_mempool.h>
 
-#define WORKER_BURST	32
-#define WORKER_PORT_ANY 0xff
-#define WORKER_MAILBOX	4096 /* messages in flight per worker */
-#define WORKER_EVENTS	1024
-#define WORKER_PUNT	2048
-#define WORKER_NAT	512
-#define WORKER_INJECT	1024
-#define WORKER_HANDOVER 2048 /* room; what is over WORKER_BACKLOG at a turn is shed */
-#define WORKER_BACKLOG	1024
+#define WORKER_BURST	     32
+#define WORKER_SRTP_RETURNED 3
+#define WORKER_PORT_ANY	     0xff
+#define WORKER_MAILBOX	     4096 /* messages in flight per worker */
+#define WORKER_EVENTS	     1024
+#define WORKER_PUNT	     2048
+#define WORKER_NAT	     512
+#define WORKER_INJECT	     1024
+#define WORKER_HANDOVER	     2048 /* room; what is over WORKER_BACKLOG at a turn is shed */
+#define WORKER_BACKLOG	     1024
 
 struct worker;
 struct worker_group;
@@ -63,6 +65,8 @@ struct worker_group_conf {
 	struct dp_worker_stats *stats;	      /* [n_workers] */
 	struct dp_stream_stats *stream_stats; /* [n_streams] */
 	struct dp_stream_rare *stream_rare;   /* [n_streams] */
+	struct dp_stream_srtp *stream_srtp;   /* [n_streams] */
+	struct srtp_choice srtp; /* the back ends; contexts must come from an engine of the same */
 	/*
 	 * Microseconds without work before a worker sleeps for the first time, and the longest
 	 * sleep; 0, 0: 50 and 2000. While media flowed within the last second sleeps are at most
@@ -134,6 +138,16 @@ struct worker_stream_set {
 	uint32_t slot;
 	bool relearn; /* the leg's configured remote changed: forget what was learned */
 	struct stream_conf conf;
+	/*
+	 * SRTP contexts: the worker takes those that it does not have yet, and has them until they
+	 * come back. They come back in returned (with others NULL): those whose place was taken, and
+	 * when the message fails those that were not taken. One to open with is kept a while as the
+	 * predecessor of the next.
+	 */
+	struct stream_srtp srtp;
+	struct dp_srtp_state rx_state, tx_state; /* for a slot that was not in use */
+	bool tx_anew; /* the new key to seal with begins at index 0 (RFC 4568 7.1.4) */
+	struct srtp_ctx *returned[WORKER_SRTP_RETURNED];
 };
 
 /* -ENOENT: the slot was not in use. Nothing of the stream is read or counted afterwards. */
@@ -142,7 +156,9 @@ struct worker_stream_unlink {
 	struct dp_stream_stats
 		stats; /* as they were at the end; the rows in the segment are zeroed */
 	struct dp_stream_rare rare;
+	struct dp_stream_srtp srtp;
 	struct ipaddr learned[STREAM_KINDS]; /* family 0: was not learned */
+	struct srtp_ctx *returned[WORKER_SRTP_RETURNED];
 };
 
 /*

@@ -109,7 +109,10 @@ struct worker {
 	struct stream_more *more;
 	struct dp_stream_stats *stream_stats;
 	struct dp_stream_rare *stream_rare;
+	struct stream_srtp *srtp;
+	struct dp_stream_srtp *stream_srtp;
 	struct dp_worker_stats *stats;
+	struct srtp_engine *srtp_engine;
 	uint32_t n_streams;
 
 	uint32_t n_polls;
@@ -152,6 +155,7 @@ struct worker {
 	struct poll polls[256];
 	struct rte_mbuf *punt[WORKER_BURST];
 	struct batch batch;
+	struct batch srtp_batch; /* what the guard has set aside: see stages/open.c */
 	struct port ports[DP_PORTS_MAX];
 	struct port_queue queues[DP_PORTS_MAX];
 	struct police police;	    /* of the punt list */
@@ -179,6 +183,7 @@ struct worker_group {
 		next_nat; /* round robin over the workers */
 	struct stream *streams;
 	struct stream_more *more;
+	struct stream_srtp *srtp;
 };
 
 /* mailbox.c: does what is in the mailbox; number of messages. */

@@ -58,7 +58,8 @@ int segment_new(uint32_t n_workers, uint32_t n_streams, struct segment *ret_segm
 	uint64_t ports = align(workers + n_workers * sizeof *s.workers, LINE);
 	uint64_t streams = align(ports + DP_PORTS_MAX * sizeof *s.ports, LINE);
 	uint64_t rare = align(streams + n_streams * sizeof *s.streams, LINE);
-	uint64_t len = align(rare + n_streams * sizeof *s.rare, HUGE_SIZE);
+	uint64_t srtp = align(rare + n_streams * sizeof *s.rare, LINE);
+	uint64_t len = align(srtp + n_streams * sizeof *s.srtp, HUGE_SIZE);
 	if (len > UINT32_MAX)
 		return -EINVAL;
 	int err = map_one(len, MFD_HUGETLB, &s);
@@ -75,6 +76,7 @@ int segment_new(uint32_t n_workers, uint32_t n_streams, struct segment *ret_segm
 	s.ports = (void *)(base + ports);
 	s.streams = (void *)(base + streams);
 	s.rare = (void *)(base + rare);
+	s.srtp = (void *)(base + srtp);
 	s.header->magic = DP_STATS_MAGIC;
 	s.header->version = DP_STATS_VERSION;
 	s.header->n_workers = n_workers;
@@ -85,6 +87,7 @@ int segment_new(uint32_t n_workers, uint32_t n_streams, struct segment *ret_segm
 	s.header->off_ports = (uint32_t)ports;
 	s.header->off_streams = streams;
 	s.header->off_rare = rare;
+	s.header->off_srtp = srtp;
 	*ret_segment = s;
 	return 0;
 }

@@ -18,6 +18,7 @@ struct segment {
 	struct dp_port_stats *ports;
 	struct dp_stream_stats *streams;
 	struct dp_stream_rare *rare;
+	struct dp_stream_srtp *srtp;
 };
 
 /* Zeroed but for the header's layout. Negative errno; the log has a sentence. */

@@ -13,6 +13,7 @@
 #include "controlplane/base/log.h"
 #include "controlplane/base/secret.h"
 #include "dataplane/session/check.h"
+#include "dataplane/session/keys.h"
 #include "dataplane/session/store.h"
 
 LOG_TOPIC("session");
@@ -89,6 +90,8 @@ void sessions_free(struct sessions *ss)
 {
 	if (!ss)
 		return;
+	for (uint32_t i = 0; ss->store && i < store_n_used(ss->store); i++)
+		keys_free(store_row(ss->store, i));
 	store_free(ss->store);
 	twheel_free(ss->wheel);
 	free(ss->ops);
@@ -204,6 +207,7 @@ static void row_doom(struct sessions *ss, struct row *row)
 static void on_set(struct letter *l, void *arg)
 {
 	struct op *op = arg;
+	keys_returned(op->row, l->msg.set.returned);
 	if (l->msg.result) {
 		/* Both sides keep the same books; a difference is ours to repair. */
 		log_err("session %llu: a worker refused its stream: %s",
@@ -229,6 +233,10 @@ static void on_unlinked(struct letter *l, void *arg)
 	stream_sum(&l->msg.unlink.stats, &l->msg.unlink.rare, ss->now_tsc, ss->conf.tsc_hz,
 		&op->final.from[leg]);
 	op->final.from[leg].latched = l->msg.unlink.learned[STREAM_RTP];
+	const struct dp_stream_srtp *srtp = &l->msg.unlink.srtp;
+	op->final.srtp_rx[leg] = dp_srtp_state_of(&srtp->rx, &srtp->rx_rtcp);
+	op->final.srtp_tx[!leg] = dp_srtp_state_of(&srtp->tx, &srtp->tx_rtcp);
+	keys_returned(op->row, l->msg.unlink.returned);
 	if (--op->n_left)
 		return;
 	store_release(ss->store, op->row);
@@ -254,6 +262,11 @@ static void post_stream(
 	}
 	l->msg.set.slot = slot_of(ss, row, leg);
 	l->msg.set.relearn = relearn;
+	l->msg.set.srtp = (struct stream_srtp){row->leg[leg].rx, row->leg[!leg].tx};
+	l->msg.set.rx_state = row->conf.srtp_rx[leg];
+	l->msg.set.tx_state = row->conf.srtp_tx[!leg];
+	l->msg.set.tx_anew = row->leg[!leg].tx_anew;
+	row->leg[!leg].tx_anew = false;
 	if (stream_build(&args, &l->msg.set.conf))
 		abort(); /* session_check() is stricter */
 	mail_post(ss->conf.mail, row->worker, l);
@@ -428,10 +441,18 @@ static int row_create(
 	int err = locals_check(ss, conf, NULL, index);
 	if (err)
 		return refuse(conf, err, NULL);
+	static const struct dp_session plain;
+	struct keys keys;
+	err = keys_make(ss->conf.srtp, conf, &plain, &keys);
+	if (err)
+		return refuse(conf, err, "no memory for its keys");
 	struct row *row = row_take(ss, conf->id);
-	if (!row)
+	if (!row) {
+		keys_drop(&keys);
 		return refuse(conf, -ENOSPC, "all sessions are in use");
+	}
 	row->conf = *conf;
+	keys_take(row, &keys, (const bool[DP_LEGS]){false, false});
 	row->generation = ticket->generation;
 	row->worker = dp_port_owner(ipaddr_port(&conf->leg[0].local), ss->conf.n_workers);
 	locals_take(ss, row, index);
@@ -466,6 +487,10 @@ static int row_change(struct sessions *ss, struct row *row, const struct dp_sess
 		return refuse(conf, err, NULL);
 	if (dp_port_owner(ipaddr_port(&conf->leg[0].local), ss->conf.n_workers) != row->worker)
 		return refuse(conf, -EXDEV, "the new ports belong to another worker");
+	struct keys keys;
+	err = keys_make(ss->conf.srtp, conf, &row->conf, &keys);
+	if (err)
+		return refuse(conf, err, "no memory for its keys");
 	if (row->doomed) {
 		row->doomed = false;
 		TAILQ_REMOVE(&ss->doomed, row, doomed_link);
@@ -476,7 +501,10 @@ static int row_change(struct sessions *ss, struct row *row, const struct dp_sess
 	row->conf = *conf;
 	row->generation = generation;
 	locals_take(ss, row, index);
-	bool relearn[DP_LEGS];
+	bool relearn[DP_LEGS], moved[DP_LEGS];
+	for (unsigned int leg = 0; leg < DP_LEGS; leg++)
+		moved[leg] = !ipaddr_equal(&old.leg[leg].local, &conf->leg[leg].local);
+	keys_take(row, &keys, moved);
 	for (unsigned int leg = 0; leg < DP_LEGS; leg++) {
 		relearn[leg] = leg_relearns(&old.leg[leg], &conf->leg[leg]);
 		if (relearn[leg]) {

@@ -49,6 +49,7 @@ struct sessions_conf {
 	struct addrs *addrs;
 	const struct dp_stream_stats *stream_stats; /* [2 * max_sessions], in the segment */
 	const struct dp_stream_rare *stream_rare;
+	struct srtp_engine *srtp; /* the control thread's */
 	const struct sessions_ops *ops;
 	void *arg;
 };

@@ -34,6 +34,9 @@ struct row_way {
 struct row_leg {
 	struct row_way way[STREAM_KINDS];
 	struct ipaddr learned[STREAM_KINDS];
+	/* Opens what comes from the leg, seals what goes to it; lent to the worker. */
+	struct srtp_ctx *rx, *tx;
+	bool tx_anew;	/* for the next letter: see worker_stream_set */
 	uint32_t epoch; /* of the stream received from this leg */
 	uint8_t addr_index;
 	bool silent_told; /* of the present silence */

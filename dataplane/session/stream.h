@@ -48,8 +48,10 @@ enum stream_flag {
 	STREAM_SEQ = 1 << 11,  /* at least one packet was accepted: sequence numbers are compared */
 	STREAM_TELL = 1 << 12, /* a learned source waits for room in the event ring */
 	STREAM_LIVE = 1 << 13, /* the slot is in use */
+	STREAM_SRTP = 1 << 14, /* opened, sealed or both: see struct stream_srtp */
 };
-#define STREAM_OWN_FLAGS (STREAM_LEARN | STREAM_NO_SRC | STREAM_SEQ | STREAM_TELL | STREAM_LIVE)
+#define STREAM_OWN_FLAGS \
+	(STREAM_LEARN | STREAM_NO_SRC | STREAM_SEQ | STREAM_TELL | STREAM_LIVE | STREAM_SRTP)
 
 /* Read per packet, written by the owner alone. */
 struct stream {
@@ -106,6 +108,7 @@ struct stream_more {
 	uint8_t tell; /* 1 << enum stream_kind: sources learned and not told yet */
 	uint8_t rtcp; /* enum stream_rtcp, from the configuration */
 	uint8_t rtcp_budget;
+	uint8_t proven;	    /* 1: packets are authenticated, so nobody makes SSRCs up */
 	uint64_t ssrc_tsc;  /* when ssrc_budget was last topped up */
 	uint64_t rtcp_tsc;  /* the same of rtcp_budget */
 	uint8_t nat;	    /* 1: STUN and DTLS go to limen-nat; from the configuration */
@@ -118,6 +121,13 @@ struct stream_more {
 	uint32_t clock_mult[DP_PAYLOAD_TYPES];
 	uint32_t clock_hz[DP_PAYLOAD_TYPES]; /* 0: kept out of the jitter */
 } __attribute__((aligned(64)));
+
+struct srtp_ctx;
+
+/* What opens the packets of a stream and what seals them for the other leg; NULL: plain RTP. */
+struct stream_srtp {
+	struct srtp_ctx *rx, *tx;
+};
 
 /* What the control thread mails to the owner. */
 struct stream_conf {

@@ -119,7 +119,8 @@ void srtp_ctx_inherit(struct srtp_ctx *ctx, const struct srtp_ctx *old)
 
 void srtp_ctx_succeed(struct srtp_ctx *ctx, struct srtp_ctx *old)
 {
-	srtp_ctx_inherit(ctx, old);
+	if (old)
+		srtp_ctx_inherit(ctx, old);
 	ctx->careful[SRTP_RTP] = ctx->careful[SRTP_RTCP] = true;
 	ctx->old = old;
 	ctx->old_is_over = false;

@@ -79,7 +79,8 @@ void srtp_ctx_free(struct srtp_ctx *ctx);
 /*
  * A context to open with takes the place of old, which stays good until the first packet under
  * the new key, or until srtp_ctx_forget(). The index goes on (RFC 3711 3.3.1), or begins anew
- * where the sender does so (RFC 4568 lets endpoints differ). The worker's.
+ * where the sender does so (RFC 4568 lets endpoints differ). old NULL: the stream was plain for a
+ * while. The worker's.
  */
 void srtp_ctx_succeed(struct srtp_ctx *ctx, struct srtp_ctx *old);
 /* Takes the predecessor out of ctx; NULL: there is none. It is not used any more. */

@@ -8,20 +8,18 @@
  */
 #include "dataplane/stages/rtcp.h"
 #include "dataplane/stages/rtp.h"
+#include "dataplane/stages/source.h"
 #include "dataplane/stages/stages.h"
+
+#include <rte_prefetch.h>
 
 /* What guard_fast() and rewrite_plain() need to be so. */
 #define FAST_MASK                                                                            \
 	(STREAM_RECV | STREAM_SEND | STREAM_REMOTE | STREAM_HOP | STREAM_IN6 | STREAM_OUT6 | \
 		STREAM_LEARN | STREAM_NO_SRC | STREAM_SEQ | STREAM_TELL)
-#define FAST_WANT     (STREAM_RECV | STREAM_SEND | STREAM_REMOTE | STREAM_HOP | STREAM_SEQ)
-
-#define IP4_SRC_OFF   (ETH_HDR_LEN + 12)
-#define IP4_SPORT_OFF (ETH_HDR_LEN + IPV4_HDR_LEN)
-#define RTP4_OFF      (ETH_HDR_LEN + IPV4_HDR_LEN + UDP_HDR_LEN)
-#define IP6_SRC_OFF   (ETH_HDR_LEN + 8)
-#define IP6_SPORT_OFF (ETH_HDR_LEN + IPV6_HDR_LEN)
-#define RTP6_OFF      (ETH_HDR_LEN + IPV6_HDR_LEN + UDP_HDR_LEN)
+/* Before packets are opened those of streams with SRTP are not fast, afterwards they are. */
+#define FAST_SEALED STREAM_SRTP
+#define FAST_WANT   (STREAM_RECV | STREAM_SEND | STREAM_REMOTE | STREAM_HOP | STREAM_SEQ)
 
 /* Beside DP_DROP_N and the reasons: the packet is somebody else's now. */
 #define GUARD_TAKEN ((enum dp_drop)(DP_DROP_N + 1))
@@ -34,14 +32,14 @@ static inline void count_rtp(struct dp_stream_stats *stats, uint32_t octets, uin
 }
 
 /* The first 8 octets of struct stream, as guard_fast() compares them in one go. */
-#define HEAD_MASK (UINT64_C(0xffffffffffff) | (uint64_t)FAST_MASK << 48)
+#define HEAD_MASK(flags) (UINT64_C(0xffffffffffff) | (uint64_t)(flags) << 48)
 _Static_assert(offsetof(struct stream, src_ip_be32) == 0 &&
 		       offsetof(struct stream, src_port_be16) == 4 &&
 		       offsetof(struct stream, flags) == 6,
 	"state and source lie together");
 
-static inline bool guard_fast(
-	struct stream *s, struct dp_stream_stats *stats, struct packet *p, uint64_t now)
+static __rte_always_inline bool guard_fast(struct stream *s, struct dp_stream_stats *stats,
+	struct packet *p, uint64_t now, uint16_t mask)
 {
 	const uint8_t *rtp = p->frame + RTP4_OFF;
 	uint32_t src_ip;
@@ -51,7 +49,7 @@ static inline bool guard_fast(
 	memcpy(&src_ip, p->frame + IP4_SRC_OFF, 4);
 	memcpy(&src_port, p->frame + IP4_SPORT_OFF, 2);
 	memcpy(&head, s, 8);
-	if (unlikely((head & HEAD_MASK) !=
+	if (unlikely((head & HEAD_MASK(mask)) !=
 		     ((uint64_t)FAST_WANT << 48 | (uint64_t)src_port << 32 | src_ip)))
 		return false;
 	if (unlikely(p->flags || p->udp_len < RTP_HDR_LEN))
@@ -77,32 +75,6 @@ static inline bool guard_fast(
 	count_rtp(stats, p->udp_len - RTP_HDR_LEN, now);
 	p->flags = PACKET_PLAIN;
 	return true;
-}
-
-static struct ipaddr source_of(const struct packet *p)
-{
-	struct ipaddr src = {0};
-
-	if (p->flags & PACKET_IN6) {
-		src.family = 6;
-		memcpy(src.ip, p->frame + IP6_SRC_OFF, 16);
-		memcpy(&src.port_be16, p->frame + IP6_SPORT_OFF, 2);
-	} else {
-		src.family = 4;
-		memcpy(src.ip, p->frame + IP4_SRC_OFF, 4);
-		memcpy(&src.port_be16, p->frame + IP4_SPORT_OFF, 2);
-	}
-	return src;
-}
-
-static bool same_ip(const struct ipaddr *a, const struct ipaddr *b)
-{
-	return a->family == b->family && memcmp(a->ip, b->ip, 16) == 0;
-}
-
-static bool same_source(const struct ipaddr *a, const struct ipaddr *b)
-{
-	return a->port_be16 == b->port_be16 && same_ip(a, b);
 }
 
 /* Tells the control thread what was learned; what finds no room stays in more->tell. */
@@ -356,7 +328,23 @@ static __rte_noinline enum dp_drop guard_slow(
 	return p->flags & PACKET_RTCP ? guard_rtcp(w, b, p, payload) : guard_rtp(w, b, p, payload);
 }
 
-void stage_guard(struct worker *w, struct batch *b)
+/*
+ * The first look at a packet that is not fast: SRTP is set aside for stage_open(), unless it is
+ * what limen-nat wants of a stream with DTLS. What that stage reads is fetched here.
+ */
+static __rte_noinline enum dp_drop guard_first(
+	struct worker *w, const struct batch *b, struct packet *p)
+{
+	if (!(w->streams[p->slot].flags & STREAM_SRTP) ||
+		(is_for_nat(p, packet_payload(p)) && w->more[p->slot].nat))
+		return guard_slow(w, b, p);
+	rte_prefetch0(&w->srtp[p->slot]);
+	rte_prefetch0(&w->stream_srtp[p->slot]);
+	w->srtp_batch.pkt[w->srtp_batch.n++] = *p;
+	return GUARD_TAKEN;
+}
+
+static __rte_always_inline void guard(struct worker *w, struct batch *b, uint16_t fast_mask)
 {
 	struct stream *streams = w->streams;
 	struct dp_stream_stats *stats = w->stream_stats;
@@ -366,8 +354,9 @@ void stage_guard(struct worker *w, struct batch *b)
 	for (unsigned int i = 0; i < b->n; i++) {
 		struct packet *p = &b->pkt[i];
 
-		if (unlikely(!guard_fast(&streams[p->slot], &stats[p->slot], p, now))) {
-			enum dp_drop reason = guard_slow(w, b, p);
+		if (unlikely(!guard_fast(&streams[p->slot], &stats[p->slot], p, now, fast_mask))) {
+			enum dp_drop reason = fast_mask & FAST_SEALED ? guard_first(w, b, p)
+								      : guard_slow(w, b, p);
 			if (reason == GUARD_TAKEN)
 				continue;
 			if (reason != DP_DROP_N) {
@@ -378,4 +367,14 @@ void stage_guard(struct worker *w, struct batch *b)
 		keep(b, n++, i);
 	}
 	b->n = n;
+}
+
+void stage_guard(struct worker *w, struct batch *b)
+{
+	guard(w, b, FAST_MASK | FAST_SEALED);
+}
+
+void stage_guard_opened(struct worker *w, struct batch *b)
+{
+	guard(w, b, FAST_MASK);
 }

@@ -121,7 +121,8 @@ enum dp_drop rtp_sequence(struct stream *s, struct stream_more *more, struct dp_
 		return DP_DROP_N;
 	}
 	if (ssrc != stats->ssrc) {
-		if (!ssrc_is_next(more, stats, ssrc, seq, now_tsc, tsc_hz / 1000) ||
+		if ((!more->proven &&
+			    !ssrc_is_next(more, stats, ssrc, seq, now_tsc, tsc_hz / 1000)) ||
 			!ssrc_may_change(more, now_tsc, tsc_hz))
 			return DP_DROP_SSRC;
 		init_seq(more, stats, rare, seq);

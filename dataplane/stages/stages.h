@@ -18,6 +18,15 @@ void stage_classify(struct worker *w, struct batch *b, struct rte_mbuf **frames,
 void stage_lookup(struct worker *w, struct batch *b);
 /* Source and learning, direction, RTP and RTCP validity, payload type, sequence; counts. */
 void stage_guard(struct worker *w, struct batch *b);
+/* The same for what it had set aside for stage_open(): all its rules but the source's first. */
+void stage_guard_opened(struct worker *w, struct batch *b);
+/*
+ * Packets of streams with SRTP, from w->srtp_batch: whom the packet is from, as far as that is
+ * known before anything is learned; then authentic and decrypted, or dropped. Plain ones stay.
+ */
+void stage_open(struct worker *w, struct batch *b);
+/* Seals for the other leg where that has SRTP, and makes the UDP checksums right. */
+void stage_seal(struct worker *w, struct batch *b);
 /* New headers; queues the frames at their ports. */
 void stage_rewrite(struct worker *w, struct batch *b);
 /* Sends what is queued at the ports, or hands it to the worker that can. */

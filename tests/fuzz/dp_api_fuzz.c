@@ -129,6 +129,7 @@ static void world_new(void)
 		.addrs = addrs,
 		.stream_stats = segment.streams,
 		.stream_rare = segment.rare,
+		.srtp = fake_srtp_engine(),
 		.ops = &sessions_ops};
 	require(sessions_new(&s, now_ms, &ss) == 0);
 	struct natlink_conf n = {.mirror = mirror, .sessions = ss, .ops = &natlink_ops};

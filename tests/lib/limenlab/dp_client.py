@@ -216,6 +216,11 @@ class Client:
         raw = self.ask(REMOVE, struct.pack("=Q", ident))
         return [parse_sum(raw[8 + i * SUM.size:8 + (i + 1) * SUM.size]) for i in range(2)]
 
+    def remove_with_state(self, ident):
+        """How far SRTP had come: rx of both legs, tx of both legs; for add(state=...)."""
+        raw = self.ask(REMOVE, struct.pack("=Q", ident))[8 + 2 * SUM.size:]
+        return [dict(zip(SRTP_STATE_FIELDS, SRTP_STATE.unpack_from(raw, i * SRTP_STATE.size))) for i in range(4)]
+
     def sweep(self, generation):
         self.ask(SWEEP, generation=generation)
 
@@ -277,4 +282,4 @@ def ports_up(t, dp):
         dp.media_addr(addr, 16384, 32767)
 
 
-__all__ = ["Client", "Dataplane", "Refused", "leg", "ports_up", "session", "wait_for"]
+__all__ = ["Client", "Dataplane", "LabError", "Refused", "leg", "ports_up", "session", "wait_for"]

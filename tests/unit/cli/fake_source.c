@@ -275,6 +275,8 @@ static const struct dp_stats_header *dp_stats(void *ctx)
 		.n_sessions = 1,
 		.n_drops = DP_DROP_N,
 		.off_workers = (uint32_t)((char *)segment.workers - (char *)&segment),
+		.srtp_cm = "libipsec-mb SSE",
+		.srtp_gcm = "libipsec-mb AVX2",
 		.mbufs_total = 8191,
 		.mbufs_in_use = 512,
 		.api_requests = 20};

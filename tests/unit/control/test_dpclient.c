@@ -161,7 +161,8 @@ static void segment_make(uint64_t boot_id)
 		.off_workers = 1024,
 		.off_ports = 32768,
 		.off_streams = 40960,
-		.off_rare = 49152};
+		.off_rare = 49152,
+		.off_srtp = 57344};
 	assert_int_equal(fcntl(w.segment_fd, F_ADD_SEALS, F_SEAL_SHRINK), 0);
 }
 
@@ -208,6 +209,11 @@ static bool get_sums(void *arg, const struct media_session *s, struct dp_stream_
 	return dpclient_sums(w.dp, s, sums);
 }
 
+static bool get_srtp(void *arg, const struct media_session *s, struct dp_session *conf)
+{
+	return dpclient_srtp(w.dp, s, conf);
+}
+
 static uint32_t get_generation(void *arg, bool bump)
 {
 	w.n_bumps += bump;
@@ -231,7 +237,8 @@ static void on_timeout(void *arg, struct media_session *s, unsigned int leg)
 
 static int setup(void **state)
 {
-	struct sessions_ops ops = {on_answer, on_gone, on_lost, on_dtls, on_dirty, get_sums, NULL};
+	struct sessions_ops ops = {
+		on_answer, on_gone, on_lost, on_dtls, on_dirty, get_sums, get_srtp, NULL};
 	struct dpclient_ops dp_ops = {get_generation, on_timeout, NULL};
 
 	memset(&w, 0, sizeof(w));

@@ -73,6 +73,16 @@ static bool get_sums(void *arg, const struct media_session *s, struct dp_stream_
 	return false;
 }
 
+/* SRTP that came as far as its slot says. */
+static bool get_srtp(void *arg, const struct media_session *s, struct dp_session *conf)
+{
+	for (unsigned int leg = 0; leg < DP_LEGS; leg++) {
+		conf->srtp_rx[leg] = (struct dp_srtp_state){.rtp_next = 1000 + s->stream[leg]};
+		conf->srtp_tx[!leg] = (struct dp_srtp_state){.rtp_next = 2000 + s->stream[leg]};
+	}
+	return true;
+}
+
 static bool ops_send(void *arg, uint32_t worker, uint16_t type, const void *p1, size_t l1,
 	const void *p2, size_t l2)
 {
@@ -135,7 +145,8 @@ static void on_commit(void *arg, int status, const char *text)
 
 static void open_modules(void)
 {
-	struct sessions_ops ops = {on_answer, on_gone, on_lost, on_dtls, on_dirty, get_sums, NULL};
+	struct sessions_ops ops = {
+		on_answer, on_gone, on_lost, on_dtls, on_dirty, get_sums, get_srtp, NULL};
 	struct calls_ops calls_ops = {ops_send, ops_reply, ops_room, ops_wall, ops_mono, NULL};
 	struct spool_conf spool = {.dir = w.records, .node = "n"};
 	struct peers_conf conf = {.path = w.path,

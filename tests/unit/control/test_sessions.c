@@ -83,9 +83,20 @@ static bool get_sums(void *arg, const struct media_session *s, struct dp_stream_
 	return w->has_segment;
 }
 
+/* SRTP that came as far as its slot says. */
+static bool get_srtp(void *arg, const struct media_session *s, struct dp_session *conf)
+{
+	for (unsigned int leg = 0; leg < DP_LEGS; leg++) {
+		conf->srtp_rx[leg] = (struct dp_srtp_state){.rtp_next = 1000 + s->stream[leg]};
+		conf->srtp_tx[!leg] = (struct dp_srtp_state){.rtp_next = 2000 + s->stream[leg]};
+	}
+	return true;
+}
+
 static void world_open(struct world *w, unsigned int n_pairs, uint32_t n_workers)
 {
-	struct sessions_ops ops = {on_answer, on_gone, on_lost, on_dtls, on_dirty, get_sums, w};
+	struct sessions_ops ops = {
+		on_answer, on_gone, on_lost, on_dtls, on_dirty, get_sums, get_srtp, w};
 
 	memset(w, 0, sizeof(*w));
 	sample_cfg(&w->cfg, w->realms_cfg, w->interfaces, n_pairs);
@@ -127,6 +138,7 @@ static struct media_session *serve(struct world *w, uint16_t type, int32_t statu
 	reply.id = final.id = s->id;
 	final.from[0].rx_packets = 100;
 	final.from[1].lost = 3;
+	final.srtp_rx[1].rtp_next = 77;
 	bool is_remove = type == DP_SESSION_REMOVE;
 	uint64_t id = s->id;
 	assert_int_equal(sessions_done(w->ss, id, type, status, is_remove ? (void *)&final : &reply,
@@ -453,6 +465,42 @@ static void test_data_plane_restarts(void **state)
 	world_close(&w);
 }
 
+/* RFC 3711 3.3.1: whatever restarts or moves, the packet index goes on. */
+static void test_srtp_goes_on(void **state)
+{
+	struct ctl_media m = sample_media(7, 0);
+	struct media_session *s;
+	struct world w;
+
+	world_open(&w, 8, 1);
+	w.has_segment = true;
+	assert_int_equal(set(&w, &m, 11, &s), 0);
+	serve(&w, DP_SESSION_ADD, 0);
+	assert_int_equal(s->conf.srtp_rx[0].rtp_next, 0);
+	/* another data plane: as far as the old one's segment says */
+	sessions_down(w.ss, 0);
+	sessions_up(w.ss, 1, false);
+	serve(&w, DP_SESSION_ADD, 0);
+	assert_int_equal(s->conf.srtp_rx[0].rtp_next, 1006);
+	assert_int_equal(s->conf.srtp_tx[1].rtp_next, 2006);
+	assert_int_equal(s->conf.srtp_rx[1].rtp_next, 1007);
+	assert_int_equal(s->conf.srtp_tx[0].rtp_next, 2007);
+	/* one that never had it says nothing new */
+	sessions_down(w.ss, 0);
+	s->stream[0] = 500;
+	s->has_streams = false;
+	sessions_up(w.ss, 1, false);
+	serve(&w, DP_SESSION_ADD, 0);
+	assert_int_equal(s->conf.srtp_rx[0].rtp_next, 1006);
+	/* moved to other ports: as far as it was when it was taken out */
+	s->reset = true;
+	assert_int_equal(set(&w, &m, 12, NULL), 0);
+	serve(&w, DP_SESSION_REMOVE, 0);
+	assert_int_equal(s->conf.srtp_rx[1].rtp_next, 77);
+	serve(&w, DP_SESSION_ADD, 0);
+	world_close(&w);
+}
+
 static void test_answers_of_the_data_plane(void **state)
 {
 	struct ctl_media m = sample_media(1, 0);
@@ -743,6 +791,7 @@ int main(void)
 		cmocka_unit_test(test_close_at_any_time),
 		cmocka_unit_test(test_other_realm),
 		cmocka_unit_test(test_data_plane_restarts),
+		cmocka_unit_test(test_srtp_goes_on),
 		cmocka_unit_test(test_answers_of_the_data_plane),
 		cmocka_unit_test(test_configuration_changes),
 		cmocka_unit_test(test_form),

@@ -31,20 +31,43 @@ unsigned int fake_n_live(void)
 	return n;
 }
 
+struct srtp_engine *fake_srtp_engine(void)
+{
+	static struct srtp_engine *engine;
+	const struct srtp_choice choice = {srtp_backends()[0], srtp_backends()[0]};
+
+	require(engine || srtp_engine_new(&choice, &engine) == 0);
+	return engine;
+}
+
 static void do_set(struct worker_msg *msg)
 {
 	require(msg->set.slot < FAKE_SLOTS);
 	struct fake_slot *s = &fake.slots[msg->set.slot];
 	msg->result = fake.set_result;
 	fake.set_result = 0;
-	if (msg->result)
+	if (msg->result) {
+		/* what is new to it goes back, as from a worker */
+		if (msg->set.srtp.rx != s->srtp.rx)
+			msg->set.returned[0] = msg->set.srtp.rx;
+		if (msg->set.srtp.tx != s->srtp.tx)
+			msg->set.returned[1] = msg->set.srtp.tx;
 		return;
+	}
 	require(!s->live || s->worker == msg->worker);
 	s->live = true;
 	s->worker = msg->worker;
 	s->n_sets++;
 	s->n_relearns += msg->set.relearn;
 	s->conf = msg->set.conf;
+	if (msg->set.srtp.rx != s->srtp.rx)
+		msg->set.returned[0] = s->srtp.rx;
+	if (msg->set.srtp.tx != s->srtp.tx)
+		msg->set.returned[1] = s->srtp.tx;
+	s->srtp = msg->set.srtp;
+	s->rx_state = msg->set.rx_state;
+	s->tx_state = msg->set.tx_state;
+	s->tx_anew = msg->set.tx_anew;
 }
 
 static void do_unlink(struct worker_msg *msg)
@@ -53,6 +76,9 @@ static void do_unlink(struct worker_msg *msg)
 	struct fake_slot *s = &fake.slots[msg->unlink.slot];
 	require(!s->live || s->worker == msg->worker);
 	msg->result = s->live ? 0 : -ENOENT;
+	msg->unlink.returned[0] = s->srtp.rx;
+	msg->unlink.returned[1] = s->srtp.tx;
+	msg->unlink.srtp = fake.srtp;
 	memset(s, 0, sizeof *s);
 	msg->unlink.stats = fake.stats;
 	msg->unlink.rare = fake.rare;

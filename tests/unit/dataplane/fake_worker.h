@@ -18,6 +18,9 @@ struct fake_slot {
 	uint32_t worker;
 	unsigned int n_sets, n_relearns;
 	struct stream_conf conf;
+	struct stream_srtp srtp;
+	struct dp_srtp_state rx_state, tx_state; /* of the last SET */
+	bool tx_anew;
 };
 
 struct fake {
@@ -28,6 +31,7 @@ struct fake {
 	/* what UNLINK gives back */
 	struct dp_stream_stats stats;
 	struct dp_stream_rare rare;
+	struct dp_stream_srtp srtp;
 	struct ipaddr learned;
 	/* the last REPORT, whose frame is not touched */
 	unsigned int n_reports;
@@ -39,3 +43,5 @@ extern struct fake fake;
 
 void fake_reset(void);
 unsigned int fake_n_live(void);
+/* The control thread's, of the first back end; one for the program. */
+struct srtp_engine *fake_srtp_engine(void);

@@ -59,6 +59,12 @@ void rig_eal(const char *prefix)
 	done = true;
 }
 
+/* What is lent to the workers for a slot, and of which keys it was made. */
+struct rig_srtp {
+	struct dp_srtp rx_key, tx_key;
+	struct srtp_ctx *rx, *tx;
+};
+
 static struct rte_ring *ring_new(const char *kind, uint8_t port, unsigned int queue, uint32_t size)
 {
 	char name[RTE_RING_NAMESIZE];
@@ -119,8 +125,9 @@ static void segment_new(struct rig *rig)
 	size_t workers = sizeof(struct dp_worker_stats) * rig->conf.n_workers;
 	size_t streams = sizeof(struct dp_stream_stats) * (size_t)rig->conf.n_streams;
 	size_t rare = sizeof(struct dp_stream_rare) * (size_t)rig->conf.n_streams;
-	size_t len = RTE_ALIGN_CEIL(
-		RTE_ALIGN_CEIL(streams + rare, (size_t)128) + workers, (size_t)2 << 20);
+	size_t srtp = sizeof(struct dp_stream_srtp) * (size_t)rig->conf.n_streams;
+	size_t at_srtp = RTE_ALIGN_CEIL(streams + rare, (size_t)128), at_workers = at_srtp + srtp;
+	size_t len = RTE_ALIGN_CEIL(at_workers + workers, (size_t)2 << 20);
 	int prot = PROT_READ | PROT_WRITE, flags = MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE;
 	uint8_t *at = rte_eal_has_hugepages() ? mmap(NULL, len, prot, flags | MAP_HUGETLB, -1, 0)
 					      : MAP_FAILED;
@@ -134,7 +141,8 @@ static void segment_new(struct rig *rig)
 	rig->segment_len = len;
 	rig->stream_stats = (void *)at;
 	rig->stream_rare = (void *)(at + streams);
-	rig->stats = (void *)(at + RTE_ALIGN_CEIL(streams + rare, (size_t)128));
+	rig->stream_srtp = (void *)(at + at_srtp);
+	rig->stats = (void *)(at + at_workers);
 }
 
 struct rig *rig_new(const struct rig_conf *conf)
@@ -156,13 +164,20 @@ struct rig *rig_new(const struct rig_conf *conf)
 	if (!rig->pool)
 		rte_exit(1, "rig: packet memory\n");
 	segment_new(rig);
+	if (!rig->conf.srtp.cm)
+		rig->conf.srtp.cm = rig->conf.srtp.gcm = srtp_backends()[0];
+	rig->srtp_slots = calloc(conf->n_streams, sizeof(*rig->srtp_slots));
+	if (!rig->srtp_slots || srtp_engine_new(&rig->conf.srtp, &rig->srtp) < 0)
+		rte_exit(1, "rig: SRTP\n");
 	struct worker_group_conf group = {.name = name,
 		.n_workers = conf->n_workers,
 		.n_streams = conf->n_streams,
 		.socket_id = SOCKET_ID_ANY,
 		.stats = rig->stats,
 		.stream_stats = rig->stream_stats,
-		.stream_rare = rig->stream_rare};
+		.stream_rare = rig->stream_rare,
+		.stream_srtp = rig->stream_srtp,
+		.srtp = rig->conf.srtp};
 	int r = worker_group_new(&group, &rig->group);
 	if (r < 0)
 		rte_exit(1, "rig: workers: %d\n", r);
@@ -186,6 +201,8 @@ void rig_free(struct rig *rig)
 		for (uint16_t q = 0; q < rig->conf.n_txq; q++)
 			rte_ring_free(rig->tx[port][q]);
 	}
+	srtp_engine_free(rig->srtp);
+	free(rig->srtp_slots);
 	worker_group_free(rig->group);
 	munmap(rig->segment, rig->segment_len);
 	rte_mempool_free(rig->pool);
@@ -243,6 +260,17 @@ void rig_police(struct rig *rig, const struct dp_police *conf)
 	}
 }
 
+static void srtp_ctx_follow(
+	struct rig *rig, const struct dp_srtp *key, struct dp_srtp *have, struct srtp_ctx **ctx)
+{
+	if (memcmp(key, have, sizeof(*key)) == 0)
+		return;
+	*have = *key;
+	*ctx = NULL;
+	if (key->suite && srtp_ctx_new(rig->srtp, key, ctx) < 0)
+		rte_exit(1, "rig: SRTP keys\n");
+}
+
 int rig_stream(struct rig *rig, uint32_t slot, const struct stream_args *args, bool relearn)
 {
 	struct worker_msg msg = {
@@ -251,8 +279,19 @@ int rig_stream(struct rig *rig, uint32_t slot, const struct stream_args *args, b
 
 	if (r < 0)
 		return r;
-	uint16_t local = ipaddr_port(&args->session->leg[args->leg].local);
-	return rig_post(rig, dp_port_owner(local, rig->conf.n_workers), &msg);
+	const struct dp_session *session = args->session;
+	uint16_t local = ipaddr_port(&session->leg[args->leg].local);
+	/* a slot that there is not is for the worker to refuse */
+	struct rig_srtp *srtp = &rig->srtp_slots[slot % rig->conf.n_streams];
+	srtp_ctx_follow(rig, &session->leg[args->leg].rx, &srtp->rx_key, &srtp->rx);
+	srtp_ctx_follow(rig, &session->leg[!args->leg].tx, &srtp->tx_key, &srtp->tx);
+	msg.set.srtp = (struct stream_srtp){srtp->rx, srtp->tx};
+	msg.set.rx_state = session->srtp_rx[args->leg];
+	msg.set.tx_state = session->srtp_tx[!args->leg];
+	r = rig_post(rig, dp_port_owner(local, rig->conf.n_workers), &msg);
+	for (unsigned int i = 0; i < WORKER_SRTP_RETURNED && r == 0; i++)
+		srtp_ctx_free(msg.set.returned[i]);
+	return r;
 }
 
 int rig_session(struct rig *rig, uint32_t slot, const struct dp_session *session, uint8_t addr_a,

@@ -22,9 +22,10 @@
 
 struct rig_conf {
 	uint32_t n_workers, n_streams, n_ports;
-	uint16_t n_txq;	  /* of each port; 0: one a worker */
-	uint32_t n_mbufs; /* 0: 4095 */
-	uint32_t ring;	  /* packets a port's rings hold; 0: RIG_RING */
+	uint16_t n_txq;		 /* of each port; 0: one a worker */
+	uint32_t n_mbufs;	 /* 0: 4095 */
+	uint32_t ring;		 /* packets a port's rings hold; 0: RIG_RING */
+	struct srtp_choice srtp; /* cm NULL: whatever comes first */
 };
 
 struct rig {
@@ -37,6 +38,9 @@ struct rig {
 	struct dp_worker_stats *stats;
 	struct dp_stream_stats *stream_stats;
 	struct dp_stream_rare *stream_rare;
+	struct dp_stream_srtp *stream_srtp;
+	struct srtp_engine *srtp; /* its contexts are what rig_session() lends */
+	struct rig_srtp *srtp_slots;
 	void *segment;
 	size_t segment_len;
 	bool stats_on_hugepages;

@@ -135,6 +135,7 @@ static int setup(void **state)
 		.addrs = w->addrs,
 		.stream_stats = w->segment.streams,
 		.stream_rare = w->segment.rare,
+		.srtp = fake_srtp_engine(),
 		.ops = &sessions_ops,
 		.arg = w,
 	};

@@ -127,6 +127,7 @@ static int setup(void **state)
 		.addrs = w->addrs,
 		.stream_stats = w->stats,
 		.stream_rare = w->rare,
+		.srtp = fake_srtp_engine(),
 		.ops = &ops,
 		.arg = w,
 	};
@@ -580,6 +581,61 @@ static void test_keys_stay(void **state)
 		assert_int_equal(row.session.leg[0].rx.key[i] | row.session.leg[0].tx.key[i], 0);
 }
 
+/* Contexts go to the streams that need them, and only when a key changes. */
+static void test_keys_reach_the_streams(void **state)
+{
+	struct world *w = *state;
+	struct dp_session s = sample_session(1);
+	s.srtp_rx[0] = (struct dp_srtp_state){.rtp_next = 70000, .rtp_ssrc = 5};
+	s.srtp_tx[1] = (struct dp_srtp_state){.rtp_next = 80000, .rtcp_next = 9};
+	sample_srtp(&s.leg[0], DP_SRTP_CM_128_SHA1_80);
+	assert_int_equal(add(w, &s, 1), 0);
+	turn(w, 1);
+	struct stream_srtp a = fake.slots[0].srtp, b = fake.slots[1].srtp;
+	assert_true(a.rx && !a.tx && b.tx && !b.rx);
+	assert_int_equal(fake.slots[0].rx_state.rtp_next, 70000);
+	assert_int_equal(fake.slots[0].tx_state.rtp_next, 80000);
+	assert_int_equal(fake.slots[0].tx_state.rtcp_next, 9);
+	s.leg[1].dscp = 7; /* something else */
+	assert_int_equal(modify(w, &s, 1), 0);
+	turn(w, 2);
+	assert_ptr_equal(fake.slots[0].srtp.rx, a.rx);
+	assert_ptr_equal(fake.slots[1].srtp.tx, b.tx);
+	s.leg[0].tx.key[3] ^= 1; /* the other key stays */
+	assert_int_equal(modify(w, &s, 1), 0);
+	turn(w, 3);
+	assert_ptr_equal(fake.slots[0].srtp.rx, a.rx);
+	assert_ptr_not_equal(fake.slots[1].srtp.tx, b.tx);
+	assert_false(fake.slots[1].tx_anew);
+	/* RFC 4568 7.1.4: from another port with another key the index begins at 0 */
+	s.leg[0].tx.key[4] ^= 1;
+	s.leg[0].local = sample_ip("192.0.2.1", 16384 + 12);
+	assert_int_equal(modify(w, &s, 1), 0);
+	turn(w, 4);
+	assert_true(fake.slots[1].tx_anew);
+	s.leg[0].rx = s.leg[0].tx = (struct dp_srtp){0};
+	assert_int_equal(modify(w, &s, 1), 0);
+	turn(w, 5);
+	assert_true(!fake.slots[0].srtp.rx && !fake.slots[1].srtp.tx);
+}
+
+/* A worker that refuses gives the contexts back; the session goes, and nothing is freed twice. */
+static void test_keys_of_a_refused_stream(void **state)
+{
+	struct world *w = *state;
+	struct dp_session s = sample_session(1);
+	sample_srtp(&s.leg[1], DP_SRTP_GCM_128);
+	fake.set_result = -EADDRINUSE;
+	assert_int_equal(add(w, &s, 1), -EADDRINUSE);
+	turn(w, 1);
+	turn(w, 2);
+	assert_int_equal(sessions_n(w->ss), 0);
+	assert_int_equal(fake_n_live(), 0);
+	assert_int_equal(add(w, &s, 1), 0);
+	turn(w, 3);
+	assert_non_null(fake.slots[1].srtp.rx);
+}
+
 /* The same session, further on: nothing to complain about in the same generation. */
 static void test_srtp_state_is_no_content(void **state)
 {
@@ -644,6 +700,8 @@ int main(void)
 		T(test_sweep),
 		T(test_dump),
 		T(test_keys_stay),
+		T(test_keys_reach_the_streams),
+		T(test_keys_of_a_refused_stream),
 		T(test_srtp_state_is_no_content),
 		T(test_churn),
 	};

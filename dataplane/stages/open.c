@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * SRTP, on its way in. The guard has set these packets aside before it looked at anything but
+ * their stream; it sees them again when they are open, and only then is anything learned, counted
+ * or kept alive. What is not authentic ends here and has changed nothing.
+ *
+ * The order is that of cost: who may not send at all, or comes from elsewhere than the stream's
+ * known source, is not worth a hash.
+ */
+#include "dataplane/srtp/srtp.h"
+#include "dataplane/stages/payload.h"
+#include "dataplane/stages/rtp.h"
+#include "dataplane/stages/stages.h"
+
+/* By enum srtp_result. */
+static const uint8_t drops[] = {
+	[SRTP_SHORT] = DP_DROP_SRTP_SHORT,
+	[SRTP_AUTH] = DP_DROP_SRTP_AUTH,
+	[SRTP_REPLAY] = DP_DROP_SRTP_REPLAY,
+	[SRTP_LIMIT] = DP_DROP_SRTP_KEY_LIMIT,
+	[SRTP_CLEAR] = DP_DROP_SRTP_CLEAR,
+};
+
+/* Whether a source that is known already is another's. Of a stream that learns there is none. */
+static bool source_differs(const struct worker *w, const struct packet *p, enum stream_kind kind)
+{
+	const struct stream *s = &w->streams[p->slot];
+	const struct ipaddr *expect = w->more[p->slot].expect;
+
+	if (kind == STREAM_RTP && !(p->flags & PACKET_IN6)) {
+		uint32_t ip;
+		uint16_t port;
+		memcpy(&ip, p->frame + IP4_SRC_OFF, 4);
+		memcpy(&port, p->frame + IP4_SPORT_OFF, 2);
+		return !(s->flags & STREAM_LEARN) &&
+		       (ip != s->src_ip_be32 || port != s->src_port_be16);
+	}
+	if (kind == STREAM_RTP && (s->flags & STREAM_LEARN))
+		return false;
+	struct ipaddr src = source_of(p);
+	if (kind == STREAM_RTCP && (s->flags & STREAM_LATCH) && !expect[STREAM_RTCP].family)
+		return !same_ip(&src, &expect[STREAM_RTP]);
+	return !same_source(&src, &expect[kind]);
+}
+
+static enum dp_drop admit(const struct worker *w, const struct packet *p, enum stream_kind kind)
+{
+	const struct stream *s = &w->streams[p->slot];
+
+	if ((s->flags & STREAM_MUX) && (p->flags & PACKET_RTCP))
+		return DP_DROP_NO_STREAM; /* the second port of the pair is not in use */
+	if ((s->flags & STREAM_NO_SRC) || source_differs(w, p, kind))
+		return DP_DROP_SOURCE;
+	if (kind == STREAM_RTP && !(s->flags & STREAM_RECV))
+		return DP_DROP_DIRECTION;
+	return DP_DROP_N;
+}
+
+/* RFC 5761: SRTP and SRTCP on one port are told apart as RTP and RTCP are. */
+static enum stream_kind kind_of(const struct worker *w, const struct packet *p)
+{
+	bool mux = w->streams[p->slot].flags & STREAM_MUX;
+
+	if (mux && p->udp_len >= 2 && rtp_is_rtcp(packet_payload(p)))
+		return STREAM_RTCP;
+	return packet_kind(p);
+}
+
+static void fetch(const struct worker *w, const struct batch *b)
+{
+	for (unsigned int i = 0; i < b->n; i++) {
+		const struct stream_srtp *srtp = &w->srtp[b->pkt[i].slot];
+		if (srtp->rx)
+			srtp_ctx_prefetch(srtp->rx);
+		if (srtp->tx)
+			srtp_ctx_prefetch(srtp->tx);
+	}
+}
+
+void stage_open(struct worker *w, struct batch *b)
+{
+	struct srtp_pkt pkts[WORKER_BURST];
+	uint8_t place[WORKER_BURST]; /* in pkts, or none */
+	const uint8_t none = WORKER_BURST;
+	unsigned int n_pkts = 0, n = 0;
+
+	fetch(w, b);
+	for (unsigned int i = 0; i < b->n; i++) {
+		struct packet *p = &b->pkt[i];
+		struct srtp_ctx *ctx = w->srtp[p->slot].rx;
+		enum stream_kind kind = kind_of(w, p);
+		enum dp_drop reason = admit(w, p, kind);
+		if (unlikely(reason != DP_DROP_N)) {
+			w->stream_rare[p->slot].dropped += reason != DP_DROP_NO_STREAM;
+			drop(w, p->m, reason);
+			continue;
+		}
+		struct dp_stream_srtp *row = &w->stream_srtp[p->slot];
+		place[n] = none;
+		if (ctx) {
+			place[n] = (uint8_t)n_pkts;
+			pkts[n_pkts++] = (struct srtp_pkt){.data = packet_payload(p),
+				.len = p->udp_len,
+				.is_rtcp = kind == STREAM_RTCP,
+				.ctx = ctx,
+				.flow = kind == STREAM_RTCP ? &row->rx_rtcp : &row->rx};
+		}
+		keep(b, n++, i);
+	}
+	b->n = n;
+	srtp_open(w->srtp_engine, pkts, n_pkts);
+
+	n = 0;
+	for (unsigned int i = 0; i < b->n; i++) {
+		struct packet *p = &b->pkt[i];
+		if (place[i] != none) {
+			const struct srtp_pkt *pkt = &pkts[place[i]];
+			if (unlikely(pkt->result != SRTP_OK)) {
+				w->stream_rare[p->slot].dropped++;
+				drop(w, p->m, drops[pkt->result]);
+				continue;
+			}
+			payload_set_len(p, pkt->len);
+		}
+		keep(b, n++, i);
+	}
+	b->n = n;
+}

@@ -23,7 +23,7 @@ def _reference(bench):
                                    ["-O3", "-march=native", *libs, "-lrte_net_ring"])
 
 
-def _eal(huge):
+def eal(huge):
     # EAL refuses --in-memory together with --no-huge.
     memory = ["--in-memory"] if huge else ["--no-huge", "--no-shconf", "-m", "700"]
     cpu = max(os.sched_getaffinity(0))
@@ -45,10 +45,10 @@ def _alternate(bench, name, own, reference):
     rounds = 1 if bench.quick else ROUNDS
     values, references = [], {lookup: [] for lookup in REFERENCE_LOOKUPS}
     for n in range(rounds):
-        values.append(_mpps(run([own, *_eal(bench.huge), f"streams={streams}", runs]), own))
+        values.append(_mpps(run([own, *eal(bench.huge), f"streams={streams}", runs]), own))
         text = f"{name} round {n + 1}/{rounds}: {values[-1]:.2f} M packets/s"
         for lookup in REFERENCE_LOOKUPS if reference else ():
-            out = run([reference, *_eal(bench.huge), f"flows={streams}", f"lookup={lookup}", "rtp=1",
+            out = run([reference, *eal(bench.huge), f"flows={streams}", f"lookup={lookup}", "rtp=1",
                        runs])
             references[lookup].append(_mpps(out, reference))
             text += f", reference {lookup} {references[lookup][-1]:.2f}"
@@ -59,14 +59,14 @@ def _alternate(bench, name, own, reference):
 
 def _instructions(bench, own, streams):
     """User instructions per packet: by the CPU's counter where it has one, else by callgrind."""
-    text = run([own, *_eal(bench.huge), f"streams={streams}", "runs=1"])
+    text = run([own, *eal(bench.huge), f"streams={streams}", "runs=1"])
     counted = re.search(r"instructions/pkt ([0-9.]+)", text)
     if counted:
         return float(counted.group(1)), "instructions/packet (CPU counter)"
     collected = []
     for batches in COUNT_BATCHES:
         args = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null",
-                "--toggle-collect=rig_run", own, *_eal(False), f"streams={streams}",
+                "--toggle-collect=rig_run", own, *eal(False), f"streams={streams}",
                 f"runs={batches}", "seconds=0"]
         try:
             done = subprocess.run(args, capture_output=True, text=True, timeout=300,

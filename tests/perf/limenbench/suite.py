@@ -1,11 +1,19 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The names of ./bench. One line a name; names of one function are measured together."""
-from . import calls, memif, relay, transcode, voice
+from . import calls, memif, relay, srtp, transcode, voice
 
 BENCHES = {
     "relay.rtp.1": relay.inproc,
     "relay.rtp.1000": relay.inproc,
     "relay.rtp.100000": relay.inproc,
+    "srtp.protect.cm": srtp.inproc,
+    "srtp.protect.gcm": srtp.inproc,
+    "srtp.unprotect.cm": srtp.inproc,
+    "srtp.unprotect.gcm": srtp.inproc,
+    "path.rtp-srtp.cm": srtp.inproc,
+    "path.rtp-srtp.gcm": srtp.inproc,
+    "path.srtp-rtp.cm": srtp.inproc,
+    "path.srtp-rtp.gcm": srtp.inproc,
     "relay.memif": memif.relay,
     **{name: transcode.channels for name in transcode.PAIRS},
     "voice.jitter": voice.frames,

@@ -122,13 +122,12 @@ class Case:
             return rows if len(rows) == n else None
         return wait_for(f"{n} active calls in 'show call active voice'", active, timeout_s)
 
-    def judge(self, n, played_a="voice-a.pcap", played_b="voice-b.pcap", packets=None):
+    def judge(self, n, played_a="voice-a.pcap", played_b="voice-b.pcap"):
         """After n calls: a record each, audio of both directions arrived byte for byte, each as it
-        stands in the file that was played (None: not compared with a file). packets: other
-        captures of both sides than packets(). Returns the calls."""
+        stands in the file that was played (None: not compared with a file). Returns the calls."""
         records = self.the_box.wait_records(n)
         self.equal(len(records), n, "call records")
-        calls = media.join(records, *(packets or self.packets()))
+        calls = media.join(records, *self.packets())
         for call in calls:
             self.check(not call.faults, "\n".join(call.faults))
             for leg, direction in zip(call.record["legs"], (call.a2b, call.b2a)):

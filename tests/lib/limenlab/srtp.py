@@ -22,7 +22,7 @@ _RTCP_OF = {  # RFC 4568 6.2: SRTCP keeps its tag of 80 bits
     "srtp_crypto_policy_set_aes_cm_256_hmac_sha1_32": "srtp_crypto_policy_set_aes_cm_256_hmac_sha1_80",
     "srtp_crypto_policy_set_aes_cm_128_hmac_sha1_32": "srtp_crypto_policy_set_rtp_default",
 }
-_ANY_INBOUND, _ANY_OUTBOUND = 2, 3
+_SPECIFIC, _ANY_INBOUND, _ANY_OUTBOUND = 1, 2, 3
 _ROOM = 64  # behind a packet, for the tag
 
 
@@ -52,20 +52,23 @@ def _library():
 
 
 class Context:
-    """One direction of one key."""
+    """One direction of one key. roc: where the roll-over counter of that SSRC is to begin."""
 
-    def __init__(self, suite, key, outbound):
+    def __init__(self, suite, key, outbound, ssrc=None, roc=0):
         size, setter = SUITES[suite]
         if len(key) != size:
             raise ValueError(f"{suite} has keys of {size} octets, not {len(key)}")
         lib = _library()
         self.suite, self.key = suite, key
-        policy = _Policy(ssrc_type=_ANY_OUTBOUND if outbound else _ANY_INBOUND, key=key, window_size=128)
+        kind = _SPECIFIC if ssrc is not None else _ANY_OUTBOUND if outbound else _ANY_INBOUND
+        policy = _Policy(ssrc_type=kind, ssrc=ssrc or 0, key=key, window_size=128)
         getattr(lib, setter)(ctypes.byref(policy.rtp))
         getattr(lib, _RTCP_OF.get(setter, setter))(ctypes.byref(policy.rtcp))
         self._session = ctypes.c_void_p()
         if lib.srtp_create(ctypes.byref(self._session), ctypes.byref(policy)) != 0:
             raise OSError("libsrtp2 made no session")
+        if ssrc is not None and lib.srtp_set_stream_roc(self._session, ssrc, roc) != 0:
+            raise OSError("libsrtp2 does not know the SSRC")
 
     def _run(self, function, data):
         buffer = ctypes.create_string_buffer(bytes(data), len(data) + _ROOM)
@@ -127,22 +130,25 @@ def keys_told(packets):
 
 
 def opened(packets):
-    """The capture with every SRTP packet that one of its keys opens in the clear; the rest as it was."""
-    keys = keys_told(packets)
+    """The capture with every SRTP packet that one of its keys opens in the clear; the rest as it was.
+    Under a new key the roll-over counter may begin at 0 (RFC 4568 7.1.4) or go on (RFC 3711 3.3.1)."""
+    tries = [(suite, key, roc) for suite, key in keys_told(packets) for roc in (0, 1)]
     contexts, out = {}, []
     for p in packets:
-        if not keys or rtp.parse_rtp(p) is None:
+        plain = rtp.parse_rtp(p) if tries else None
+        if plain is None:
             out.append(p)
             continue
-        flow = contexts.setdefault((p.src, p.sport, p.dst, p.dport), {})
+        flow = contexts.setdefault((p.src, p.sport, p.dst, p.dport, plain.ssrc), {})
         clear = None
-        # The key that opened the last packet first.
-        for key in sorted(keys, key=lambda k: k != flow.get("last")):
-            if key not in flow:
-                flow[key] = Context(*key, outbound=False)
-            clear = flow[key].open(p.payload)
+        # What opened the last packet first.
+        for one in sorted(tries, key=lambda k: k != flow.get("last")):
+            if one not in flow:
+                suite, key, roc = one
+                flow[one] = Context(suite, key, outbound=False, ssrc=plain.ssrc, roc=roc)
+            clear = flow[one].open(p.payload)
             if clear is not None:
-                flow["last"] = key
+                flow["last"] = one
                 break
         out.append(p if clear is None else dataclasses.replace(p, payload=clear))
     return out

@@ -35,10 +35,12 @@ def answer_lines(invite, suite, key):
 class SrtpCall(TalkingCall):
     """A TalkingCall with SRTP on one side or both; suite None: RTP there."""
 
+    captures = None  # both sides opened, where a scenario has done that for all its calls
+
     def __init__(self, t, phone, carrier, suite_a=None, suite_b=None, number=NUMBER, talk=True):
         self.phone, self.carrier, self.suites = phone, carrier, (suite_a, suite_b)
         self.keys = [suite and srtp.new_key(suite) for suite in self.suites]
-        self.version = 1
+        self.version, self.strange = 1, set()
         super().__init__(t, phone, carrier, number, talk=False, body_a=self.offer() if suite_a else True,
                          body_b=self.answer if suite_b else True)
         self.seals = [self.context(side) for side in (0, 1)]
@@ -62,7 +64,11 @@ class SrtpCall(TalkingCall):
         return (self.phone, self.carrier)[side]
 
     def packets(self):
-        return tuple(srtp.opened(p) for p in self.t.packets())
+        return self.captures or tuple(srtp.opened(p) for p in self.t.packets())
+
+    def flow(self, direction):
+        """As ever, without what strangers sent in place of the talkers."""
+        return tuple([p for p in packets if p.seq not in self.strange] for packets in super().flow(direction))
 
     def never_in_the_clear(self):
         """No frame of either voice on a side that is encrypted."""

@@ -125,6 +125,16 @@ static const char *srtp_note(const struct ctl_call *call, unsigned int leg)
 	return call->srtp_note[leg] < CTL_SRTP_N_NOTES ? words[call->srtp_note[leg]] : "";
 }
 
+static const char *srtp_keying(const struct ctl_call *call, unsigned int leg)
+{
+	static const char *const words[] = {
+#define X(sym, word) word,
+		CTL_KEYINGS(X)
+#undef X
+	};
+	return call->srtp_keying[leg] < CTL_N_KEYINGS ? words[call->srtp_keying[leg]] : "";
+}
+
 /* ---- JSON of a call, active or finished ---- */
 
 static json_t *leg_json(const struct ctl_call *call, unsigned int leg,
@@ -149,6 +159,7 @@ static json_t *leg_json(const struct ctl_call *call, unsigned int leg,
 			json, "media_remote", json_string(print_addr(&media->remote[leg], text)));
 	}
 	json_object_set_new(json, "srtp", json_string(srtp_suite(call, leg)));
+	json_object_set_new(json, "srtp_keying", json_string(srtp_keying(call, leg)));
 	json_object_set_new(json, "srtp_note", json_string(srtp_note(call, leg)));
 	json_object_set_new(json, "rx_packets", json_integer((json_int_t)from[leg].rx_packets));
 	json_object_set_new(json, "rx_octets", json_integer((json_int_t)from[leg].rx_octets));

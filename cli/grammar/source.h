@@ -102,6 +102,8 @@ struct cli_source {
 	/* family 4 or 6; false when the realm has no media address of it. */
 	bool (*ports)(void *ctx, const char *realm, unsigned int family, struct cli_ports *ret);
 	void (*sip)(void *ctx, cli_sip_fn row, void *arg);
+	/* own NONE: limen-nat is away, and the rest is what it told last. */
+	void (*nat)(void *ctx, struct ctl_nat_info *ret);
 	void (*processes)(void *ctx, cli_process_fn row, void *arg);
 	/* The segment, mapped; NULL while limen-dataplane is away. */
 	const struct dp_stats_header *(*dp_stats)(void *ctx);

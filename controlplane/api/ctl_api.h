@@ -157,6 +157,18 @@ enum ctl_srtp_note {
 		CTL_SRTP_N_NOTES,
 };
 
+/* Where the SRTP keys of a leg come from. X(symbol, word in records and in show). */
+#define CTL_KEYINGS(X)  \
+	X(NONE, "")     \
+	X(SDES, "sdes") \
+	X(DTLS, "dtls")
+enum ctl_keying {
+#define X(sym, word) CTL_KEYING_##sym,
+	CTL_KEYINGS(X)
+#undef X
+		CTL_N_KEYINGS,
+};
+
 /* What is known of a call outside of limen-sip. Text is NUL-terminated, empty when unknown. */
 struct ctl_call {
 	uint64_t id;	/* unique over restarts; the key of the record */
@@ -171,6 +183,8 @@ struct ctl_call {
 	uint32_t n_media;
 	uint8_t srtp[DP_LEGS];	    /* enum dp_srtp_suite; NONE unless all media is encrypted */
 	uint8_t srtp_note[DP_LEGS]; /* enum ctl_srtp_note */
+	/* enum ctl_keying. With DTLS only limen-control knows srtp, from the handshake's keys. */
+	uint8_t srtp_keying[DP_LEGS];
 	char calling[DP_LEGS][CTL_NUMBER_MAX]; /* as received, as sent */
 	char called[DP_LEGS][CTL_NUMBER_MAX];
 	char realm[DP_LEGS][CTL_NAME_MAX];

@@ -32,6 +32,9 @@ enum cfg_admission { CFG_ADMIT_TRUNKS, CFG_ADMIT_ANY };
 /* SRTP of a realm's or trunk's far ends; CFG_SRTP_REALM: a trunk does as its realm says. */
 enum cfg_srtp { CFG_SRTP_NEVER, CFG_SRTP_PREFER, CFG_SRTP_REQUIRE, CFG_SRTP_REALM };
 
+/* Where its keys come from: the session descriptions (RFC 4568), or a handshake (RFC 5763). */
+enum cfg_keying { CFG_KEYING_SDES, CFG_KEYING_DTLS, CFG_KEYING_REALM };
+
 /* One of several, in the order of their ranks: "crypto RANK SUITE". */
 struct cfg_preference {
 	uint8_t rank; /* from 1 */
@@ -83,6 +86,7 @@ struct cfg_realm {
 	bool rtcp_strict;	       /* media rtcp-strict: only RTCP of known types passes */
 	uint32_t media_timeout_s;      /* 0: never */
 	uint8_t srtp;		       /* enum cfg_srtp, not CFG_SRTP_REALM */
+	uint8_t srtp_keying;	       /* enum cfg_keying, not CFG_KEYING_REALM */
 	uint32_t srtp_crypto;	       /* tag of a voice class; 0: all suites in the usual order */
 	uint32_t audio_pps, other_pps; /* media packet-limit; 0: none */
 };
@@ -97,6 +101,7 @@ struct cfg_trunk {
 	uint32_t options_interval_s; /* options-keepalive; 0: none */
 	uint32_t options_down_after; /* unanswered OPTIONS in a row until busyout */
 	uint8_t srtp;		     /* enum cfg_srtp */
+	uint8_t srtp_keying;	     /* enum cfg_keying */
 	uint32_t srtp_crypto;	     /* 0: the realm's */
 	bool shutdown;
 };

@@ -45,6 +45,19 @@ static const struct cfg_word trunk_srtp_words[] = {
 	{NULL, 0, NULL},
 };
 
+static const struct cfg_word keying_words[] = {
+	{"sdes", CFG_KEYING_SDES, "The session descriptions (SDES, RFC 4568)"},
+	{"dtls", CFG_KEYING_DTLS, "A handshake on the media's own way (DTLS-SRTP, RFC 5763)"},
+	{NULL, 0, NULL},
+};
+
+static const struct cfg_word trunk_keying_words[] = {
+	{"realm", CFG_KEYING_REALM, "As the realm says"},
+	{"sdes", CFG_KEYING_SDES, "The session descriptions (SDES, RFC 4568)"},
+	{"dtls", CFG_KEYING_DTLS, "A handshake on the media's own way (DTLS-SRTP, RFC 5763)"},
+	{NULL, 0, NULL},
+};
+
 static const struct cfg_word srtp_suite_words[] = {
 	{"AEAD_AES_256_GCM", DP_SRTP_GCM_256, "AES-256 in GCM, tag of 128 bits (RFC 7714)"},
 	{"AEAD_AES_128_GCM", DP_SRTP_GCM_128, "AES-128 in GCM, tag of 128 bits (RFC 7714)"},
@@ -511,6 +524,16 @@ const struct cfg_leaf cfg_leaves[] = {
 		NO_REF,
 		.help = "Encrypted media (SRTP)"},
 	{.kind = CFG_REALM,
+		.type = CFG_T_ENUM,
+		.name = "srtp_keying",
+		.syntax = "srtp keying",
+		FIELD(cfg_realm, srtp_keying),
+		.words = keying_words,
+		.max = CFG_KEYING_DTLS,
+		.def = CFG_KEYING_SDES,
+		NO_REF,
+		.help = "Encrypted media (SRTP)\nWhere its keys come from"},
+	{.kind = CFG_REALM,
 		.type = CFG_T_U32,
 		.flags = CFG_F_ZERO_NONE,
 		.name = "srtp_crypto",
@@ -604,6 +627,16 @@ const struct cfg_leaf cfg_leaves[] = {
 		.def = CFG_SRTP_REALM,
 		NO_REF,
 		.help = "Encrypted media (SRTP)"},
+	{.kind = CFG_TRUNK,
+		.type = CFG_T_ENUM,
+		.name = "srtp_keying",
+		.syntax = "srtp keying",
+		FIELD(cfg_trunk, srtp_keying),
+		.words = trunk_keying_words,
+		.max = CFG_KEYING_REALM,
+		.def = CFG_KEYING_REALM,
+		NO_REF,
+		.help = "Encrypted media (SRTP)\nWhere its keys come from"},
 	{.kind = CFG_TRUNK,
 		.type = CFG_T_U32,
 		.flags = CFG_F_ZERO_NONE,

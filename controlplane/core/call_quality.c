@@ -50,7 +50,7 @@ void calls_record(const struct calls *cs, const struct call *call, uint64_t wall
 	struct quality_input in = {.from = r->from, .codec = call->info.codec};
 
 	memset(r, 0, sizeof(*r));
-	r->call = call->info;
+	calls_info(call, &r->call);
 	for (unsigned int leg = 0; leg < DP_LEGS; leg++)
 		r->from[leg].last_rx_ago_ms = r->from[leg].first_rx_ago_ms = UINT64_MAX;
 	for (unsigned int i = 0; i < CTL_MEDIA_MAX; i++) {

@@ -78,7 +78,8 @@ bool ctl_call_ok(const struct ctl_call *c)
 		!ipc_str_ok(c->reason, sizeof(c->reason)))
 		return false;
 	for (unsigned int i = 0; i < DP_LEGS; i++) {
-		if (c->srtp[i] >= DP_SRTP_N || c->srtp_note[i] >= CTL_SRTP_N_NOTES)
+		if (c->srtp[i] >= DP_SRTP_N || c->srtp_note[i] >= CTL_SRTP_N_NOTES ||
+			c->srtp_keying[i] >= CTL_N_KEYINGS)
 			return false;
 		if (!ipaddr_valid(&c->peer_sig[i]) || !ipc_str_ok(c->calling[i], CTL_NUMBER_MAX) ||
 			!ipc_str_ok(c->called[i], CTL_NUMBER_MAX) ||
@@ -142,6 +143,27 @@ int calls_put(struct calls *cs, uint32_t worker, const struct ctl_call *info,
 	call->worker = worker;
 	call->restore_due = false;
 	return 0;
+}
+
+void calls_info(const struct call *call, struct ctl_call *ret_info)
+{
+	*ret_info = call->info;
+	for (unsigned int leg = 0; call->phase == CALL_LIVE && leg < DP_LEGS; leg++) {
+		uint8_t suite = DP_SRTP_NONE;
+
+		if (call->info.srtp_keying[leg] != CTL_KEYING_DTLS)
+			continue;
+		for (unsigned int i = 0; i < CTL_MEDIA_MAX; i++) {
+			const struct media_session *s = call->media[i];
+
+			if (s == NULL || !s->wanted)
+				continue;
+			suite = s->conf.leg[leg].rx.suite;
+			if (suite == DP_SRTP_NONE)
+				break;
+		}
+		ret_info->srtp[leg] = suite;
+	}
 }
 
 /* ---- media ---- */
@@ -315,7 +337,10 @@ static bool all_media_gone(const struct call *call)
 void call_finish(struct calls *cs, struct call *call)
 {
 	uint64_t now_ms = cs->ops.mono_ms(cs->ops.arg);
+	struct ctl_call info;
 
+	calls_info(call, &info); /* while the sessions have their keys */
+	call->info = info;
 	call->phase = CALL_ENDING;
 	cs->counts.live--;
 	cs->counts.ending++;

@@ -105,6 +105,8 @@ void calls_record_written(void *arg, uint64_t id);
 /* The record of a call as it would be if it ended now; call_quality.c. */
 void calls_record(const struct calls *calls, const struct call *call, uint64_t wall_now_ms,
 	struct record *ret_record);
+/* What limen-sip said of a call, and what limen-control knows better: suites of handshakes. */
+void calls_info(const struct call *call, struct ctl_call *ret_info);
 const struct call_list *calls_list(const struct calls *calls);
 struct call *calls_find(const struct calls *calls, uint64_t id);
 void calls_counts(const struct calls *calls, struct calls_counts *ret_counts);

@@ -43,9 +43,13 @@ static void calls(void *ctx, cli_call_fn row, void *arg)
 {
 	const struct control *c = ctx;
 	const struct call *call;
+	struct ctl_call info;
 
 	TAILQ_FOREACH(call, calls_list(c->calls), link) {
-		if (call->phase == CALL_LIVE && row(&call->info, arg) != 0)
+		if (call->phase != CALL_LIVE)
+			continue;
+		calls_info(call, &info);
+		if (row(&info, arg) != 0)
 			return;
 	}
 }
@@ -223,6 +227,11 @@ static void sip(void *ctx, cli_sip_fn row, void *arg)
 	}
 }
 
+static void nat(void *ctx, struct ctl_nat_info *ret)
+{
+	*ret = *nat_peer_info(((const struct control *)ctx)->nat);
+}
+
 static void fill_stats(struct cli_process *p, const struct ipc_stats *stats)
 {
 	p->rx_msgs = stats->rx_msgs;
@@ -294,6 +303,7 @@ void status_source(struct control *control, struct cli_source *ret_source)
 		.link = link_state,
 		.ports = ports,
 		.sip = sip,
+		.nat = nat,
 		.processes = processes,
 		.dp_stats = dp_stats,
 		.call_clear = call_clear};

@@ -296,6 +296,16 @@ static const char *srtp_note_words(uint8_t note)
 	return note < CTL_SRTP_N_NOTES ? words[note] : "";
 }
 
+static const char *keying_word(uint8_t keying)
+{
+	static const char *const words[] = {
+#define X(sym, word) word,
+		CTL_KEYINGS(X)
+#undef X
+	};
+	return keying < CTL_N_KEYINGS ? words[keying] : "";
+}
+
 /* The suite, or "off". */
 static const char *srtp_word(uint8_t suite)
 {
@@ -324,6 +334,7 @@ static void print_leg(struct json_out *out, const struct record *record, unsigne
 	jout_key_str(out, "transport", transport_word(call->transport[leg]));
 	jout_key_str(out, "peer", ipaddr_is_set(peer) ? ipaddr_print_port(peer, addr) : "");
 	jout_key_str(out, "srtp", srtp_word(call->srtp[leg]));
+	jout_key_str(out, "srtp_keying", keying_word(call->srtp_keying[leg]));
 	jout_key_str(out, "srtp_note", srtp_note_words(call->srtp_note[leg]));
 	print_media(out, &record->from[leg], &record->quality.leg[leg]);
 	jout_close(out, '}');

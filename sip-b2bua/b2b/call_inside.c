@@ -107,9 +107,10 @@ static void reinvite(struct leg *leg, struct sip_stxn *stxn, const struct sip_ms
 			if (rc < 0)
 				leg_refuse(leg,
 					rc == -ENOTSUP	? 488
+					: rc == -EAGAIN ? 503
 					: rc == -ENOMEM ? 500
 							: 400,
-					none);
+					rc == -EAGAIN ? VIEW("Retry-After: 5\r\n") : none);
 		} else if (leg_reinvite(leg_other(leg)) < 0) {
 			leg_refuse(leg, 500, none);
 		}

@@ -200,6 +200,7 @@ int call_offer(struct leg *from, struct view sdp, enum call_then then, const cha
 		return -EBADMSG;
 	}
 	call->media.in_success = then == THEN_SUCCESS;
+	media_map_set_own(&call->media, &b->dtls_own);
 	rc = media_map_offer(&call->media, &b->sdp, from->side, ret_reason);
 	srtp_count(call);
 	if (rc < 0)

@@ -115,6 +115,7 @@ static bool check_source(struct call *call, const struct sip_path *path)
 			"the limit of calls is reached (max-calls)");
 		return false;
 	}
+	media_map_set_own(&call->media, &b->dtls_own);
 	media_map_set_side(&call->media, LEG_A, realm, &path->local);
 	media_map_set_srtp(&call->media, LEG_A, b->cfg, realm, trunk);
 	return true;
@@ -146,9 +147,29 @@ static bool find_candidates(struct call *call, const struct sip_msg *msg)
 	return false;
 }
 
-static int refusal_of_offer(int rc)
+static void refuse_offer(struct call *call, int rc, const char *reason)
 {
-	return rc == -ENOTSUP ? 488 : rc == -ENOMEM ? 500 : 400;
+	struct sip_buf buf;
+	char text[64];
+
+	if (rc == -EAGAIN)
+		refuse(call, 503, retry_after(&buf, text, sizeof(text)), reason);
+	else
+		refuse(call, rc == -ENOTSUP ? 488 : rc == -ENOMEM ? 500 : 400, none, reason);
+}
+
+/* A trunk that requires keys by DTLS is passed over while limen-nat is away. */
+static bool can_encrypt(
+	struct call *call, const struct cfg_realm *realm, const struct cfg_trunk *trunk)
+{
+	media_map_set_own(&call->media, &call->b->dtls_own);
+	media_map_set_srtp(&call->media, LEG_B, call->b->cfg, realm, trunk);
+	if (!media_map_lacks_dtls(&call->media, LEG_B))
+		return true;
+	snprintf(call->rec.reason, sizeof(call->rec.reason),
+		"trunk %s requires keys by DTLS, and limen-nat is not running", trunk->name);
+	log_warning("%s", call->rec.reason);
+	return false;
 }
 
 /* Makes the next candidate that can be reached the called side. -ENOENT: there is none. */
@@ -174,6 +195,8 @@ static int candidate_take(struct call *call, const struct sip_msg *invite)
 				trunk->name, realm->name);
 			continue;
 		}
+		if (!can_encrypt(call, realm, trunk))
+			continue;
 		sip_buf_init(&uri, call->uri, sizeof(call->uri) - 1);
 		policy_put_uri(&uri, &invite->uri, &trunk->target);
 		if (uri.overflow)
@@ -181,7 +204,6 @@ static int candidate_take(struct call *call, const struct sip_msg *invite)
 		call->uri[uri.n] = '\0';
 		call->out_path = call_path_to(listener, &trunk->target);
 		media_map_set_side(&call->media, LEG_B, realm, &listener->addr);
-		media_map_set_srtp(&call->media, LEG_B, b->cfg, realm, trunk);
 		name_copy(call->rec.realm[LEG_B], realm->name);
 		name_copy(call->rec.trunk[LEG_B], trunk->name);
 		call->rec.dial_peer_out = c->tag;
@@ -192,6 +214,18 @@ static int candidate_take(struct call *call, const struct sip_msg *invite)
 		return 0;
 	}
 	return -ENOENT;
+}
+
+static void refuse_without_trunk(struct call *call)
+{
+	struct sip_buf buf;
+	char text[64], why[sizeof(call->rec.reason)];
+
+	memcpy(why, call->rec.reason, sizeof(why));
+	if (why[0])
+		refuse(call, 503, retry_after(&buf, text, sizeof(text)), why);
+	else
+		refuse(call, 503, none, "no trunk of the matching dial-peers can be reached");
 }
 
 /* The INVITE without an offer needs no ports yet, but it needs limen-control for its record. */
@@ -230,7 +264,7 @@ static void start(struct call *call, const struct sip_msg *msg, const struct sip
 	if (!find_candidates(call, msg))
 		return;
 	if (candidate_take(call, msg) < 0) {
-		refuse(call, 503, none, "no trunk of the matching dial-peers can be reached");
+		refuse_without_trunk(call);
 		return;
 	}
 	control_call_put(call, NULL, 0);
@@ -240,7 +274,7 @@ static void start(struct call *call, const struct sip_msg *msg, const struct sip
 	}
 	rc = call_offer(a, msg->body, THEN_INVITE, &reason);
 	if (rc < 0)
-		refuse(call, (unsigned int)refusal_of_offer(rc), none, reason);
+		refuse_offer(call, rc, reason);
 }
 
 /* From tag, Call-ID and CSeq (RFC 3261 8.2.2.2), under a key that nobody outside knows. */

@@ -83,10 +83,11 @@ void call_record_media(struct call *call)
 		uint8_t before = rec->srtp_note[leg];
 
 		rec->srtp[leg] = media_map_srtp(&call->media, leg);
-		rec->srtp_note[leg] = rec->srtp[leg] != DP_SRTP_NONE ? CTL_SRTP_NONE
-				      : srtp->lost		     ? CTL_SRTP_LOST
-				      : srtp->refused		     ? CTL_SRTP_REFUSED
-								     : CTL_SRTP_NONE;
+		rec->srtp_keying[leg] = (uint8_t)media_map_keying(&call->media, leg);
+		rec->srtp_note[leg] = rec->srtp_keying[leg] != CTL_KEYING_NONE ? CTL_SRTP_NONE
+				      : srtp->lost			       ? CTL_SRTP_LOST
+				      : srtp->refused			       ? CTL_SRTP_REFUSED
+									       : CTL_SRTP_NONE;
 		if (rec->srtp_note[leg] == CTL_SRTP_LOST && before != CTL_SRTP_LOST)
 			log_notice("call %016" PRIx64 ": its %s gave SRTP up by a re-INVITE",
 				rec->id, leg == 0 ? "caller" : "called side");

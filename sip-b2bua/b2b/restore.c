@@ -44,6 +44,7 @@ static bool record_valid(const struct ctl_call *rec)
 
 	for (unsigned int leg = 0; leg < DP_LEGS; leg++) {
 		ok = ok && ipaddr_valid(&rec->peer_sig[leg]) && rec->srtp[leg] < DP_SRTP_N &&
+		     rec->srtp_keying[leg] < CTL_N_KEYINGS &&
 		     rec->srtp_note[leg] < CTL_SRTP_N_NOTES &&
 		     ipc_str_ok(rec->calling[leg], sizeof(rec->calling[leg])) &&
 		     ipc_str_ok(rec->called[leg], sizeof(rec->called[leg])) &&

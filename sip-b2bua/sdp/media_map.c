@@ -12,8 +12,6 @@
 #include "controlplane/base/secret.h"
 #include "controlplane/base/siphash.h"
 
-#define CKPT_VERSION 3
-
 /* Attributes that pass. Everything about addresses, identities, keys, ICE, bundling stays. */
 static const char *const allow_attrs[] = {"rtpmap", "fmtp", "ptime", "maxptime", "rtcp-fb",
 	"rtcp-rsize", "framerate", "framesize", "imageattr", "content", "lang", "sdplang",
@@ -23,6 +21,7 @@ static const char no_media[] = "the session description offers no RTP media";
 static const char bad_count[] = "the answer does not have as many media lines as the offer";
 static const char fewer_lines[] = "the new offer has fewer media lines than the session";
 static const char no_memory[] = "memory is short";
+static const char no_handshakes[] = "a far end requires keys by DTLS, and limen-nat is not running";
 static const char no_offer[] = "an answer came without an offer";
 
 void media_map_init(struct media_map *map, uint64_t call_id, const uint64_t id_key[2])
@@ -80,14 +79,20 @@ void media_map_set_srtp(struct media_map *map, unsigned int leg, const struct cf
 	for (unsigned int i = 0; i < map->n_lines; i++) {
 		media_keys_free(map->line[i]->keys[leg]);
 		map->line[i]->keys[leg] = NULL;
+		media_assoc_forget(&map->line[i]->assoc[leg]);
 	}
+}
+
+static bool line_is_dtls(const struct media_line *line, unsigned int leg)
+{
+	return line->ctl.dtls[leg].role != CTL_DTLS_NONE;
 }
 
 /* A line that is up and not encrypted towards this leg. */
 static bool line_is_plain(const struct media_line *line, unsigned int leg)
 {
 	return line->state == MEDIA_OPEN && !line->fresh &&
-	       line->ctl.leg[leg].rx.suite == DP_SRTP_NONE;
+	       line->ctl.leg[leg].rx.suite == DP_SRTP_NONE && !line_is_dtls(line, leg);
 }
 
 /*
@@ -98,18 +103,32 @@ static enum media_srtp_mode line_mode(
 	const struct media_map *map, const struct media_line *line, unsigned int leg)
 {
 	const struct media_srtp *srtp = &map->side[leg].srtp;
+	bool dtls = srtp->keying == CFG_KEYING_DTLS;
 
 	if (srtp->policy == CFG_SRTP_NEVER)
 		return MEDIA_PLAIN;
 	if (srtp->policy == CFG_SRTP_REQUIRE)
-		return MEDIA_SECURE;
+		return dtls ? MEDIA_DTLS : MEDIA_SECURE;
+	if (line_is_plain(line, leg))
+		return MEDIA_PLAIN;
 	if (line->state == MEDIA_OPEN && !line->fresh)
-		return line_is_plain(line, leg) ? MEDIA_PLAIN : MEDIA_SECURE;
+		return line_is_dtls(line, leg) ? MEDIA_DTLS : MEDIA_SECURE;
 	for (unsigned int i = 0; i < map->n_lines; i++) {
 		if (srtp->refused || line_is_plain(map->line[i], leg))
 			return MEDIA_PLAIN;
 	}
+	if (dtls)
+		return !map->in_success && media_dtls_possible(srtp, &map->own) ? MEDIA_DTLS
+										: MEDIA_PLAIN;
 	return map->in_success ? MEDIA_OPTIONAL : MEDIA_SECURE;
+}
+
+bool media_map_lacks_dtls(const struct media_map *map, unsigned int leg)
+{
+	const struct media_srtp *srtp = &map->side[leg].srtp;
+
+	return srtp->policy == CFG_SRTP_REQUIRE && srtp->keying == CFG_KEYING_DTLS &&
+	       !media_dtls_possible(srtp, &map->own);
 }
 
 static struct ipaddr wanted_addr(const struct media_side *side)
@@ -140,6 +159,7 @@ static void line_expect_early(const struct media_map *map, struct media_line *li
 	if (!direction_receives(offer->direction) || !ipaddr_is_set(&offer->rtp))
 		return;
 	if (offer->peer.srtp.suite != DP_SRTP_NONE ||
+		offer->dtls.fingerprint.hash != FINGERPRINT_NONE ||
 		line_mode(map, line, !map->offerer) != MEDIA_PLAIN)
 		return;
 	to->remote_rtp = offer->rtp;
@@ -164,6 +184,7 @@ static void line_ask(struct media_map *map, unsigned int index)
 		memcpy(line->ctl.realm[leg], side->realm, sizeof(side->realm));
 		line->ctl.leg[leg].local = wanted_addr(side);
 		line->ctl.leg[leg].dscp = side->dscp;
+		media_assoc_forget(&line->assoc[leg]);
 	}
 	line_expect_early(map, line);
 	line->state = MEDIA_WANTED;
@@ -185,6 +206,9 @@ uint32_t media_map_offer_again(struct media_map *map)
 			line->ctl.leg[leg].local = before.leg[leg].local;
 			line->ctl.leg[leg].dscp = map->side[leg].dscp;
 		}
+		/* The offerer may have made its handshake, on an early answer, and will not again. */
+		memset(&line->ctl.dtls[!map->offerer], 0, sizeof(line->ctl.dtls[0]));
+		media_assoc_forget(&line->assoc[!map->offerer]);
 		line_expect_early(map, line);
 		if (!secret_equal(&before, &line->ctl, sizeof(before)))
 			set |= 1u << i;
@@ -246,6 +270,7 @@ static void desc_read(const struct sdp *sdp, unsigned int index, const struct me
 	desc->profile = take->profile;
 	desc->peer = take->peer;
 	desc->ours = take->ours;
+	desc->dtls = take->dtls;
 	desc->direction = held_direction(m);
 	desc->rtcp_mux = m->rtcp_mux;
 	desc_addrs(m, desc);
@@ -265,7 +290,7 @@ static void desc_read(const struct sdp *sdp, unsigned int index, const struct me
 	}
 }
 
-static int lines_grow(struct media_map *map, unsigned int n)
+int media_map_grow(struct media_map *map, unsigned int n)
 {
 	while (map->n_lines < n) {
 		struct media_line *line = calloc(1, sizeof(*line));
@@ -277,9 +302,24 @@ static int lines_grow(struct media_map *map, unsigned int n)
 	return 0;
 }
 
+static void offer_take_line(const struct media_map *map, const struct sdp *sdp, unsigned int leg,
+	unsigned int index, struct media_take *take)
+{
+	const struct media_srtp *srtp = &map->side[leg].srtp;
+	const struct sdp_media *m = &sdp->media[index];
+	enum sdp_profile profile = sdp_profile_parse(m->proto);
+
+	if (m->port != 0 && sdp_profile_keying(profile) == SDP_DTLS)
+		media_dtls_take_offer(srtp, &map->own,
+			index < map->n_lines ? &map->line[index]->assoc[leg] : NULL, sdp, index,
+			take);
+	else
+		media_srtp_take_offer(srtp, sdp, index, take);
+}
+
 /* What each line of an offer is worth. Returns how many can be relayed. */
 static unsigned int offer_take(struct media_map *map, const struct sdp *sdp, unsigned int leg,
-	struct media_take takes[CTL_MEDIA_MAX], const char **ret_reason)
+	struct media_take takes[CTL_MEDIA_MAX], bool *ret_away, const char **ret_reason)
 {
 	unsigned int n_usable = 0;
 	bool by_policy = false;
@@ -288,9 +328,10 @@ static unsigned int offer_take(struct media_map *map, const struct sdp *sdp, uns
 	for (unsigned int i = 0; i < sdp->n_media && i < CTL_MEDIA_MAX; i++) {
 		struct media_take *take = &takes[i];
 
-		media_srtp_take_offer(&map->side[leg].srtp, sdp, i, take);
+		offer_take_line(map, sdp, leg, i, take);
 		map->n_crypto_ignored += take->n_ignored;
 		n_usable += take->usable;
+		*ret_away |= take->away;
 		if (take->by_policy && !by_policy) {
 			*ret_reason = take->why;
 			by_policy = true;
@@ -324,19 +365,35 @@ static void offer_line(struct media_map *map, const struct sdp *sdp, unsigned in
 		line_ask(map, index);
 }
 
+/* Whether each line that is to be offered with DTLS has a certificate, if need be the old one. */
+static bool can_announce(const struct media_map *map, unsigned int leg, unsigned int n)
+{
+	if (!media_map_lacks_dtls(map, leg))
+		return true;
+	for (unsigned int i = 0; i < n; i++) {
+		if (i >= map->n_lines || map->line[i]->assoc[leg].own.hash == FINGERPRINT_NONE)
+			return false;
+	}
+	return true;
+}
+
 int media_map_offer(
 	struct media_map *map, const struct sdp *sdp, unsigned int leg, const char **ret_reason)
 {
 	unsigned int n = sdp->n_media < CTL_MEDIA_MAX ? sdp->n_media : CTL_MEDIA_MAX;
 	struct media_take takes[CTL_MEDIA_MAX];
+	bool away = false;
 	int rc = 0;
 
-	if (offer_take(map, sdp, leg, takes, ret_reason) == 0) {
-		rc = -ENOTSUP;
+	if (offer_take(map, sdp, leg, takes, &away, ret_reason) == 0) {
+		rc = away ? -EAGAIN : -ENOTSUP;
+	} else if (!can_announce(map, !leg, n)) {
+		*ret_reason = no_handshakes;
+		rc = -EAGAIN;
 	} else if (sdp->n_media < map->n_media) {
 		*ret_reason = fewer_lines;
 		rc = -EINVAL;
-	} else if (lines_grow(map, n) < 0) {
+	} else if (media_map_grow(map, n) < 0) {
 		*ret_reason = no_memory;
 		rc = -ENOMEM;
 	}
@@ -393,6 +450,14 @@ static void leg_compute(const struct media_map *map, struct media_line *line, un
 	dp->dscp = side->dscp;
 	dp->rx = own->peer.srtp;
 	dp->tx = own->ours.srtp;
+	memset(&line->ctl.dtls[leg], 0, sizeof(line->ctl.dtls[leg]));
+	if (own->dtls.fingerprint.hash != FINGERPRINT_NONE) {
+		media_assoc_agree(&line->assoc[leg], &own->dtls, &own->rtp, leg == map->offerer,
+			side->latch, &map->own);
+		media_assoc_ctl(&line->assoc[leg], &side->srtp, &line->ctl.dtls[leg]);
+	} else {
+		media_assoc_forget(&line->assoc[leg]);
+	}
 	if (direction_sends(own->direction) && direction_receives(other->direction)) {
 		dp->flags |= DP_LEG_RECV;
 		dp->timeout_ms = side->timeout_ms;
@@ -433,10 +498,10 @@ static void codec_name(struct media_map *map, const struct sdp *sdp, unsigned in
 static void line_answered(struct media_map *map, struct media_line *line)
 {
 	for (unsigned int leg = 0; leg < DP_LEGS; leg++) {
-		bool was_secure = !line->fresh && line->ctl.leg[leg].rx.suite != DP_SRTP_NONE;
+		bool was_secure = !line->fresh && !line_is_plain(line, leg);
 
 		leg_compute(map, line, leg);
-		if (was_secure && line->ctl.leg[leg].rx.suite == DP_SRTP_NONE)
+		if (was_secure && line_is_plain(line, leg))
 			map->side[leg].srtp.lost = true;
 	}
 }
@@ -450,14 +515,17 @@ static int answer_take(struct media_map *map, const struct sdp *sdp, unsigned in
 	memset(takes, 0, CTL_MEDIA_MAX * sizeof(*takes));
 	for (unsigned int i = 0; i < map->n_lines; i++) {
 		const struct media_line *line = map->line[i];
+		enum media_srtp_mode mode;
 		int rc;
 
 		/* Refused, or taken although we refused it: no answer of ours takes it either. */
 		if (line->state != MEDIA_OPEN || !line->pending[!leg].usable ||
 			sdp->media[i].port == 0)
 			continue;
-		rc = media_srtp_take_answer(
-			srtp, line_mode(map, line, leg), line->keys[leg], sdp, i, &takes[i]);
+		mode = line_mode(map, line, leg);
+		rc = mode == MEDIA_DTLS ? media_dtls_take_answer(sdp, i, &takes[i])
+					: media_srtp_take_answer(
+						  srtp, mode, line->keys[leg], sdp, i, &takes[i]);
 		map->n_crypto_ignored += takes[i].n_ignored;
 		if (rc < 0) {
 			*ret_reason = takes[i].why;
@@ -496,8 +564,9 @@ int media_map_answer(struct media_map *map, const struct sdp *sdp, unsigned int 
 			close |= 1u << i;
 			continue;
 		}
-		/* RFC 5761 5.1.1: mux is used only when the offer had it. */
-		line->pending[leg].rtcp_mux &= line->pending[!leg].rtcp_mux;
+		/* RFC 5761 5.1.1: mux is used only when the offer had it, as with DTLS it always has. */
+		line->pending[leg].rtcp_mux &= line->pending[!leg].rtcp_mux ||
+					       takes[i].dtls.fingerprint.hash != FINGERPRINT_NONE;
 		line_answered(map, line);
 		set |= 1u << i;
 		if (!named && !line->any_pt) {
@@ -522,8 +591,10 @@ bool media_map_fall_back(struct media_map *map, unsigned int leg)
 	for (unsigned int i = 0; i < map->n_lines; i++) {
 		const struct media_line *line = map->line[i];
 
+		enum media_srtp_mode mode = line_mode(map, line, leg);
+
 		offered = offered || (line->fresh && line->pending[!leg].usable &&
-					     line_mode(map, line, leg) == MEDIA_SECURE);
+					     (mode == MEDIA_SECURE || mode == MEDIA_DTLS));
 	}
 	if (srtp->policy != CFG_SRTP_PREFER || !offered)
 		return false;
@@ -546,6 +617,25 @@ uint8_t media_map_srtp(const struct media_map *map, unsigned int leg)
 			suite = line->ctl.leg[leg].rx.suite;
 	}
 	return suite;
+}
+
+enum ctl_keying media_map_keying(const struct media_map *map, unsigned int leg)
+{
+	enum ctl_keying keying = CTL_KEYING_NONE;
+
+	for (unsigned int i = 0; i < map->n_lines; i++) {
+		const struct media_line *line = map->line[i];
+
+		if (line->state != MEDIA_OPEN)
+			continue;
+		if (line_is_dtls(line, leg))
+			keying = CTL_KEYING_DTLS;
+		else if (line->ctl.leg[leg].rx.suite == DP_SRTP_NONE)
+			return CTL_KEYING_NONE;
+		else if (keying == CTL_KEYING_NONE)
+			keying = CTL_KEYING_SDES;
+	}
+	return keying;
 }
 
 uint32_t media_map_fail(struct media_map *map)
@@ -583,6 +673,11 @@ static struct view formats_cut(const struct sdp_media *m)
 	return all;
 }
 
+static enum sdp_keying mode_keying(enum media_srtp_mode mode)
+{
+	return mode == MEDIA_DTLS ? SDP_DTLS : mode == MEDIA_SECURE ? SDP_SDES : SDP_PLAIN;
+}
+
 /* The profile and keys of a line: an offer as the policy of that side says, an answer as asked. */
 static void plan_srtp(const struct media_map *map, const struct media_line *line,
 	unsigned int to_leg, struct sdp_media_plan *plan)
@@ -594,12 +689,19 @@ static void plan_srtp(const struct media_map *map, const struct media_line *line
 		plan->proto = sdp_profile_text(asked->profile);
 		plan->crypto = &asked->ours;
 		plan->n_crypto = asked->ours.srtp.suite != DP_SRTP_NONE;
+		if (line_is_dtls(line, to_leg))
+			media_assoc_plan(&line->assoc[to_leg], true, &plan->dtls);
 		return;
 	}
 	mode = line_mode(map, line, to_leg);
-	plan->proto = sdp_profile_text(sdp_profile_with(asked->profile, mode == MEDIA_SECURE));
+	plan->proto = sdp_profile_text(sdp_profile_with(asked->profile, mode_keying(mode)));
 	if (mode == MEDIA_PLAIN)
 		return;
+	if (mode == MEDIA_DTLS) {
+		media_assoc_plan(&line->assoc[to_leg], false, &plan->dtls);
+		plan->rtcp_mux = true; /* RTCP has no handshake of its own here */
+		return;
+	}
 	plan->crypto = line->keys[to_leg]->line;
 	plan->n_crypto = line->keys[to_leg]->n;
 }
@@ -639,8 +741,11 @@ static int keys_prepare(struct media_map *map, unsigned int to_leg)
 		const struct dp_srtp *tx = &line->ctl.leg[to_leg].tx;
 		struct media_keys *keys = line->keys[to_leg];
 		bool goes_on = !line->fresh && tx->suite != DP_SRTP_NONE;
+		enum media_srtp_mode mode = line_mode(map, line, to_leg);
 
-		if (line->state != MEDIA_OPEN || line_mode(map, line, to_leg) == MEDIA_PLAIN)
+		if (line->state == MEDIA_OPEN && mode == MEDIA_DTLS)
+			media_assoc_announce(&line->assoc[to_leg], &map->own);
+		if (line->state != MEDIA_OPEN || mode == MEDIA_PLAIN || mode == MEDIA_DTLS)
 			continue;
 		if (keys && !line->rekeyed && (!goes_on || media_keys_keep(keys, tx)))
 			continue;
@@ -709,103 +814,4 @@ int media_map_print(
 	}
 	side->hash = hash;
 	return 0;
-}
-
-void media_map_checkpoint(const struct media_map *map, struct ckpt_out *out)
-{
-	ckpt_put_u(out, CKPT_VERSION, 1);
-	ckpt_put_u(out, map->n_media, 1);
-	ckpt_put_u(out, map->n_lines, 1);
-	for (unsigned int leg = 0; leg < DP_LEGS; leg++) {
-		const struct media_side *side = &map->side[leg];
-
-		ckpt_put_u(out, side->sess_id, 8);
-		ckpt_put_u(out, side->sess_version, 8);
-		ckpt_put_u(out, side->hash, 8);
-		ckpt_put_view(out, view_of(side->realm));
-		ckpt_put_addr(out, &side->fallback);
-		ckpt_put_u(out, side->timeout_ms, 4);
-		ckpt_put_u(out, side->family, 1);
-		ckpt_put_u(out, side->dscp, 1);
-		ckpt_put_u(out, side->latch, 1);
-		media_srtp_checkpoint(&side->srtp, out);
-	}
-	for (unsigned int i = 0; i < map->n_lines; i++) {
-		const struct media_line *line = map->line[i];
-
-		ckpt_put_u(out, line->state, 1);
-		ckpt_put_u(out, line->any_pt, 1);
-		if (line->state == MEDIA_OPEN)
-			ckpt_put(out, &line->ctl, sizeof(line->ctl));
-	}
-}
-
-static void restore_side(struct media_side *side, struct ckpt_in *in)
-{
-	side->sess_id = ckpt_get_u(in, 8);
-	side->sess_version = ckpt_get_u(in, 8);
-	side->hash = ckpt_get_u(in, 8);
-	memset(side->realm, 0, sizeof(side->realm));
-	if (view_copy(ckpt_get_view(in, CTL_NAME_MAX), side->realm, sizeof(side->realm)) < 0)
-		in->failed = true;
-	ckpt_get_addr(in, &side->fallback);
-	side->timeout_ms = (uint32_t)ckpt_get_u(in, 4);
-	side->family = (uint8_t)ckpt_get_u(in, 1);
-	side->dscp = (uint8_t)ckpt_get_u(in, 1);
-	side->latch = ckpt_get_u(in, 1) != 0;
-	media_srtp_restore(&side->srtp, in);
-	if ((side->family != 4 && side->family != 6) || side->dscp > 63)
-		in->failed = true;
-}
-
-static bool leg_valid(const struct dp_leg *leg)
-{
-	return ipaddr_valid(&leg->local) && leg->local.port_be16 != 0 &&
-	       ipaddr_valid(&leg->remote_rtp) && ipaddr_valid(&leg->remote_rtcp) &&
-	       leg->n_payloads <= DP_PAYLOAD_TYPES && leg->dscp <= 63 && dp_srtp_valid(&leg->rx) &&
-	       dp_srtp_valid(&leg->tx) && !leg->rx.suite == !leg->tx.suite;
-}
-
-/* The realm names were terminated by us; a damaged checkpoint may have lost that. */
-static void restore_line(struct media_map *map, unsigned int index, struct ckpt_in *in)
-{
-	struct media_line *line = map->line[index];
-	const uint8_t *raw;
-
-	line->state = (uint8_t)ckpt_get_u(in, 1);
-	line->any_pt = ckpt_get_u(in, 1) != 0;
-	if (line->state != MEDIA_OPEN) {
-		line->state = MEDIA_UNUSED;
-		return;
-	}
-	raw = ckpt_get(in, sizeof(line->ctl));
-	if (!raw)
-		return;
-	memcpy(&line->ctl, raw, sizeof(line->ctl));
-	if (line->ctl.call_id != map->call_id || line->ctl.media_index != index ||
-		!leg_valid(&line->ctl.leg[0]) || !leg_valid(&line->ctl.leg[1]))
-		in->failed = true;
-	for (unsigned int leg = 0; leg < DP_LEGS; leg++) {
-		if (memcmp(line->ctl.realm[leg], map->side[leg].realm, CTL_NAME_MAX) != 0)
-			in->failed = true;
-	}
-}
-
-int media_map_restore(struct media_map *map, struct ckpt_in *in)
-{
-	unsigned int n_lines;
-
-	if (ckpt_get_u(in, 1) != CKPT_VERSION)
-		return -EINVAL;
-	map->n_media = (uint8_t)ckpt_get_u(in, 1);
-	n_lines = (unsigned int)ckpt_get_u(in, 1);
-	if (map->n_media > SDP_MEDIA_MAX || n_lines > CTL_MEDIA_MAX || n_lines > map->n_media)
-		return -EINVAL;
-	for (unsigned int leg = 0; leg < DP_LEGS; leg++)
-		restore_side(&map->side[leg], in);
-	if (lines_grow(map, n_lines) < 0)
-		return -ENOMEM;
-	for (unsigned int i = 0; i < n_lines && !in->failed; i++)
-		restore_line(map, i, in);
-	return in->failed ? -EINVAL : 0;
 }

@@ -9,7 +9,7 @@
  * media_map_print() towards the other leg; then media_map_answer() on that leg and
  * media_map_print() of the answer back. media_map_fail() forgets an exchange that came to nothing.
  *
- * Relayed: RTP and SRTP (keys by SDES, media_srtp.h) with or without AVPF, over IPv4 and IPv6, up
+ * Relayed: RTP and SRTP (keys by SDES, media_srtp.h, or by DTLS, media_dtls.h) with or without AVPF, over IPv4 and IPv6, up
  * to CTL_MEDIA_MAX lines. Every other line is kept in its place with port 0.
  */
 #pragma once
@@ -21,6 +21,7 @@
 #include "controlplane/config/cfg_model.h"
 #include "sip-b2bua/dialog/checkpoint.h"
 #include "sip-b2bua/parser/sip_build.h"
+#include "sip-b2bua/sdp/media_dtls.h"
 #include "sip-b2bua/sdp/media_srtp.h"
 #include "sip-b2bua/sdp/sdp.h"
 
@@ -42,6 +43,7 @@ struct media_desc {
 	struct dp_payload payloads[DP_PAYLOAD_TYPES]; /* the formats that it wants to receive */
 	/* Keys of what it sends and of what we send to it; suite NONE: RTP. */
 	struct sdp_crypto peer, ours;
+	struct sdp_dtls dtls; /* of its part of a handshake; fingerprint NONE: keys not by DTLS */
 };
 
 struct media_line {
@@ -53,6 +55,7 @@ struct media_line {
 	struct ctl_media ctl; /* as last told, or to be told, to limen-control */
 	struct media_desc pending[DP_LEGS];
 	struct media_keys *keys[DP_LEGS]; /* our last offer of SRTP to that leg, or NULL */
+	struct media_assoc assoc[DP_LEGS];
 };
 
 struct media_side {
@@ -75,8 +78,9 @@ struct media_map {
 	bool in_success; /* the present offer goes on in a 2xx, which nobody can refuse */
 	/* Not reported yet: lines of keys that were ignored, offers and answers refused for SRTP. */
 	uint32_t n_crypto_ignored, n_srtp_refused;
-	char codec[32];	 /* first codec of the last answer */
-	uint8_t n_lines; /* in line[] */
+	struct fingerprint own; /* our certificate; hash NONE: no new handshakes now */
+	char codec[32];		/* first codec of the last answer */
+	uint8_t n_lines;	/* in line[] */
 	struct media_line *line[CTL_MEDIA_MAX];
 	struct media_side side[DP_LEGS];
 };
@@ -90,6 +94,14 @@ void media_map_set_side(struct media_map *map, unsigned int leg, const struct cf
 /* Its policy on SRTP, for a new call or another trunk: keys offered to the leg before are gone. */
 void media_map_set_srtp(struct media_map *map, unsigned int leg, const struct cfg *cfg,
 	const struct cfg_realm *realm, const struct cfg_trunk *trunk);
+
+/* limen-nat's certificate, or NONE; before a side's policy is set and before each offer. */
+static inline void media_map_set_own(struct media_map *map, const struct fingerprint *own)
+{
+	map->own = *own;
+}
+/* A side requires DTLS, and there is no limen-nat to do it. */
+bool media_map_lacks_dtls(const struct media_map *map, unsigned int leg);
 
 /*
  * The called side moves to another realm (hunting) before an answer: every line wants new ports
@@ -106,7 +118,8 @@ uint32_t media_map_offer_again(struct media_map *map);
 
 /*
  * Takes an offer of a leg. 0: lines in MEDIA_WANTED need ports (maybe none). -ENOTSUP: nothing in
- * it can be relayed (488), -EINVAL: not a proper offer (fewer lines than before), -ENOMEM.
+ * it can be relayed (488), -EAGAIN: limen-nat is missing (503), -EINVAL: not a proper offer (fewer
+ * lines than before), -ENOMEM.
  * *ret_reason: a sentence on failure.
  */
 int media_map_offer(struct media_map *map, const struct sdp *sdp, unsigned int leg,
@@ -133,8 +146,16 @@ int media_map_answer(struct media_map *map, const struct sdp *sdp, unsigned int 
  */
 bool media_map_fall_back(struct media_map *map, unsigned int leg);
 
-/* The suite of a leg, enum dp_srtp_suite; NONE unless all of its open lines are encrypted. */
+/*
+ * The suite of a leg, enum dp_srtp_suite; NONE unless all of its open lines are encrypted, and
+ * while only the handshake will tell.
+ */
 uint8_t media_map_srtp(const struct media_map *map, unsigned int leg);
+/* Where its keys come from; NONE unless all of its open lines are encrypted. */
+enum ctl_keying media_map_keying(const struct media_map *map, unsigned int leg);
+
+/* Lines up to n, new ones unused. -ENOMEM. */
+int media_map_grow(struct media_map *map, unsigned int n) __attribute__((warn_unused_result));
 
 /* The exchange failed: bits of the lines that it had opened and that are to be closed. */
 uint32_t media_map_fail(struct media_map *map);
@@ -148,6 +169,8 @@ void media_map_done(struct media_map *map);
  */
 int media_map_print(struct media_map *map, const struct sdp *sdp, unsigned int to_leg,
 	struct sip_buf *out) __attribute__((warn_unused_result));
+
+/* ---- media_checkpoint.c ---- */
 
 void media_map_checkpoint(const struct media_map *map, struct ckpt_out *out);
 /* Into an initialised map. -EINVAL, -ENOMEM; the map is then to be cleared. */

@@ -22,8 +22,9 @@ static const char never_srtp[] =
 	"the session description offers SRTP only, which this side does not take (srtp never)";
 static const char want_srtp[] =
 	"the session description offers no SRTP, which this side requires (srtp require)";
-static const char dtls_only[] =
-	"the session description offers SRTP keyed by DTLS only, which is not supported";
+static const char want_dtls[] =
+	"the session description offers no SRTP keyed by DTLS, which this side requires "
+	"(srtp keying dtls)";
 static const char no_keys[] = "the session description offers SRTP without an a=crypto line";
 static const char no_line[] = "no a=crypto line of the offer can be used";
 static const char no_suite[] =
@@ -51,7 +52,9 @@ void media_srtp_set(struct media_srtp *srtp, const struct cfg *cfg, const struct
 	const struct cfg_srtp_crypto *class = crypto_class(cfg, realm, trunk);
 
 	*srtp = (struct media_srtp){
-		.policy = trunk && trunk->srtp != CFG_SRTP_REALM ? trunk->srtp : realm->srtp};
+		.policy = trunk && trunk->srtp != CFG_SRTP_REALM ? trunk->srtp : realm->srtp,
+		.keying = trunk && trunk->srtp_keying != CFG_KEYING_REALM ? trunk->srtp_keying
+									  : realm->srtp_keying};
 	for (uint32_t i = 0; class && i < class->n_crypto && i < sizeof(srtp->suites); i++)
 		srtp->suites[srtp->n_suites++] = class->crypto[i].value;
 	if (srtp->n_suites > 0)
@@ -63,6 +66,7 @@ void media_srtp_set(struct media_srtp *srtp, const struct cfg *cfg, const struct
 void media_srtp_checkpoint(const struct media_srtp *srtp, struct ckpt_out *out)
 {
 	ckpt_put_u(out, srtp->policy, 1);
+	ckpt_put_u(out, srtp->keying, 1);
 	ckpt_put_u(out, srtp->n_suites, 1);
 	ckpt_put(out, srtp->suites, sizeof(srtp->suites));
 	ckpt_put_u(out, srtp->refused, 1);
@@ -72,8 +76,10 @@ void media_srtp_checkpoint(const struct media_srtp *srtp, struct ckpt_out *out)
 void media_srtp_restore(struct media_srtp *srtp, struct ckpt_in *in)
 {
 	srtp->policy = (uint8_t)ckpt_get_u(in, 1);
+	srtp->keying = (uint8_t)ckpt_get_u(in, 1);
 	srtp->n_suites = (uint8_t)ckpt_get_u(in, 1);
-	if (srtp->policy > CFG_SRTP_REQUIRE || srtp->n_suites > sizeof(srtp->suites))
+	if (srtp->policy > CFG_SRTP_REQUIRE || srtp->keying > CFG_KEYING_DTLS ||
+		srtp->n_suites > sizeof(srtp->suites))
 		in->failed = true;
 	for (unsigned int i = 0; i < sizeof(srtp->suites); i++) {
 		srtp->suites[i] = (uint8_t)ckpt_get_u(in, 1);
@@ -207,15 +213,17 @@ void media_srtp_take_offer(const struct media_srtp *srtp, const struct sdp *sdp,
 	*ret = (struct media_take){.profile = (uint8_t)sdp_profile_parse(m->proto), .why = no_rtp};
 	if (m->port == 0)
 		return;
-	if (sdp_proto_is_dtls(m->proto))
-		refuse(ret, srtp->policy == CFG_SRTP_NEVER ? never_srtp : dtls_only);
 	if (ret->profile == SDP_PROFILE_NONE)
 		return;
-	secure = sdp_profile_is_secure(ret->profile);
+	secure = sdp_profile_keying(ret->profile) == SDP_SDES;
 	if (srtp->policy == CFG_SRTP_NEVER) {
 		ret->usable = true;
 		if (secure)
 			refuse(ret, never_srtp);
+		return;
+	}
+	if (srtp->policy == CFG_SRTP_REQUIRE && srtp->keying == CFG_KEYING_DTLS) {
+		refuse(ret, want_dtls);
 		return;
 	}
 	sdp_cryptos_read(sdp, index, &all);
@@ -265,7 +273,8 @@ int media_srtp_take_answer(const struct media_srtp *srtp, enum media_srtp_mode o
 	*ret = (struct media_take){.profile = (uint8_t)sdp_profile_parse(m->proto), .why = no_rtp};
 	/* RFC 3264 6: the transport is that of the offer. Anything else could take SRTP away. */
 	if (ret->profile == SDP_PROFILE_NONE ||
-		sdp_profile_is_secure(ret->profile) != (offered == MEDIA_SECURE)) {
+		sdp_profile_keying(ret->profile) !=
+			(offered == MEDIA_SECURE ? SDP_SDES : SDP_PLAIN)) {
 		refuse(ret, other_profile);
 		return -EINVAL;
 	}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * SRTP in the media map: what the policy of a side makes of an offer, what we offer to a side, what
+ * SRTP with keys by SDES in the media map (by DTLS: media_dtls.h): what the policy of a side makes of an offer, what we offer to a side, what
  * of an answer is taken, and the keys that are ours. Each side is negotiated for itself: its peer's
  * keys and ours towards it never meet those of the other side.
  *
@@ -29,6 +29,7 @@
 /* Of one side; part of the checkpoint. */
 struct media_srtp {
 	uint8_t policy; /* enum cfg_srtp, never CFG_SRTP_REALM */
+	uint8_t keying; /* enum cfg_keying, never CFG_KEYING_REALM */
 	uint8_t n_suites;
 	uint8_t suites[DP_SRTP_N - 1]; /* enum dp_srtp_suite, preferred first */
 	bool refused; /* prefer: the far end took no SRTP, so none is offered to it any more */
@@ -46,6 +47,7 @@ enum media_srtp_mode {
 	MEDIA_PLAIN,
 	MEDIA_SECURE,	/* RTP/SAVP */
 	MEDIA_OPTIONAL, /* RTP/AVP with keys (RFC 8643) */
+	MEDIA_DTLS,	/* UDP/TLS/RTP/SAVP */
 };
 
 /* Our a=crypto lines of an offer to one side. */
@@ -69,11 +71,13 @@ struct media_take {
 	unsigned int n_ignored; /* a=crypto lines that could not be used */
 	struct sdp_crypto peer; /* the line of the peer that counts; suite NONE: RTP */
 	struct sdp_crypto ours; /* answers: our offered line with its tag */
+	struct sdp_dtls dtls;	/* of the peer, where the keys come by DTLS; else all zero */
 	const char *why;	/* a sentence when the line is not usable */
 	bool by_policy;		/* because of keys or policy, not for lack of media */
+	bool away;		/* limen-nat is not there, it may be another time */
 };
 
-/* An offered line. */
+/* An offered line, not of a DTLS profile. */
 void media_srtp_take_offer(const struct media_srtp *srtp, const struct sdp *sdp, unsigned int index,
 	struct media_take *ret);
 /*

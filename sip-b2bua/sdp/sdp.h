@@ -15,6 +15,7 @@
 #include "controlplane/base/view.h"
 #include "sip-b2bua/parser/sip_build.h"
 #include "sip-b2bua/sdp/sdp_crypto.h"
+#include "sip-b2bua/sdp/sdp_dtls.h"
 
 #define SDP_LINES_MAX	512
 #define SDP_MEDIA_MAX	16
@@ -104,6 +105,7 @@ struct sdp_media_plan {
 	struct view proto;   /* replaces the profile; empty: as it came */
 	const struct sdp_crypto *crypto; /* a=crypto lines, of n_crypto of them */
 	unsigned int n_crypto;
+	struct sdp_dtls_plan dtls; /* a=fingerprint, a=setup, a=tls-id; own NONE: none of them */
 };
 
 struct sdp_plan {
@@ -114,7 +116,7 @@ struct sdp_plan {
 	const struct sdp_media_plan *media; /* one for each media section */
 	unsigned int n_media;
 	/* Attribute names that may pass, besides those that the plan itself writes (directions,
-	 * rtcp, rtcp-mux, crypto); NULL-terminated. Everything else of a=, and all of i= u= e= p= k= z= r=,
+	 * rtcp, rtcp-mux, crypto, fingerprint, setup, tls-id); NULL-terminated. Everything else of a=, and all of i= u= e= p= k= z= r=,
 	 * stays behind. b= and t= pass. */
 	const char *const *allow_attrs;
 };

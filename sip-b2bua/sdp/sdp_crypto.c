@@ -244,11 +244,13 @@ static const struct view profiles[] = {
 	[SDP_RTP_AVPF] = {"RTP/AVPF", 8},
 	[SDP_RTP_SAVP] = {"RTP/SAVP", 8},
 	[SDP_RTP_SAVPF] = {"RTP/SAVPF", 9},
+	[SDP_DTLS_SAVP] = {"UDP/TLS/RTP/SAVP", 16},
+	[SDP_DTLS_SAVPF] = {"UDP/TLS/RTP/SAVPF", 17},
 };
 
 enum sdp_profile sdp_profile_parse(struct view proto)
 {
-	for (enum sdp_profile p = SDP_RTP_AVP; p <= SDP_RTP_SAVPF; p++) {
+	for (enum sdp_profile p = SDP_RTP_AVP; p <= SDP_DTLS_SAVPF; p++) {
 		if (view_eq(proto, profiles[p]))
 			return p;
 	}
@@ -257,11 +259,5 @@ enum sdp_profile sdp_profile_parse(struct view proto)
 
 struct view sdp_profile_text(enum sdp_profile profile)
 {
-	return profiles[profile <= SDP_RTP_SAVPF ? profile : SDP_PROFILE_NONE];
-}
-
-bool sdp_proto_is_dtls(struct view proto)
-{
-	return view_eq(proto, VIEW("UDP/TLS/RTP/SAVP")) ||
-	       view_eq(proto, VIEW("UDP/TLS/RTP/SAVPF"));
+	return profiles[profile <= SDP_DTLS_SAVPF ? profile : SDP_PROFILE_NONE];
 }

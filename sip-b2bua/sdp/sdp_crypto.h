@@ -63,28 +63,35 @@ void sdp_cryptos_read(const struct sdp *sdp, unsigned int media_index, struct sd
 /* ---- profiles ---- */
 
 enum sdp_profile {
-	SDP_PROFILE_NONE, /* no RTP, or keyed by DTLS */
+	SDP_PROFILE_NONE, /* no RTP */
 	SDP_RTP_AVP,
 	SDP_RTP_AVPF,
 	SDP_RTP_SAVP,
 	SDP_RTP_SAVPF,
+	SDP_DTLS_SAVP, /* UDP/TLS/RTP/SAVP (RFC 5764 8) */
+	SDP_DTLS_SAVPF,
 };
+
+/* Where the keys of a profile come from. */
+enum sdp_keying { SDP_PLAIN, SDP_SDES, SDP_DTLS };
 
 enum sdp_profile sdp_profile_parse(struct view proto);
 struct view sdp_profile_text(enum sdp_profile profile); /* empty for NONE */
-bool sdp_proto_is_dtls(struct view proto);
 
-static inline bool sdp_profile_is_secure(enum sdp_profile profile)
+/* Not of NONE. */
+static inline enum sdp_keying sdp_profile_keying(enum sdp_profile profile)
 {
-	return profile == SDP_RTP_SAVP || profile == SDP_RTP_SAVPF;
+	return profile >= SDP_DTLS_SAVP ? SDP_DTLS : profile >= SDP_RTP_SAVP ? SDP_SDES : SDP_PLAIN;
 }
 
-/* The same with or without SRTP; AVPF stays AVPF. */
-static inline enum sdp_profile sdp_profile_with(enum sdp_profile profile, bool secure)
+/* The same with other keys or none; AVPF stays AVPF. */
+static inline enum sdp_profile sdp_profile_with(enum sdp_profile profile, enum sdp_keying keying)
 {
-	bool feedback = profile == SDP_RTP_AVPF || profile == SDP_RTP_SAVPF;
+	static const enum sdp_profile all[][2] = {[SDP_PLAIN] = {SDP_RTP_AVP, SDP_RTP_AVPF},
+		[SDP_SDES] = {SDP_RTP_SAVP, SDP_RTP_SAVPF},
+		[SDP_DTLS] = {SDP_DTLS_SAVP, SDP_DTLS_SAVPF}};
+	bool feedback = profile == SDP_RTP_AVPF || profile == SDP_RTP_SAVPF ||
+			profile == SDP_DTLS_SAVPF;
 
-	if (secure)
-		return feedback ? SDP_RTP_SAVPF : SDP_RTP_SAVP;
-	return feedback ? SDP_RTP_AVPF : SDP_RTP_AVP;
+	return all[keying][feedback];
 }

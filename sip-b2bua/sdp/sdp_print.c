@@ -42,7 +42,8 @@ static bool is_planned(struct view attr)
 	return view_eq(attr, VIEW("sendrecv")) || view_eq(attr, VIEW("sendonly")) ||
 	       view_eq(attr, VIEW("recvonly")) || view_eq(attr, VIEW("inactive")) ||
 	       view_eq(attr, VIEW("rtcp")) || view_eq(attr, VIEW("rtcp-mux")) ||
-	       view_eq(attr, VIEW("crypto"));
+	       view_eq(attr, VIEW("crypto")) || view_eq(attr, VIEW("fingerprint")) ||
+	       view_eq(attr, VIEW("setup")) || view_eq(attr, VIEW("tls-id"));
 }
 
 static bool is_allowed(const char *const *allow, struct view attr)
@@ -129,6 +130,7 @@ static void media_put(struct sip_buf *b, const struct sdp *sdp, const struct sdp
 		sip_put_lit(b, "a=rtcp-mux\r\n");
 	for (unsigned int i = 0; i < plan->n_crypto; i++)
 		sdp_crypto_put(b, &plan->crypto[i]);
+	sdp_dtls_put(b, &plan->dtls);
 	sip_put_lit(b, "a=");
 	sip_put(b, sdp_direction_text(
 			   plan->direction != SDP_DIR_NONE ? plan->direction : m->direction));

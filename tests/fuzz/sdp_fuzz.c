@@ -23,6 +23,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static struct sdp_cryptos keys[SDP_MEDIA_MAX], back;
 	struct sdp_rtpmap map;
 	struct sip_buf b;
+	struct sdp_dtls dtls;
 
 	int rc = sdp_parse(&sdp, (struct view){(const char *)data, size});
 	if ((rc == 0) != (sdp.error == NULL))
@@ -42,6 +43,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		media[i].n_crypto = keys[i].n;
 		if (i & 1)
 			media[i].proto = sdp_profile_text(sdp_profile_parse(sdp.media[i].proto));
+		sdp_dtls_read(&sdp, i, &dtls);
+		if (dtls.fingerprint.hash != FINGERPRINT_NONE &&
+			!(dtls.has_fingerprint && fingerprint_valid(&dtls.fingerprint)))
+			abort();
+		media[i].dtls = (struct sdp_dtls_plan){.own = dtls.fingerprint,
+			.setup = SDP_SETUP_ACTPASS + i % 3,
+			.with_tls_id = i & 1};
 	}
 	plan.n_media = sdp.n_media;
 	sip_buf_init(&b, out, sizeof(out));
@@ -52,6 +60,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (unsigned int i = 0; i < again.n_media; i++) {
 		if (again.media[i].port != 0 &&
 			!ipaddr_same_ip(&again.media[i].connection, &origin))
+			abort();
+		sdp_dtls_read(&again, i, &dtls);
+		if (again.media[i].port != 0 &&
+			(memcmp(&dtls.fingerprint, &media[i].dtls.own, sizeof(dtls.fingerprint)) !=
+					0 ||
+				(dtls.has_fingerprint && dtls.setup != media[i].dtls.setup)))
 			abort();
 		sdp_cryptos_read(&again, i, &back);
 		if (back.faults != 0 || back.n != (again.media[i].port ? keys[i].n : 0) ||

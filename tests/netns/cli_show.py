@@ -8,7 +8,7 @@ from limenlab.peers import sleep_while_talking
 from limenlab.rtpcase import TalkingCall, start
 
 COMMANDS = ["version", "clock", "users", "processes", "interfaces", "ip interface brief", "realm", "trunk",
-            "dial-peer voice summary", "sip-ua statistics", "call active voice brief", "call active voice compact",
+            "dial-peer voice summary", "sip-ua statistics", "dtls statistics", "call active voice brief", "call active voice compact",
             "call active total-calls", "call history voice brief", "call history stats", "voip rtp connections",
             "platform", "media drops", "control-plane", "running-config", "startup-config", "configuration history"]
 

@@ -117,7 +117,8 @@ class Kamailio:
 
 class Baresip:
     """A phone that speaks from a WAV file; commands over its own control connection. mediaenc: as
-    in baresip's accounts, "srtp" (RTP/AVP with keys), "srtp-mand" (RTP/SAVP), "srtp-mandf" (RTP/SAVPF)."""
+    in baresip's accounts, "srtp" (RTP/AVP with keys), "srtp-mand" (RTP/SAVP), "srtp-mandf" (RTP/SAVPF),
+    "dtls_srtp" (UDP/TLS/RTP/SAVPF, with a=rtcp-mux)."""
 
     def __init__(self, workdir, name, ns, local, port=5070, transport="udp", seconds=5.0, answer="manual",
                  mediaenc=None, control=4444, user="bruno"):
@@ -133,7 +134,8 @@ class Baresip:
                 "audio_srate 8000-8000", "audio_channels 1-1", "rtp_tos 184", "rtp_ports 7000-7100",
                 "rtp_stats yes", "jitter_buffer_delay 1-5",
                 f"module_path {module_path()}", "module g711.so", "module aufile.so", "module aubridge.so",
-                *(["module srtp.so"] if mediaenc else []),
+                *(["module srtp.so"] if mediaenc and mediaenc != "dtls_srtp" else []),
+                *(["module dtls_srtp.so", "rtcp_mux yes"] if mediaenc == "dtls_srtp" else []),
                 "module_app account.so", "module_app menu.so", "module_app ctrl_tcp.so",
                 f"ctrl_tcp_listen 127.0.0.1:{control}", ""]))
         with open(os.path.join(self.dir, "accounts"), "w") as f:

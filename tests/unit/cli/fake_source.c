@@ -57,7 +57,8 @@ static struct ctl_call active_call(void)
 		.sip_call_id = {"a84b4c76e66710", "5f11b1"},
 		.codec = "g711ulaw",
 		.srtp = {DP_SRTP_GCM_256, DP_SRTP_NONE},
-		.srtp_note = {CTL_SRTP_NONE, CTL_SRTP_REFUSED}};
+		.srtp_note = {CTL_SRTP_NONE, CTL_SRTP_REFUSED},
+		.srtp_keying = {CTL_KEYING_DTLS, CTL_KEYING_NONE}};
 
 	call.peer_sig[0] = addr("10.0.0.20:5060");
 	call.peer_sig[1] = addr("192.0.2.77:5060");
@@ -239,6 +240,17 @@ static void sip(void *ctx, cli_sip_fn row, void *arg)
 	row(1, &stats, arg);
 }
 
+static void nat(void *ctx, struct ctl_nat_info *ret)
+{
+	*ret = (struct ctl_nat_info){.own = {.hash = FINGERPRINT_SHA_256, .len = 32},
+		.n_associations = 3,
+		.counts = {.established = 20, .bad_fingerprint = 1}};
+	for (uint8_t i = 0; i < ret->own.len; i++)
+		ret->own.value[i] = i;
+	if (fake_no_dataplane)
+		ret->own = (struct fingerprint){0};
+}
+
 static void processes(void *ctx, cli_process_fn row, void *arg)
 {
 	struct cli_process dp = {.name = "limen-dataplane",
@@ -309,6 +321,7 @@ const struct cli_source fake_source = {.now_ms = now_ms,
 	.link = link_state,
 	.ports = ports,
 	.sip = sip,
+	.nat = nat,
 	.processes = processes,
 	.dp_stats = dp_stats,
 	.call_clear = call_clear};

@@ -215,28 +215,32 @@ static void test_profiles(void **state)
 {
 	static const struct {
 		const char *text;
-		enum sdp_profile want, plain, secure;
-		bool is_secure;
+		enum sdp_profile want;
+		enum sdp_keying keying;
+		bool feedback;
 	} rows[] = {
-		{"RTP/AVP", SDP_RTP_AVP, SDP_RTP_AVP, SDP_RTP_SAVP, false},
-		{"RTP/AVPF", SDP_RTP_AVPF, SDP_RTP_AVPF, SDP_RTP_SAVPF, false},
-		{"RTP/SAVP", SDP_RTP_SAVP, SDP_RTP_AVP, SDP_RTP_SAVP, true},
-		{"RTP/SAVPF", SDP_RTP_SAVPF, SDP_RTP_AVPF, SDP_RTP_SAVPF, true},
+		{"RTP/AVP", SDP_RTP_AVP, SDP_PLAIN, false},
+		{"RTP/AVPF", SDP_RTP_AVPF, SDP_PLAIN, true},
+		{"RTP/SAVP", SDP_RTP_SAVP, SDP_SDES, false},
+		{"RTP/SAVPF", SDP_RTP_SAVPF, SDP_SDES, true},
+		{"UDP/TLS/RTP/SAVP", SDP_DTLS_SAVP, SDP_DTLS, false},
+		{"UDP/TLS/RTP/SAVPF", SDP_DTLS_SAVPF, SDP_DTLS, true},
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		enum sdp_profile p = sdp_profile_parse(view_of(rows[i].text));
 
 		assert_int_equal(p, rows[i].want);
-		assert_int_equal(sdp_profile_is_secure(p), rows[i].is_secure);
-		assert_int_equal(sdp_profile_with(p, false), rows[i].plain);
-		assert_int_equal(sdp_profile_with(p, true), rows[i].secure);
+		assert_int_equal(sdp_profile_keying(p), rows[i].keying);
 		assert_true(view_eq(sdp_profile_text(p), view_of(rows[i].text)));
+		for (size_t j = 0; j < sizeof(rows) / sizeof(rows[0]); j++) {
+			if (rows[j].feedback == rows[i].feedback)
+				assert_int_equal(sdp_profile_with(p, rows[j].keying), rows[j].want);
+		}
 	}
-	assert_int_equal(sdp_profile_parse(VIEW("UDP/TLS/RTP/SAVP")), SDP_PROFILE_NONE);
 	assert_int_equal(sdp_profile_parse(VIEW("udptl")), SDP_PROFILE_NONE);
-	assert_true(sdp_proto_is_dtls(VIEW("UDP/TLS/RTP/SAVPF")));
-	assert_false(sdp_proto_is_dtls(VIEW("RTP/SAVPF")));
+	assert_int_equal(sdp_profile_parse(VIEW("TCP/TLS/RTP/SAVP")), SDP_PROFILE_NONE);
+	assert_int_equal(sdp_profile_text(SDP_PROFILE_NONE).n, 0);
 }
 
 int main(void)

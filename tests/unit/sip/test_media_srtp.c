@@ -194,7 +194,7 @@ static void test_offers_taken(void **state)
 		{SAVP F8, "nnn", {"srtp never", "no a=crypto line", "no a=crypto line"}},
 		{SAVP BAD "a=crypto:2 " CM80 " inline:" A30 "\r\n", "nss", {"srtp never"}},
 		{"m=audio 4000 UDP/TLS/RTP/SAVPF 8\r\na=fingerprint:sha-256 00\r\n", "nnn",
-			{"srtp never", "DTLS", "DTLS"}},
+			{"srtp never", "a=fingerprint", "srtp keying sdes"}},
 		{"m=audio 0 RTP/SAVP 8\r\n", "nnn", {"no RTP", "no RTP", "no RTP"}},
 		{"m=image 4000 udptl t38\r\n", "nnn", {"no RTP", "no RTP", "no RTP"}},
 		/* one line is refused, the other one is taken */

@@ -129,7 +129,10 @@ int nat_peer_message(struct nat_peer *nat, const struct ipc_hdr *hdr, const void
 	case CTL_NAT_INFO:
 		return on_info(nat, body);
 	default: /* CTL_NAT_REPLAY_DONE: by the table of peers.c there is nothing else */
-		sessions_keys_told(nat->sessions);
+		/*
+		 * It has told what it had, perhaps before limen-sip told us of the sessions: then
+		 * each of them asks for its keys. So this alone ends no waiting, see control.c.
+		 */
 		return 0;
 	}
 }

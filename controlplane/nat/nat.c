@@ -162,8 +162,12 @@ int nat_set(struct nat *nat, const struct ctl_nat *msg, uint64_t now_ms)
 		return -EINVAL;
 	if (leg && memcmp(&leg->conf.dtls, &msg->dtls, sizeof(msg->dtls)) == 0 &&
 		(ipaddr_equal(&leg->conf.remote, &msg->remote) || leg->keys.rx.suite ||
-			msg->dtls.role == CTL_DTLS_SERVER))
+			msg->dtls.role == CTL_DTLS_SERVER)) {
+		/* Who asks for what is done has not heard: it started after limen-sip's calls came. */
+		if (leg->keys.rx.suite)
+			nat->ops.keys(nat->arg, &leg->keys);
 		return 0;
+	}
 	if (!leg) {
 		leg = calloc(1, sizeof(*leg));
 		if (!leg)

@@ -33,6 +33,8 @@ unsigned int eal_memory_mb(const struct options *o)
 		 (sizeof(struct stream) + sizeof(struct stream_more));
 	bytes += (uint64_t)DP_MEDIA_ADDRS_MAX * 32768 * sizeof(uint32_t);
 	bytes += (uint64_t)o->n_workers * o->n_workers * 2 * 65536;
+	bytes += (uint64_t)o->n_mcores * (o->n_workers * 2 * 32768 + 131072);
+	bytes += (uint64_t)o->n_mcores * o->max_sessions * 160; /* struct mcore_session */
 	return BASE_MB + (unsigned int)(bytes >> 20);
 }
 
@@ -89,36 +91,65 @@ static size_t set_print(const cpu_set_t *set, char *buf, size_t size)
 	return n;
 }
 
-int eal_lcores(const cpu_set_t *allowed, const char *cpus, unsigned int n_workers, char *buf,
-	size_t size, const char **ret_why)
+struct pins {
+	unsigned int cpu[DP_WORKERS_MAX + DP_MCORES_MAX], n;
+};
+
+/* The CPUs of one kind of thread, which others then keep off. */
+static int pins_parse(const struct eal_threads *threads, const cpu_set_t *allowed,
+	cpu_set_t *others, struct pins *ret_pins, const char **ret_why)
 {
-	unsigned int pinned[DP_WORKERS_MAX], n_pinned = 0;
-	cpu_set_t control = *allowed;
-	if (cpus) {
-		int err = cpu_list_parse(cpus, allowed, pinned, n_workers, &n_pinned, ret_why);
-		if (err)
-			return err;
-		if (n_pinned < n_workers) {
-			*ret_why = "it has fewer CPUs than there are workers";
-			return -EINVAL;
-		}
-		/* The control thread keeps off the workers' CPUs while there are others. */
-		for (unsigned int i = 0; i < n_pinned; i++)
-			CPU_CLR(pinned[i], &control);
-		if (CPU_COUNT(&control) == 0)
-			control = *allowed;
+	ret_pins->n = 0;
+	if (!threads->cpus)
+		return 0;
+	int err = cpu_list_parse(
+		threads->cpus, allowed, ret_pins->cpu, threads->n, &ret_pins->n, ret_why);
+	if (err)
+		return err;
+	if (ret_pins->n < threads->n) {
+		*ret_why = "it has fewer CPUs than there are threads for it";
+		return -EINVAL;
 	}
-	size_t n = (size_t)snprintf(buf, size, "0@");
-	n += set_print(&control, buf + n, size - n);
-	for (unsigned int w = 0; w < n_workers && n < size; w++) {
-		n += (size_t)snprintf(buf + n, size - n, ",%u@", w + 1);
+	for (unsigned int i = 0; i < ret_pins->n; i++)
+		CPU_CLR(ret_pins->cpu[i], others);
+	return 0;
+}
+
+static size_t threads_print(const struct eal_threads *threads, const struct pins *pins,
+	const cpu_set_t *floating, unsigned int first, char *buf, size_t size)
+{
+	size_t n = 0;
+	for (unsigned int i = 0; i < threads->n && n < size; i++) {
+		n += (size_t)snprintf(buf + n, size - n, ",%u@", first + i);
 		if (n >= size)
 			break;
-		if (cpus)
-			n += (size_t)snprintf(buf + n, size - n, "%u", pinned[w]);
+		if (pins->n)
+			n += (size_t)snprintf(buf + n, size - n, "%u", pins->cpu[i]);
 		else
-			n += set_print(allowed, buf + n, size - n);
+			n += set_print(floating, buf + n, size - n);
 	}
+	return n;
+}
+
+int eal_lcores(const cpu_set_t *allowed, const struct eal_threads *workers,
+	const struct eal_threads *mcores, char *buf, size_t size, const char **ret_why)
+{
+	struct pins worker_pins, mcore_pins;
+	cpu_set_t others = *allowed;
+	int err = pins_parse(workers, allowed, &others, &worker_pins, ret_why);
+	if (!err)
+		err = pins_parse(mcores, allowed, &others, &mcore_pins, ret_why);
+	if (err)
+		return err;
+	/* Who floats keeps off CPUs that are pinned to, while there are others. */
+	if (CPU_COUNT(&others) == 0)
+		others = *allowed;
+	size_t n = (size_t)snprintf(buf, size, "0@");
+	n += set_print(&others, buf + n, size - n);
+	if (n < size)
+		n += threads_print(workers, &worker_pins, &others, 1, buf + n, size - n);
+	if (n < size)
+		n += threads_print(mcores, &mcore_pins, &others, 1 + workers->n, buf + n, size - n);
 	if (n >= size) {
 		*ret_why = "there are too many CPUs for one line";
 		return -EINVAL;
@@ -206,9 +237,13 @@ int eal_start(const struct options *o, struct eal *ret_eal)
 	struct eal eal = {.memory_mb = eal_memory_mb(o)};
 	if (sched_getaffinity(0, sizeof allowed, &allowed))
 		return -errno;
-	int err = eal_lcores(&allowed, o->worker_cpus, o->n_workers, lcores, sizeof lcores, &why);
+	const struct eal_threads workers = {o->n_workers, o->worker_cpus};
+	const struct eal_threads mcores = {o->n_mcores, o->media_cpus};
+	int err = eal_lcores(&allowed, &workers, &mcores, lcores, sizeof lcores, &why);
 	if (err) {
-		log_err("--worker-cpus '%s': %s", o->worker_cpus ? o->worker_cpus : "", why);
+		log_err("--worker-cpus '%s', --media-cpus '%s': %s",
+			o->worker_cpus ? o->worker_cpus : "", o->media_cpus ? o->media_cpus : "",
+			why);
 		return err;
 	}
 	unsigned long total_mb = (unsigned long)sysconf(_SC_PHYS_PAGES) /
@@ -245,8 +280,8 @@ int eal_start(const struct options *o, struct eal *ret_eal)
 			rte_strerror(rte_errno), eal.memory_mb, eal.hugepages ? "huge" : "free");
 		return -EIO;
 	}
-	for (unsigned int w = 0; w < o->n_workers; w++)
-		eal.lcores[w] = w + 1;
+	for (unsigned int i = 0; i < o->n_workers + o->n_mcores; i++)
+		eal.lcores[i] = i + 1;
 	*ret_eal = eal;
 	return 0;
 }

@@ -35,7 +35,9 @@
 #include "dataplane/options.h"
 #include "dataplane/ports/ports.h"
 #include "dataplane/server/natlink.h"
+#include "dataplane/server/load.h"
 #include "dataplane/server/server.h"
+#include "dataplane/transcode/codec.h"
 
 LOG_TOPIC("main");
 
@@ -67,6 +69,7 @@ struct dp {
 	struct sessions *sessions;
 	struct natlink *natlink;
 	struct server *server;
+	struct load load;
 	bool workers_run, stopping;
 	uint64_t seconds;
 };
@@ -228,6 +231,7 @@ static void on_second(evutil_socket_t fd, short what, void *arg)
 	ports_watch(dp->ports);
 	natlink_second(dp->natlink, clock_mono_ms());
 	header_write(dp);
+	load_second(&dp->load, &dp->segment);
 	mirror_probe_used(dp->mirror, ++dp->seconds % STALE_PROBE_S == 0);
 }
 
@@ -268,7 +272,7 @@ static int srtp_start(struct dp *dp)
 static int packet_path_new(struct dp *dp)
 {
 	const struct options *o = &dp->options;
-	int err = segment_new(o->n_workers, o->max_sessions * DP_LEGS, &dp->segment);
+	int err = segment_new(o->n_workers, o->n_mcores, o->max_sessions * DP_LEGS, &dp->segment);
 	if (err)
 		return err;
 	dp->pool = rte_pktmbuf_pool_create("limen", o->n_mbufs - 1, MEMPOOL_CACHE, 0,
@@ -282,6 +286,9 @@ static int packet_path_new(struct dp *dp)
 		.stream_stats = dp->segment.streams,
 		.stream_rare = dp->segment.rare,
 		.stream_srtp = dp->segment.srtp,
+		.n_mcores = o->n_mcores,
+		.mcore_stats = dp->segment.mcores,
+		.pool = dp->pool,
 	};
 	err = srtp_start(dp);
 	if (err)
@@ -299,6 +306,7 @@ static int packet_path_new(struct dp *dp)
 	h->tsc_hz = rte_get_tsc_hz();
 	h->hugepages = dp->eal.hugepages;
 	h->mbufs_total = dp->pool->size;
+	h->codecs = o->n_mcores ? codec_mask() : 0;
 	return 0;
 }
 
@@ -351,6 +359,9 @@ static int tables_new(struct dp *dp)
 		.stream_stats = dp->segment.streams,
 		.stream_rare = dp->segment.rare,
 		.srtp = dp->srtp,
+		.codecs = dp->segment.header->codecs,
+		.n_mcores = o->n_mcores,
+		.mcore_loads = dp->segment.loads + o->n_workers,
 		.ops = &sessions_ops,
 		.arg = dp,
 	};
@@ -464,8 +475,8 @@ int main(int argc, char **argv)
 		return EXIT_FAILURE;
 	err = dp_start(&dp);
 	if (!err) {
-		log_notice("ready: %u workers, room for %u sessions", dp.options.n_workers,
-			dp.options.max_sessions);
+		log_notice("ready: %u workers, %u media cores, room for %u sessions",
+			dp.options.n_workers, dp.options.n_mcores, dp.options.max_sessions);
 		(void)notify_send("READY=1");
 		loop(&dp);
 		(void)notify_send("STOPPING=1");

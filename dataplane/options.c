@@ -24,6 +24,8 @@ static const char help[] =
 	"  --workers N          packet workers, 1 to 32 (1)\n"
 	"  --worker-cpus LIST   pin worker n to the n-th CPU of LIST, as in 2,3,5-7 (workers "
 	"float)\n"
+	"  --media-cores N      threads that transcode, 0 to 32 (1); 0: no transcoding\n"
+	"  --media-cpus LIST    the same as --worker-cpus, for media cores\n"
 	"  --max-sessions N     capacity (20000)\n"
 	"  --memory MB          packet memory (reckoned from the capacity)\n"
 	"  --mbufs N            packet buffers (32768)\n"
@@ -37,6 +39,8 @@ enum {
 	OPT_RUN_DIR = 256,
 	OPT_WORKERS,
 	OPT_WORKER_CPUS,
+	OPT_MEDIA_CORES,
+	OPT_MEDIA_CPUS,
 	OPT_MAX_SESSIONS,
 	OPT_MEMORY,
 	OPT_MBUFS,
@@ -52,6 +56,8 @@ static const struct option longs[] = {
 	{"run-dir", required_argument, NULL, OPT_RUN_DIR},
 	{"workers", required_argument, NULL, OPT_WORKERS},
 	{"worker-cpus", required_argument, NULL, OPT_WORKER_CPUS},
+	{"media-cores", required_argument, NULL, OPT_MEDIA_CORES},
+	{"media-cpus", required_argument, NULL, OPT_MEDIA_CPUS},
 	{"max-sessions", required_argument, NULL, OPT_MAX_SESSIONS},
 	{"memory", required_argument, NULL, OPT_MEMORY},
 	{"mbufs", required_argument, NULL, OPT_MBUFS},
@@ -116,6 +122,11 @@ static int one(int opt, const char *arg, struct options *o)
 	case OPT_WORKER_CPUS:
 		o->worker_cpus = arg;
 		return 0;
+	case OPT_MEDIA_CORES:
+		return number("--media-cores", arg, 0, DP_MCORES_MAX, &o->n_mcores);
+	case OPT_MEDIA_CPUS:
+		o->media_cpus = arg;
+		return 0;
 	case OPT_MAX_SESSIONS:
 		return number("--max-sessions", arg, 1, SESSIONS_MAX, &o->max_sessions);
 	case OPT_MEMORY:
@@ -151,6 +162,7 @@ int options_parse(int argc, char **argv, struct options *ret_options)
 {
 	struct options o = {
 		.n_workers = 1,
+		.n_mcores = 1,
 		.max_sessions = 20000,
 		.n_mbufs = 32768,
 		.run_dir = "/run/limen",

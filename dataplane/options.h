@@ -13,6 +13,7 @@
 
 struct options {
 	unsigned int n_workers;
+	unsigned int n_mcores;
 	unsigned int max_sessions;
 	unsigned int memory_mb; /* 0: reckoned from the others */
 	unsigned int n_mbufs;	/* 0: the default */
@@ -23,6 +24,7 @@ struct options {
 	uid_t nat_uid; /* may connect as limen-nat */
 	const char *run_dir;
 	const char *worker_cpus; /* NULL: workers float over the allowed CPUs */
+	const char *media_cpus;	 /* the same of media cores */
 	enum log_level log_level;
 };
 

@@ -24,7 +24,8 @@ static bool leg_ok(const struct dp_leg *leg)
 		const struct dp_payload *p = &leg->payloads[i];
 		if (i >= leg->n_payloads && memcmp(p, &none, sizeof(none)) != 0)
 			return false;
-		if (p->pt > 127 || p->zero[0] != 0 || p->zero[1] != 0 || p->zero[2] != 0)
+		if (p->pt > 127 || p->pt_out > 127 || p->action > DP_PT_NOISE ||
+			p->codec >= DP_CODEC_END)
 			return false;
 	}
 	return true;

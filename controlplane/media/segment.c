@@ -41,6 +41,10 @@ static bool header_ok(const struct dp_stats_header *h, const struct dp_hello_rep
 	       h->n_workers >= 1 && h->n_workers <= DP_WORKERS_MAX && h->n_ports <= DP_PORTS_MAX &&
 	       h->n_drops == DP_DROP_N && h->tsc_hz > 0 &&
 	       array_fits(len, h->off_workers, h->n_workers, sizeof(struct dp_worker_stats)) &&
+	       h->n_mcores <= DP_MCORES_MAX &&
+	       array_fits(len, h->off_mcores, h->n_mcores, sizeof(struct dp_mcore_stats)) &&
+	       array_fits(len, h->off_loads, h->n_workers + h->n_mcores,
+		       sizeof(struct dp_core_load)) &&
 	       array_fits(len, h->off_ports, h->n_ports, sizeof(struct dp_port_stats)) &&
 	       array_fits(len, h->off_streams, h->n_streams, sizeof(struct dp_stream_stats)) &&
 	       array_fits(len, h->off_rare, h->n_streams, sizeof(struct dp_stream_rare)) &&

@@ -21,6 +21,7 @@
 
 #include "controlplane/base/ipaddr.h"
 #include "controlplane/base/ipc.h"
+#include "dataplane/api/dp_codec.h"
 
 #define DP_API_VERSION	   2
 #define DP_NAME_MAX	   16 /* of a port, as IFNAMSIZ */
@@ -164,15 +165,50 @@ static inline uint32_t dp_port_owner(uint16_t udp_port, uint32_t n_workers)
 	return (uint32_t)(udp_port >> 1) % n_workers;
 }
 
+/* What becomes of packets of a payload type. */
+enum dp_pt_action {
+	DP_PT_RELAY,	 /* they pass as they are */
+	DP_PT_RENUMBER,	 /* they pass with another payload type, pt_out */
+	DP_PT_TRANSCODE, /* decoded, and encoded as the other leg's dp_send says */
+	/* where the rest of what the leg sends is transcoded, or could be: */
+	DP_PT_EVENT, /* RFC 4733: made anew with the other leg's event_pt */
+	DP_PT_NOISE, /* RFC 3389 */
+};
+
 struct dp_payload {
 	uint8_t pt; /* 0..127 */
-	uint8_t zero[3];
+	uint8_t pt_out;
+	uint8_t action; /* enum dp_pt_action */
+	uint8_t codec;	/* enum dp_codec_id; needed where anything is transcoded */
 	/*
 	 * For the jitter of RFC 3550 6.4.1, up to 768000. 0: leave packets of this type out of it
-	 * (telephone-event, whose timestamps stand still during an event).
+	 * (telephone-event, whose timestamps stand still during an event). EVENT and NOISE are left
+	 * out in any case; 0 is 8000 for their durations.
 	 */
 	uint32_t clock_hz;
+	struct dp_codec_params params; /* of what we receive; zero where codec is 0 */
 };
+_Static_assert(sizeof(struct dp_payload) == 24, "wire struct");
+
+/*
+ * What the data plane makes itself towards a leg, when payload types accepted from the other leg
+ * are to be transcoded (codec not 0). It then has an SSRC, sequence numbers and timestamps of its
+ * own on the wire, which go on without a break when MODIFY switches between relaying and
+ * transcoding; RTCP that describes other sources does not pass any more.
+ *
+ * PCMU to PCMA and back, with params.ptime_ms 0 (as it comes): a table in the packet worker. SSRC
+ * and all else of the header stay, RTCP passes. Everything else is done by a media core.
+ */
+struct dp_send {
+	uint8_t codec; /* enum dp_codec_id; 0: nothing is made */
+	uint8_t pt;
+	uint8_t event_pt;  /* of RFC 4733 events; 0: the leg takes none */
+	uint8_t noise_pt;  /* of RFC 3389 comfort noise; 0: the leg takes none */
+	uint8_t event_khz; /* clock of event_pt: 8, 16, 32 or 48; 0: that of the codec */
+	uint8_t zero[3];
+	struct dp_codec_params params;
+};
+_Static_assert(sizeof(struct dp_send) == 24, "wire struct");
 
 /*
  * What protects RTP and RTCP. X(symbol, name as in SDP (RFC 4568, RFC 6188, RFC 7714), bytes of
@@ -258,8 +294,9 @@ struct dp_leg {
 	struct dp_payload payloads[DP_PAYLOAD_TYPES]; /* accepted from this leg */
 	/* Both or neither: rx opens what comes from this leg, tx seals what goes to it. */
 	struct dp_srtp rx, tx;
+	struct dp_send send; /* what is made for this leg */
 };
-_Static_assert(sizeof(struct dp_leg) == 296, "wire struct");
+_Static_assert(sizeof(struct dp_leg) == 576, "wire struct");
 
 struct dp_session {
 	uint64_t id;	  /* not 0; chosen by limen-control */
@@ -271,7 +308,7 @@ struct dp_session {
 	 */
 	struct dp_srtp_state srtp_rx[DP_LEGS], srtp_tx[DP_LEGS];
 };
-_Static_assert(sizeof(struct dp_session) == 704, "wire struct");
+_Static_assert(sizeof(struct dp_session) == 1264, "wire struct");
 
 struct dp_session_id {
 	uint64_t id;

@@ -15,6 +15,7 @@
 #define DP_STATS_VERSION 3
 #define DP_WORKERS_MAX	 32
 #define DP_ENGINE_MAX	 24
+#define DP_MCORES_MAX	 32
 
 /*
  * Why a packet did not go out. X(symbol, name in show commands, sentence). The order is the
@@ -61,7 +62,10 @@
 	X(POLICE_SOURCE, "police-source", "over the limit of one source for its class")          \
 	X(NO_MBUF, "no-mbuf", "packet memory is used up")                                        \
 	X(NAT_RATE, "nat-rate", "more STUN or DTLS than a leg may have")                         \
-	X(NAT_FULL, "nat-full", "queue to limen-nat was full")
+	X(NAT_FULL, "nat-full", "queue to limen-nat was full")                                   \
+	X(VOICE_FULL, "voice-full", "a media core or its worker fell behind (oldest dropped)")   \
+	X(VOICE_GONE, "voice-gone", "to or from a media core for a session that has ended")      \
+	X(VOICE_BROKEN, "voice-broken", "payload that its codec cannot decode")
 
 enum dp_drop {
 #define X(sym, name, text) DP_DROP_##sym,
@@ -96,7 +100,8 @@ struct dp_stage_stats {
 
 /*
  * One writer: that worker. Each packet ends in exactly one place, so at rest
- *   rx + taken_over + injected = relayed + sent_for_linux + punted + nat + handed_over + sum of drops.
+ *   rx + taken_over + injected + from_mcores =
+ *           relayed + sent_for_linux + punted + nat + handed_over + to_mcores + sum of drops.
  */
 struct dp_worker_stats {
 	uint64_t rx_packets, rx_bytes;		 /* from ports */
@@ -111,9 +116,30 @@ struct dp_worker_stats {
 	uint64_t loops, sleeps;
 	uint64_t events_late; /* news for the control thread that had to wait for room */
 	uint64_t nat_packets; /* to limen-nat */
+	uint64_t to_mcores;   /* packets that a media core decodes */
+	uint64_t from_mcores; /* packets that one made */
 	uint64_t drops[DP_DROP_N];
 	struct dp_stage_stats stages[DP_STAGE_N];
 } __attribute__((aligned(128)));
+
+/* One writer: that media core. At rest rx = taken + sum of drops but NO_MBUF and VOICE_FULL. */
+struct dp_mcore_stats {
+	uint64_t rx_packets;		      /* from the workers */
+	uint64_t taken_packets;		      /* of them given to a stream's jitter buffer */
+	uint64_t made_packets;		      /* given to the ring to a worker */
+	uint64_t decoded, concealed, encoded; /* frames */
+	uint64_t skipped; /* packets that were due and not made, because the core fell behind */
+	uint64_t streams; /* directions that it serves now */
+	uint64_t cycles_total, cycles_busy, cycles_asleep;
+	uint64_t loops, sleeps;
+	uint64_t drops[DP_DROP_N];
+} __attribute__((aligned(128)));
+
+/* How busy a core was in the last second; the rest is its head-room. Control thread. */
+struct dp_core_load {
+	uint32_t busy_permille;
+	uint32_t zero;
+};
 
 /* Written by the control thread once a second. */
 struct dp_port_stats {
@@ -189,18 +215,19 @@ struct dp_stream_quality {
 };
 _Static_assert(sizeof(struct dp_stream_quality) == 264, "no holes");
 
-/* What is counted now and then. Row of a slot: off_rare + slot * 320. Same writer. */
+/* What is counted now and then. Row of a slot: off_rare + slot * 384. Same writer. */
 struct dp_stream_rare {
 	uint64_t lost_before;			/* by SSRCs, and before jumps, that are over */
-	uint64_t unsent_packets, unsent_octets; /* valid RTP that did not leave */
+	uint64_t unsent_packets, unsent_octets; /* valid RTP that did not leave as it came */
 	uint64_t last_rtcp_tsc;
 	uint32_t rtcp_packets;
 	uint32_t dropped; /* by the guards, all reasons */
 	uint32_t ssrc_changes;
 	uint32_t zero;
 	struct dp_stream_quality quality;
+	uint64_t made_packets, made_octets; /* RTP that a media core made in place of it */
 } __attribute__((aligned(64)));
-_Static_assert(sizeof(struct dp_stream_rare) == 320, "five cache lines");
+_Static_assert(sizeof(struct dp_stream_rare) == 384, "six cache lines");
 
 /*
  * How far one direction of a stream's SRTP or SRTCP has come. It is what the worker itself works
@@ -251,4 +278,7 @@ struct dp_stats_header {
 	uint64_t off_srtp; /* dp_stream_srtp[n_streams] */
 	/* which back ends do SRTP, chosen at the start */
 	char srtp_cm[DP_ENGINE_MAX], srtp_gcm[DP_ENGINE_MAX];
+	uint32_t n_mcores, off_mcores; /* dp_mcore_stats[n_mcores] */
+	uint32_t off_loads;	       /* dp_core_load[n_workers + n_mcores], workers first */
+	uint32_t codecs;	       /* bit n: enum dp_codec_id n can be transcoded */
 } __attribute__((aligned(128)));

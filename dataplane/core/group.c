@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The control thread's side of the workers: see worker.h. */
-#include "dataplane/core/worker_priv.h"
+#include "dataplane/core/mcore.h"
 
 #include "controlplane/base/secret.h"
 
@@ -45,6 +45,20 @@ static struct rte_ring *ring_new(const struct worker_group_conf *conf, const cha
 	return rte_ring_create_elem(name, esize, count, conf->socket_id, flags);
 }
 
+/* The mail of all threads, media cores after workers. */
+static int mail_rings_new(const struct worker_group_conf *conf, struct worker_group *g)
+{
+	for (uint32_t i = 0; i < g->n_workers + g->n_mcores; i++) {
+		struct thread_mail *t = &g->threads[i];
+		/* one more than may be in flight: the STOP of worker_group_stop() */
+		t->mailbox = ring_new(conf, "mail", 0, i, WORKER_MAILBOX + 1, sizeof(void *));
+		t->completions = ring_new(conf, "done", i, 0, WORKER_MAILBOX, sizeof(void *));
+		if (!t->mailbox || !t->completions)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
 static int worker_new(const struct worker_group_conf *conf, struct worker_group *g, uint32_t id)
 {
 	struct worker *w = rte_zmalloc_socket("worker", sizeof(*w), 128, conf->socket_id);
@@ -68,7 +82,8 @@ static int worker_new(const struct worker_group_conf *conf, struct worker_group 
 	w->stream_srtp = conf->stream_srtp;
 	w->stats = &conf->stats[id];
 	w->n_streams = conf->n_streams;
-	w->bell = &g->bell;
+	w->n_mcores = conf->n_mcores;
+	w->bell.bell = &g->bell;
 	w->spin_cycles = w->tsc_hz / 1000000 * spin_us;
 	w->max_sleep_us = conf->max_sleep_us ? conf->max_sleep_us : MAX_SLEEP_US_DEFAULT;
 	for (uint32_t i = 0; i < DP_PORTS_MAX; i++)
@@ -81,15 +96,13 @@ static int worker_new(const struct worker_group_conf *conf, struct worker_group 
 	int r = srtp_engine_new(&conf->srtp, &w->srtp_engine);
 	if (r < 0)
 		return r;
-	/* one more than may be in flight: the STOP of worker_group_stop() */
-	w->mailbox = ring_new(conf, "mail", 0, id, WORKER_MAILBOX + 1, sizeof(void *));
 	w->inject = ring_new(conf, "inj", 0, id, WORKER_INJECT, sizeof(void *));
-	w->completions = ring_new(conf, "done", id, 0, WORKER_MAILBOX, sizeof(void *));
+	w->mailbox = g->threads[id].mailbox;
+	w->completions = g->threads[id].completions;
 	w->events = ring_new(conf, "event", id, 0, WORKER_EVENTS, sizeof(struct worker_event));
 	w->punt_ring = ring_new(conf, "punt", id, 0, WORKER_PUNT, sizeof(void *));
 	w->nat_ring = ring_new(conf, "nat", id, 0, WORKER_NAT, sizeof(struct worker_nat));
-	if (!w->mailbox || !w->inject || !w->completions || !w->events || !w->punt_ring ||
-		!w->nat_ring)
+	if (!w->inject || !w->events || !w->punt_ring || !w->nat_ring)
 		return -ENOMEM;
 	return 0;
 }
@@ -104,12 +117,38 @@ static int join(const struct worker_group_conf *conf, struct worker *from, struc
 	return from->to_rx[to->id] && from->to_tx[to->id] ? 0 : -ENOMEM;
 }
 
+/* A media core, with its rings to and from all workers. */
+static int mcore_join(const struct worker_group_conf *conf, struct worker_group *g, uint32_t id)
+{
+	struct mcore *m = mcore_new(conf, g, id);
+	const size_t esize = sizeof(struct voice_packet);
+
+	if (!m)
+		return -ENOMEM;
+	g->mcores[id] = m;
+	m->mailbox = g->threads[g->n_workers + id].mailbox;
+	m->completions = g->threads[g->n_workers + id].completions;
+	for (uint32_t i = 0; i < g->n_workers; i++) {
+		struct worker *w = g->workers[i];
+		m->from_worker[i] = w->to_mcore[id] = ring_new(
+			conf, "vin", i, id, MCORE_RING, esize);
+		m->to_worker[i] = w->from_mcore[id] = ring_new(
+			conf, "vout", id, i, MCORE_RING, esize);
+		if (!m->from_worker[i] || !m->to_worker[i])
+			return -ENOMEM;
+	}
+	return 0;
+}
+
 static bool conf_ok(const struct worker_group_conf *conf)
 {
 	return conf->name && strlen(conf->name) <= NAME_MAX_LEN && conf->n_workers >= 1 &&
 	       conf->n_workers <= DP_WORKERS_MAX && conf->n_streams >= 1 &&
-	       conf->n_streams < SLOT_LINUX && conf->stats && conf->stream_stats &&
-	       conf->stream_rare && conf->stream_srtp && conf->srtp.cm && conf->srtp.gcm &&
+	       conf->n_streams < SLOT_LINUX && conf->n_streams % DP_LEGS == 0 &&
+	       conf->n_mcores <= DP_MCORES_MAX &&
+	       (conf->n_mcores == 0 || (conf->mcore_stats && conf->pool)) && conf->stats &&
+	       conf->stream_stats && conf->stream_rare && conf->stream_srtp && conf->srtp.cm &&
+	       conf->srtp.gcm &&
 	       (conf->max_sleep_us <= SLEEP_US_LIMIT || conf->max_sleep_us == UINT32_MAX);
 }
 
@@ -124,6 +163,7 @@ int worker_group_new(const struct worker_group_conf *conf, struct worker_group *
 	if (!g)
 		return -ENOMEM;
 	g->n_workers = conf->n_workers;
+	g->n_mcores = conf->n_mcores;
 	secret_random(g->name_key, sizeof(g->name_key));
 	g->n_streams = conf->n_streams;
 	g->socket_id = conf->socket_id;
@@ -142,6 +182,9 @@ int worker_group_new(const struct worker_group_conf *conf, struct worker_group *
 		conf->socket_id);
 	if (!g->streams || !g->more || !g->srtp)
 		goto out;
+	r = mail_rings_new(conf, g);
+	if (r < 0)
+		goto out;
 	for (uint32_t i = 0; i < g->n_workers; i++) {
 		r = worker_new(conf, g, i);
 		if (r < 0)
@@ -155,6 +198,11 @@ int worker_group_new(const struct worker_group_conf *conf, struct worker_group *
 			if (r < 0)
 				goto out;
 		}
+	}
+	for (uint32_t i = 0; i < g->n_mcores; i++) {
+		r = mcore_join(conf, g, i);
+		if (r < 0)
+			goto out;
 	}
 	*ret_group = g;
 	return 0;
@@ -172,6 +220,15 @@ static void ring_free_frames(struct rte_ring *ring)
 	rte_ring_free(ring);
 }
 
+static void ring_free_voice(struct rte_ring *ring)
+{
+	struct voice_packet packet;
+
+	while (ring && rte_ring_sc_dequeue_elem(ring, &packet, sizeof(packet)) == 0)
+		rte_pktmbuf_free(packet.m);
+	rte_ring_free(ring);
+}
+
 static void worker_free(struct worker *w)
 {
 	struct worker_nat nat;
@@ -182,14 +239,16 @@ static void worker_free(struct worker *w)
 		rte_pktmbuf_free(nat.frame);
 	rte_ring_free(w->nat_ring);
 	srtp_engine_free(w->srtp_engine);
-	rte_ring_free(w->mailbox);
-	rte_ring_free(w->completions);
 	rte_ring_free(w->events);
 	ring_free_frames(w->inject);
 	ring_free_frames(w->punt_ring);
 	for (uint32_t i = 0; i < w->n_workers; i++) {
 		ring_free_frames(w->to_rx[i]);
 		ring_free_frames(w->to_tx[i]);
+	}
+	for (uint32_t i = 0; i < w->n_mcores; i++) {
+		ring_free_voice(w->to_mcore[i]);
+		ring_free_voice(w->from_mcore[i]);
 	}
 	for (uint32_t i = 0; i < DP_MEDIA_ADDRS_MAX; i++)
 		rte_free(w->addrs[i].table);
@@ -200,8 +259,14 @@ void worker_group_free(struct worker_group *group)
 {
 	if (!group)
 		return;
+	for (uint32_t i = 0; i < group->n_mcores; i++)
+		mcore_free(group->mcores[i]);
 	for (uint32_t i = 0; i < group->n_workers; i++)
 		worker_free(group->workers[i]);
+	for (uint32_t i = 0; i < group->n_workers + group->n_mcores; i++) {
+		rte_ring_free(group->threads[i].mailbox);
+		rte_ring_free(group->threads[i].completions);
+	}
 	rte_free(group->streams);
 	rte_free(group->more);
 	rte_free(group->srtp);
@@ -210,47 +275,72 @@ void worker_group_free(struct worker_group *group)
 	rte_free(group);
 }
 
+static uint32_t n_threads(const struct worker_group *group)
+{
+	return group->n_workers + group->n_mcores;
+}
+
+/* The first n of them. */
+static void stop_threads(struct worker_group *group, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		struct thread_mail *t = &group->threads[i];
+		t->stop_msg = (struct worker_msg){.op = WORKER_STOP, .worker = i};
+		rte_ring_sp_enqueue(t->mailbox, &t->stop_msg);
+	}
+	for (uint32_t i = 0; i < n; i++) {
+		rte_eal_wait_lcore(group->threads[i].lcore);
+		if (i < group->n_workers)
+			group->workers[i]->stop = false;
+		else
+			group->mcores[i - group->n_workers]->stop = false;
+	}
+	group->running = false;
+}
+
 int worker_group_start(struct worker_group *group, const unsigned int *lcores)
 {
-	group->running = true;
-	for (uint32_t i = 0; i < group->n_workers; i++) {
-		int r = rte_eal_remote_launch(worker_main, group->workers[i], lcores[i]);
+	for (uint32_t i = 0; i < n_threads(group); i++) {
+		uint32_t core = i - group->n_workers;
+		int r = i < group->n_workers
+				? rte_eal_remote_launch(worker_main, group->workers[i], lcores[i])
+				: rte_eal_remote_launch(mcore_main, group->mcores[core], lcores[i]);
 		if (r < 0) {
-			uint32_t n = group->n_workers;
-			group->n_workers = i;
-			worker_group_stop(group);
-			group->n_workers = n;
+			stop_threads(group, i);
 			return r;
 		}
-		group->lcores[i] = lcores[i];
+		group->threads[i].lcore = lcores[i];
 	}
+	group->running = true;
 	return 0;
 }
 
 void worker_group_stop(struct worker_group *group)
 {
-	if (!group->running)
-		return;
-	for (uint32_t i = 0; i < group->n_workers; i++) {
-		struct worker *w = group->workers[i];
-		w->stop_msg = (struct worker_msg){.op = WORKER_STOP, .worker = i};
-		rte_ring_sp_enqueue(w->mailbox, &w->stop_msg);
-	}
-	for (uint32_t i = 0; i < group->n_workers; i++) {
-		rte_eal_wait_lcore(group->lcores[i]);
-		group->workers[i]->stop = false;
-	}
-	group->running = false;
+	if (group->running)
+		stop_threads(group, n_threads(group));
 }
 
 unsigned int worker_turn(struct worker_group *group, uint32_t i)
 {
-	return turn(group->workers[i]);
+	return turn(group->workers[i], rte_rdtsc());
+}
+
+unsigned int worker_turn_at(struct worker_group *group, uint32_t i, uint64_t now_tsc)
+{
+	return turn(group->workers[i], now_tsc);
+}
+
+unsigned int mcore_turn(struct worker_group *group, uint32_t i, uint64_t now_tsc)
+{
+	return mcore_do_turn(group->mcores[i], now_tsc);
 }
 
 int worker_post(struct worker_group *group, uint32_t i, struct worker_msg *msg)
 {
-	if (group->in_flight[i] >= WORKER_MAILBOX)
+	struct thread_mail *t = &group->threads[i];
+
+	if (t->in_flight >= WORKER_MAILBOX)
 		return -ENOBUFS;
 	msg->worker = i;
 	msg->result = 0;
@@ -258,9 +348,9 @@ int worker_post(struct worker_group *group, uint32_t i, struct worker_msg *msg)
 		group->port_tx_worker[msg->port.index] = msg->port.index %
 							 RTE_MIN(group->n_workers,
 								 (uint32_t)msg->port.n_txq);
-	if (rte_ring_sp_enqueue(group->workers[i]->mailbox, msg) != 0)
+	if (rte_ring_sp_enqueue(t->mailbox, msg) != 0)
 		return -ENOBUFS;
-	group->in_flight[i]++;
+	t->in_flight++;
 	return 0;
 }
 
@@ -275,7 +365,7 @@ static void mail_of_sleeper(struct worker *w)
 		return;
 	while (mailbox_run(w))
 		continue;
-	w->ring_bell = false; /* who would hear it is here */
+	w->bell.ring = false; /* who would hear it is here */
 	atomic_store_explicit(&w->mail_hands, MAIL_LENT, memory_order_release);
 }
 
@@ -284,12 +374,14 @@ unsigned int worker_completions(
 {
 	unsigned int total = 0;
 
-	for (uint32_t k = 0; k < group->n_workers && total < max; k++) {
-		uint32_t i = group->next_completion++ % group->n_workers;
-		mail_of_sleeper(group->workers[i]);
-		unsigned int n = rte_ring_sc_dequeue_burst(group->workers[i]->completions,
-			(void **)(ret_msgs + total), max - total, NULL);
-		group->in_flight[i] -= n;
+	for (uint32_t k = 0; k < n_threads(group) && total < max; k++) {
+		uint32_t i = group->next_completion++ % n_threads(group);
+		struct thread_mail *t = &group->threads[i];
+		if (i < group->n_workers)
+			mail_of_sleeper(group->workers[i]);
+		unsigned int n = rte_ring_sc_dequeue_burst(
+			t->completions, (void **)(ret_msgs + total), max - total, NULL);
+		t->in_flight -= n;
 		total += n;
 	}
 	return total;
@@ -361,7 +453,7 @@ int worker_doorbell_fd(const struct worker_group *group)
 }
 
 /*
- * Dekker's pattern with ring_bell(): either the worker sees the odd number and rings, or what it
+ * Dekker's pattern with doorbell_ring(): either the worker sees the odd number and rings, or what it
  * has put into a ring before is seen here.
  */
 bool worker_doorbell_arm(struct worker_group *group)
@@ -370,15 +462,16 @@ bool worker_doorbell_arm(struct worker_group *group)
 
 	atomic_store_explicit(&group->bell.asleep_seq, (seq + 1) | 1, memory_order_relaxed);
 	atomic_thread_fence(memory_order_seq_cst);
-	for (uint32_t i = 0; i < group->n_workers; i++) {
-		const struct worker *w = group->workers[i];
-		if (!rte_ring_empty(w->completions) || !rte_ring_empty(w->events) ||
-			!rte_ring_empty(w->punt_ring) || !rte_ring_empty(w->nat_ring)) {
-			worker_doorbell_disarm(group);
-			return false;
-		}
-	}
-	return true;
+	bool empty = true;
+	for (uint32_t i = 0; i < n_threads(group); i++)
+		empty = empty && rte_ring_empty(group->threads[i].completions);
+	for (uint32_t i = 0; i < group->n_workers; i++)
+		empty = empty && rte_ring_empty(group->workers[i]->events) &&
+			rte_ring_empty(group->workers[i]->punt_ring) &&
+			rte_ring_empty(group->workers[i]->nat_ring);
+	if (!empty)
+		worker_doorbell_disarm(group);
+	return empty;
 }
 
 void worker_doorbell_disarm(struct worker_group *group)

@@ -21,8 +21,9 @@
 
 #define FIRST_SLEEP_US	 50
 #define TIMER_SLACK_NS	 1000
-#define MEDIA_SLEEP_PART 8 /* of the longest sleep, while media flows */
-#define QUIET_SLEEPS	 4 /* longest sleeps at a time, after a second without any packet */
+#define MADE_BACKLOG	 512 /* of a media core; older packets are shed */
+#define MEDIA_SLEEP_PART 8   /* of the longest sleep, while media flows */
+#define QUIET_SLEEPS	 4   /* longest sleeps at a time, after a second without any packet */
 #define TAKEN_NAP_NS	 5000
 
 static __rte_noinline void trace_call(struct worker *w, const struct batch *b, enum dp_stage stage)
@@ -52,6 +53,24 @@ static inline uint64_t stage_end(struct worker *w, const struct batch *b, enum d
 	return since;
 }
 
+/* From guard on, for streams with SRTP: sealed where the other leg has it. */
+static uint64_t leave_srtp(struct worker *w, uint64_t t)
+{
+	struct batch *b = &w->srtp_batch;
+	unsigned int n_in;
+
+	if (unlikely(b->flags & (PACKET_EDIT | PACKET_VOICE)))
+		stage_edit(w, b);
+	n_in = b->n;
+	stage_seal(w, b);
+	t = stage_end(w, b, DP_STAGE_SEAL, n_in, t);
+	n_in = b->n;
+	stage_rewrite(w, b);
+	t = stage_end(w, b, DP_STAGE_REWRITE, n_in, t);
+	b->n = 0;
+	return t;
+}
+
 /*
  * What the guard has set aside, from being opened to having new headers. It was counted as the
  * guard's when it came there; what the guard does with it now adds to the time of that.
@@ -66,14 +85,7 @@ static __rte_noinline uint64_t pipeline_srtp(struct worker *w, uint64_t t)
 	t = stage_end(w, b, DP_STAGE_OPEN, n_in, t);
 	stage_guard_opened(w, b);
 	t = stage_end(w, b, DP_STAGE_GUARD, 0, t);
-	n_in = b->n;
-	stage_seal(w, b);
-	t = stage_end(w, b, DP_STAGE_SEAL, n_in, t);
-	n_in = b->n;
-	stage_rewrite(w, b);
-	t = stage_end(w, b, DP_STAGE_REWRITE, n_in, t);
-	b->n = 0;
-	return t;
+	return leave_srtp(w, t);
 }
 
 /* One burst through all stages. */
@@ -98,6 +110,8 @@ static void pipeline(struct worker *w, struct rte_mbuf **frames, unsigned int n,
 		n_in = b->n + w->srtp_batch.n;
 		if (unlikely(w->srtp_batch.n))
 			t = pipeline_srtp(w, t);
+		if (unlikely(b->flags & (PACKET_EDIT | PACKET_VOICE)))
+			stage_edit(w, b);
 		stage_rewrite(w, b);
 		t = stage_end(w, b, DP_STAGE_REWRITE, b->n, t);
 		stage_transmit(w);
@@ -184,6 +198,34 @@ static unsigned int poll_others(struct worker *w)
 	return total;
 }
 
+/* Sheds the oldest, as take() does. */
+static unsigned int poll_mcores(struct worker *w)
+{
+	struct voice_packet made[WORKER_BURST];
+	struct batch *b = &w->batch;
+	unsigned int total = 0;
+
+	for (uint32_t i = 0; i < w->n_mcores; i++) {
+		unsigned int backlog = rte_ring_count(w->from_mcore[i]);
+		unsigned int n = RTE_MIN(backlog, (unsigned int)WORKER_BURST);
+		if (likely(n == 0))
+			continue;
+		n = rte_ring_sc_dequeue_burst_elem(
+			w->from_mcore[i], made, sizeof(made[0]), n, NULL);
+		b->now = w->now;
+		w->srtp_batch.now = w->now;
+		stage_made(w, b, made, n, backlog > MADE_BACKLOG);
+		if (w->srtp_batch.n)
+			leave_srtp(w, 0);
+		stage_edit(w, b);
+		stage_rewrite(w, b);
+		stage_transmit(w);
+		w->media_tsc = w->now;
+		total += n;
+	}
+	return total;
+}
+
 static unsigned int poll_linux(struct worker *w)
 {
 	struct rte_mbuf *frames[WORKER_BURST];
@@ -198,26 +240,25 @@ static unsigned int poll_linux(struct worker *w)
 }
 
 /* The doorbell, once for each time the control thread lies down: see worker_doorbell_arm(). */
-static void ring_bell(struct worker *w)
+void doorbell_ring(struct doorbell_use *use)
 {
 	uint32_t seq;
 	uint64_t one = 1;
 
-	w->ring_bell = false;
+	use->ring = false;
 	/* What was put into the rings must be visible before asleep_seq is read (store, load). */
 	atomic_thread_fence(memory_order_seq_cst);
-	seq = atomic_load_explicit(&w->bell->asleep_seq, memory_order_relaxed);
-	if (!(seq & 1) || seq == w->ring_seq)
+	seq = atomic_load_explicit(&use->bell->asleep_seq, memory_order_relaxed);
+	if (!(seq & 1) || seq == use->seq)
 		return;
-	w->ring_seq = seq;
+	use->seq = seq;
 	/* Can only fail when the counter is at its end, and then the control thread wakes anyway. */
-	if (write(w->bell->fd, &one, sizeof(one)) < 0)
-		w->ring_seq = 0;
+	if (write(use->bell->fd, &one, sizeof(one)) < 0)
+		use->seq = 0;
 }
 
-unsigned int turn(struct worker *w)
+unsigned int turn(struct worker *w, uint64_t now)
 {
-	uint64_t now = rte_rdtsc();
 	unsigned int mail = 0, work = 0;
 
 	if (likely(w->turn_tsc)) {
@@ -235,9 +276,11 @@ unsigned int turn(struct worker *w)
 	work += poll_ports(w);
 	if (w->n_workers > 1)
 		work += poll_others(w);
+	if (w->n_mcores)
+		work += poll_mcores(w);
 	work += poll_linux(w);
-	if (unlikely(w->ring_bell))
-		ring_bell(w);
+	if (unlikely(w->bell.ring))
+		doorbell_ring(&w->bell);
 	w->turn_packets = work > 0;
 	w->turn_busy = work + mail > 0;
 	return work + mail;
@@ -315,7 +358,7 @@ int worker_main(void *arg)
 	w->turn_tsc = 0;
 	w->idle_tsc = 0;
 	while (!w->stop) {
-		unsigned int work = turn(w);
+		unsigned int work = turn(w, rte_rdtsc());
 
 		/* Mail does not end a pause: sessions come and go without a packet near. */
 		if (w->turn_packets)

@@ -216,10 +216,15 @@ static int stream_set(struct worker *w, struct worker_stream_set *set)
 		if (old && *old == set->slot + 1)
 			*old = 0;
 	}
+	uint32_t clock_mult = s->clock_mult;
+	bool edited = s->edit & STREAM_EDIT_WIRE;
 	stream_apply(s, more, &set->conf, fresh, set->relearn);
 	/* The limit may be another: the next packet begins a new second. */
 	w->stream_stats[set->slot].limit_mark = (uint32_t)w->stream_stats[set->slot].rx_packets;
 	srtp_set(w, set, fresh);
+	if (!fresh && !edited)
+		stream_wire_continue(s, more, &w->stream_stats[set->slot],
+			&w->stream_rare[set->slot], clock_mult);
 	*row = set->slot + 1;
 	return 0;
 }
@@ -311,7 +316,7 @@ unsigned int mailbox_run(struct worker *w)
 		}
 		/* Has room for every message that may be in flight, see worker_post(). */
 		rte_ring_sp_enqueue(w->completions, msg);
-		w->ring_bell = true;
+		w->bell.ring = true;
 	}
 	return n;
 }

@@ -9,6 +9,8 @@
  *   worker -> control   completions (the same messages back), events, punt (frames for Linux),
  *                       nat (frames for limen-nat)
  *   worker -> worker    hand-over of packets whose stream, or whose transmit queue, is another's
+ *   worker <-> media core  voice that is transcoded, see mcore.h; a media core, too, has a mailbox
+ *                          and completions, by the numbers after those of the workers
  *
  * Everything a worker reads per packet it has written itself: it copies what a message says
  * between two bursts. A message therefore has taken effect, and nothing of what it replaced is
@@ -54,12 +56,14 @@
 
 struct worker;
 struct worker_group;
+struct voice;
 
 struct worker_group_conf {
 	const char
 		*name; /* of rings and memory zones, at most 8 characters, unique in the process */
 	uint32_t n_workers; /* 1..DP_WORKERS_MAX */
-	uint32_t n_streams; /* slots */
+	uint32_t n_mcores;  /* 0..DP_MCORES_MAX */
+	uint32_t n_streams; /* slots, an even number */
 	int socket_id;	    /* for memory, -1: any */
 	/* Rows in the shared segment; zeroed by the caller, written by the workers from then on. */
 	struct dp_worker_stats *stats;	      /* [n_workers] */
@@ -67,6 +71,8 @@ struct worker_group_conf {
 	struct dp_stream_rare *stream_rare;   /* [n_streams] */
 	struct dp_stream_srtp *stream_srtp;   /* [n_streams] */
 	struct srtp_choice srtp; /* the back ends; contexts must come from an engine of the same */
+	struct dp_mcore_stats *mcore_stats; /* [n_mcores] */
+	struct rte_mempool *pool;	    /* for what media cores make */
 	/*
 	 * Microseconds without work before a worker sleeps for the first time, and the longest
 	 * sleep; 0, 0: 50 and 2000. While media flowed within the last second sleeps are at most
@@ -81,7 +87,7 @@ int worker_group_new(const struct worker_group_conf *conf, struct worker_group *
 	__attribute__((warn_unused_result));
 /* Of a group that does not run; frees packets still in rings. NULL is fine. */
 void worker_group_free(struct worker_group *group);
-/* Worker i runs on lcores[i] from now on. Negative errno when one cannot be launched. */
+/* Worker i runs on lcores[i] from now on, media core i on lcores[n_workers + i]. Negative errno when one cannot be launched. */
 int worker_group_start(struct worker_group *group, const unsigned int *lcores)
 	__attribute__((warn_unused_result));
 /* Tells all workers to stop and waits until they have. Mail that is on its way is still done. */
@@ -91,6 +97,9 @@ void worker_group_stop(struct worker_group *group);
  * (benchmarks, tests, fuzzing). Returns the number of packets and messages that were handled.
  */
 unsigned int worker_turn(struct worker_group *group, uint32_t i);
+/* The same at a time given in TSC cycles, which never steps back; and of media core i. */
+unsigned int worker_turn_at(struct worker_group *group, uint32_t i, uint64_t now_tsc);
+unsigned int mcore_turn(struct worker_group *group, uint32_t i, uint64_t now_tsc);
 
 /* ---- mailbox ---- */
 
@@ -103,6 +112,8 @@ enum worker_op {
 	WORKER_STREAM_UNLINK,
 	WORKER_POLICE_SET,
 	WORKER_REPORT,
+	MCORE_VOICE_SET, /* these two to media cores, all others to workers */
+	MCORE_VOICE_END,
 	WORKER_STOP, /* by worker_group_stop() */
 };
 
@@ -174,6 +185,18 @@ struct worker_report {
 	struct rte_mbuf *frame; /* without content; the worker's */
 };
 
+/*
+ * The voice of a session: directions that are transcoded (transcode/voice.h), NULL for one that is
+ * not. They are the media core's from SET on. What it had under that number before, or has at END,
+ * comes back in the completed message and is the control thread's again.
+ */
+struct worker_voice {
+	uint32_t row;	 /* slots 2 row and 2 row + 1 */
+	uint32_t tag;	 /* of stream_args; what is not of this tag is not of this session */
+	uint32_t worker; /* owner of the slots */
+	struct voice *from[DP_LEGS];
+};
+
 /* Owned by the control thread, lent to the worker from post to completion. */
 struct worker_msg {
 	enum worker_op op;
@@ -187,10 +210,12 @@ struct worker_msg {
 		struct worker_stream_unlink unlink;
 		struct dp_police police; /* checked by the control thread */
 		struct worker_report report;
+		struct worker_voice voice;
 	};
 };
 
-/* -ENOBUFS: WORKER_MAILBOX messages are in flight already. Order is kept per worker. */
+/* i: a worker, or n_workers and more: media core i - n_workers.
+ * -ENOBUFS: WORKER_MAILBOX messages are in flight already. Order is kept per worker. */
 int worker_post(struct worker_group *group, uint32_t i, struct worker_msg *msg)
 	__attribute__((warn_unused_result));
 /* Messages that are done, from all workers. Those to a worker in a long sleep are done by this

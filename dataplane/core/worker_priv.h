@@ -22,9 +22,22 @@
 #define IPV6_HDR_LEN	  40
 #define UDP_HDR_LEN	  8
 
+/* Written by the control thread, read by all threads. */
+struct doorbell {
+	_Atomic uint32_t asleep_seq; /* odd: the control thread sleeps; each sleep has its own */
+	int fd;
+} __rte_cache_aligned;
+
+/* The bell as one thread sees it: rung at the end of a turn that put something into a ring. */
+struct doorbell_use {
+	const struct doorbell *bell; /* read only here */
+	uint32_t seq;		     /* sleep of the control thread for which it was rung */
+	bool ring;
+};
+
 /*
  * A packet on its way through the stages. Each stage fills in what the next ones read.
- * classify: all but slot; lookup: slot; guard: PACKET_PLAIN.
+ * classify: all but slot; lookup: slot; guard: PACKET_PLAIN and what the stream adds.
  */
 struct packet {
 	struct rte_mbuf *m;
@@ -32,18 +45,13 @@ struct packet {
 	const uint32_t *entry; /* of the direct table */
 	uint32_t slot;
 	uint16_t udp_len; /* payload of UDP */
-	uint8_t flags;	  /* enum packet_flag */
-};
-
-enum packet_flag {
-	PACKET_RTCP = 1 << 0, /* enum stream_kind: by the port, and then by RFC 5761 */
-	PACKET_IN6 = 1 << 1,
-	PACKET_PLAIN = 1 << 2, /* RTP, IPv4 to IPv4: rewritten from struct stream alone */
+	uint16_t flags;	  /* enum packet_flag */
 };
 
 struct batch {
 	unsigned int n; /* packets still in the path */
 	bool sampled;
+	uint16_t flags; /* of all packets that guard let through, together */
 	uint64_t now;	/* TSC: their time of arrival */
 	uint64_t bytes; /* of all that came, with what left the path */
 	struct packet pkt[WORKER_BURST];
@@ -79,6 +87,19 @@ struct port {
 	struct rte_mbuf **tx;
 	uint32_t *tx_slot;
 } __attribute__((aligned(64)));
+
+/*
+ * A packet between a worker and a media core. To there: m is the RTP packet alone, which guard has
+ * accepted. From there: an Ethernet frame with IPv4 and UDP headers whose lengths and checksum are
+ * right for addresses and ports of 0, so that it leaves like any other; tsc is 0.
+ */
+struct voice_packet {
+	struct rte_mbuf *m;
+	uint64_t tsc; /* of arrival */
+	uint32_t slot;
+	uint32_t tag;
+};
+#define VOICE_HEADERS (ETH_HDR_LEN + IPV4_HDR_LEN + UDP_HDR_LEN)
 
 struct port_queue {
 	struct rte_mbuf *tx[PORT_TX_ROOM];
@@ -120,8 +141,6 @@ struct worker {
 	uint32_t n_addr6;
 	uint32_t n_punt;
 	uint32_t n_batches;
-	uint32_t ring_seq; /* sleep of the control thread for which the bell was rung */
-	bool ring_bell;
 	bool stop;
 
 	worker_trace_fn trace;
@@ -136,8 +155,11 @@ struct worker {
 	/* by worker: to_rx/to_tx the other consumes, from_rx/from_tx the other fills */
 	struct rte_ring *to_rx[DP_WORKERS_MAX], *to_tx[DP_WORKERS_MAX];
 	struct rte_ring *from_rx[DP_WORKERS_MAX], *from_tx[DP_WORKERS_MAX];
+	/* by media core, of struct voice_packet */
+	struct rte_ring *to_mcore[DP_MCORES_MAX], *from_mcore[DP_MCORES_MAX];
+	uint32_t n_mcores;
 
-	const struct doorbell *bell; /* read only here */
+	struct doorbell_use bell;
 
 	/* accounting of time, see worker.c */
 	uint64_t turn_tsc;  /* start of the last turn; 0: none yet */
@@ -158,27 +180,30 @@ struct worker {
 	struct batch srtp_batch; /* what the guard has set aside: see stages/open.c */
 	struct port ports[DP_PORTS_MAX];
 	struct port_queue queues[DP_PORTS_MAX];
-	struct police police;	    /* of the punt list */
-	struct worker_msg stop_msg; /* written by the control thread before it is posted */
+	struct police police; /* of the punt list */
 } __rte_cache_aligned;
 
-/* Written by the control thread, read by all workers. */
-struct doorbell {
-	_Atomic uint32_t asleep_seq; /* odd: the control thread sleeps; each sleep has its own */
-	int fd;
-} __rte_cache_aligned;
+/* One thread: a worker or a media core. */
+struct thread_mail {
+	struct rte_ring *mailbox, *completions; /* of struct worker_msg * */
+	uint32_t in_flight;			/* messages; control thread */
+	unsigned int lcore;
+	struct worker_msg stop_msg; /* written by the control thread before it is posted */
+};
+
+struct mcore;
 
 struct worker_group {
 	uint64_t name_key[2]; /* made at the start, the same for all workers */
-	uint32_t n_workers;
+	uint32_t n_workers, n_mcores;
 	uint32_t n_streams;
 	int socket_id;
 	bool running;
 	struct doorbell bell;
 	struct worker *workers[DP_WORKERS_MAX];
-	uint32_t in_flight[DP_WORKERS_MAX];    /* messages; control thread */
+	struct mcore *mcores[DP_MCORES_MAX];
+	struct thread_mail threads[DP_WORKERS_MAX + DP_MCORES_MAX]; /* media cores after workers */
 	uint32_t port_tx_worker[DP_PORTS_MAX]; /* who sends injected frames; control thread */
-	unsigned int lcores[DP_WORKERS_MAX];
 	uint32_t next_completion, next_event, next_punt,
 		next_nat; /* round robin over the workers */
 	struct stream *streams;
@@ -191,7 +216,8 @@ unsigned int mailbox_run(struct worker *w);
 /* report.c: sends, or frees what the message brings. */
 int worker_do_report(struct worker *w, struct worker_report *msg);
 /* loop.c */
-unsigned int turn(struct worker *w);
+void doorbell_ring(struct doorbell_use *use);
+unsigned int turn(struct worker *w, uint64_t now_tsc);
 int worker_main(void *arg);
 
 /* The owner of a half port, and the row in that owner's table. */

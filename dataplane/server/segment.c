@@ -51,12 +51,15 @@ static int map_one(uint64_t len, unsigned int flags, struct segment *s)
 	return 0;
 }
 
-int segment_new(uint32_t n_workers, uint32_t n_streams, struct segment *ret_segment)
+int segment_new(
+	uint32_t n_workers, uint32_t n_mcores, uint32_t n_streams, struct segment *ret_segment)
 {
 	struct segment s = {.fd = -1};
 	uint64_t workers = align(sizeof *s.header, LINE);
 	uint64_t ports = align(workers + n_workers * sizeof *s.workers, LINE);
-	uint64_t streams = align(ports + DP_PORTS_MAX * sizeof *s.ports, LINE);
+	uint64_t mcores = align(ports + DP_PORTS_MAX * sizeof *s.ports, LINE);
+	uint64_t loads = align(mcores + n_mcores * sizeof *s.mcores, LINE);
+	uint64_t streams = align(loads + (n_workers + n_mcores) * sizeof *s.loads, LINE);
 	uint64_t rare = align(streams + n_streams * sizeof *s.streams, LINE);
 	uint64_t srtp = align(rare + n_streams * sizeof *s.rare, LINE);
 	uint64_t len = align(srtp + n_streams * sizeof *s.srtp, HUGE_SIZE);
@@ -74,6 +77,8 @@ int segment_new(uint32_t n_workers, uint32_t n_streams, struct segment *ret_segm
 	char *base = (char *)s.header;
 	s.workers = (void *)(base + workers);
 	s.ports = (void *)(base + ports);
+	s.mcores = (void *)(base + mcores);
+	s.loads = (void *)(base + loads);
 	s.streams = (void *)(base + streams);
 	s.rare = (void *)(base + rare);
 	s.srtp = (void *)(base + srtp);
@@ -85,6 +90,9 @@ int segment_new(uint32_t n_workers, uint32_t n_streams, struct segment *ret_segm
 	s.header->n_drops = DP_DROP_N;
 	s.header->off_workers = (uint32_t)workers;
 	s.header->off_ports = (uint32_t)ports;
+	s.header->n_mcores = n_mcores;
+	s.header->off_mcores = (uint32_t)mcores;
+	s.header->off_loads = (uint32_t)loads;
 	s.header->off_streams = streams;
 	s.header->off_rare = rare;
 	s.header->off_srtp = srtp;

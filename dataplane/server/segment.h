@@ -16,12 +16,14 @@ struct segment {
 	struct dp_stats_header *header;
 	struct dp_worker_stats *workers;
 	struct dp_port_stats *ports;
+	struct dp_mcore_stats *mcores;
+	struct dp_core_load *loads;
 	struct dp_stream_stats *streams;
 	struct dp_stream_rare *rare;
 	struct dp_stream_srtp *srtp;
 };
 
 /* Zeroed but for the header's layout. Negative errno; the log has a sentence. */
-int segment_new(uint32_t n_workers, uint32_t n_streams, struct segment *ret_segment)
-	__attribute__((warn_unused_result));
+int segment_new(uint32_t n_workers, uint32_t n_mcores, uint32_t n_streams,
+	struct segment *ret_segment) __attribute__((warn_unused_result));
 void segment_free(struct segment *segment);

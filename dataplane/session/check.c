@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "dataplane/session/direction.h"
 #include "dataplane/session/stream.h"
 
 #define FLAGS_KNOWN                                                                   \
@@ -62,6 +63,34 @@ static const char *remote_fault(const struct dp_leg *leg)
 	return NULL;
 }
 
+static const char *params_fault(uint8_t codec, const struct dp_codec_params *params)
+{
+	if (codec >= DP_CODEC_END)
+		return "unknown codec";
+	if (!codec && !is_zero(params, sizeof *params))
+		return "parameters of no codec";
+	if (!is_zero(params->zero, sizeof params->zero))
+		return "reserved bytes of a codec's parameters are not zero";
+	if (params->ptime_ms && !dp_codec_ptime_ok(dp_codec_row(codec), params->ptime_ms))
+		return "packet time that the codec does not have";
+	return NULL;
+}
+
+static const char *payload_fault(const struct dp_payload *p)
+{
+	if (p->pt > 127 || p->pt_out > 127)
+		return "payload type over 127";
+	if (p->clock_hz > STREAM_CLOCK_MAX)
+		return "clock rate out of range";
+	if (p->action > DP_PT_NOISE)
+		return "unknown action";
+	if (p->pt_out && p->action != DP_PT_RENUMBER)
+		return "another payload type without the action for it";
+	if (p->action == DP_PT_TRANSCODE && !p->codec)
+		return "transcoding from no codec";
+	return params_fault(p->codec, &p->params);
+}
+
 static const char *payloads_fault(const struct dp_leg *leg)
 {
 	uint64_t seen[2] = {0};
@@ -69,10 +98,9 @@ static const char *payloads_fault(const struct dp_leg *leg)
 		return "too many payload types";
 	for (unsigned int i = 0; i < leg->n_payloads; i++) {
 		const struct dp_payload *p = &leg->payloads[i];
-		if (p->pt > 127 || !is_zero(p->zero, sizeof p->zero))
-			return "payload type over 127";
-		if (p->clock_hz > STREAM_CLOCK_MAX)
-			return "clock rate out of range";
+		const char *why = payload_fault(p);
+		if (why)
+			return why;
 		if (seen[p->pt / 64] >> (p->pt % 64) & 1)
 			return "payload type twice";
 		seen[p->pt / 64] |= UINT64_C(1) << (p->pt % 64);
@@ -106,6 +134,25 @@ static const char *state_fault(const struct dp_session *s)
 	return NULL;
 }
 
+static const char *send_fault(const struct dp_send *s)
+{
+	if (s->pt > 127 || s->event_pt > 127 || s->noise_pt > 127)
+		return "payload type over 127";
+	if (!is_zero(s->zero, sizeof s->zero))
+		return "reserved bytes are not zero";
+	if (s->event_khz && s->event_khz != 8 && s->event_khz != 16 && s->event_khz != 32 &&
+		s->event_khz != 48)
+		return "clock of telephone-event that is none";
+	if (!s->codec && s->pt)
+		return "payload type of no codec";
+	/* 0 is PCMU, never one of the two */
+	if ((s->event_pt && s->event_pt == s->noise_pt) ||
+		(s->codec && ((s->event_pt && s->event_pt == s->pt) ||
+				     (s->noise_pt && s->noise_pt == s->pt))))
+		return "one payload type for two things";
+	return params_fault(s->codec, &s->params);
+}
+
 static const char *leg_fault(const struct dp_leg *leg)
 {
 	const char *why = local_fault(leg);
@@ -115,6 +162,8 @@ static const char *leg_fault(const struct dp_leg *leg)
 		why = payloads_fault(leg);
 	if (!why)
 		why = srtp_fault(leg);
+	if (!why)
+		why = send_fault(&leg->send);
 	if (!why && (leg->flags & ~(uint32_t)FLAGS_KNOWN))
 		why = "unknown flag";
 	if (!why && leg->dscp > 63)
@@ -122,16 +171,56 @@ static const char *leg_fault(const struct dp_leg *leg)
 	return why;
 }
 
-int session_check(const struct dp_session *s, unsigned int n_workers, const char **ret_why)
+/* Of what one leg sends, both legs being in order by themselves. */
+static const char *direction_fault(const struct dp_session *s, unsigned int leg)
+{
+	const struct dp_leg *in = &s->leg[leg];
+	const struct dp_send *send = &s->leg[!leg].send;
+	bool voice = direction_is_voice(s, leg);
+	if (voice && in->flags & DP_LEG_ANY_PT)
+		return "any payload type, where some are transcoded";
+	for (unsigned int i = 0; i < in->n_payloads; i++) {
+		uint8_t action = in->payloads[i].action;
+		if (action == DP_PT_TRANSCODE && !send->codec)
+			return "transcoding to no codec";
+		if (voice && (action == DP_PT_RELAY || action == DP_PT_RENUMBER))
+			return "payload type that passes beside one that is transcoded";
+	}
+	return NULL;
+}
+
+/* Bit n for codec n, of what is to be decoded from leg and encoded for the other. */
+static uint32_t codecs_needed(const struct dp_session *s, unsigned int leg)
+{
+	const struct dp_leg *in = &s->leg[leg];
+	uint32_t mask = 0;
+	if (!direction_is_voice(s, leg))
+		return 0;
+	for (unsigned int i = 0; i < in->n_payloads; i++)
+		if (in->payloads[i].action == DP_PT_TRANSCODE)
+			mask |= UINT32_C(1) << in->payloads[i].codec;
+	return mask | UINT32_C(1) << s->leg[!leg].send.codec;
+}
+
+int session_check(
+	const struct dp_session *s, unsigned int n_workers, uint32_t codecs, const char **ret_why)
 {
 	const char *why = s->id ? NULL : "id is 0";
 	for (unsigned int i = 0; i < DP_LEGS && !why; i++)
 		why = leg_fault(&s->leg[i]);
 	if (!why)
 		why = state_fault(s);
+	for (unsigned int i = 0; i < DP_LEGS && !why; i++)
+		why = direction_fault(s, i);
 	if (why) {
 		*ret_why = why;
 		return -EINVAL;
+	}
+	for (unsigned int i = 0; i < DP_LEGS; i++) {
+		if (codecs_needed(s, i) & ~codecs) {
+			*ret_why = "a codec that is not there";
+			return -ENOTSUP;
+		}
 	}
 	const struct ipaddr *a = &s->leg[0].local, *b = &s->leg[1].local;
 	if (ipaddr_equal(a, b)) {

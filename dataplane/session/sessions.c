@@ -14,20 +14,24 @@
 #include "controlplane/base/secret.h"
 #include "dataplane/session/check.h"
 #include "dataplane/session/keys.h"
+#include "dataplane/session/placing.h"
 #include "dataplane/session/store.h"
+#include "dataplane/session/voices.h"
 
 LOG_TOPIC("session");
 
 #define SWEEPS_MAX     8
 #define ROWS_PER_TURN  256
 #define LETTERS_SPARED 1024 /* background work leaves these to requests */
+#define LETTERS_MAX    (DP_LEGS + 1)
 
-/* A request under way: one letter for each stream. */
+/* A request under way: one letter for each stream, and one for the media core. */
 struct op {
 	struct session_ticket ticket;
 	struct sessions *ss;
 	struct row *row;
 	bool answer; /* false: background work, nobody waits */
+	bool removes;
 	unsigned int n_left;
 	int status;
 	struct dp_session_final final;
@@ -41,7 +45,8 @@ struct sessions {
 	struct store *store;
 	struct twheel *wheel;
 	struct op *ops, *free_ops; /* as many as there are letters: one has one or two of those */
-	uint32_t next_epoch;
+	uint32_t next_epoch, next_tag, next_voice;
+	struct placing placing;
 	struct row_queue dirty, doomed;
 	bool walk; /* routes changed: look at every row */
 	uint32_t walk_next;
@@ -61,6 +66,8 @@ int sessions_new(const struct sessions_conf *conf, uint64_t now_ms, struct sessi
 		return -ENOMEM;
 	ss->conf = *conf;
 	ss->next_epoch = 1;
+	ss->next_tag = 1;
+	placing_init(&ss->placing, conf->n_mcores, conf->mcore_loads);
 	ss->now_ms = now_ms;
 	TAILQ_INIT(&ss->dirty);
 	TAILQ_INIT(&ss->doomed);
@@ -204,6 +211,30 @@ static void row_doom(struct sessions *ss, struct row *row)
 	ss->n_doomed++;
 }
 
+static void op_set_done(struct op *op)
+{
+	if (op->status && op->row->state == ROW_LIVE)
+		row_doom(op->ss, op->row);
+	struct dp_session_reply reply = {.id = op->row->conf.id};
+	for (unsigned int leg = 0; leg < DP_LEGS; leg++)
+		reply.stream[leg] = slot_of(op->ss, op->row, leg);
+	op_answer(op, &reply, sizeof reply);
+}
+
+/* One of its letters came back. */
+static void op_step(struct op *op)
+{
+	if (--op->n_left)
+		return;
+	if (op->removes) {
+		store_release(op->ss->store, op->row);
+		op_answer(op, &op->final, sizeof op->final);
+	} else {
+		op_set_done(op);
+	}
+	op_free(op);
+}
+
 static void on_set(struct letter *l, void *arg)
 {
 	struct op *op = arg;
@@ -214,15 +245,7 @@ static void on_set(struct letter *l, void *arg)
 			(unsigned long long)op->row->conf.id, strerror(-l->msg.result));
 		op->status = l->msg.result;
 	}
-	if (--op->n_left)
-		return;
-	if (op->status && op->row->state == ROW_LIVE)
-		row_doom(op->ss, op->row);
-	struct dp_session_reply reply = {.id = op->row->conf.id};
-	for (unsigned int leg = 0; leg < DP_LEGS; leg++)
-		reply.stream[leg] = slot_of(op->ss, op->row, leg);
-	op_answer(op, &reply, sizeof reply);
-	op_free(op);
+	op_step(op);
 }
 
 static void on_unlinked(struct letter *l, void *arg)
@@ -237,14 +260,25 @@ static void on_unlinked(struct letter *l, void *arg)
 	op->final.srtp_rx[leg] = dp_srtp_state_of(&srtp->rx, &srtp->rx_rtcp);
 	op->final.srtp_tx[!leg] = dp_srtp_state_of(&srtp->tx, &srtp->tx_rtcp);
 	keys_returned(op->row, l->msg.unlink.returned);
-	if (--op->n_left)
-		return;
-	store_release(ss->store, op->row);
-	op_answer(op, &op->final, sizeof op->final);
-	op_free(op);
+	op_step(op);
 }
 
-/* Room for two letters was reserved. */
+/* The media core has taken the new directions, and given back what it had. */
+static void on_voice(struct letter *l, void *arg)
+{
+	struct op *op = arg;
+	if (l->msg.result) {
+		log_err("session %llu: a media core refused it: %s",
+			(unsigned long long)op->row->conf.id, strerror(-l->msg.result));
+		if (!op->removes)
+			op->status = l->msg.result;
+	}
+	for (unsigned int leg = 0; leg < DP_LEGS; leg++)
+		voice_free(l->msg.voice.from[leg]);
+	op_step(op);
+}
+
+/* Room for the letters was reserved. */
 static void post_stream(
 	struct sessions *ss, struct row *row, unsigned int leg, bool relearn, struct op *op)
 {
@@ -255,6 +289,11 @@ static void post_stream(
 		.addr_index = row->leg[leg].addr_index,
 		.epoch = row->leg[leg].epoch,
 		.tsc_hz = ss->conf.tsc_hz,
+		.voice = {.tag = row->voice.tag,
+			.core = row->voice.core,
+			.ssrc = row->voice.ssrc[leg],
+			.ts = row->voice.ts,
+			.seq = row->voice.seq},
 	};
 	for (unsigned int kind = 0; kind < STREAM_KINDS; kind++) {
 		args.out[kind].remote = row->leg[!leg].way[kind].remote;
@@ -288,6 +327,77 @@ static void follow_reports(struct sessions *ss, struct row *row, bool live)
 	for (unsigned int leg = 0; leg < DP_LEGS; leg++)
 		reports_follow(&ss->reports, &row->leg[leg].report, row->worker,
 			slot_of(ss, row, leg), live && row->conf.leg[leg].flags & DP_LEG_RTCP_OWN);
+}
+
+static int refuse(const struct dp_session *conf, int err, const char *why)
+{
+	log_debug("session %llu refused: %s", (unsigned long long)conf->id,
+		why ? why : strerror(-err));
+	return err;
+}
+
+/* ---- voice ---- */
+
+/* For a session whose present one is old (NULL: none). ret->from is all NULL when nothing is
+ * to be told to a media core. */
+static int voices_prepare(struct sessions *ss, const struct dp_session *old,
+	const struct dp_session *conf, struct voices *ret)
+{
+	*ret = (struct voices){0};
+	if (!voices_needed(conf) || !voices_differ(old, conf))
+		return 0;
+	int err = voices_new(conf, &ss->next_voice, ret);
+	return err ? refuse(conf, err, "its codecs cannot be set up like that") : 0;
+}
+
+/* How many letters voice_post() will write. */
+static unsigned int voice_letters(const struct row *row, const struct voices *v)
+{
+	bool ends = row->voice.live && !voices_needed(&row->conf);
+	return v->from[0] || v->from[1] || ends;
+}
+
+static void voice_letter(
+	struct sessions *ss, struct row *row, enum worker_op what, struct voices *v, struct op *op)
+{
+	struct letter *l = mail_letter(ss->conf.mail, what, on_voice, op);
+	l->msg.voice.row = store_index(ss->store, row);
+	l->msg.voice.tag = row->voice.tag;
+	l->msg.voice.worker = row->worker;
+	for (unsigned int leg = 0; leg < DP_LEGS && v; leg++)
+		l->msg.voice.from[leg] = v->from[leg];
+	mail_post(ss->conf.mail, ss->conf.n_workers + row->voice.core, l);
+}
+
+static void voice_begin(struct sessions *ss, struct row *row)
+{
+	row->voice = (struct row_voice){.live = true, .core = placing_take(&ss->placing)};
+	row->voice.tag = ss->next_tag++;
+	if (!row->voice.tag)
+		row->voice.tag = ss->next_tag++; /* 0 is none */
+	secret_random(row->voice.ssrc, sizeof row->voice.ssrc);
+	secret_random(&row->voice.ts, sizeof row->voice.ts);
+	secret_random(&row->voice.seq, sizeof row->voice.seq);
+}
+
+/* Before the streams are told: then the media core knows the first packet of theirs. */
+static void voice_post(struct sessions *ss, struct row *row, struct voices *v, struct op *op)
+{
+	if (!v->from[0] && !v->from[1])
+		return;
+	if (!row->voice.live)
+		voice_begin(ss, row);
+	voice_letter(ss, row, MCORE_VOICE_SET, v, op);
+}
+
+/* After they were told. */
+static void voice_end(struct sessions *ss, struct row *row, struct op *op)
+{
+	if (!row->voice.live)
+		return;
+	row->voice.live = false;
+	placing_release(&ss->placing, row->voice.core);
+	voice_letter(ss, row, MCORE_VOICE_END, NULL, op);
 }
 
 /* ---- requests ---- */
@@ -328,13 +438,6 @@ static void locals_release(struct sessions *ss, struct row *row)
 	for (unsigned int leg = 0; leg < DP_LEGS; leg++)
 		addrs_port_release(ss->conf.addrs, row->leg[leg].addr_index,
 			ipaddr_port(&row->conf.leg[leg].local));
-}
-
-static int refuse(const struct dp_session *conf, int err, const char *why)
-{
-	log_debug("session %llu refused: %s", (unsigned long long)conf->id,
-		why ? why : strerror(-err));
-	return err;
 }
 
 /* The first moment at which a leg can be called silent; UINT64_MAX: it cannot. */
@@ -438,17 +541,24 @@ static int row_create(
 	struct sessions *ss, const struct dp_session *conf, const struct session_ticket *ticket)
 {
 	uint8_t index[DP_LEGS];
+	struct voices voices;
 	int err = locals_check(ss, conf, NULL, index);
 	if (err)
 		return refuse(conf, err, NULL);
 	static const struct dp_session plain;
 	struct keys keys;
-	err = keys_make(ss->conf.srtp, conf, &plain, &keys);
+	err = voices_prepare(ss, NULL, conf, &voices);
 	if (err)
+		return err;
+	err = keys_make(ss->conf.srtp, conf, &plain, &keys);
+	if (err) {
+		voices_free(&voices);
 		return refuse(conf, err, "no memory for its keys");
+	}
 	struct row *row = row_take(ss, conf->id);
 	if (!row) {
 		keys_drop(&keys);
+		voices_free(&voices);
 		return refuse(conf, -ENOSPC, "all sessions are in use");
 	}
 	row->conf = *conf;
@@ -461,7 +571,8 @@ static int row_create(
 		row->leg[leg].epoch = ss->next_epoch++;
 		leg_resolve(ss, row, leg);
 	}
-	struct op *op = op_new(ss, row, ticket, DP_LEGS);
+	struct op *op = op_new(ss, row, ticket, DP_LEGS + voice_letters(row, &voices));
+	voice_post(ss, row, &voices, op);
 	for (unsigned int leg = 0; leg < DP_LEGS; leg++)
 		post_stream(ss, row, leg, false, op);
 	silence_restart(ss, row, NULL);
@@ -487,10 +598,16 @@ static int row_change(struct sessions *ss, struct row *row, const struct dp_sess
 		return refuse(conf, err, NULL);
 	if (dp_port_owner(ipaddr_port(&conf->leg[0].local), ss->conf.n_workers) != row->worker)
 		return refuse(conf, -EXDEV, "the new ports belong to another worker");
+	struct voices voices;
+	err = voices_prepare(ss, row->voice.live ? &row->conf : NULL, conf, &voices);
+	if (err)
+		return err;
 	struct keys keys;
 	err = keys_make(ss->conf.srtp, conf, &row->conf, &keys);
-	if (err)
+	if (err) {
+		voices_free(&voices);
 		return refuse(conf, err, "no memory for its keys");
+	}
 	if (row->doomed) {
 		row->doomed = false;
 		TAILQ_REMOVE(&ss->doomed, row, doomed_link);
@@ -513,9 +630,12 @@ static int row_change(struct sessions *ss, struct row *row, const struct dp_sess
 		}
 		leg_resolve(ss, row, leg);
 	}
-	struct op *op = op_new(ss, row, ticket, DP_LEGS);
+	struct op *op = op_new(ss, row, ticket, DP_LEGS + voice_letters(row, &voices));
+	voice_post(ss, row, &voices, op);
 	for (unsigned int leg = 0; leg < DP_LEGS; leg++)
 		post_stream(ss, row, leg, relearn[leg], op);
+	if (!voices_needed(conf))
+		voice_end(ss, row, op);
 	silence_restart(ss, row, &old);
 	follow_reports(ss, row, true);
 	secret_wipe(&old, sizeof old);
@@ -525,10 +645,10 @@ static int row_change(struct sessions *ss, struct row *row, const struct dp_sess
 static int put_prepare(struct sessions *ss, const struct dp_session *conf)
 {
 	const char *why;
-	int err = session_check(conf, ss->conf.n_workers, &why);
+	int err = session_check(conf, ss->conf.n_workers, ss->conf.codecs, &why);
 	if (err)
 		return refuse(conf, err, why);
-	return mail_reserve(ss->conf.mail, DP_LEGS);
+	return mail_reserve(ss->conf.mail, LETTERS_MAX);
 }
 
 /* How far SRTP had come says nothing about what is wanted. */
@@ -568,7 +688,7 @@ int sessions_modify(
 	return row_change(ss, row, conf, ticket->generation, ticket);
 }
 
-/* Two letters were reserved. */
+/* The letters were reserved. */
 static void row_remove(struct sessions *ss, struct row *row, const struct session_ticket *ticket)
 {
 	if (row->dirty)
@@ -583,12 +703,15 @@ static void row_remove(struct sessions *ss, struct row *row, const struct sessio
 	row_clear_ways(ss, row);
 	locals_release(ss, row);
 	store_unlink(ss->store, row);
-	post_unlink(ss, row, op_new(ss, row, ticket, DP_LEGS));
+	struct op *op = op_new(ss, row, ticket, DP_LEGS + row->voice.live);
+	op->removes = true;
+	post_unlink(ss, row, op);
+	voice_end(ss, row, op);
 }
 
 int sessions_remove(struct sessions *ss, uint64_t id, const struct session_ticket *ticket)
 {
-	int err = mail_reserve(ss->conf.mail, DP_LEGS);
+	int err = mail_reserve(ss->conf.mail, LETTERS_MAX);
 	if (err)
 		return err;
 	struct row *row = store_find(ss->store, id);
@@ -782,6 +905,7 @@ bool sessions_turn(struct sessions *ss, uint64_t now_ms, uint64_t now_tsc)
 {
 	ss->now_ms = now_ms;
 	ss->now_tsc = now_tsc;
+	placing_turn(&ss->placing, now_ms);
 	twheel_advance(ss->wheel, now_ms);
 	bool more = turn_dirty(ss);
 	more |= turn_walk(ss);

@@ -42,6 +42,9 @@ struct sessions_ops {
 struct sessions_conf {
 	uint32_t max_sessions;
 	uint32_t n_workers;
+	uint32_t codecs; /* bit n: codec n can be transcoded */
+	uint32_t n_mcores;
+	const struct dp_core_load *mcore_loads; /* [n_mcores], in the segment */
 	uint64_t tsc_hz;
 	uint64_t seed; /* random, for what RTCP of our own calls itself */
 	struct mail *mail;
@@ -65,7 +68,7 @@ void sessions_free(struct sessions *ss);
  * 0: done will be called. -EINVAL, -EADDRINUSE, -EXDEV (session_check, and ports that another
  * session has), -EADDRNOTAVAIL: no such media address or port outside its range, -ENOSPC,
  * -EEXIST: known with other content and not of an older generation, -ENOENT (modify), -ETIMEDOUT:
- * the workers do not move.
+ * the workers do not move, -ENOTSUP: a codec that is not there, -ENOMEM.
  */
 int sessions_add(struct sessions *ss, const struct dp_session *conf,
 	const struct session_ticket *ticket) __attribute__((warn_unused_result));

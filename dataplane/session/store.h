@@ -45,9 +45,18 @@ struct row_leg {
 	struct leg_report report;
 };
 
+/* The media core of a session that is transcoded. */
+struct row_voice {
+	bool live;
+	uint8_t core;
+	uint16_t seq; /* with what the streams begin on the wire, from both legs */
+	uint32_t tag, ssrc[DP_LEGS], ts;
+};
+
 struct row {
 	struct dp_session conf;
 	struct row_leg leg[DP_LEGS];
+	struct row_voice voice;
 	uint32_t generation;
 	uint32_t worker;
 	uint32_t hash_next; /* row + 1 */

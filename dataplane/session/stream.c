@@ -2,7 +2,6 @@
 /* Building, applying and summing streams: see stream.h. No state, no DPDK. */
 #include "dataplane/session/stream.h"
 
-#include "dataplane/session/loss.h"
 #include "dataplane/stages/csum.h"
 #include "dataplane/stages/rtp.h"
 
@@ -11,7 +10,6 @@
 #include <string.h>
 
 #define IPV4_TTL 64
-#define MICROS	 1000000u
 
 static struct ipaddr next_port(const struct ipaddr *addr)
 {
@@ -80,6 +78,35 @@ static void build_hot(struct stream *hot, const struct stream_path *path)
 	hot->ip_sum = csum_fold(csum_add(csum_add(0, fixed, 8), hot->ends, 8));
 }
 
+static uint32_t clock_mult(uint64_t hz, uint64_t tsc_hz)
+{
+	return (uint32_t)(((hz << STREAM_CLOCK_SHIFT) + tsc_hz / 2) / tsc_hz);
+}
+
+/* What becomes of the payload; guard_fast() and the stages after it go by it. */
+static void build_payloads(struct stream_conf *conf, const struct stream_args *args)
+{
+	const struct dp_leg *in = &args->session->leg[args->leg];
+	const struct dp_codec *made = dp_codec_row(args->session->leg[!args->leg].send.codec);
+	struct stream_more *more = &conf->more;
+
+	conf->hot.fast = PACKET_PLAIN;
+	for (unsigned int i = 0; i < in->n_payloads; i++) {
+		more->pts_out[i] = direction_pt_out(args->session, args->leg, i);
+		more->laws[i] = direction_law(args->session, args->leg, i);
+		if (more->pts_out[i] != more->pts[i] || more->laws[i] != DIRECTION_LAW_KEEP)
+			conf->hot.edit |= STREAM_EDIT_PT;
+	}
+	if (direction_is_voice(args->session, args->leg) && made) {
+		conf->hot.edit = STREAM_EDIT_WIRE;
+		more->voice = (struct stream_voice){.tag = args->voice.tag,
+			.core = args->voice.core,
+			.clock_mult = clock_mult(made->clock_hz, args->tsc_hz)};
+		more->wire = (struct stream_wire){
+			.ssrc = args->voice.ssrc, .seq = args->voice.seq, .ts = args->voice.ts};
+	}
+}
+
 static void build_guard(struct stream_conf *conf, const struct dp_leg *in, uint64_t tsc_hz)
 {
 	struct stream_more *more = &conf->more;
@@ -99,11 +126,11 @@ static void build_guard(struct stream_conf *conf, const struct dp_leg *in, uint6
 	more->max_pps = in->max_pps;
 	more->n_payloads = in->n_payloads;
 	for (unsigned int i = 0; i < in->n_payloads; i++) {
-		uint64_t hz = in->payloads[i].clock_hz;
+		bool clocked = in->payloads[i].action < DP_PT_EVENT;
+		uint64_t hz = clocked ? in->payloads[i].clock_hz : 0;
 		more->pts[i] = in->payloads[i].pt;
 		more->clock_hz[i] = (uint32_t)hz;
-		more->clock_mult[i] = (uint32_t)(((hz << STREAM_CLOCK_SHIFT) + tsc_hz / 2) /
-						 tsc_hz);
+		more->clock_mult[i] = clock_mult(hz, tsc_hz);
 	}
 }
 
@@ -149,6 +176,7 @@ int stream_build(const struct stream_args *args, struct stream_conf *ret_conf)
 	conf.more.rtcp = ((in->flags | out->flags) & DP_LEG_RTCP_OWN ? STREAM_RTCP_ENDS : 0) |
 			 (in->flags & DP_LEG_RTCP_STRICT ? STREAM_RTCP_STRICT : 0);
 	conf.more.nat = (in->flags & DP_LEG_NAT) != 0;
+	build_payloads(&conf, args);
 	conf.more.epoch = args->epoch;
 	conf.more.half_port = ipaddr_port(&in->local) >> 1;
 	conf.more.addr_index = args->addr_index;
@@ -206,114 +234,29 @@ void stream_apply(struct stream *s, struct stream_more *more, const struct strea
 		more->rtcp_tsc = old_more.rtcp_tsc;
 		more->nat_budget = old_more.nat_budget;
 		more->nat_tsc = old_more.nat_tsc;
+		/* What has been on the wire stays there, also when the packets pass again. */
+		if (old.edit & STREAM_EDIT_WIRE) {
+			more->wire = old_more.wire;
+			s->edit |= STREAM_EDIT_WIRE;
+		}
 	}
+	if (more->voice.tag)
+		s->fast = PACKET_VOICE;
+	else if (s->edit)
+		s->fast |= PACKET_EDIT;
 	apply_sources(s, more, &old, &old_more, keep);
 }
 
-/* TSC cycles in units of 1/unit s, without overflow for years of uptime. */
-static uint64_t cycles_in(uint64_t cycles, uint64_t tsc_hz, uint64_t unit)
+void stream_wire_continue(struct stream *s, struct stream_more *more,
+	const struct dp_stream_stats *stats, const struct dp_stream_rare *rare, uint32_t clock_mult)
 {
-	return cycles / tsc_hz * unit + cycles % tsc_hz * unit / tsc_hz;
-}
+	struct stream_wire *wire = &more->wire;
 
-/* Word by word, as the owner writes it: the figures of one instant or of two. */
-static void copy_quality(struct dp_stream_quality *ret, const struct dp_stream_quality *q)
-{
-	const uint64_t *from = (const void *)q;
-	uint64_t *to = (void *)ret;
-
-	for (size_t i = 0; i < sizeof(*q) / 8; i++)
-		to[i] = __atomic_load_n(&from[i], __ATOMIC_RELAXED);
-}
-
-static uint16_t xr_be16(const uint8_t *p)
-{
-	return (uint16_t)(p[0] << 8 | p[1]);
-}
-
-static void sum_far(struct dp_far_sum *far, const struct dp_stream_quality *q)
-{
-	const uint8_t *xr = q->xr;
-
-	far->rtt_us = q->rtt_us;
-	far->max_rtt_us = q->max_rtt_us;
-	far->reports = q->far_reports;
-	if (q->far_reports) {
-		far->fraction_lost = q->far_fraction;
-		far->lost = q->far_lost;
-		far->jitter_us = q->far_jitter_us;
-	}
-	far->xr_reports = q->xr_reports;
-	if (!q->xr_reports)
+	if (!(s->edit & STREAM_EDIT_WIRE) || stats->rx_packets <= rare->unsent_packets)
 		return;
-	far->loss_rate = xr[0];
-	far->discard_rate = xr[1];
-	far->burst_density = xr[2];
-	far->gap_density = xr[3];
-	far->burst_ms = xr_be16(xr + 4);
-	far->gap_ms = xr_be16(xr + 6);
-	far->end_rtt_ms = xr_be16(xr + 8);
-	far->end_delay_ms = xr_be16(xr + 10);
-	far->r_factor = xr[16];
-	far->mos_lq = xr[18];
-	far->mos_cq = xr[19];
-}
-
-static void sum_quality(struct dp_stream_sum *sum, const struct dp_stream_quality *from,
-	uint32_t ext_seq, uint64_t now_tsc, uint64_t tsc_hz)
-{
-	struct dp_stream_quality q;
-
-	copy_quality(&q, from);
-	sum->duplicates = q.duplicates;
-	sum->reordered = q.reordered;
-	sum->too_late = q.too_late_packets;
-	sum->frame_us = q.frame_us;
-	if (q.first_rx_tsc)
-		sum->first_rx_ago_ms = now_tsc > q.first_rx_tsc
-					       ? cycles_in(now_tsc - q.first_rx_tsc, tsc_hz, 1000)
-					       : 0;
-	sum_far(&sum->far, &q);
-	if (q.history[0])
-		loss_finish(&q, ext_seq);
-	sum->bursts = q.bursts;
-	sum->burst_packets = q.burst_packets;
-	sum->burst_lost = q.burst_lost;
-	sum->gap_lost = q.gap_lost;
-	sum->loss_runs = q.loss_runs;
-}
-
-void stream_sum(const struct dp_stream_stats *stats, const struct dp_stream_rare *rare,
-	uint64_t now_tsc, uint64_t tsc_hz, struct dp_stream_sum *ret_sum)
-{
-#define LOAD(field) __atomic_load_n(&(field), __ATOMIC_RELAXED)
-	struct dp_stream_sum sum = {
-		.rx_packets = LOAD(stats->rx_packets),
-		.rx_octets = LOAD(stats->rx_octets),
-		.rtcp_packets = LOAD(rare->rtcp_packets),
-		.dropped = LOAD(rare->dropped),
-		.ssrc = LOAD(stats->ssrc),
-		.ssrc_changes = LOAD(rare->ssrc_changes),
-		.last_rx_ago_ms = UINT64_MAX,
-		.first_rx_ago_ms = UINT64_MAX,
-	};
-	/* Read after rx: a packet that is counted in between makes tx smaller, never negative. */
-	uint64_t unsent = LOAD(rare->unsent_packets), unsent_octets = LOAD(rare->unsent_octets);
-	uint64_t last = LOAD(stats->last_rx_tsc);
-	uint32_t hz = LOAD(stats->clock_hz);
-
-	sum.tx_packets = sum.rx_packets > unsent ? sum.rx_packets - unsent : 0;
-	sum.tx_octets = sum.rx_octets > unsent_octets ? sum.rx_octets - unsent_octets : 0;
-	sum.lost = LOAD(rare->lost_before) +
-		   rtp_lost(LOAD(stats->ext_seq), LOAD(stats->base_seq), LOAD(stats->received));
-	if (hz) {
-		sum.jitter_us = (uint32_t)((uint64_t)LOAD(stats->jitter) * MICROS / 16 / hz);
-		sum.max_jitter_us = (uint32_t)((uint64_t)LOAD(stats->max_jitter) * MICROS / 16 /
-					       hz);
-	}
-	if (last)
-		sum.last_rx_ago_ms = now_tsc > last ? cycles_in(now_tsc - last, tsc_hz, 1000) : 0;
-	sum_quality(&sum, &rare->quality, LOAD(stats->ext_seq), now_tsc, tsc_hz);
-#undef LOAD
-	*ret_sum = sum;
+	wire->ssrc = stats->ssrc;
+	wire->seq = (uint16_t)stats->ext_seq;
+	wire->tsc = stats->last_rx_tsc;
+	if (stats->transit_valid && clock_mult)
+		wire->ts = rtp_arrival(wire->tsc, clock_mult) - stats->transit;
 }

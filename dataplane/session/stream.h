@@ -22,6 +22,7 @@
 
 #include "dataplane/api/dp_api.h"
 #include "dataplane/api/dp_stats.h"
+#include "dataplane/session/direction.h"
 
 enum stream_kind { STREAM_RTP, STREAM_RTCP, STREAM_KINDS };
 
@@ -50,6 +51,22 @@ enum stream_flag {
 	STREAM_LIVE = 1 << 13, /* the slot is in use */
 	STREAM_SRTP = 1 << 14, /* opened, sealed or both: see struct stream_srtp */
 };
+/* What a packet is, and which stages it needs besides the usual ones. */
+enum packet_flag {
+	PACKET_RTCP = 1 << 0, /* enum stream_kind: by the port, and then by RFC 5761 */
+	PACKET_IN6 = 1 << 1,
+	PACKET_PLAIN = 1 << 2, /* RTP, IPv4 to IPv4: rewritten from struct stream alone */
+	PACKET_EDIT = 1 << 3,  /* something in RTP changes on the way: enum stream_edit */
+	PACKET_VOICE = 1 << 4, /* goes to the stream's media core */
+	PACKET_MADE = 1 << 5,  /* comes from there */
+};
+
+/* What changes in the RTP that leaves. */
+enum stream_edit {
+	STREAM_EDIT_PT = 1 << 0,   /* payload types, or what is coded in them by table */
+	STREAM_EDIT_WIRE = 1 << 1, /* SSRC, sequence number and timestamp: struct stream_wire */
+};
+
 #define STREAM_OWN_FLAGS \
 	(STREAM_LEARN | STREAM_NO_SRC | STREAM_SEQ | STREAM_TELL | STREAM_LIVE | STREAM_SRTP)
 
@@ -69,7 +86,12 @@ struct stream {
 	uint8_t tos;	   /* DSCP << 2 */
 	uint8_t port;	   /* index of the port to leave by */
 	uint16_t vlan_tci; /* room for tagged ports; 0 today */
-	uint8_t room[14];
+	uint8_t fast;	   /* enum packet_flag: of a packet that guard_fast() lets through */
+	uint8_t edit;	   /* enum stream_edit */
+	/* of the payload type in rtp_first */
+	uint8_t pt_out;
+	uint8_t law; /* enum direction_law */
+	uint8_t room[10];
 } __attribute__((aligned(64)));
 _Static_assert(sizeof(struct stream) == 64, "one cache line");
 
@@ -93,6 +115,31 @@ struct stream_path {
 } __attribute__((aligned(64)));
 _Static_assert(sizeof(struct stream_path) == 64, "one cache line");
 
+/*
+ * What the far end has been sent, once anything other than the packets of the other leg was: one
+ * SSRC whose sequence numbers and timestamps run on whoever makes the packets, so that a switch
+ * between relaying and transcoding is no break for the receiver (RFC 3550 5.1). What comes from
+ * one source is moved by constant sums; they are reckoned anew when the source changes.
+ */
+struct stream_wire {
+	uint64_t tsc;	   /* when the last packet left */
+	uint32_t ssrc, ts; /* of it */
+	uint16_t seq;
+	uint16_t seq_add;
+	uint32_t ts_add;
+	uint32_t from;	  /* SSRC of the source that the sums are for */
+	uint8_t anchored; /* 0: there was no source yet */
+	uint8_t zero[3];
+};
+
+/* What the media core of a stream and its owner agree on. */
+struct stream_voice {
+	uint32_t tag;	     /* of the session there; 0: no media core */
+	uint32_t clock_mult; /* of what it makes, as in struct stream */
+	uint8_t core;
+	uint8_t zero[7];
+};
+
 struct stream_more {
 	struct stream_path path[STREAM_KINDS];
 
@@ -108,16 +155,20 @@ struct stream_more {
 	uint8_t tell; /* 1 << enum stream_kind: sources learned and not told yet */
 	uint8_t rtcp; /* enum stream_rtcp, from the configuration */
 	uint8_t rtcp_budget;
-	uint8_t proven;	    /* 1: packets are authenticated, so nobody makes SSRCs up */
-	uint64_t ssrc_tsc;  /* when ssrc_budget was last topped up */
-	uint64_t rtcp_tsc;  /* the same of rtcp_budget */
-	uint8_t nat;	    /* 1: STUN and DTLS go to limen-nat; from the configuration */
-	uint8_t nat_budget; /* of which so many now */
-	uint64_t nat_tsc;   /* when nat_budget was last topped up */
-	uint32_t max_pps;   /* from the leg; 0: no limit */
-	uint64_t limit_tsc; /* when the second began that is being counted */
+	uint8_t proven;		 /* 1: packets are authenticated, so nobody makes SSRCs up */
+	uint64_t ssrc_tsc;	 /* when ssrc_budget was last topped up */
+	uint64_t rtcp_tsc;	 /* the same of rtcp_budget */
+	uint8_t nat;		 /* 1: STUN and DTLS go to limen-nat; from the configuration */
+	uint8_t nat_budget;	 /* of which so many now */
+	uint64_t nat_tsc;	 /* when nat_budget was last topped up */
+	uint32_t max_pps;	 /* from the leg; 0: no limit */
+	uint64_t limit_tsc;	 /* when the second began that is being counted */
+	struct stream_wire wire; /* in the configuration: what it begins with */
+	struct stream_voice voice;
 
 	uint8_t pts[DP_PAYLOAD_TYPES];
+	uint8_t pts_out[DP_PAYLOAD_TYPES]; /* as what each leaves */
+	uint8_t laws[DP_PAYLOAD_TYPES];	   /* enum direction_law */
 	uint32_t clock_mult[DP_PAYLOAD_TYPES];
 	uint32_t clock_hz[DP_PAYLOAD_TYPES]; /* 0: kept out of the jitter */
 } __attribute__((aligned(64)));
@@ -158,6 +209,13 @@ struct stream_args {
 	uint8_t addr_index; /* of the leg's local address */
 	uint32_t epoch; /* chosen anew whenever the slot is reused, so that late events are known */
 	uint64_t tsc_hz;
+	/* For a direction that a media core serves. */
+	struct {
+		uint32_t tag; /* not 0; chosen anew whenever the slot is reused */
+		uint8_t core;
+		uint32_t ssrc, ts; /* random: with what the stream begins on the wire */
+		uint16_t seq;
+	} voice;
 };
 
 /*
@@ -176,6 +234,14 @@ int stream_build(const struct stream_args *args, struct stream_conf *ret_conf)
  */
 void stream_apply(struct stream *s, struct stream_more *more, const struct stream_conf *conf,
 	bool fresh, bool relearn);
+
+/*
+ * After stream_apply() of a stream that was live: when it was relayed so far and is not any more,
+ * the wire goes on where the last packet left it. Called by the owner; exposed for tests.
+ */
+void stream_wire_continue(struct stream *s, struct stream_more *more,
+	const struct dp_stream_stats *stats, const struct dp_stream_rare *rare,
+	uint32_t clock_mult);
 
 /*
  * The sums of the session API from the two rows of a slot. ret_sum->latched stays zero: the

@@ -76,7 +76,7 @@ _Static_assert(PACKET_RTCP == 1, "odd ports are RTCP's");
 
 /* Media for whoever owns the port. */
 static inline void admit(struct worker *w, struct batch *b, struct rte_mbuf *m, uint8_t *frame,
-	const uint32_t *table, uint16_t dport, uint16_t udp_len, uint8_t flags, uint8_t in_port)
+	const uint32_t *table, uint16_t dport, uint16_t udp_len, uint16_t flags, uint8_t in_port)
 {
 	uint32_t row, owner = owner_of(w, dport >> 1, &row);
 

@@ -73,7 +73,7 @@ static __rte_always_inline bool guard_fast(struct stream *s, struct dp_stream_st
 	if (likely(s->clock_mult != 0))
 		rtp_jitter(stats, rtp_arrival(now, s->clock_mult) - rtp_be32(rtp + 4));
 	count_rtp(stats, p->udp_len - RTP_HDR_LEN, now);
-	p->flags = PACKET_PLAIN;
+	p->flags = s->fast;
 	return true;
 }
 
@@ -94,7 +94,7 @@ static void tell(struct worker *w, struct stream *s, struct stream_more *more, u
 			return;
 		}
 		more->tell &= (uint8_t) ~(1u << kind);
-		w->ring_bell = true;
+		w->bell.ring = true;
 	}
 	s->flags &= (uint16_t)~STREAM_TELL;
 }
@@ -133,16 +133,8 @@ static void remember_payload(struct stream *s, const struct stream_more *more, u
 
 	s->rtp_first = ambiguous ? STREAM_FIRST_NONE : (uint16_t)(0x80 | pt << 8);
 	s->clock_mult = i < DP_PAYLOAD_TYPES ? more->clock_mult[i] : 0;
-}
-
-/* Why a valid RTP packet cannot leave, or DP_DROP_N. */
-static enum dp_drop way_out(const struct stream *s)
-{
-	if (!(s->flags & STREAM_SEND))
-		return DP_DROP_DIRECTION;
-	if (!(s->flags & STREAM_REMOTE))
-		return DP_DROP_NO_REMOTE;
-	return s->flags & STREAM_HOP ? DP_DROP_N : DP_DROP_NO_NEIGHBOUR;
+	s->pt_out = i < DP_PAYLOAD_TYPES ? more->pts_out[i] : pt;
+	s->law = i < DP_PAYLOAD_TYPES ? more->laws[i] : DIRECTION_LAW_KEEP;
 }
 
 /* Whether the packet is the other side's RTP. DP_DROP_N: yes, and it is counted. */
@@ -204,8 +196,10 @@ static enum dp_drop guard_rtp(
 	if (reason != DP_DROP_N) {
 		rare->unsent_packets++;
 		rare->unsent_octets += w->stream_stats[p->slot].rx_octets - octets;
-	} else if (!(s->flags & (STREAM_IN6 | STREAM_OUT6))) {
-		p->flags |= PACKET_PLAIN;
+	} else {
+		p->flags |= s->fast;
+		if (s->flags & (STREAM_IN6 | STREAM_OUT6))
+			p->flags &= (uint16_t)~PACKET_PLAIN;
 	}
 	return reason;
 }
@@ -216,7 +210,8 @@ static void read_rtcp(
 {
 	uint32_t other = (slot ^ 1) < w->n_streams ? slot ^ 1 : slot;
 	const struct dp_stream_stats *stats = &w->stream_stats[other];
-	struct rtcp_heard_of sent = {.ssrc = stats->ssrc,
+	bool made = w->streams[other].edit & STREAM_EDIT_WIRE;
+	struct rtcp_heard_of sent = {.ssrc = made ? w->more[other].wire.ssrc : stats->ssrc,
 		.clock_hz = stats->clock_hz,
 		.echoes = &w->stream_rare[other].quality};
 
@@ -231,6 +226,15 @@ static bool strip(struct packet *p, uint8_t *rtcp)
 	p->udp_len = (uint16_t)(p->udp_len - cut);
 	rte_pktmbuf_trim(p->m, cut);
 	return p->udp_len > 0;
+}
+
+/*
+ * Where a media core makes, or has made, what one of the legs hears, reports speak of sources that
+ * the other leg knows nothing of. The two directions of a session are neighbours.
+ */
+static bool rtcp_ends(const struct worker *w, uint32_t slot)
+{
+	return (w->streams[slot].edit | w->streams[slot ^ 1].edit) & STREAM_EDIT_WIRE;
 }
 
 /*
@@ -265,7 +269,7 @@ static enum dp_drop guard_rtcp(
 	rare->rtcp_packets++;
 	rare->last_rtcp_tsc = b->now;
 	read_rtcp(w, p->slot, rtcp, p->udp_len, b->now);
-	if (more->rtcp & STREAM_RTCP_ENDS)
+	if (more->rtcp & STREAM_RTCP_ENDS || rtcp_ends(w, p->slot))
 		return DP_DROP_RTCP_OWN;
 	if (more->rtcp & STREAM_RTCP_STRICT && !strip(p, rtcp))
 		return DP_DROP_RTCP_TYPE;
@@ -306,7 +310,7 @@ static enum dp_drop guard_nat(struct worker *w, const struct batch *b, const str
 		return DP_DROP_NAT_FULL;
 	more->nat_budget--;
 	w->stats->nat_packets++;
-	w->ring_bell = true;
+	w->bell.ring = true;
 	return GUARD_TAKEN;
 }
 
@@ -349,6 +353,7 @@ static __rte_always_inline void guard(struct worker *w, struct batch *b, uint16_
 	struct stream *streams = w->streams;
 	struct dp_stream_stats *stats = w->stream_stats;
 	uint64_t now = b->now;
+	uint16_t flags = 0;
 	unsigned int n = 0;
 
 	for (unsigned int i = 0; i < b->n; i++) {
@@ -364,9 +369,11 @@ static __rte_always_inline void guard(struct worker *w, struct batch *b, uint16_
 				continue;
 			}
 		}
+		flags |= p->flags;
 		keep(b, n++, i);
 	}
 	b->n = n;
+	b->flags = flags;
 }
 
 void stage_guard(struct worker *w, struct batch *b)

@@ -32,7 +32,7 @@ void stage_punt(struct worker *w)
 	n_good = police(w);
 	n = rte_ring_sp_enqueue_burst(w->punt_ring, (void **)w->punt, n_good, NULL);
 	w->stats->punted_packets += n;
-	w->ring_bell |= n > 0;
+	w->bell.ring |= n > 0;
 	for (unsigned int i = n; i < n_good; i++)
 		drop(w, w->punt[i], DP_DROP_PUNT_FULL);
 	w->n_punt = 0;

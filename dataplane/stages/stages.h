@@ -27,6 +27,14 @@ void stage_guard_opened(struct worker *w, struct batch *b);
 void stage_open(struct worker *w, struct batch *b);
 /* Seals for the other leg where that has SRTP, and makes the UDP checksums right. */
 void stage_seal(struct worker *w, struct batch *b);
+/* What changes in RTP itself; voice goes to its media core. */
+void stage_edit(struct worker *w, struct batch *b);
+/*
+ * Packets that a media core has made become the batch, and those that are to be sealed
+ * w->srtp_batch, as if guard had let them through. shed: they have waited too long and are dropped.
+ */
+void stage_made(struct worker *w, struct batch *b, const struct voice_packet *made, unsigned int n,
+	bool shed);
 /* New headers; queues the frames at their ports. */
 void stage_rewrite(struct worker *w, struct batch *b);
 /* Sends what is queued at the ports, or hands it to the worker that can. */
@@ -65,6 +73,16 @@ static inline void keep(struct batch *b, unsigned int n, unsigned int i)
 {
 	if (unlikely(n != i))
 		b->pkt[n] = b->pkt[i];
+}
+
+/* Why a valid RTP packet cannot leave, or DP_DROP_N. */
+static inline enum dp_drop way_out(const struct stream *s)
+{
+	if (!(s->flags & STREAM_SEND))
+		return DP_DROP_DIRECTION;
+	if (!(s->flags & STREAM_REMOTE))
+		return DP_DROP_NO_REMOTE;
+	return s->flags & STREAM_HOP ? DP_DROP_N : DP_DROP_NO_NEIGHBOUR;
 }
 
 /* Puts a frame on the punt list. */

@@ -18,6 +18,7 @@
 
 #include "controlplane/base/log.h"
 #include "dataplane/server/server.h"
+#include "dataplane/transcode/codec.h"
 #include "tests/unit/dataplane/fake_worker.h"
 #include "tests/unit/dataplane/session_sample.h"
 
@@ -25,6 +26,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define MAX_SESSIONS 64
 #define N_WORKERS    2
+#define N_MCORES     2
 #define TSC_HZ	     UINT64_C(1000000000)
 
 static struct event_base *base;
@@ -113,7 +115,7 @@ static void world_new(void)
 	require(mail_new(NULL, &mail) == 0);
 	mirror = mirror_new(&mirror_ops, NULL);
 	addrs = addrs_new();
-	require(segment_new(N_WORKERS, 2 * MAX_SESSIONS, &segment) == 0);
+	require(segment_new(N_WORKERS, N_MCORES, 2 * MAX_SESSIONS, &segment) == 0);
 	struct ports_conf p = {.base = base,
 		.mail = mail,
 		.n_workers = N_WORKERS,
@@ -130,6 +132,9 @@ static void world_new(void)
 		.stream_stats = segment.streams,
 		.stream_rare = segment.rare,
 		.srtp = fake_srtp_engine(),
+		.codecs = codec_mask(),
+		.n_mcores = N_MCORES,
+		.mcore_loads = segment.loads + N_WORKERS,
 		.ops = &sessions_ops};
 	require(sessions_new(&s, now_ms, &ss) == 0);
 	struct natlink_conf n = {.mirror = mirror, .sessions = ss, .ops = &natlink_ops};
@@ -244,6 +249,8 @@ static size_t sample(uint16_t type, uint8_t n, uint8_t *body)
 	addr.addr = sample_ip("192.0.2.1", 0);
 	s.leg[0].flags |= DP_LEG_LATCH;
 	s.leg[0].timeout_ms = 1000;
+	if (n & 1)
+		sample_voice(&s, DP_CODEC_PCMA, DP_CODEC_L16_8K);
 	if (n & 64)
 		sample_srtp(&s.leg[n & 1], 1 + n % (DP_SRTP_N - 1));
 	switch (type) {
@@ -373,6 +380,7 @@ static void end(int *fd)
 	open_client(fd);
 	require(fake_n_live() == 0);
 	natlink_second(natlink, UINT64_MAX);
+	require(fake_n_voices() == 0);
 	struct mirror_count n;
 	mirror_count_get(mirror, &n);
 	require(n.used == 0);

@@ -13,7 +13,9 @@
  *   relay_inproc EAL-OPTIONS -- streams=100000 runs=5 seconds=0.5 workers=1
  *
  * workers=N turns N workers one after the other: the price of handing packets over.
+ * edit=pt gives each packet another payload type on its way, edit=law makes PCMA of PCMU.
  */
+#include "dataplane/transcode/g711_map.h"
 #include "tests/unit/dataplane/rig.h"
 
 #include <arpa/inet.h>
@@ -37,6 +39,7 @@
 
 struct plan {
 	uint32_t n_streams, n_workers, runs;
+	enum { EDIT_NONE, EDIT_PT, EDIT_LAW } edit;
 	double seconds;
 	uint32_t *order, pos;
 	uint16_t *seq;
@@ -76,9 +79,25 @@ static uint8_t addr_index(uint32_t stream)
 	return (uint8_t)(stream / 2 / SESSIONS_PER_IP * 2 + (stream & 1));
 }
 
-static void set_up(struct rig *rig, uint32_t n_streams)
+/* What is to change in the packets of leg. */
+static void set_edit(struct dp_session *session, const struct plan *plan, uint32_t leg)
+{
+	struct dp_payload *p = &session->leg[leg].payloads[0];
+
+	if (plan->edit == EDIT_PT) {
+		p->action = DP_PT_RENUMBER;
+		p->pt_out = 96;
+	} else if (plan->edit == EDIT_LAW) {
+		p->action = DP_PT_TRANSCODE;
+		p->codec = DP_CODEC_PCMU;
+		session->leg[!leg].send = (struct dp_send){.codec = DP_CODEC_PCMA, .pt = 8};
+	}
+}
+
+static void set_up(struct rig *rig, const struct plan *plan)
 {
 	char text[INET_ADDRSTRLEN];
+	uint32_t n_streams = plan->n_streams;
 
 	for (uint32_t i = 0; i < ((n_streams + 1) & ~1u); i++) {
 		struct in_addr ip = {htonl(local_ip(i))};
@@ -96,6 +115,8 @@ static void set_up(struct rig *rig, uint32_t n_streams)
 				.dscp = 46,
 				.n_payloads = 2,
 				.payloads = {{.pt = 0, .clock_hz = 8000}, {.pt = 101}}};
+		for (uint32_t leg = 0; leg < DP_LEGS; leg++)
+			set_edit(&session, plan, leg);
 		int r = rig_session(
 			rig, i, &session, addr_index(i), addr_index(i + 1), 0, 0, false);
 		if (r < 0)
@@ -172,6 +193,10 @@ static void check(struct rig *rig, struct plan *plan)
 		uint32_t len = rig_build(&frame, in);
 		rig_put(rig, 0, in, len);
 		rig_run(rig);
+		if (plan->edit != EDIT_NONE)
+			rtp[1] = plan->edit == EDIT_PT ? 96 : 8;
+		if (plan->edit == EDIT_LAW)
+			(void)g711_map_payload(rtp + 12, PAYLOAD, true);
 		uint32_t want_src = htonl(local_ip(i ^ 1)), want_dst = htonl(remote_ip(i ^ 1));
 		uint16_t want_sport = htons(local_port(i ^ 1)),
 			 want_dport = htons(remote_port(i ^ 1));
@@ -303,12 +328,16 @@ static void parse(struct plan *plan, int argc, char **argv)
 			plan->n_workers = (uint32_t)strtoul(value, NULL, 10);
 		else if (n == 4 && !strncmp(argv[i], "runs", n))
 			plan->runs = (uint32_t)strtoul(value, NULL, 10);
+		else if (n == 4 && !strncmp(argv[i], "edit", n))
+			plan->edit = strcmp(value, "law") == 0	? EDIT_LAW
+				     : strcmp(value, "pt") == 0 ? EDIT_PT
+								: EDIT_NONE;
 		else if (n == 7 && !strncmp(argv[i], "seconds", n))
 			plan->seconds = strtod(value, NULL);
 		else
 			rte_exit(1,
 				"usage: relay_inproc EAL-OPTIONS -- streams=N workers=N runs=N"
-				" seconds=S\n");
+				" seconds=S edit=none|pt|law\n");
 	}
 	if (plan->n_streams < 1 || plan->n_streams > 32 * 2 * SESSIONS_PER_IP || !plan->runs ||
 		plan->n_workers < 1 || plan->n_workers > DP_WORKERS_MAX)
@@ -339,7 +368,7 @@ int main(int argc, char **argv)
 		plan.order[i] = plan.order[k];
 		plan.order[k] = i;
 	}
-	set_up(rig, plan.n_streams);
+	set_up(rig, &plan);
 	check(rig, &plan);
 	measure(rig, &plan);
 	show_stages(rig);

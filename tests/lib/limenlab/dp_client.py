@@ -30,7 +30,13 @@ HDR = struct.Struct("=HHIIiII")
 HELLO_REPLY = struct.Struct("=IIQIIII")
 PORT = struct.Struct("=16s160sH3H")
 MEDIA_ADDR = struct.Struct("=20sHH16s")
-LEG = struct.Struct("=20s20s20sIIBBH128s48s48s")
+LEG = struct.Struct("=20s20s20sIIBBH384s48s48s24s")
+PAYLOAD = struct.Struct("=BBBBI16s")
+SEND_TO = struct.Struct("=BBBBB3x16s")
+CODEC_PARAMS = struct.Struct("=BBBBBB2xII")
+# enum dp_codec_id and enum dp_pt_action
+(PCMU, PCMA, L16_8K, L16_16K, G722, G726_32, AAL2_G726_32, G729, OPUS, GSM, AMR, AMR_WB) = range(1, 13)
+RELAY, RENUMBER, TRANSCODE, RFC4733, RFC3389 = range(5)
 SESSION_HEAD = struct.Struct("=QQ")
 SESSION_REPLY = struct.Struct("=QII")
 SUM = struct.Struct("=QQQQQIIIIIIQ20sIQIIIIIIII" + "IIiIIII4B4H4B4x")
@@ -49,10 +55,10 @@ SRTP_SUITES = (("", 0), ("AES_CM_128_HMAC_SHA1_80", 30), ("AES_CM_128_HMAC_SHA1_
                ("AES_256_CM_HMAC_SHA1_80", 46), ("AES_256_CM_HMAC_SHA1_32", 46),
                ("AEAD_AES_128_GCM", 28), ("AEAD_AES_256_GCM", 44))
 ROW_LEN = SESSION_LEN + 16 + 2 * SUM.size
-STATS_HEAD = struct.Struct("=IIQQQIIIIIIQQIIQQQQQQ")
+STATS_HEAD = struct.Struct("=IIQQQIIIIIIQQIIQQQQQQIIII")
 STATS_FIELDS = ("magic version boot_id tsc_hz heartbeat_ms n_workers n_ports n_streams n_drops off_workers off_ports "
                 "off_streams off_rare hugepages n_sessions api_requests api_refused api_malformed api_overflows "
-                "mbufs_total mbufs_in_use").split()
+                "mbufs_total mbufs_in_use n_mcores off_mcores off_loads codecs").split()
 
 
 def ipaddr(ip, port=0):
@@ -70,11 +76,26 @@ def parse_ipaddr(raw):
     return str(ip), int.from_bytes(raw[2:4], "big")
 
 
+def params(flags=0, ptime_ms=0, max_ptime_ms=0, max_rate_khz=0, complexity=0, mode_period=0, modes=0, bitrate=0):
+    return CODEC_PARAMS.pack(flags, ptime_ms, max_ptime_ms, max_rate_khz, complexity, mode_period, modes, bitrate)
+
+
+def payload(pt, clock_hz=0, action=RELAY, codec=0, pt_out=0, fmtp=b""):
+    """struct dp_payload; fmtp: of params()."""
+    return PAYLOAD.pack(pt, pt_out, action, codec, clock_hz, fmtp)
+
+
+def send_to(codec=0, pt=0, event_pt=0, noise_pt=0, event_khz=0, fmtp=b""):
+    """struct dp_send: what is made for a leg."""
+    return SEND_TO.pack(codec, pt, event_pt, noise_pt, event_khz, fmtp)
+
+
 def leg(local, port, remote=None, remote_port=0, flags=SEND | RECV, timeout_ms=0, dscp=0,
-        payloads=((8, 8000),), rtcp=(None, 0), max_pps=0, rx=b"", tx=b""):
-    pts = b"".join(struct.pack("=B3xI", pt, hz) for pt, hz in payloads)
+        payloads=((8, 8000),), rtcp=(None, 0), max_pps=0, rx=b"", tx=b"", send=b""):
+    """payloads: pairs of payload type and clock that pass as they are, or of payload()."""
+    pts = b"".join(p if isinstance(p, bytes) else payload(*p) for p in payloads)
     return LEG.pack(ipaddr(local, port), ipaddr(remote, remote_port), ipaddr(*rtcp), flags, timeout_ms, dscp,
-                    len(payloads), max_pps, pts, rx, tx)
+                    len(payloads), max_pps, pts, rx, tx, send)
 
 
 def srtp(suite, key):

@@ -25,7 +25,7 @@ _HEADER = struct.Struct("=HHIIiII")
 _HELLO_REPLY = struct.Struct("=IIQIIII")
 _PORT = struct.Struct("=16s160sH6x")
 _MEDIA_ADDR = struct.Struct("=20sHH16s")
-_PAYLOAD = struct.Struct("=B3xI")
+_PAYLOAD = struct.Struct("=B3xI16x")
 _PAYLOADS = 16
 # The beginnings of dp_stats_header and dp_worker_stats; memif_gen.c asserts that they are so.
 _STATS_HEADER = struct.Struct("=IIQQQIIIIII")
@@ -46,7 +46,7 @@ def leg(local, remote, payload_type=8, clock_hz=8000):
     """struct dp_leg; local and remote are (address, port)."""
     payloads = _PAYLOAD.pack(payload_type, clock_hz).ljust(_PAYLOAD.size * _PAYLOADS, b"\0")
     return (address(*local) + address(*remote) + address(None) +
-            struct.pack("=IIBB2x", LEG_SEND | LEG_RECV, 0, 46, 1) + payloads + bytes(2 * 48))
+            struct.pack("=IIBB2x", LEG_SEND | LEG_RECV, 0, 46, 1) + payloads + bytes(2 * 48 + 24))
 
 
 class Client:

@@ -277,6 +277,8 @@ static const struct dp_stats_header *dp_stats(void *ctx)
 	static struct {
 		struct dp_stats_header header;
 		struct dp_worker_stats workers[2];
+		struct dp_mcore_stats mcores[1];
+		struct dp_core_load loads[3];
 	} segment;
 
 	segment.header = (struct dp_stats_header){.magic = DP_STATS_MAGIC,
@@ -289,6 +291,10 @@ static const struct dp_stats_header *dp_stats(void *ctx)
 		.off_workers = (uint32_t)((char *)segment.workers - (char *)&segment),
 		.srtp_cm = "libipsec-mb SSE",
 		.srtp_gcm = "libipsec-mb AVX2",
+		.n_mcores = 1,
+		.off_mcores = (uint32_t)((char *)segment.mcores - (char *)&segment),
+		.off_loads = (uint32_t)((char *)segment.loads - (char *)&segment),
+		.codecs = 1 << DP_CODEC_PCMU | 1 << DP_CODEC_L16_8K | 1 << DP_CODEC_OPUS,
 		.mbufs_total = 8191,
 		.mbufs_in_use = 512,
 		.api_requests = 20};
@@ -299,7 +305,17 @@ static const struct dp_stats_header *dp_stats(void *ctx)
 			.cycles_busy = 250,
 			.cycles_asleep = 500};
 		segment.workers[i].drops[DP_DROP_SOURCE] = 4;
+		segment.loads[i].busy_permille = 203;
 	}
+	segment.mcores[0] = (struct dp_mcore_stats){.rx_packets = 110,
+		.taken_packets = 110,
+		.made_packets = 100,
+		.decoded = 98,
+		.concealed = 2,
+		.encoded = 100,
+		.streams = 2};
+	segment.mcores[0].drops[DP_DROP_VOICE_GONE] = 3;
+	segment.loads[2].busy_permille = 1000;
 	return fake_no_dataplane ? NULL : &segment.header;
 }
 

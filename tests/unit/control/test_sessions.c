@@ -615,7 +615,9 @@ static void test_form(void **state)
 	BAD(m.leg[1].n_payloads = DP_PAYLOAD_TYPES + 1);
 	BAD(m.leg[1].n_payloads = 0);
 	BAD(m.leg[1].payloads[0].pt = 128);
-	BAD(m.leg[1].payloads[0].zero[2] = 1);
+	BAD(m.leg[1].payloads[0].action = DP_PT_NOISE + 1);
+	BAD(m.leg[1].payloads[0].codec = DP_CODEC_END);
+	BAD(m.leg[1].payloads[0].pt_out = 128);
 	BAD(m.leg[1].payloads[15].pt = 1);
 	BAD(m.leg[1].dscp = 64);
 	BAD(m.leg[1].max_pps = 1);

@@ -2,6 +2,8 @@
 /* See fake_worker.h. */
 #include "fake_worker.h"
 
+#include "dataplane/transcode/voice.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +21,7 @@ static void require(bool ok)
 
 void fake_reset(void)
 {
+	require(fake_n_voices() == 0);
 	memset(&fake, 0, sizeof fake);
 	n_queue = 0;
 }
@@ -38,6 +41,36 @@ struct srtp_engine *fake_srtp_engine(void)
 
 	require(engine || srtp_engine_new(&choice, &engine) == 0);
 	return engine;
+}
+
+unsigned int fake_n_voices(void)
+{
+	unsigned int n = 0;
+	for (unsigned int i = 0; i < FAKE_SLOTS / DP_LEGS; i++)
+		n += fake.voices[i].tag != 0;
+	return n;
+}
+
+/* What is new for what was there, as a media core does it. */
+static void do_voice(struct worker_msg *msg)
+{
+	struct worker_voice *v = &msg->voice;
+	require(v->row < FAKE_SLOTS / DP_LEGS);
+	struct fake_voice *f = &fake.voices[v->row];
+	bool set = msg->op == MCORE_VOICE_SET;
+	require(set ? v->tag && (!f->tag || f->tag == v->tag) : f->tag != 0);
+	require(!f->tag || f->thread == msg->worker);
+	for (unsigned int leg = 0; leg < DP_LEGS; leg++) {
+		struct voice *old = f->from[leg];
+		require(set || !v->from[leg]);
+		if (old && v->from[leg])
+			voice_adopt(v->from[leg], old);
+		f->from[leg] = v->from[leg];
+		v->from[leg] = old;
+	}
+	f->tag = set ? v->tag : 0;
+	f->thread = msg->worker;
+	f->n_sets += set;
 }
 
 static void do_set(struct worker_msg *msg)
@@ -110,7 +143,11 @@ unsigned int worker_completions(
 	unsigned int n = fake.held ? 0 : n_queue < max ? n_queue : max;
 	for (unsigned int i = 0; i < n; i++) {
 		struct worker_msg *msg = queue[i];
-		if (msg->op == WORKER_STREAM_SET)
+		if (fake.n_order < sizeof fake.order / sizeof fake.order[0])
+			fake.order[fake.n_order++] = msg->op;
+		if (msg->op == MCORE_VOICE_SET || msg->op == MCORE_VOICE_END)
+			do_voice(msg);
+		else if (msg->op == WORKER_STREAM_SET)
 			do_set(msg);
 		else if (msg->op == WORKER_STREAM_UNLINK)
 			do_unlink(msg);

@@ -28,6 +28,14 @@ struct fake {
 	int set_result; /* of the next STREAM_SET */
 	unsigned int n_posted;
 	struct fake_slot slots[FAKE_SLOTS];
+	struct fake_voice {
+		uint32_t tag, thread; /* tag 0: none */
+		unsigned int n_sets;
+		struct voice *from[DP_LEGS];
+	} voices[FAKE_SLOTS / DP_LEGS];
+	/* what the order was of what came for slots 0 and 1, and their voice: enum worker_op */
+	unsigned int n_order;
+	enum worker_op order[64];
 	/* what UNLINK gives back */
 	struct dp_stream_stats stats;
 	struct dp_stream_rare rare;
@@ -45,3 +53,4 @@ void fake_reset(void);
 unsigned int fake_n_live(void);
 /* The control thread's, of the first back end; one for the program. */
 struct srtp_engine *fake_srtp_engine(void);
+unsigned int fake_n_voices(void); /* sessions */

@@ -2,6 +2,8 @@
 /* See rig.h. */
 #include "tests/unit/dataplane/rig.h"
 
+#include "dataplane/transcode/voice.h"
+
 #include <arpa/inet.h>
 #include <rte_bus_vdev.h>
 #include <rte_cycles.h>
@@ -127,7 +129,8 @@ static void segment_new(struct rig *rig)
 	size_t rare = sizeof(struct dp_stream_rare) * (size_t)rig->conf.n_streams;
 	size_t srtp = sizeof(struct dp_stream_srtp) * (size_t)rig->conf.n_streams;
 	size_t at_srtp = RTE_ALIGN_CEIL(streams + rare, (size_t)128), at_workers = at_srtp + srtp;
-	size_t len = RTE_ALIGN_CEIL(at_workers + workers, (size_t)2 << 20);
+	size_t mcores = sizeof(struct dp_mcore_stats) * rig->conf.n_mcores;
+	size_t len = RTE_ALIGN_CEIL(at_workers + workers + mcores, (size_t)2 << 20);
 	int prot = PROT_READ | PROT_WRITE, flags = MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE;
 	uint8_t *at = rte_eal_has_hugepages() ? mmap(NULL, len, prot, flags | MAP_HUGETLB, -1, 0)
 					      : MAP_FAILED;
@@ -143,6 +146,7 @@ static void segment_new(struct rig *rig)
 	rig->stream_rare = (void *)(at + streams);
 	rig->stream_srtp = (void *)(at + at_srtp);
 	rig->stats = (void *)(at + at_workers);
+	rig->mcore_stats = (void *)((uint8_t *)rig->stats + workers);
 }
 
 struct rig *rig_new(const struct rig_conf *conf)
@@ -177,7 +181,10 @@ struct rig *rig_new(const struct rig_conf *conf)
 		.stream_stats = rig->stream_stats,
 		.stream_rare = rig->stream_rare,
 		.stream_srtp = rig->stream_srtp,
-		.srtp = rig->conf.srtp};
+		.srtp = rig->conf.srtp,
+		.n_mcores = conf->n_mcores,
+		.mcore_stats = rig->mcore_stats,
+		.pool = rig->pool};
 	int r = worker_group_new(&group, &rig->group);
 	if (r < 0)
 		rte_exit(1, "rig: workers: %d\n", r);
@@ -209,13 +216,21 @@ void rig_free(struct rig *rig)
 	free(rig);
 }
 
+static unsigned int turn_one(struct rig *rig, uint32_t i)
+{
+	uint64_t now = rig->now_tsc ? rig->now_tsc : rte_rdtsc();
+
+	return i < rig->conf.n_workers ? worker_turn_at(rig->group, i, now)
+				       : mcore_turn(rig->group, i - rig->conf.n_workers, now);
+}
+
 int rig_post(struct rig *rig, uint32_t i, struct worker_msg *msg)
 {
 	struct worker_msg *done = NULL;
 
 	if (worker_post(rig->group, i, msg) < 0)
 		rte_exit(1, "rig: mailbox\n");
-	worker_turn(rig->group, i);
+	turn_one(rig, i);
 	if (worker_completions(rig->group, &done, 1) != 1 || done != msg)
 		rte_exit(1, "rig: a message did not come back\n");
 	return msg->result;
@@ -271,6 +286,11 @@ static void srtp_ctx_follow(
 		rte_exit(1, "rig: SRTP keys\n");
 }
 
+static uint32_t mcore_of(const struct rig *rig, uint32_t slot)
+{
+	return slot / DP_LEGS % rig->conf.n_mcores;
+}
+
 int rig_stream(struct rig *rig, uint32_t slot, const struct stream_args *args, bool relearn)
 {
 	struct worker_msg msg = {
@@ -305,6 +325,11 @@ int rig_session(struct rig *rig, uint32_t slot, const struct dp_session *session
 			.addr_index = leg == 0 ? addr_a : addr_b,
 			.epoch = slot + 1000,
 			.tsc_hz = RIG_TSC_HZ,
+			.voice = {.tag = slot - slot % DP_LEGS + 1,
+				.core = rig->conf.n_mcores ? (uint8_t)mcore_of(rig, slot) : 0,
+				.ssrc = 0x5eed0000 + slot,
+				.ts = 1000,
+				.seq = 65530},
 			.out = {{.remote = out->remote_rtp}, {.remote = out->remote_rtcp}}};
 		for (unsigned int kind = 0; kind < STREAM_KINDS; kind++) {
 			struct stream_hop *hop = &args.out[kind].hop;
@@ -406,9 +431,50 @@ void rig_run(struct rig *rig)
 
 	do {
 		work = 0;
-		for (uint32_t i = 0; i < rig->conf.n_workers; i++)
-			work += worker_turn(rig->group, i);
+		for (uint32_t i = 0; i < rig->conf.n_workers + rig->conf.n_mcores; i++)
+			work += turn_one(rig, i);
 	} while (work);
+}
+
+void rig_pass(struct rig *rig, uint32_t ms)
+{
+	while (ms--) {
+		rig->now_tsc += RIG_TSC_HZ / 1000;
+		rig_run(rig);
+	}
+}
+
+int rig_voice(struct rig *rig, uint32_t slot, const struct dp_session *session)
+{
+	static uint32_t n_voices;
+	uint32_t worker = dp_port_owner(ipaddr_port(&session->leg[0].local), rig->conf.n_workers);
+	struct worker_msg msg = {.op = MCORE_VOICE_SET,
+		.voice = {.row = slot / DP_LEGS, .tag = slot + 1, .worker = worker}};
+
+	for (unsigned int leg = 0; leg < DP_LEGS; leg++) {
+		struct voice_conf conf;
+		if (!direction_is_voice(session, leg))
+			continue;
+		voice_conf_of(session, leg, &conf);
+		int r = voice_new(&conf, ++n_voices, &msg.voice.from[leg]);
+		if (r < 0)
+			return r;
+	}
+	voice_pair(msg.voice.from[0], msg.voice.from[1]);
+	int r = rig_post(rig, rig->conf.n_workers + mcore_of(rig, slot), &msg);
+	for (unsigned int leg = 0; leg < DP_LEGS; leg++)
+		voice_free(msg.voice.from[leg]);
+	return r;
+}
+
+int rig_voice_end(struct rig *rig, uint32_t slot)
+{
+	struct worker_msg msg = {.op = MCORE_VOICE_END, .voice = {.row = slot / DP_LEGS}};
+	int r = rig_post(rig, rig->conf.n_workers + mcore_of(rig, slot), &msg);
+
+	for (unsigned int leg = 0; leg < DP_LEGS; leg++)
+		voice_free(msg.voice.from[leg]);
+	return r;
 }
 
 uint32_t rig_get(struct rig *rig, uint8_t port, uint8_t *ret_bytes)
@@ -465,10 +531,11 @@ int64_t rig_balance(const struct rig *rig)
 
 	rig_totals(rig, &sum);
 	out = sum.relayed_packets + sum.sent_for_linux + sum.punted_packets + sum.nat_packets +
-	      sum.handed_over;
+	      sum.handed_over + sum.to_mcores;
 	for (unsigned int i = 0; i < DP_DROP_N; i++)
 		out += sum.drops[i];
-	return (int64_t)(sum.rx_packets + sum.taken_over + sum.injected_packets - out);
+	return (int64_t)(sum.rx_packets + sum.taken_over + sum.injected_packets + sum.from_mcores -
+			 out);
 }
 
 const char *rig_checksums(const uint8_t *bytes, uint32_t len)

@@ -26,6 +26,7 @@ struct rig_conf {
 	uint32_t n_mbufs;	 /* 0: 4095 */
 	uint32_t ring;		 /* packets a port's rings hold; 0: RIG_RING */
 	struct srtp_choice srtp; /* cm NULL: whatever comes first */
+	uint32_t n_mcores;
 };
 
 struct rig {
@@ -41,6 +42,8 @@ struct rig {
 	struct dp_stream_srtp *stream_srtp;
 	struct srtp_engine *srtp; /* its contexts are what rig_session() lends */
 	struct rig_srtp *srtp_slots;
+	struct dp_mcore_stats *mcore_stats;
+	uint64_t now_tsc; /* 0: real time; else the clock of all turns, set by the test */
 	void *segment;
 	size_t segment_len;
 	bool stats_on_hugepages;
@@ -51,7 +54,7 @@ void rig_eal(const char *prefix);
 struct rig *rig_new(const struct rig_conf *conf);
 void rig_free(struct rig *rig);
 
-/* Posts to worker i, turns it and returns the result. */
+/* Posts to worker (or media core, by the numbers after) i, turns it and returns the result. */
 int rig_post(struct rig *rig, uint32_t i, struct worker_msg *msg);
 /* "192.0.2.1" or "2001:db8::1" and a range, on all workers; in_port as in worker_addr. */
 void rig_addr(
@@ -63,6 +66,12 @@ void rig_addr(
  */
 int rig_session(struct rig *rig, uint32_t slot, const struct dp_session *session, uint8_t addr_a,
 	uint8_t addr_b, uint8_t port_a, uint8_t port_b, bool relearn);
+/*
+ * The voice of a session on the media core that the slot gets (slot / 2 % n_mcores), for directions
+ * that need it; to be called before rig_session(). Returns the first error.
+ */
+int rig_voice(struct rig *rig, uint32_t slot, const struct dp_session *session);
+int rig_voice_end(struct rig *rig, uint32_t slot);
 /* Only one stream, with everything given. */
 int rig_stream(struct rig *rig, uint32_t slot, const struct stream_args *args, bool relearn);
 
@@ -90,8 +99,10 @@ uint16_t rig_rtp(uint8_t *ret_pkt, uint8_t pt, uint16_t seq, uint32_t timestamp,
 
 /* Puts bytes into a port as a received frame. */
 void rig_put(struct rig *rig, uint8_t port, const uint8_t *bytes, uint32_t len);
-/* Turns all workers until none has anything to do. */
+/* Turns all workers and media cores until none has anything to do. */
 void rig_run(struct rig *rig);
+/* The same after time has passed (now_tsc is set), a millisecond at a time. */
+void rig_pass(struct rig *rig, uint32_t ms);
 /* Takes one sent frame, whichever queue it left by; 0: there is none. */
 uint32_t rig_get(struct rig *rig, uint8_t port, uint8_t *ret_bytes);
 /* Throws away all that was sent; how many frames. */

@@ -25,6 +25,15 @@ static inline void sample_srtp(struct dp_leg *leg, uint8_t suite)
 	memset(leg->tx.key, 0xd2, info->key_len + info->salt_len);
 }
 
+/* What leg A sends with payload type 8 is transcoded for leg B. */
+static inline void sample_voice(struct dp_session *s, uint8_t from, uint8_t to)
+{
+	s->leg[0].payloads[0] = (struct dp_payload){
+		.pt = 8, .action = DP_PT_TRANSCODE, .codec = from, .clock_hz = 8000};
+	s->leg[0].payloads[1].action = DP_PT_EVENT;
+	s->leg[1].send = (struct dp_send){.codec = to, .pt = 96, .event_pt = 101};
+}
+
 /* Local ports are 16384 + 2 * (id - 1) on both sides. */
 static inline struct dp_session sample_session(uint64_t id)
 {

@@ -104,7 +104,14 @@ static void test_lcores(void **state)
 		unsigned int n_workers;
 		int err;
 		const char *text;
+		struct eal_threads mcores;
 	} cases[] = {
+		{"1", 1, 0, "0@(0,2,5),1@1,2@(0,2,5)", {1, NULL}},
+		{"1", 1, 0, "0@(0,5),1@1,2@2", {1, "2"}},
+		{NULL, 1, 0, "0@(0,1,2),1@(0,1,2),2@5", {1, "5"}},
+		{"1", 1, 0, "0@(0,2,5),1@1,2@1", {1, "1"}},
+		{"1", 1, -EINVAL, NULL, {2, "2"}},
+		{"1", 1, -EINVAL, NULL, {1, "2,"}},
 		{NULL, 1, 0, "0@(0,1,2,5),1@(0,1,2,5)"},
 		{NULL, 2, 0, "0@(0,1,2,5),1@(0,1,2,5),2@(0,1,2,5)"},
 		{"1", 1, 0, "0@(0,2,5),1@1"},
@@ -130,8 +137,8 @@ static void test_lcores(void **state)
 	for (unsigned int i = 0; i < sizeof cases / sizeof cases[0]; i++) {
 		char buf[256];
 		const char *why = NULL;
-		int err = eal_lcores(
-			&allowed, cases[i].cpus, cases[i].n_workers, buf, sizeof buf, &why);
+		const struct eal_threads workers = {cases[i].n_workers, cases[i].cpus};
+		int err = eal_lcores(&allowed, &workers, &cases[i].mcores, buf, sizeof buf, &why);
 		if (err != cases[i].err)
 			fail_msg("'%s': %d", cases[i].cpus ? cases[i].cpus : "", err);
 		if (err)
@@ -141,7 +148,8 @@ static void test_lcores(void **state)
 	}
 	const char *why = NULL;
 	char small[16];
-	assert_int_equal(eal_lcores(&allowed, NULL, 4, small, sizeof small, &why), -EINVAL);
+	const struct eal_threads four = {4, NULL}, none = {0};
+	assert_int_equal(eal_lcores(&allowed, &four, &none, small, sizeof small, &why), -EINVAL);
 }
 
 static void test_memory(void **state)

@@ -115,7 +115,7 @@ static int setup(void **state)
 	assert_int_equal(mail_new(NULL, &w->mail), 0);
 	w->mirror = mirror_new(&mirror_ops, w);
 	w->addrs = addrs_new();
-	assert_int_equal(segment_new(1, 2 * MAX_SESSIONS, &w->segment), 0);
+	assert_int_equal(segment_new(1, 1, 2 * MAX_SESSIONS, &w->segment), 0);
 	struct ports_conf ports = {
 		.base = w->base,
 		.mail = w->mail,

@@ -11,10 +11,12 @@
 #include <cmocka.h>
 
 #include "dataplane/session/sessions.h"
+#include "dataplane/transcode/codec.h"
 #include "fake_worker.h"
 #include "session_sample.h"
 
 #define N_WORKERS    3
+#define N_MCORES     2
 #define MAX_SESSIONS 100
 #define TSC_HZ	     UINT64_C(1000000000)
 #define TSC(ms)	     ((uint64_t)(ms) * (TSC_HZ / 1000))
@@ -28,6 +30,7 @@ struct world {
 	struct sessions *ss;
 	struct dp_stream_stats stats[2 * MAX_SESSIONS];
 	struct dp_stream_rare rare[2 * MAX_SESSIONS];
+	struct dp_core_load loads[N_MCORES];
 	unsigned int n_done, n_events, n_probes;
 	int status;
 	struct session_ticket ticket;
@@ -128,6 +131,9 @@ static int setup(void **state)
 		.stream_stats = w->stats,
 		.stream_rare = w->rare,
 		.srtp = fake_srtp_engine(),
+		.codecs = codec_mask(),
+		.n_mcores = N_MCORES,
+		.mcore_loads = w->loads,
 		.ops = &ops,
 		.arg = w,
 	};
@@ -682,12 +688,125 @@ static void test_churn(void **state)
 	assert_int_equal(addrs_del(w->addrs, &a, &index), 0); /* no port is taken any more */
 }
 
+static void assert_order(unsigned int n, const enum worker_op *want)
+{
+	assert_int_equal(fake.n_order, n);
+	for (unsigned int i = 0; i < n; i++)
+		assert_int_equal(fake.order[i], want[i]);
+	fake.n_order = 0;
+}
+
+/*
+ * A media core hears of a session before its worker does, and of its end after; the same again is
+ * no news; the answer waits for all of them; what comes back is freed.
+ */
+static void test_voice(void **state)
+{
+	struct world *w = *state;
+	struct dp_session s = sample_session(1), relay = s;
+	sample_voice(&s, DP_CODEC_PCMA, DP_CODEC_L16_8K);
+	fake.n_order = 0;
+	assert_int_equal(add(w, &s, 1), 0);
+	assert_order(3, (enum worker_op[]){MCORE_VOICE_SET, WORKER_STREAM_SET, WORKER_STREAM_SET});
+	uint32_t slot = w->reply.stream[0];
+	const struct fake_voice *v = &fake.voices[slot / DP_LEGS];
+	const struct stream_conf *a = &fake.slots[slot].conf, *b = &fake.slots[slot + 1].conf;
+	assert_true(v->tag && v->from[0] && !v->from[1]);
+	assert_in_range(v->thread, N_WORKERS, N_WORKERS + N_MCORES - 1);
+	assert_int_equal(a->more.voice.tag, v->tag);
+	assert_int_equal(a->more.voice.core + N_WORKERS, v->thread);
+	assert_int_equal(b->more.voice.tag, 0);
+	uint32_t ssrc = a->more.wire.ssrc;
+
+	/* the same again: only the streams are written once more */
+	assert_int_equal(add(w, &s, 1), 0);
+	assert_order(2, (enum worker_op[]){WORKER_STREAM_SET, WORKER_STREAM_SET});
+	assert_int_equal(a->more.wire.ssrc, ssrc);
+	/* another packet time is another encoder, of the same session */
+	uint32_t tag = v->tag;
+	s.leg[1].send.params.ptime_ms = 30;
+	assert_int_equal(modify(w, &s, 1), 0);
+	assert_order(3, (enum worker_op[]){MCORE_VOICE_SET, WORKER_STREAM_SET, WORKER_STREAM_SET});
+	assert_int_equal(v->tag, tag);
+	/* both directions */
+	s.leg[1].payloads[0] = (struct dp_payload){
+		.pt = 96, .action = DP_PT_TRANSCODE, .codec = DP_CODEC_L16_8K, .clock_hz = 8000};
+	s.leg[1].payloads[1].action = DP_PT_EVENT;
+	s.leg[0].send = (struct dp_send){.codec = DP_CODEC_PCMA, .pt = 8, .event_pt = 101};
+	assert_int_equal(modify(w, &s, 1), 0);
+	assert_true(v->from[0] && v->from[1] && b->more.voice.tag == tag);
+	fake.n_order = 0;
+	/* relayed again, then not: the media core forgets it after the worker does */
+	assert_int_equal(modify(w, &relay, 1), 0);
+	assert_order(3, (enum worker_op[]){WORKER_STREAM_SET, WORKER_STREAM_SET, MCORE_VOICE_END});
+	assert_int_equal(a->more.voice.tag, 0);
+	assert_int_equal(modify(w, &s, 1), 0);
+	assert_true(v->tag != tag && v->tag);
+	fake.n_order = 0;
+	assert_int_equal(del(w, 1), 0);
+	assert_order(
+		3, (enum worker_op[]){WORKER_STREAM_UNLINK, WORKER_STREAM_UNLINK, MCORE_VOICE_END});
+	assert_int_equal(w->final.id, 1);
+	assert_int_equal(fake_n_voices(), 0);
+	assert_int_equal(fake_n_live(), 0);
+}
+
+static void test_voice_refused(void **state)
+{
+	struct world *w = *state;
+	struct dp_session s = sample_session(1);
+	sample_voice(&s, DP_CODEC_PCMA, DP_CODEC_L16_8K);
+	assert_int_equal(add(w, &s, 1), 0);
+	struct dp_session bad = s;
+	/* whatever build this is: a codec that it has not, and what no codec can do */
+	bad.leg[1].send.params.ptime_ms = 13;
+	assert_int_equal(modify(w, &bad, 1), -EINVAL);
+	bad = s;
+	bad.leg[1].send.codec = 0;
+	assert_int_equal(modify(w, &bad, 1), -EINVAL);
+	assert_int_equal(fake.voices[0].n_sets, 1);
+	assert_int_equal(del(w, 1), 0);
+	/* all rows taken: nothing is left over of what was made */
+	for (uint64_t id = 1; id <= MAX_SESSIONS; id++) {
+		s = sample_session(id);
+		assert_int_equal(add(w, &s, 1), 0);
+	}
+	s = sample_session(MAX_SESSIONS + 1);
+	sample_voice(&s, DP_CODEC_PCMA, DP_CODEC_L16_8K);
+	assert_int_equal(add(w, &s, 1), -ENOSPC);
+	assert_int_equal(fake_n_voices(), 0);
+}
+
+/* To the core with the most head-room, also before it shows what was placed there. */
+static void test_voice_placing(void **state)
+{
+	struct world *w = *state;
+	unsigned int n[N_MCORES] = {0};
+	w->loads[0].busy_permille = 500;
+	w->loads[1].busy_permille = 460;
+	for (uint64_t id = 1; id <= 20; id++) {
+		struct dp_session s = sample_session(id);
+		sample_voice(&s, DP_CODEC_PCMA, DP_CODEC_L16_8K);
+		assert_int_equal(add(w, &s, 1), 0);
+		n[fake.voices[w->reply.stream[0] / DP_LEGS].thread - N_WORKERS]++;
+		if (id == 4)
+			assert_int_equal(n[1], 4);
+	}
+	assert_in_range(n[0], 5, 10);
+	for (uint64_t id = 1; id <= 20; id++)
+		assert_int_equal(del(w, id), 0);
+	assert_int_equal(fake_n_voices(), 0);
+}
+
 #define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(test_add),
+		T(test_voice),
+		T(test_voice_refused),
+		T(test_voice_placing),
 		T(test_idempotent),
 		T(test_refused),
 		T(test_capacity),

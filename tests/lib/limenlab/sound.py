@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Is it the same speech? Compares what was said with what was heard after codecs have had their way
+with it: the loudness of each 10 ms, at the delay where both fit best."""
+
+STEP_MS = 10
+
+
+def alaw_linear(code):
+    """ITU-T G.711: the value of an octet of A-law."""
+    code ^= 0x55
+    segment, value = code >> 4 & 7, (code & 15) << 4
+    value = value + 8 if segment == 0 else (value + 0x108) << (segment - 1)
+    return value if code & 0x80 else -value
+
+
+_ALAW = [alaw_linear(code) for code in range(256)]
+
+
+def alaw_samples(data):
+    return [_ALAW[octet] for octet in data]
+
+
+def envelope(samples, rate=8000):
+    step = rate * STEP_MS // 1000
+    return [sum(map(abs, samples[i:i + step])) / step for i in range(0, len(samples) - step + 1, step)]
+
+
+def _correlation(a, b):
+    n = len(a)
+    mean_a, mean_b = sum(a) / n, sum(b) / n
+    a, b = [x - mean_a for x in a], [x - mean_b for x in b]
+    power = (sum(x * x for x in a) * sum(x * x for x in b)) ** 0.5
+    return sum(x * y for x, y in zip(a, b)) / power if power else 0.0
+
+
+def alike(said, heard, max_delay_ms=1000):
+    """(correlation, delay in ms, loudness ratio) of two envelopes; heard may have gaps at its ends."""
+    best = (0.0, 0, 0.0)
+    for lag in range(max_delay_ms // STEP_MS):
+        n = min(len(said), len(heard) - lag)
+        if n < 50:
+            break
+        a, b = said[:n], heard[lag:lag + n]
+        c = _correlation(a, b)
+        if c > best[0]:
+            best = (c, lag * STEP_MS, sum(b) / max(1.0, sum(a)))
+    return best

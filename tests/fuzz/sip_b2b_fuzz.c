@@ -65,6 +65,10 @@ static void media_check(const struct ctl_media *media)
 		if (!dp_srtp_valid(&l->rx) || !dp_srtp_valid(&l->tx) ||
 			!l->rx.suite != !l->tx.suite)
 			abort();
+		if (media->dtls[leg].role != CTL_DTLS_NONE &&
+			(l->rx.suite || !fingerprint_valid(&media->dtls[leg].peer) ||
+				media->dtls[leg].peer.hash == FINGERPRINT_NONE))
+			abort();
 	}
 }
 
@@ -160,11 +164,13 @@ static void config(void)
 		cfg->realms[i].admission = CFG_ADMIT_ANY;
 		cfg->realms[i].media_ipv4 = addr("10.0.0.1");
 		cfg->realms[i].srtp = CFG_SRTP_PREFER;
+		cfg->realms[i].srtp_keying = i ? CFG_KEYING_DTLS : CFG_KEYING_SDES;
 		snprintf(cfg->trunks[i].name, CFG_NAME_MAX, "t%u", i);
 		snprintf(cfg->trunks[i].realm, CFG_NAME_MAX, "peering");
 		cfg->trunks[i].target = addr("10.0.1.60");
 		cfg->trunks[i].transport = SIP_UDP;
 		cfg->trunks[i].srtp = i ? CFG_SRTP_REALM : CFG_SRTP_NEVER;
+		cfg->trunks[i].srtp_keying = CFG_KEYING_REALM;
 		cfg->dial_peers[i].tag = i + 1;
 		cfg->dial_peers[i].preference = i;
 		snprintf(cfg->dial_peers[i].destination_pattern, CFG_TEXT_MAX, "1T");
@@ -186,6 +192,7 @@ static void start(void)
 		.shared = &f.shared,
 		.seed = 1,
 		.n_workers = 1};
+	static const struct ctl_nat_info nat = {.own = {.hash = FINGERPRINT_SHA_256, .len = 32}};
 	char error[CFG_ERROR_MAX];
 
 	if (!f.cfg) {
@@ -205,6 +212,7 @@ static void start(void)
 		abort();
 	b2b_config_apply(f.b, f.cfg);
 	b2b_control_up(f.b);
+	b2b_nat_info(f.b, &nat);
 }
 
 static void stop(void)

@@ -267,6 +267,38 @@ static void test_keys(void **state)
 	assert_false(ctl_media_ok(&m));
 }
 
+/* The suite of a handshake is limen-control's to tell, also in the record. */
+static void test_suite_of_handshake(void **state)
+{
+	struct ctl_media m = sample_media(1, 0);
+	struct media_ticket t = ticket(11), t2 = ticket(12);
+	struct ctl_nat_keys keys = {.id = {.leg = 1, .association = 5}};
+	struct ctl_call c = sample_call(1, CTL_CALL_ACTIVE), info;
+	struct record record;
+
+	m.dtls[1] = (struct ctl_dtls){.role = CTL_DTLS_SERVER,
+		.suites = 1u << DP_SRTP_GCM_128,
+		.peer = {.hash = FINGERPRINT_SHA_256, .len = 32},
+		.association = 5};
+	calls_media_set(w.calls, 0, &t, &m);
+	sessions_keys_told(w.ss);
+	serve_all();
+	c.srtp_keying[1] = CTL_KEYING_DTLS;
+	assert_int_equal(calls_put(w.calls, 0, &c, NULL, 0), 0);
+	calls_info(calls_find(w.calls, 1), &info);
+	assert_int_equal(info.srtp[1], DP_SRTP_NONE);
+	keys.id.session_id = sessions_find(w.ss, 1, 0)->id;
+	keys.rx.suite = keys.tx.suite = DP_SRTP_GCM_128;
+	assert_int_equal(sessions_keys(w.ss, &keys), 0);
+	calls_info(calls_find(w.calls, 1), &info);
+	assert_int_equal(info.srtp[1], DP_SRTP_GCM_128);
+	assert_int_equal(info.srtp[0], DP_SRTP_NONE);
+	c.state = CTL_CALL_ENDED;
+	calls_end(w.calls, 0, &t2, &c);
+	calls_record(w.calls, calls_find(w.calls, 1), 1000, &record);
+	assert_int_equal(record.call.srtp[1], DP_SRTP_GCM_128);
+}
+
 static void test_life(void **state)
 {
 	struct calls_counts counts;
@@ -543,6 +575,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_life),
 		TEST(test_keys),
+		TEST(test_suite_of_handshake),
 		TEST(test_refused_attempt),
 		TEST(test_end_said_twice),
 		TEST(test_data_plane_away_at_the_end),

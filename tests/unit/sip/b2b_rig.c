@@ -45,6 +45,7 @@ static void trunk_set(struct cfg_trunk *t, const char *name, const char *target)
 	t->transport = SIP_UDP;
 	t->options_down_after = 2;
 	t->srtp = CFG_SRTP_REALM;
+	t->srtp_keying = CFG_KEYING_REALM;
 }
 
 static void peer_set(struct cfg_dial_peer *p, uint32_t tag, const char *pattern, const char *trunk,

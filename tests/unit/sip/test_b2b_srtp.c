@@ -304,6 +304,44 @@ static void test_late_offer(void **state)
 	}
 }
 
+/* A trunk with keys by DTLS: limen-nat is needed, where it is required; with it DTLS is offered. */
+static void test_dtls_needs_nat(void **state)
+{
+	static const struct {
+		enum cfg_srtp policy;
+		bool nat;
+		unsigned int status;
+		const char *reason;
+	} rows[] = {
+		{CFG_SRTP_REQUIRE, false, 503, "limen-nat is not running"},
+		{CFG_SRTP_PREFER, false, 200, ""},
+		{CFG_SRTP_NEVER, true, 200, ""},
+		/* the user agents here answer with RTP, which takes the encryption away */
+		{CFG_SRTP_REQUIRE, true, 502, "profile"},
+		{CFG_SRTP_PREFER, true, 502, "profile"},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct rig *r = start(CFG_SRTP_NEVER, rows[i].policy, RIG_PLAIN, RIG_PLAIN);
+		struct ctl_nat_info info = {.own = {.hash = FINGERPRINT_SHA_256, .len = 32}};
+		struct rig_ua *a;
+
+		r->cfg->realms[1].srtp_keying = CFG_KEYING_DTLS;
+		if (rows[i].nat)
+			b2b_nat_info(r->b, &info);
+		a = rig_invite(r, "100", false);
+		rig_settle(r);
+		if (a->last != rows[i].status)
+			fail_msg("row %zu: %u, %s", i, a->last, rig_last_call(r)->rec.reason);
+		if (rows[i].status == 200)
+			hang_up(r, a);
+		else
+			expect_has(rig_last_call(r)->rec.reason, rows[i].reason);
+		assert_int_equal(rig_last_call(r)->rec.srtp_keying[1], CTL_KEYING_NONE);
+		finish(r);
+	}
+}
+
 /* The called side's offer in its 200 is judged like any other. */
 static void test_late_offer_refused(void **state)
 {
@@ -424,6 +462,7 @@ int main(void)
 		cmocka_unit_test(test_early_media),
 		cmocka_unit_test(test_late_offer),
 		cmocka_unit_test(test_late_offer_refused),
+		cmocka_unit_test(test_dtls_needs_nat),
 		cmocka_unit_test(test_hold_and_rekey),
 		cmocka_unit_test(test_downgrade),
 		cmocka_unit_test(test_restarts),

@@ -146,7 +146,7 @@ def switch_in_mid_call(t, dp):
                 dp.modify(40, *(voice if k == 25 else relay))
             a.sendto(rtp_bytes(65500 + k, 160 * k, 0xcafe, bytes([0xd5]) * 160), (net.BOX_A4, 16544))
             due += PTIME_S
-            time.sleep(max(0.0, due - time.monotonic()))
+            over.wait(max(0.0, due - time.monotonic()))
         wait_for("the last packet should arrive", lambda: len(got) >= 70)
         over.set()
         ear.join()

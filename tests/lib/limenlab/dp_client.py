@@ -55,10 +55,10 @@ SRTP_SUITES = (("", 0), ("AES_CM_128_HMAC_SHA1_80", 30), ("AES_CM_128_HMAC_SHA1_
                ("AES_256_CM_HMAC_SHA1_80", 46), ("AES_256_CM_HMAC_SHA1_32", 46),
                ("AEAD_AES_128_GCM", 28), ("AEAD_AES_256_GCM", 44))
 ROW_LEN = SESSION_LEN + 16 + 2 * SUM.size
-STATS_HEAD = struct.Struct("=IIQQQIIIIIIQQIIQQQQQQIIII")
+STATS_HEAD = struct.Struct("=IIQQQIIIIIIQQIIQQQQQQQ24s24sIIII")
 STATS_FIELDS = ("magic version boot_id tsc_hz heartbeat_ms n_workers n_ports n_streams n_drops off_workers off_ports "
                 "off_streams off_rare hugepages n_sessions api_requests api_refused api_malformed api_overflows "
-                "mbufs_total mbufs_in_use n_mcores off_mcores off_loads codecs").split()
+                "mbufs_total mbufs_in_use off_srtp srtp_cm srtp_gcm n_mcores off_mcores off_loads codecs").split()
 
 
 def ipaddr(ip, port=0):

@@ -8,21 +8,41 @@
 #include "dataplane/stages/csum.h"
 #include "dataplane/stages/rtcp.h"
 #include "dataplane/stages/rtcp_write.h"
+#include "dataplane/stages/rtp.h"
 #include "dataplane/stages/stages.h"
 
 #include <errno.h>
 
 #define HEADERS (ETH_HDR_LEN + IPV4_HDR_LEN + UDP_HDR_LEN)
 
+/* Of a leg that hears what a media core makes, or once has: what left, in place of what came. */
+static struct dp_stream_stats sent_stats(const struct worker *w, uint32_t to, uint32_t clock_mult)
+{
+	const struct stream_wire *wire = &w->more[to].wire;
+	struct dp_stream_stats s = w->stream_stats[to];
+
+	if (!(w->streams[to].edit & STREAM_EDIT_WIRE))
+		return s;
+	s.ssrc = wire->ssrc;
+	s.rx_packets += w->stream_rare[to].made_packets;
+	s.rx_octets += w->stream_rare[to].made_octets;
+	s.transit_valid = wire->tsc != 0 && clock_mult;
+	s.transit = rtp_arrival(wire->tsc, clock_mult) - wire->ts;
+	return s;
+}
+
 static uint32_t write_report(
 	struct worker *w, const struct worker_report *msg, uint8_t *payload, uint32_t room)
 {
 	uint32_t to = msg->slot ^ 1;
+	const struct stream_voice *voice = &w->more[to].voice;
+	uint32_t clock_mult = voice->tag ? voice->clock_mult : w->streams[to].clock_mult;
+	struct dp_stream_stats sent = sent_stats(w, to, clock_mult);
 	struct rtcp_subject subject = {.from = &w->stream_stats[msg->slot],
-		.to = &w->stream_stats[to],
+		.to = &sent,
 		.from_rare = &w->stream_rare[msg->slot],
 		.to_rare = &w->stream_rare[to],
-		.to_clock_mult = w->streams[to].clock_mult};
+		.to_clock_mult = clock_mult};
 	uint64_t passed = w->now > msg->ntp_tsc ? w->now - msg->ntp_tsc : 0;
 	struct rtcp_report report;
 

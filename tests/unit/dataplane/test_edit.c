@@ -239,6 +239,21 @@ static void test_wire_begins(void **state)
 	assert_int_equal(rig->stream_rare[0].made_octets, 10 * 320);
 	assert_int_equal(rig->stream_rare[0].unsent_packets, 10);
 	assert_int_equal(rig->stream_stats[0].rx_packets, 10);
+	/* our own report to leg B is about what was made: SSRC, packets, octets, timestamp */
+	struct worker_msg msg = {.op = WORKER_REPORT,
+		.report = {.slot = 1,
+			.own_ssrc = 1,
+			.cname = "c",
+			.frame = rte_pktmbuf_alloc(rig->pool)}};
+	uint32_t last_ts = rtp_be32(got + 4);
+	assert_int_equal(rig_post(rig, 0, &msg), 0);
+	assert_true(rig_get(rig, 1, got) > 42 + 28);
+	const uint8_t *sr = got + 42;
+	assert_int_equal(sr[1], 200);
+	assert_int_equal(rtp_be32(sr + 4), 0x5eed0000);
+	assert_in_range(rtp_be32(sr + 16) - last_ts, 0, 160);
+	assert_int_equal(rtp_be32(sr + 20), 10);
+	assert_int_equal(rtp_be32(sr + 24), 10 * 320);
 	/* reports of either side speak of sources that the other one does not know */
 	put_rtcp(0);
 	put_rtcp(1);

@@ -285,10 +285,55 @@ static int check_srtp_cryptos(const struct cfg *cfg, char *error)
 	return 0;
 }
 
+/* RFC 5764 4.1.2 and RFC 7714 14.2 have no protection profile for AES-256 in counter mode. */
+static bool dtls_has_suite(const struct cfg *cfg, uint32_t tag)
+{
+	const struct cfg_srtp_crypto *class = tag ? cfg_find_srtp_crypto(cfg, tag) : NULL;
+
+	if (!class || class->n_crypto == 0)
+		return true;
+	for (uint32_t i = 0; i < class->n_crypto; i++) {
+		if (class->crypto[i].value != DP_SRTP_CM_256_SHA1_80 &&
+			class->crypto[i].value != DP_SRTP_CM_256_SHA1_32)
+			return true;
+	}
+	return false;
+}
+
+static int check_dtls_suites(const struct cfg *cfg, char *error)
+{
+	static const char no_suite[] =
+		"%s %s: \"srtp keying dtls\": DTLS can agree on no suite of "
+		"voice class srtp-crypto %u";
+
+	for (uint32_t i = 0; i < cfg->n_realms; i++) {
+		const struct cfg_realm *realm = &cfg->realms[i];
+
+		if (realm->srtp_keying == CFG_KEYING_DTLS &&
+			!dtls_has_suite(cfg, realm->srtp_crypto))
+			return fault(
+				error, -EINVAL, no_suite, "realm", realm->name, realm->srtp_crypto);
+	}
+	for (uint32_t i = 0; i < cfg->n_trunks; i++) {
+		const struct cfg_trunk *trunk = &cfg->trunks[i];
+		const struct cfg_realm *realm = cfg_find_realm(cfg, trunk->realm);
+		uint8_t keying = trunk->srtp_keying;
+		uint32_t tag = trunk->srtp_crypto;
+
+		if (keying == CFG_KEYING_REALM && realm)
+			keying = realm->srtp_keying;
+		if (tag == 0 && realm)
+			tag = realm->srtp_crypto;
+		if (keying == CFG_KEYING_DTLS && !dtls_has_suite(cfg, tag))
+			return fault(error, -EINVAL, no_suite, "trunk", trunk->name, tag);
+	}
+	return 0;
+}
+
 int cfg_validate(const struct cfg *cfg, char error[CFG_ERROR_MAX])
 {
-	static int (*const checks[])(const struct cfg *, char *) = {
-		check_interfaces, check_routes, check_srtp_cryptos, check_realms, check_trunks};
+	static int (*const checks[])(const struct cfg *, char *) = {check_interfaces, check_routes,
+		check_srtp_cryptos, check_dtls_suites, check_realms, check_trunks};
 	int rc, missing = 0;
 	char text[CFG_ERROR_MAX];
 

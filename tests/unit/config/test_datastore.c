@@ -630,6 +630,39 @@ static void test_validate(void **state)
 	}
 }
 
+/* A class of suites that DTLS has no profile for. */
+static void test_dtls_suites(void **state)
+{
+	static const struct {
+		uint8_t realm, trunk, suite;
+		uint32_t trunk_class;
+		const char *error;
+	} cases[] = {
+		{CFG_KEYING_SDES, CFG_KEYING_REALM, DP_SRTP_CM_256_SHA1_80, 0, NULL},
+		{CFG_KEYING_DTLS, CFG_KEYING_REALM, DP_SRTP_GCM_256, 0, NULL},
+		{CFG_KEYING_DTLS, CFG_KEYING_SDES, DP_SRTP_CM_256_SHA1_80, 0, "realm peering"},
+		{CFG_KEYING_SDES, CFG_KEYING_DTLS, DP_SRTP_CM_256_SHA1_32, 0, "trunk carrier"},
+		{CFG_KEYING_SDES, CFG_KEYING_DTLS, DP_SRTP_CM_256_SHA1_32, 7, "trunk carrier"},
+	};
+
+	for (unsigned int i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct cfg *cfg = read_text(sample_config);
+		char error[CFG_ERROR_MAX] = "";
+		int rc;
+
+		cfg->srtp_cryptos[0].n_crypto = 1;
+		cfg->srtp_cryptos[0].crypto[0].value = cases[i].suite;
+		cfg->realms[1].srtp_keying = cases[i].realm;
+		cfg->trunks[0].srtp_keying = cases[i].trunk;
+		cfg->trunks[0].srtp_crypto = cases[i].trunk_class;
+		rc = cfg_validate(cfg, error);
+		if (rc != (cases[i].error ? -EINVAL : 0) ||
+			(cases[i].error && !strstr(error, cases[i].error)))
+			fail_msg("case %u: %d, %s", i, rc, error);
+		cfg_free(cfg);
+	}
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -648,6 +681,7 @@ int main(void)
 		T(test_exclusive),
 		cmocka_unit_test(test_merge),
 		cmocka_unit_test(test_validate),
+		cmocka_unit_test(test_dtls_suites),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -339,6 +339,7 @@ static int tables_new(struct dp *dp)
 		.pool = dp->pool,
 		.n_workers = o->n_workers,
 		.stats = dp->segment.ports,
+		.workers = dp->segment.workers,
 		.ops = &ports_ops,
 		.arg = dp,
 	};

@@ -162,6 +162,10 @@ static struct cli_tails add_leaf_value(const struct cli_tails *tails, const stru
 	case CFG_T_PREFIX:
 	case CFG_T_NET:
 		return add_prefix(tails, leaf, form == 1);
+	case CFG_T_COS:
+		add_value(tails, leaf, CLI_WORD, "DSCP", leaf->value_help, &first);
+		add_int(&first, leaf, 0, leaf->max, "802.1Q priority", &next);
+		break;
 	case CFG_T_LISTEN:
 		return add_listen(tails, leaf);
 	case CFG_T_PREFERENCE:

@@ -144,7 +144,7 @@ static const char *hardware_word(const struct cfg_interface *interface, const st
 {
 	if (link->has_port)
 		return link->port.driver;
-	if (interface->device[0])
+	if (cfg_interface_has_device(interface))
 		return "not in the data plane";
 	return link->known ? "Linux" : "missing";
 }
@@ -165,6 +165,8 @@ static json_t *interface_json(const struct cfg_interface *interface, const struc
 	json_object_set_new(json, "name", json_string(interface->name));
 	json_object_set_new(json, "description", json_string(interface->description));
 	json_object_set_new(json, "device", json_string(interface->device));
+	if (interface->vlan)
+		json_object_set_new(json, "vlan", json_integer(interface->vlan));
 	json_object_set_new(json, "status", json_string(link_word(interface, link)));
 	json_object_set_new(json, "protocol", json_string(link->carrier ? "up" : "down"));
 	for (uint32_t i = 0; i < interface->n_address; i++)
@@ -206,6 +208,9 @@ static void print_interface(
 		link_word(interface, link), link->carrier ? "up" : "down");
 	buf_printf(ctx->out, "  Hardware is %s, address is %s\n", hardware_word(interface, link),
 		text);
+	if (interface->vlan)
+		buf_printf(ctx->out, "  Encapsulation 802.1Q Virtual LAN, Vlan ID  %u.\n",
+			interface->vlan);
 	if (interface->description[0])
 		buf_printf(ctx->out, "  Description: %s\n", interface->description);
 	for (uint32_t i = 0; i < interface->n_address; i++)

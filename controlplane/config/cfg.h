@@ -32,6 +32,12 @@ int cfg_to_text(const struct cfg *cfg, char **ret_text, size_t *ret_len)
 int cfg_validate(const struct cfg *cfg, char error[CFG_ERROR_MAX])
 	__attribute__((warn_unused_result));
 
+/* An interface that the data plane provides: a device, or a sub-interface of one. */
+bool cfg_interface_has_device(const struct cfg_interface *interface);
+/* Of a sub-interface, by its name; NULL. */
+const struct cfg_interface *cfg_interface_parent(
+	const struct cfg *cfg, const struct cfg_interface *interface);
+
 const struct cfg_realm *cfg_find_realm(const struct cfg *cfg, const char *name);
 const struct cfg_trunk *cfg_find_trunk(const struct cfg *cfg, const char *name);
 const struct cfg_interface *cfg_find_interface(const struct cfg *cfg, const char *name);

@@ -48,13 +48,24 @@ struct cfg_srtp_crypto {
 	uint32_t n_crypto;
 };
 
-/* "interface NAME": a DPDK port and its TAP twin. */
+/* The priority of 802.1Q that a DSCP gets. */
+struct cfg_cos {
+	uint8_t dscp, cos;
+};
+
+/*
+ * "interface NAME": a DPDK port and its TAP twin; with a VLAN a sub-interface of the port whose
+ * name stands before the last dot.
+ */
 struct cfg_interface {
 	char name[CFG_IF_MAX];
 	char description[CFG_TEXT_MAX];
 	char device[CFG_DEVICE_MAX]; /* devargs, or a PCI address; empty: Linux has it already */
 	struct cfg_prefix address[CFG_LIST_MAX]; /* ip address, ipv6 address */
 	uint32_t n_address;
+	uint32_t vlan;			  /* encapsulation dot1q; 0: none */
+	struct cfg_cos cos[CFG_LIST_MAX]; /* where it is not the upper three bits of the DSCP */
+	uint32_t n_cos;
 	uint32_t mtu;
 	bool shutdown;
 };

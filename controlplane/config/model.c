@@ -496,6 +496,23 @@ static void *find(const struct cfg *cfg, enum cfg_kind kind, const void *key)
 	return cfg_object_at(cfg, kind, i);
 }
 
+bool cfg_interface_has_device(const struct cfg_interface *interface)
+{
+	return interface->device[0] != 0 || interface->vlan != 0;
+}
+
+const struct cfg_interface *cfg_interface_parent(
+	const struct cfg *cfg, const struct cfg_interface *interface)
+{
+	const char *dot = strrchr(interface->name, '.');
+	char name[CFG_IF_MAX];
+
+	if (!interface->vlan || !dot)
+		return NULL;
+	snprintf(name, sizeof(name), "%.*s", (int)(dot - interface->name), interface->name);
+	return cfg_find_interface(cfg, name);
+}
+
 const struct cfg_realm *cfg_find_realm(const struct cfg *cfg, const char *name)
 {
 	return find(cfg, CFG_REALM, name);

@@ -77,12 +77,50 @@ static int check_interface_pair(
 	return 0;
 }
 
+static int check_vlan(const struct cfg *cfg, const struct cfg_interface *interface, char *error)
+{
+	const struct cfg_interface *parent = cfg_interface_parent(cfg, interface);
+
+	if (!interface->vlan)
+		return interface->n_cos ? fault(error, -ENODATA,
+						  "interface %s: \"encapsulation dot1q\" is "
+						  "missing: without it there is no priority",
+						  interface->name)
+					: 0;
+	if (interface->device[0])
+		return fault(error, -EINVAL,
+			"interface %s: a VLAN has no device of its own, but that of the interface "
+			"before the dot of its name",
+			interface->name);
+	if (!parent || !parent->device[0])
+		return fault(error, -EINVAL,
+			"interface %s: it must be named as an interface with a device, a dot and a "
+			"number, as access0.100",
+			interface->name);
+	if (interface->mtu > parent->mtu)
+		return fault(error, -EINVAL,
+			"interface %s: its MTU of %u is larger than the %u of interface %s",
+			interface->name, interface->mtu, parent->mtu, parent->name);
+	for (uint32_t i = 0; i < cfg->n_interfaces; i++) {
+		const struct cfg_interface *other = &cfg->interfaces[i];
+		if (other != interface && other->vlan == interface->vlan &&
+			cfg_interface_parent(cfg, other) == parent)
+			return fault(error, -EINVAL,
+				"interface %s: VLAN %u is that of interface %s already",
+				interface->name, interface->vlan, other->name);
+	}
+	return 0;
+}
+
 static int check_interfaces(const struct cfg *cfg, char *error)
 {
 	for (uint32_t i = 0; i < cfg->n_interfaces; i++) {
 		if (strcmp(cfg->interfaces[i].name, "lo") == 0 && cfg->interfaces[i].device[0])
 			return fault(error, -EINVAL,
 				"interface lo: the loopback interface cannot have a device");
+		int vlan = check_vlan(cfg, &cfg->interfaces[i], error);
+		if (vlan < 0)
+			return vlan;
 		for (uint32_t j = i; j < cfg->n_interfaces; j++) {
 			int rc = check_interface_pair(
 				&cfg->interfaces[i], &cfg->interfaces[j], error);
@@ -120,7 +158,7 @@ static int check_media_addr(const struct cfg *cfg, const struct cfg_realm *realm
 	if (!interface)
 		return fault(
 			error, -ENODATA, "realm %s: \"media interface\" is missing", realm->name);
-	if (!interface->device[0])
+	if (!cfg_interface_has_device(interface))
 		return fault(error, -EINVAL,
 			"realm %s: interface %s has no device, so it cannot carry media",
 			realm->name, interface->name);

@@ -336,6 +336,26 @@ static int parse_listen(struct view text, struct cfg_listen *ret, char *error)
 	return 0;
 }
 
+/* "ef 6" */
+static int parse_cos(struct view text, struct cfg_cos *ret, char *error)
+{
+	struct view rest = text, dscp = take_word(&rest), cos = take_word(&rest);
+	struct cfg_cos value;
+	uint32_t number;
+	int rc;
+
+	if (take_word(&rest).n)
+		return refuse(error, "a DSCP and a priority from 0 to 7", text);
+	rc = parse_dscp(dscp, &value.dscp, error);
+	if (rc == 0)
+		rc = parse_number(cos, 0, 7, false, &number, error);
+	if (rc < 0)
+		return rc;
+	value.cos = (uint8_t)number;
+	*ret = value;
+	return 0;
+}
+
 static int parse_port_range(
 	const struct cfg_leaf *leaf, struct view text, uint32_t *ret, char *error)
 {
@@ -424,6 +444,8 @@ int cfg_value_parse(
 		return parse_target(text, ret, error);
 	case CFG_T_LISTEN:
 		return parse_listen(text, ret, error);
+	case CFG_T_COS:
+		return parse_cos(text, ret, error);
 	case CFG_T_PORT_RANGE:
 		return parse_port_range(leaf, text, ret, error);
 	case CFG_T_PREFERENCE:
@@ -506,6 +528,12 @@ char *cfg_value_print(const struct cfg_leaf *leaf, const void *value, char buf[C
 		snprintf(buf, CFG_VALUE_MAX, "%s %s %u",
 			word_of(cfg_transport_words, listen->transport),
 			ipaddr_print(&listen->addr, text), ipaddr_port(&listen->addr));
+		break;
+	case CFG_T_COS:
+		if (cfg_dscp_name(small[0]))
+			snprintf(buf, CFG_VALUE_MAX, "%s %u", cfg_dscp_name(small[0]), small[1]);
+		else
+			snprintf(buf, CFG_VALUE_MAX, "%u %u", small[0], small[1]);
 		break;
 	case CFG_T_PORT_RANGE:
 		snprintf(buf, CFG_VALUE_MAX, "%u %u", numbers[0], numbers[1]);

@@ -10,17 +10,20 @@
 
 LOG_TOPIC("dataplane");
 
-static bool interface_has_port(const struct cfg_interface *interface)
+static bool interface_has_port(const struct cfg *cfg, const struct cfg_interface *interface)
 {
+	const struct cfg_interface *parent = cfg_interface_parent(cfg, interface);
+
 	/* An interface that is shut down has no port: nothing passes, and calls get no media. */
-	return interface->device[0] != '\0' && !interface->shutdown;
+	return cfg_interface_has_device(interface) && !interface->shutdown &&
+	       (parent == NULL || !parent->shutdown);
 }
 
 static bool addr_wanted(
 	const struct cfg *cfg, const struct cfg_realm *realm, const struct ipaddr *addr)
 {
 	const struct cfg_interface *interface = cfg_find_interface(cfg, realm->interface);
-	return ipaddr_is_set(addr) && interface != NULL && interface_has_port(interface);
+	return ipaddr_is_set(addr) && interface != NULL && interface_has_port(cfg, interface);
 }
 
 int dpobjs_check(const struct cfg *cfg, char error[CFG_ERROR_MAX])
@@ -28,7 +31,7 @@ int dpobjs_check(const struct cfg *cfg, char error[CFG_ERROR_MAX])
 	uint32_t n_ports = 0, n_addrs = 0;
 
 	for (uint32_t i = 0; i < cfg->n_interfaces; i++)
-		n_ports += interface_has_port(&cfg->interfaces[i]);
+		n_ports += interface_has_port(cfg, &cfg->interfaces[i]);
 	for (uint32_t i = 0; i < cfg->n_realms; i++) {
 		n_addrs += addr_wanted(cfg, &cfg->realms[i], &cfg->realms[i].media_ipv4);
 		n_addrs += addr_wanted(cfg, &cfg->realms[i], &cfg->realms[i].media_ipv6);
@@ -159,12 +162,17 @@ void dpobjs_apply(struct dpobjs *set, const struct cfg *cfg)
 	for (uint32_t i = 0; i < cfg->n_interfaces; i++) {
 		const struct cfg_interface *interface = &cfg->interfaces[i];
 		struct dpobj obj;
-		if (!interface_has_port(interface))
+		if (!interface_has_port(cfg, interface))
 			continue;
 		memset(&obj, 0, sizeof(obj));
 		snprintf(obj.port.name, sizeof(obj.port.name), "%s", interface->name);
 		snprintf(obj.port.devargs, sizeof(obj.port.devargs), "%s", interface->device);
 		obj.port.mtu = (uint16_t)interface->mtu;
+		obj.port.vlan = (uint16_t)interface->vlan;
+		for (unsigned int k = 0; interface->vlan != 0 && k < sizeof(obj.port.pcp); k++)
+			obj.port.pcp[k] = (uint8_t)(k >> 3); /* class selectors, RFC 2474 4.2.2 */
+		for (uint32_t k = 0; interface->vlan != 0 && k < interface->n_cos; k++)
+			obj.port.pcp[interface->cos[k].dscp] = interface->cos[k].cos;
 		want(set, &obj);
 	}
 	for (uint32_t i = 0; i < cfg->n_realms; i++) {
@@ -220,8 +228,25 @@ static bool is_blocked_by(const struct dpobj *obj, const struct dpobj *other)
 	return obj->wanted && !other->wanted && ipaddr_same_ip(&obj->addr.addr, &other->addr.addr);
 }
 
+/* Whether other is the port of which obj is a sub-interface. */
+static bool is_sub_of(const struct dpobj *obj, const struct dpobj *other)
+{
+	const char *dot = strrchr(obj->port.name, '.');
+
+	return obj->kind == DPOBJ_PORT && obj->port.vlan != 0 && other->used &&
+	       other->kind == DPOBJ_PORT && other->port.vlan == 0 && dot != NULL &&
+	       strlen(other->port.name) == (size_t)(dot - obj->port.name) &&
+	       strncmp(obj->port.name, other->port.name, (size_t)(dot - obj->port.name)) == 0;
+}
+
 static bool is_blocked(const struct dpobjs *set, const struct dpobj *obj)
 {
+	/* A sub-interface waits for its port: for the one to come, if that is being replaced. */
+	for (unsigned int i = 0; obj->wanted && i < DPOBJS_MAX; i++) {
+		const struct dpobj *other = &set->objs[i];
+		if (is_sub_of(obj, other) && (!other->known || !other->wanted))
+			return true;
+	}
 	for (unsigned int i = 0; obj->kind <= DPOBJ_ADDR && i < DPOBJS_MAX; i++) {
 		const struct dpobj *other = &set->objs[i];
 		if (other->used && other != obj && other->kind <= DPOBJ_ADDR &&
@@ -309,6 +334,14 @@ bool dpobjs_done(
 	obj->known = !is_del && !obj->changed;
 	obj->changed = false;
 	obj->stale = false;
+	/* A port takes its sub-interfaces with it. */
+	for (unsigned int i = 0; type == DP_PORT_DEL && i < DPOBJS_MAX; i++) {
+		struct dpobj *sub = &set->objs[i];
+		if (!sub->used || !is_sub_of(sub, obj))
+			continue;
+		sub->known = false;
+		sub->used = sub->wanted || sub->inflight != 0;
+	}
 	if (!obj->known && !obj->wanted)
 		obj->used = false;
 	return type == DP_MEDIA_ADDR_SET;

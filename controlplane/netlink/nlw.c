@@ -134,7 +134,7 @@ static void sync_addrs(
 		const struct cfg_prefix *wanted = wanted_addr(interface, rtnl_addr_get_local(addr));
 		if (wanted != NULL)
 			have[wanted - interface->address] = true;
-		else if (interface->device[0] != '\0' && !is_link_local(addr))
+		else if (cfg_interface_has_device(interface) && !is_link_local(addr))
 			addr_del(nlw, interface->name, addr);
 	}
 	for (uint32_t i = 0; i < interface->n_address; i++) {
@@ -153,7 +153,7 @@ static void remove_old_addrs(struct nlw *nlw, struct nl_cache *addrs, const stru
 		if (if_indextoname((unsigned int)rtnl_addr_get_ifindex(addr), name) == NULL)
 			continue;
 		const struct cfg_interface *before = cfg_find_interface(old, name);
-		if (before == NULL || before->device[0] != '\0')
+		if (before == NULL || cfg_interface_has_device(before))
 			continue;
 		if (wanted_addr(before, rtnl_addr_get_local(addr)) != NULL &&
 			wanted_addr(cfg_find_interface(nlw->cfg, name),

@@ -75,13 +75,20 @@ struct dp_port_name {
  * A DPDK port and its TAP twin in the kernel, which carries the same name and MAC and owns the IP
  * addresses. devargs: "net_af_packet,iface=veth0", "net_tap,...", "net_memif,...", "net_pcap,...",
  * "net_null", or a PCI address. A port that exists with other devargs is -EBUSY.
+ *
+ * With a vlan it is a sub-interface: devargs are empty, and the part of the name before its last
+ * dot is the port that carries it, which must be there (-ENODEV). PORT_DEL of that port removes
+ * its sub-interfaces too.
  */
 struct dp_port {
 	char name[DP_NAME_MAX];
 	char devargs[DP_DEVARGS_MAX];
-	uint16_t mtu; /* 0: 1500 */
-	uint16_t zero[3];
+	uint16_t mtu;  /* 0: 1500 */
+	uint16_t vlan; /* 1..4094, 0: none */
+	uint16_t zero[2];
+	uint8_t pcp[64]; /* vlan: the priority 0..7 for each DSCP; else 0 */
 };
+_Static_assert(sizeof(struct dp_port) == 248, "as tests/lib/limenlab/dp_client.py has it");
 
 /* UDP to addr and a port in [port_lo, port_hi] is media; everything else goes to the TAP twin. */
 struct dp_media_addr {

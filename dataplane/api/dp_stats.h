@@ -60,6 +60,8 @@
 	X(POLICE_TCP_NEW, "police-tcp-new", "over the limit: new TCP connections for Linux")     \
 	X(POLICE_OTHER, "police-other", "over the limit: anything else for Linux")               \
 	X(POLICE_SOURCE, "police-source", "over the limit of one source for its class")          \
+	X(VLAN, "vlan", "VLAN tag of which the port has no sub-interface")                       \
+	X(QINQ, "qinq", "more than one VLAN tag")                                                \
 	X(NO_MBUF, "no-mbuf", "packet memory is used up")                                        \
 	X(NAT_RATE, "nat-rate", "more STUN or DTLS than a leg may have")                         \
 	X(NAT_FULL, "nat-full", "queue to limen-nat was full")                                   \
@@ -98,6 +100,11 @@ struct dp_stage_stats {
 	uint64_t sampled, cycles;
 };
 
+/* Of a sub-interface; its frames count at its port, too. */
+struct dp_vlan_stats {
+	uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes;
+};
+
 /*
  * One writer: that worker. Each packet ends in exactly one place, so at rest
  *   rx + taken_over + injected + from_mcores =
@@ -120,6 +127,7 @@ struct dp_worker_stats {
 	uint64_t from_mcores; /* packets that one made */
 	uint64_t drops[DP_DROP_N];
 	struct dp_stage_stats stages[DP_STAGE_N];
+	struct dp_vlan_stats vlans[DP_PORTS_MAX]; /* by port index */
 } __attribute__((aligned(128)));
 
 /* One writer: that media core. At rest rx = taken + sum of drops but NO_MBUF and VOICE_FULL. */
@@ -148,7 +156,7 @@ struct dp_port_stats {
 	uint8_t mac[6];
 	uint8_t link_up;
 	uint8_t used;
-	uint32_t speed_mbps;
+	uint32_t speed_mbps; /* of a sub-interface: its port's */
 	uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes;
 	uint64_t rx_missed, rx_errors, tx_errors, rx_nombuf;
 	uint64_t tap_rx_packets, tap_tx_packets, tap_dropped;

@@ -38,10 +38,15 @@ static int port_attach(struct worker *w, const struct worker_port *conf)
 		.tx_queue = (uint16_t)w->id,
 		.tx_worker = (uint16_t)(w->id % conf->n_txq),
 		.mtu = conf->mtu,
+		.vlan = conf->vlan,
+		.parent = conf->parent,
 		.tx = port->tx,
 		.tx_slot = port->tx_slot,
 	};
 	memcpy(&port->mac, conf->mac, 6);
+	memcpy(port->pcp, conf->pcp, sizeof(port->pcp));
+	if (conf->vlan)
+		w->vlan_port[conf->parent][conf->vlan] = (uint8_t)(conf->index + 1);
 	polls_rebuild(w, conf);
 	return 0;
 }
@@ -52,6 +57,8 @@ static int port_detach(struct worker *w, const struct worker_port *conf)
 
 	if (!port->attached)
 		return -ENOENT;
+	if (port->vlan)
+		w->vlan_port[port->parent][port->vlan] = 0;
 	/* All 0: rewrite takes an MTU of 0 for a port that is gone, and no frame has MAC 0. */
 	*port = (struct port){.index = conf->index, .tx = port->tx, .tx_slot = port->tx_slot};
 	polls_rebuild(w, conf);
@@ -66,6 +73,13 @@ static int do_port(struct worker *w, struct worker_msg *msg)
 		return -EINVAL;
 	if (msg->op == WORKER_PORT_DETACH)
 		return port_detach(w, conf);
+	if (conf->vlan)
+		return conf->vlan < 4095 && !conf->n_rxq && conf->n_txq &&
+				       conf->parent < DP_PORTS_MAX &&
+				       w->ports[conf->parent].attached &&
+				       !w->vlan_port[conf->parent][conf->vlan]
+			       ? port_attach(w, conf)
+			       : -EINVAL;
 	return conf->n_rxq && conf->n_txq ? port_attach(w, conf) : -EINVAL;
 }
 

@@ -128,6 +128,13 @@ struct worker_port {
 	uint16_t ethdev; /* DPDK's port id */
 	uint16_t n_rxq, n_txq;
 	uint16_t mtu; /* of the IP packet */
+	/*
+	 * A sub-interface: the ethdev is that of another port, which must have been attached, and
+	 * frames have this tag there; n_rxq 0. vlan 0: a port of its own.
+	 */
+	uint16_t vlan;
+	uint8_t parent;	 /* index */
+	uint8_t pcp[64]; /* by DSCP */
 };
 
 /*

@@ -81,11 +81,14 @@ struct port {
 	uint16_t tx_queue;
 	uint16_t tx_worker; /* when not own_tx */
 	uint16_t mtu;
-	uint64_t mac; /* as the first 6 bytes of a frame, in an integer's lower 48 bits */
+	uint16_t vlan; /* tag of what is sent; 0: none */
+	uint64_t mac;  /* as the first 6 bytes of a frame, in an integer's lower 48 bits */
 	/* Waiting for the end of the batch, with the stream of each: into queues[index]. */
 	unsigned int n_tx;
 	struct rte_mbuf **tx;
 	uint32_t *tx_slot;
+	uint8_t parent; /* vlan: the port whose device it is */
+	uint8_t pcp[64];
 } __attribute__((aligned(64)));
 
 /*
@@ -180,6 +183,8 @@ struct worker {
 	struct batch srtp_batch; /* what the guard has set aside: see stages/open.c */
 	struct port ports[DP_PORTS_MAX];
 	struct port_queue queues[DP_PORTS_MAX];
+	/* [parent][VLAN id]: index + 1 of the sub-interface, 0: none */
+	uint8_t vlan_port[DP_PORTS_MAX][4096];
 	struct police police; /* of the punt list */
 } __rte_cache_aligned;
 

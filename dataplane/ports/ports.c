@@ -28,6 +28,7 @@ LOG_TOPIC("port");
 struct port {
 	bool used;
 	struct ports *ports;
+	struct port *sub_of; /* of a sub-interface: whose device it uses; NULL */
 	struct dp_port conf;
 	struct dev dev;
 	struct shield *shield; /* NULL: the kernel does not see the device */
@@ -37,6 +38,7 @@ struct port {
 	bool link_up;
 	uint32_t speed_mbps;
 	uint64_t tap_rx, tap_tx, tap_dropped;
+	struct dp_vlan_stats before; /* what an earlier sub-interface with this index has counted */
 };
 
 struct ports {
@@ -65,8 +67,10 @@ static void port_close(struct port *p)
 		event_free(p->tap_readable);
 	if (p->tap_fd >= 0)
 		close(p->tap_fd);
-	dev_close(&p->dev);
-	shield_free(p->shield);
+	if (!p->sub_of) {
+		dev_close(&p->dev);
+		shield_free(p->shield);
+	}
 	memset(&p->ports->conf.stats[p - p->ports->all], 0, sizeof(struct dp_port_stats));
 	*p = (struct port){.ports = p->ports, .tap_fd = -1};
 }
@@ -75,6 +79,9 @@ void ports_free(struct ports *ports)
 {
 	if (!ports)
 		return;
+	for (unsigned int i = 0; i < DP_PORTS_MAX; i++)
+		if (ports->all[i].used && ports->all[i].sub_of)
+			port_close(&ports->all[i]);
 	for (unsigned int i = 0; i < DP_PORTS_MAX; i++)
 		if (ports->all[i].used)
 			port_close(&ports->all[i]);
@@ -170,6 +177,7 @@ void ports_punt(struct ports *ports, struct rte_mbuf **frames, unsigned int n)
 static void link_read(const struct port *p, bool *ret_up, uint32_t *ret_speed_mbps)
 {
 	struct ifreq ifr = {0};
+	p = p->sub_of ? p->sub_of : p;
 	dev_link_get(&p->dev, ret_up, ret_speed_mbps);
 	if (!p->parent[0])
 		return;
@@ -203,11 +211,33 @@ static void link_watch(struct port *p, bool first)
 	link_tell(p);
 }
 
+/* A sub-interface's frames are counted by the workers. */
+static void sub_stats(const struct port *p, struct rte_eth_stats *ret)
+{
+	const struct ports_conf *c = &p->ports->conf;
+	size_t index = (size_t)(p - p->ports->all);
+#define LOAD(field) __atomic_load_n(&c->workers[w].vlans[index].field, __ATOMIC_RELAXED)
+	for (uint32_t w = 0; w < c->n_workers; w++) {
+		ret->ipackets += LOAD(rx_packets);
+		ret->ibytes += LOAD(rx_bytes);
+		ret->opackets += LOAD(tx_packets);
+		ret->obytes += LOAD(tx_bytes);
+	}
+#undef LOAD
+	ret->ipackets -= p->before.rx_packets;
+	ret->ibytes -= p->before.rx_bytes;
+	ret->opackets -= p->before.tx_packets;
+	ret->obytes -= p->before.tx_bytes;
+}
+
 static void stats_write(const struct port *p)
 {
 	struct dp_port_stats *s = &p->ports->conf.stats[p - p->ports->all];
 	struct rte_eth_stats e = {0};
-	(void)rte_eth_stats_get(p->dev.ethdev, &e);
+	if (p->sub_of)
+		sub_stats(p, &e);
+	else
+		(void)rte_eth_stats_get(p->dev.ethdev, &e);
 	memcpy(s->name, p->conf.name, sizeof s->name);
 	memcpy(s->driver, p->dev.driver, sizeof s->driver);
 	memcpy(s->mac, p->dev.mac, sizeof s->mac);
@@ -252,7 +282,13 @@ static int workers_tell(struct port *p, enum worker_op op)
 			.n_rxq = p->dev.n_rxq,
 			.n_txq = p->dev.n_txq,
 			.mtu = p->conf.mtu,
+			.vlan = p->conf.vlan,
 		};
+		if (p->sub_of) {
+			l->msg.port.n_rxq = 0;
+			l->msg.port.parent = (uint8_t)(p->sub_of - p->ports->all);
+			memcpy(l->msg.port.pcp, p->conf.pcp, sizeof l->msg.port.pcp);
+		}
 		memcpy(l->msg.port.mac, p->dev.mac, 6);
 		mail_post(c->mail, w, l);
 	}
@@ -271,9 +307,24 @@ static int twin_open(struct port *p)
 	return 0;
 }
 
+/* The device is the other port's; all that is new is the TAP twin and the workers' row. */
+static int sub_open(struct port *p)
+{
+	struct rte_eth_stats before = {0};
+	p->dev = p->sub_of->dev;
+	p->used = true;
+	sub_stats(p, &before);
+	p->before = (struct dp_vlan_stats){
+		before.ipackets, before.ibytes, before.opackets, before.obytes};
+	int err = twin_open(p);
+	return err ? err : workers_tell(p, WORKER_PORT_ATTACH);
+}
+
 static int port_open(struct port *p, const struct devargs *devargs)
 {
 	const struct ports_conf *c = &p->ports->conf;
+	if (p->sub_of)
+		return sub_open(p);
 	if (devargs->parent[0]) {
 		memcpy(p->parent, devargs->parent, sizeof p->parent);
 		int err = shield_new(p->parent, p->conf.name, &p->shield);
@@ -300,6 +351,52 @@ static int port_open(struct port *p, const struct devargs *devargs)
 	return err;
 }
 
+static bool pcp_ok(const struct dp_port *conf)
+{
+	for (unsigned int i = 0; i < sizeof conf->pcp; i++)
+		if (conf->pcp[i] > (conf->vlan ? 7 : 0))
+			return false;
+	return true;
+}
+
+/* The port before the last dot of a sub-interface's name; NULL: none, or one itself. */
+static struct port *parent_of(struct ports *ports, const char *name)
+{
+	const char *dot = strrchr(name, '.');
+	for (unsigned int i = 0; dot && i < DP_PORTS_MAX; i++) {
+		struct port *p = &ports->all[i];
+		if (p->used && !p->sub_of && strlen(p->conf.name) == (size_t)(dot - name) &&
+			!strncmp(p->conf.name, name, (size_t)(dot - name)))
+			return p;
+	}
+	return NULL;
+}
+
+static int sub_check(struct ports *ports, const struct dp_port *conf, struct port **ret_parent)
+{
+	struct port *parent = parent_of(ports, conf->name);
+	if (!parent) {
+		log_warning("sub-interface %s refused: there is no port of the name before the dot",
+			conf->name);
+		return -ENODEV;
+	}
+	if (conf->mtu > parent->conf.mtu) {
+		log_warning("sub-interface %s refused: its MTU %u is larger than the port's, %u",
+			conf->name, conf->mtu, parent->conf.mtu);
+		return -EINVAL;
+	}
+	for (unsigned int i = 0; i < DP_PORTS_MAX; i++) {
+		const struct port *p = &ports->all[i];
+		if (p->used && p->sub_of == parent && p->conf.vlan == conf->vlan) {
+			log_warning("sub-interface %s refused: VLAN %u is that of %s", conf->name,
+				conf->vlan, p->conf.name);
+			return -EBUSY;
+		}
+	}
+	*ret_parent = parent;
+	return 0;
+}
+
 static int set_check(
 	const struct dp_port *conf, unsigned int n_workers, struct devargs *ret_devargs)
 {
@@ -313,10 +410,16 @@ static int set_check(
 	}
 	if (!ipc_str_ok(conf->devargs, sizeof conf->devargs))
 		why = "the device is not text";
-	else if (conf->zero[0] || conf->zero[1] || conf->zero[2])
+	else if (conf->zero[0] || conf->zero[1])
 		why = "reserved bytes are not zero";
+	else if (conf->vlan > 4094 || !pcp_ok(conf))
+		why = "a VLAN is from 1 to 4094, a priority from 0 to 7";
+	else if (conf->vlan && conf->devargs[0])
+		why = "a sub-interface has no device of its own";
 	else if (conf->mtu && (conf->mtu < MTU_MIN || conf->mtu > MTU_MAX))
 		why = "the MTU must be from 1280 to 1900";
+	else if (conf->vlan)
+		return 0;
 	else if (devargs_parse(conf->name, conf->devargs, n_workers, ret_devargs, &why) == 0)
 		return 0;
 	log_warning("port %s refused: %s", conf->name, why);
@@ -325,7 +428,8 @@ static int set_check(
 
 static int set_again(const struct port *p, const struct dp_port *conf)
 {
-	if (!strcmp(p->conf.devargs, conf->devargs) && p->conf.mtu == conf->mtu)
+	if (!strcmp(p->conf.devargs, conf->devargs) && p->conf.mtu == conf->mtu &&
+		p->conf.vlan == conf->vlan && !memcmp(p->conf.pcp, conf->pcp, sizeof conf->pcp))
 		return 0;
 	log_warning("port %s exists with device '%s' and MTU %u; delete it first", conf->name,
 		p->conf.devargs, p->conf.mtu);
@@ -334,7 +438,8 @@ static int set_again(const struct port *p, const struct dp_port *conf)
 
 int ports_set(struct ports *ports, const struct dp_port *conf)
 {
-	struct devargs devargs;
+	struct devargs devargs = {0};
+	struct port *parent = NULL;
 	struct dp_port want = *conf;
 	uint8_t index;
 	int err = set_check(conf, ports->conf.n_workers, &devargs);
@@ -344,6 +449,10 @@ int ports_set(struct ports *ports, const struct dp_port *conf)
 		want.mtu = MTU_DEFAULT;
 	if (ports_find(ports, conf->name, &index) == 0)
 		return set_again(&ports->all[index], &want);
+	if (conf->vlan)
+		err = sub_check(ports, &want, &parent);
+	if (err)
+		return err;
 	struct port *p = NULL;
 	for (unsigned int i = 0; i < DP_PORTS_MAX; i++) {
 		if (!ports->all[i].used && !p)
@@ -357,6 +466,7 @@ int ports_set(struct ports *ports, const struct dp_port *conf)
 	if (!p)
 		return -ENOSPC;
 	p->conf = want;
+	p->sub_of = parent;
 	err = port_open(p, &devargs);
 	if (err) {
 		/* Workers that had it are told to leave it; the others do not mind. */
@@ -383,6 +493,9 @@ int ports_del(struct ports *ports, const char *name)
 {
 	uint8_t index;
 	int err = ports_find(ports, name, &index);
+	for (unsigned int i = 0; !err && i < DP_PORTS_MAX; i++)
+		if (ports->all[i].used && ports->all[i].sub_of == &ports->all[index])
+			err = ports_del(ports, ports->all[i].conf.name);
 	if (err)
 		return err;
 	/* A worker that hangs may still use the device: then it stays. */

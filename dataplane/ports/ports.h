@@ -31,7 +31,8 @@ struct ports_conf {
 	struct mail *mail;
 	struct rte_mempool *pool;
 	unsigned int n_workers;
-	struct dp_port_stats *stats; /* [DP_PORTS_MAX], in the segment */
+	struct dp_port_stats *stats;	       /* [DP_PORTS_MAX], in the segment */
+	const struct dp_worker_stats *workers; /* [n_workers] */
 	const struct ports_ops *ops;
 	void *arg;
 };

@@ -83,15 +83,14 @@ struct stream {
 	uint16_t ip_sum;   /* the same of the words of the IPv4 header that never change */
 	/* first two octets of the last packet, without its marker: 0x80 and the payload type */
 	uint16_t rtp_first;
-	uint8_t tos;	   /* DSCP << 2 */
-	uint8_t port;	   /* index of the port to leave by */
-	uint16_t vlan_tci; /* room for tagged ports; 0 today */
-	uint8_t fast;	   /* enum packet_flag: of a packet that guard_fast() lets through */
-	uint8_t edit;	   /* enum stream_edit */
+	uint8_t tos;  /* DSCP << 2 */
+	uint8_t port; /* index of the port to leave by */
+	uint8_t fast; /* enum packet_flag: of a packet that guard_fast() lets through */
+	uint8_t edit; /* enum stream_edit */
 	/* of the payload type in rtp_first */
 	uint8_t pt_out;
 	uint8_t law; /* enum direction_law */
-	uint8_t room[10];
+	uint8_t room[12];
 } __attribute__((aligned(64)));
 _Static_assert(sizeof(struct stream) == 64, "one cache line");
 

@@ -5,9 +5,13 @@
  * dropped here but what is ours and broken. Fragments: the first of a datagram to a media port is
  * dropped (media is never fragmented by design, and reassembly would be a target), later ones
  * carry no port and go to Linux, which discards them for want of the first.
+ *
+ * A tagged frame loses its tag and is then one of its sub-interface; a priority tag (VLAN 0) only
+ * goes. Two tags are dropped, and so is a tag that nobody has.
  */
 #include "dataplane/stages/csum.h"
 #include "dataplane/stages/stages.h"
+#include "dataplane/stages/vlan.h"
 
 #include <rte_prefetch.h>
 
@@ -205,6 +209,34 @@ static void classify_ipv6(
 	}
 }
 
+static void classify_untagged(
+	struct worker *w, struct batch *b, struct rte_mbuf *m, uint8_t in_port);
+
+static __rte_noinline void classify_tagged(struct worker *w, struct batch *b, struct rte_mbuf *m,
+	const uint8_t *frame, uint8_t in_port)
+{
+	if (m->data_len < ETH_HDR_LEN + VLAN_TAG_LEN) {
+		drop(w, m, DP_DROP_MALFORMED);
+		return;
+	}
+	if (load16(frame + 12) != TYPE_8021Q || vlan_is_tag(load16(frame + 16))) {
+		drop(w, m, DP_DROP_QINQ);
+		return;
+	}
+	uint16_t vlan = rte_be_to_cpu_16(load16(frame + 14)) & VLAN_ID_MASK;
+	uint8_t index = vlan ? w->vlan_port[in_port][vlan] : in_port + 1;
+	if (!index--) {
+		drop(w, m, DP_DROP_VLAN);
+		return;
+	}
+	if (vlan) {
+		w->stats->vlans[index].rx_packets++;
+		w->stats->vlans[index].rx_bytes += m->pkt_len;
+	}
+	vlan_pop(m);
+	classify_untagged(w, b, m, index);
+}
+
 /* Everything that is not plain UDP over IPv4 in one segment to our MAC. */
 static __rte_noinline void classify_other(struct worker *w, struct batch *b, struct rte_mbuf *m,
 	uint8_t *frame, uint8_t in_port, bool to_us)
@@ -216,7 +248,9 @@ static __rte_noinline void classify_other(struct worker *w, struct batch *b, str
 	const uint8_t *ip = frame + ETH_HDR_LEN;
 	uint32_t len = m->data_len - ETH_HDR_LEN;
 	uint16_t type = load16(frame + 12);
-	if (to_us && type == ETH_P_IPV6)
+	if (vlan_is_tag(type))
+		classify_tagged(w, b, m, frame, in_port);
+	else if (to_us && type == ETH_P_IPV6)
 		classify_ipv6(w, b, m, frame, in_port);
 	else if (to_us && type == ETH_P_IPV4 && len >= IPV4_HDR_LEN + UDP_HDR_LEN &&
 		 ip[0] >> 4 == 4 && ip[9] == PROTO_UDP && (load16(ip + 6) & IP4_FRAG_MASK))
@@ -253,6 +287,12 @@ static __rte_always_inline void classify_one(
 	}
 	trim(m, ETH_HDR_LEN + IPV4_HDR_LEN + UDP_HDR_LEN + udp_len);
 	admit(w, b, m, frame, a->table, dport, udp_len, 0, in_port);
+}
+
+static __rte_noinline void classify_untagged(
+	struct worker *w, struct batch *b, struct rte_mbuf *m, uint8_t in_port)
+{
+	classify_one(w, b, m, in_port);
 }
 
 static __rte_always_inline void classify_all(struct worker *w, struct batch *b,

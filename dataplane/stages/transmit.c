@@ -5,6 +5,7 @@
  */
 #include "dataplane/stages/rtp.h"
 #include "dataplane/stages/stages.h"
+#include "dataplane/stages/vlan.h"
 
 #include <rte_ethdev.h>
 
@@ -19,16 +20,44 @@ void transmit_unsent(struct worker *w, const struct rte_mbuf *m, uint32_t slot)
 	if (slot >= SLOT_LINUX)
 		return;
 	memcpy(&type, frame + 12, 2);
+	if (type == TYPE_8021Q) {
+		memcpy(&type, frame + 12 + VLAN_TAG_LEN, 2);
+		off += VLAN_TAG_LEN;
+	}
 	off += type == ETH_P_IPV6 ? IPV6_HDR_LEN : IPV4_HDR_LEN;
 	int octets = rtp_payload_len(frame + off, m->data_len - off);
 	w->stream_rare[slot].unsent_packets++;
 	w->stream_rare[slot].unsent_octets += octets > 0 ? (uint32_t)octets : 0;
 }
 
+/* What leaves by a sub-interface gets its tag. */
+static __rte_noinline void push_tags(struct worker *w, struct port *port)
+{
+	struct dp_vlan_stats *stats = &w->stats->vlans[port->index];
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < port->n_tx; i++) {
+		struct rte_mbuf *m = port->tx[i];
+		if (unlikely(!vlan_push(m, port->vlan, port->pcp))) {
+			transmit_unsent(w, m, port->tx_slot[i]);
+			drop(w, m, DP_DROP_NO_MBUF);
+			continue;
+		}
+		stats->tx_bytes += m->pkt_len;
+		port->tx_slot[n] = port->tx_slot[i];
+		port->tx[n++] = m;
+	}
+	stats->tx_packets += n;
+	port->n_tx = n;
+}
+
 static void send_own(struct worker *w, struct port *port)
 {
 	unsigned int n = 0, k, n_linux = 0;
 	uint64_t bytes = 0;
+
+	if (unlikely(port->vlan))
+		push_tags(w, port);
 
 	/* Before they are sent: afterwards they belong to the device. */
 	for (unsigned int i = 0; i < port->n_tx; i++) {

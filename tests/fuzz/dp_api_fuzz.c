@@ -120,6 +120,7 @@ static void world_new(void)
 		.mail = mail,
 		.n_workers = N_WORKERS,
 		.stats = segment.ports,
+		.workers = segment.workers,
 		.ops = &ports_ops};
 	require(ports_new(&p, &ports) == 0);
 	media = (struct media){addrs, ports, mail, NULL, N_WORKERS};

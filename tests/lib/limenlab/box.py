@@ -124,7 +124,7 @@ class Box:
         for iface in self.conf.get("interfaces", []):
             for prefix in iface.get("address", []):
                 addr = prefix.split("/")[0]
-                side = self.network.access if iface["name"].startswith("access") else self.network.peering
+                side = self.network.side_of(iface["name"])
                 self.network.wait_reachable(side, addr, timeout_s)
         wait_for("limen-sip should open UDP port 5060 "
                  f"(log: {self.log_path('limen-sip')})", lambda: socket_bound(self.pid("limen-sip"), "udp", 5060), timeout_s)

@@ -28,7 +28,7 @@ RTCP_OWN, RTCP_STRICT = 64, 128
 
 HDR = struct.Struct("=HHIIiII")
 HELLO_REPLY = struct.Struct("=IIQIIII")
-PORT = struct.Struct("=16s160sH3H")
+PORT = struct.Struct("=16s160sHHHH64s")
 MEDIA_ADDR = struct.Struct("=20sHH16s")
 LEG = struct.Struct("=20s20s20sIIBBH384s48s48s24s")
 PAYLOAD = struct.Struct("=BBBBI16s")
@@ -214,8 +214,8 @@ class Client:
         names = "api_version n_workers boot_id max_sessions n_sessions stats_len zero".split()
         self.info = dict(zip(names, HELLO_REPLY.unpack(raw)))
 
-    def port(self, name, devargs, mtu=0):
-        self.ask(PORT_SET, PORT.pack(name.encode(), devargs.encode(), mtu, 0, 0, 0))
+    def port(self, name, devargs, mtu=0, vlan=0, pcp=bytes(64)):
+        self.ask(PORT_SET, PORT.pack(name.encode(), devargs.encode(), mtu, vlan, 0, 0, pcp))
 
     def port_del(self, name):
         self.ask(PORT_DEL, name.encode().ljust(16, b"\0"))

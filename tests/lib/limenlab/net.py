@@ -86,6 +86,11 @@ class Network:
     def __init__(self, prefix):
         self.access, self.box, self.peering = (f"{prefix}-{s}" for s in ("access", "box", "peering"))
         self.all = (self.access, self.box, self.peering)
+        self.behind = {}  # further interfaces of the box: name -> namespace
+
+    def side_of(self, interface):
+        """The namespace that the box's interface of that name is joined to."""
+        return self.behind.get(interface) or (self.access if interface.startswith("access") else self.peering)
 
     def up(self):
         for ns in self.all:

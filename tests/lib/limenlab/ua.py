@@ -51,9 +51,9 @@ def uri_of(value):
 class Endpoint:
     """A socket of one side and the dialogs on it. side: "access" or "peering"."""
 
-    def __init__(self, t, side, local, port=5060, remote=None):
+    def __init__(self, t, side, local, port=5060, remote=None, ns=None):
         self.t, self.local, self.port = t, local, port
-        ns = t.net.access if side == "access" else t.net.peering
+        ns = ns or (t.net.access if side == "access" else t.net.peering)
         if remote is None:
             v6 = ":" in local
             remote = {"access": net.BOX_A6 if v6 else net.BOX_A4,

@@ -23,7 +23,7 @@ SRTP_STATES = 4 * 24  # of dp_session, behind the legs
 
 _HEADER = struct.Struct("=HHIIiII")
 _HELLO_REPLY = struct.Struct("=IIQIIII")
-_PORT = struct.Struct("=16s160sH6x")
+_PORT = struct.Struct("=16s160sH70x")
 _MEDIA_ADDR = struct.Struct("=20sHH16s")
 _PAYLOAD = struct.Struct("=B3xI16x")
 _PAYLOADS = 16

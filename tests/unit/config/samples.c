@@ -32,6 +32,7 @@ static const struct sample samples[] = {
 	{CFG_T_LISTEN, {"udp 192.0.2.9 5060", "tcp 2001:db8::9 5070"},
 		{"udp", "sctp 192.0.2.9 5060", "udp 0.0.0.0 5060", "udp 192.0.2.9 0",
 			"udp 192.0.2.9 5060 1", "udp 192.0.2.9 65536"}},
+	{CFG_T_COS, {"ef 6", "7 0", "default 7"}, {"", "ef", "ef 8", "64 1", "ef 6 1", "6 ef"}},
 	{CFG_T_PORT_RANGE, {"20000 20001", "1024 65535"},
 		{"20001 20002", "20000 20000", "1022 2001", "30000 20001", "20000", "1024 65537"}},
 	/* the good ones are made of the row's own words */

@@ -121,6 +121,7 @@ static int setup(void **state)
 		.mail = w->mail,
 		.n_workers = 1,
 		.stats = w->segment.ports,
+		.workers = w->segment.workers,
 		.ops = &ports_ops,
 		.arg = w,
 	};

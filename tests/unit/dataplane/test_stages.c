@@ -347,7 +347,6 @@ static void test_punts(void **state)
 		int len;
 	} rows[] = {
 		{"ARP", 4, 13, 0x06, 0},
-		{"VLAN", 4, 12, 0x81, 0},
 		{"broadcast", 4, 0, 0xff, 0},
 		{"another MAC", 4, 5, 0x77, 0},
 		{"another address", 4, IP + 19, 2, 0},

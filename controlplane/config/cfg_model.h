@@ -89,10 +89,10 @@ struct cfg_realm {
 	char interface[CFG_IF_MAX];		/* of the media; empty: none (signalling only) */
 	struct cfg_listen listen[CFG_LIST_MAX]; /* sip listen udp|tcp ADDRESS [PORT] */
 	uint32_t n_listen;
-	struct ipaddr media_ipv4, media_ipv6;	 /* media address ADDRESS; port 0 */
-	uint32_t media_port_min, media_port_max; /* media port-range MIN MAX */
-	uint8_t dscp_media, dscp_signaling;	 /* ip qos dscp ef media | cs3 signaling */
-	uint8_t admission;			 /* enum cfg_admission */
+	struct ipaddr media_ipv4, media_ipv6;		/* media address ADDRESS; port 0 */
+	uint32_t media_port_min, media_port_max;	/* media port-range MIN MAX */
+	uint8_t dscp_media, dscp_video, dscp_signaling; /* ip qos dscp ef media | cs3 signaling */
+	uint8_t admission;				/* enum cfg_admission */
 	bool latch;		       /* media latching: learn the far media source (NAT) */
 	bool rtcp_strict;	       /* media rtcp-strict: only RTCP of known types passes */
 	uint32_t media_timeout_s;      /* 0: never */

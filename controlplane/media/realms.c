@@ -158,6 +158,7 @@ static int realm_apply(struct media_realms *realms, const struct cfg_realm *cfg,
 		return ret;
 	realm->removed = false;
 	realm->dscp = cfg->dscp_media;
+	realm->dscp_video = cfg->dscp_video;
 	realm->latch = cfg->latch;
 	realm->rtcp_strict = cfg->rtcp_strict;
 	realm->timeout_ms = cfg->media_timeout_s * 1000;

@@ -17,7 +17,7 @@ enum { REALM_V4, REALM_V6, REALM_FAMILIES };
 struct media_realm {
 	char name[CFG_NAME_MAX];
 	struct pool *pool[REALM_FAMILIES]; /* NULL: no media address of that family */
-	uint8_t dscp;
+	uint8_t dscp, dscp_video;
 	bool latch, rtcp_strict;
 	bool removed; /* from the configuration; kept for the calls that hold its ports */
 	uint32_t timeout_ms;

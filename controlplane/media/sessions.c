@@ -249,7 +249,7 @@ static void conf_from_media(
 		*leg = media->leg[i];
 		leg->local = ports->local[i];
 		/* What the realm says is control's business; limen-sip does not know it. */
-		leg->dscp = realm->dscp;
+		leg->dscp = leg->flags & DP_LEG_ANY_PT ? realm->dscp_video : realm->dscp;
 		leg->timeout_ms = realm->timeout_ms;
 		leg->max_pps = leg->flags & DP_LEG_ANY_PT ? realm->other_pps : realm->audio_pps;
 		leg->flags &= ~(uint32_t)DP_LEG_LATCH;

@@ -242,6 +242,8 @@ static size_t sample(uint16_t type, uint8_t n, uint8_t *body)
 	struct dp_dump dump = {.max = n};
 	/* Not a device: DPDK must not be asked. */
 	struct dp_port port = {.name = "p", .devargs = "none"};
+	if (n & 1) /* a sub-interface, of a port that is not there */
+		port = (struct dp_port){.name = "p.1", .vlan = n};
 	struct dp_media_addr addr = {.port_lo = 16384, .port_hi = 32767};
 	struct dp_port_name name = {"p"};
 	struct dp_police police = {.n_sip_ports = n % 20, .sip_ports = {5060}};
@@ -289,7 +291,7 @@ static size_t sample(uint16_t type, uint8_t n, uint8_t *body)
 static bool opens_device(uint16_t type, const uint8_t *body)
 {
 	const struct dp_port *p = (const void *)body;
-	return type == DP_PORT_SET && memcmp(p->devargs, "none", 4) != 0;
+	return type == DP_PORT_SET && !p->vlan && memcmp(p->devargs, "none", 4) != 0;
 }
 
 static size_t step_request(int fd, uint8_t op, const uint8_t *data, size_t size)

@@ -19,6 +19,9 @@ static inline struct cfg *sample_cfg(struct cfg *cfg, struct cfg_realm realms[2]
 	realms[0].media_ipv4 = (struct ipaddr){.family = 4, .ip = {192, 0, 2, 1}};
 	realms[0].media_ipv6 = (struct ipaddr){.family = 6, .ip = {0x20, 1, 0xd, 0xb8, [15] = 1}};
 	realms[0].dscp_media = 46;
+	realms[0].dscp_video = 34;
+	realms[0].audio_pps = 500;
+	realms[0].other_pps = 9000;
 	realms[0].latch = true;
 	realms[1].rtcp_strict = true;
 	realms[0].media_timeout_s = 30;

@@ -176,6 +176,7 @@ static void test_life(void **state)
 	assert_int_equal(w.last.leg[1].local.ip[0], 198);
 	/* What the realm says: marking, latching and silence towards each leg. */
 	assert_int_equal(w.last.leg[0].dscp, 46);
+	assert_int_equal(w.last.leg[0].max_pps, 500);
 	assert_int_equal(w.last.leg[0].timeout_ms, 30000);
 	assert_int_equal(w.last.leg[0].flags, DP_LEG_SEND | DP_LEG_RECV | DP_LEG_LATCH);
 	assert_int_equal(w.last.leg[1].flags, DP_LEG_SEND | DP_LEG_RECV | DP_LEG_RTCP_STRICT);
@@ -194,6 +195,15 @@ static void test_life(void **state)
 	assert_int_equal(set(&w, &m, 14, NULL), 0);
 	serve(&w, DP_SESSION_MODIFY, 0);
 	assert_int_equal(w.n_answers, 4);
+	/* What is not audio has a mark and a limit of its own. */
+	m.leg[0].flags |= DP_LEG_ANY_PT;
+	assert_int_equal(set(&w, &m, 15, NULL), 0);
+	serve(&w, DP_SESSION_MODIFY, 0);
+	assert_int_equal(w.last.leg[0].dscp, 34);
+	assert_int_equal(w.last.leg[0].max_pps, 9000);
+	m.leg[0].flags &= ~(uint32_t)DP_LEG_ANY_PT;
+	assert_int_equal(set(&w, &m, 16, NULL), 0);
+	serve(&w, DP_SESSION_MODIFY, 0);
 	nothing_more(&w);
 	sessions_close(w.ss, s, 1000000);
 	assert_int_equal(w.n_gone, 0);

@@ -62,7 +62,7 @@ def run(t):
     t.equal(homeless(box), 0, "packets without a way out before anything happened")
     # The gateway is dead: nobody answers ARP for it any more.
     far_ip(t, "addr", "del", f"{net.GATEWAY4}/24", "dev", t.net.peering_if)
-    box_ip(t, "neigh", "flush", "to", net.GATEWAY4, "dev", "peering0")
+    box_ip(t, "neigh", "del", net.GATEWAY4, "dev", "peering0", check=False)  # it may be there again already
     wait_for("media should stop with its next hop", lambda: silent(call))
     counted(t, box, "the gateway does not answer")
     # The daemon finds out, and withdraws the route; there is a worse one by another gateway.

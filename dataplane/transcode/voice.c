@@ -18,6 +18,7 @@
 #include "dataplane/transcode/cn.h"
 #include "dataplane/transcode/codec.h"
 #include "dataplane/transcode/jitter.h"
+#include "dataplane/transcode/keys.h"
 #include "dataplane/transcode/plc.h"
 #include "dataplane/transcode/resample.h"
 #include "dataplane/transcode/vad.h"
@@ -84,7 +85,8 @@ struct voice {
 	} event;
 	struct voice_event events[EVENTS];
 	uint32_t n_events, event_at;
-	uint64_t event_us; /* when the oldest of them came */
+	uint64_t event_us;   /* when the oldest of them came */
+	struct vp_keys keys; /* where only one of the legs has events */
 
 	uint32_t n_held; /* to be merged with what follows */
 	uint32_t n_fifo, fifo_max;
@@ -171,6 +173,16 @@ static int encoder_new(struct voice *v)
 	return codec_encoder_new(codec, &config, &v->enc);
 }
 
+/* Tones are looked for where no events can come and events may be sent. */
+static int keys_init(struct voice *v)
+{
+	bool find = v->conf.send.event_pt != 0;
+
+	for (uint32_t i = 0; i < v->conf.n_payloads; i++)
+		find = find && v->conf.payloads[i].action != DP_PT_EVENT;
+	return vp_keys_init(&v->keys, v->rate_hz, v->event_hz, v->out_hz, find);
+}
+
 int voice_new(const struct voice_conf *conf, uint32_t ssrc, struct voice **ret_voice)
 {
 	const struct vp_jitter_conf jitter = {.clock_hz = JB_HZ,
@@ -194,6 +206,8 @@ int voice_new(const struct voice_conf *conf, uint32_t ssrc, struct voice **ret_v
 		if (conf->payloads[i].action == DP_PT_TRANSCODE)
 			r = decoder_new(v, &v->in[i]);
 	}
+	if (r == 0)
+		r = keys_init(v);
 	if (r == 0)
 		r = vp_jitter_new(&jitter, &v->jitter);
 	if (r == 0)
@@ -226,6 +240,7 @@ void voice_free(struct voice *v)
 		vp_resample_free(v->in[i].resample);
 	}
 	codec_encoder_free(v->enc);
+	vp_keys_close(&v->keys);
 	vp_jitter_free(v->jitter);
 	vp_plc_free(v->plc);
 	free(v->fifo);
@@ -257,6 +272,8 @@ void voice_adopt(struct voice *v, struct voice *old)
 	SWAP(v->jitter, old->jitter);
 	v->due_us = old->due_us;
 	v->played_us = old->played_us;
+	if (v->rate_hz == old->rate_hz)
+		vp_keys_adopt(&v->keys, &old->keys);
 	if (!same_in || v->rate_hz != old->rate_hz)
 		return;
 	for (uint32_t i = 0; i < v->conf.n_payloads; i++) {
@@ -306,7 +323,7 @@ static void put_event(struct voice *v, const struct voice_in *in, const uint8_t 
 	struct voice_event *e = &v->events[(v->event_at + v->n_events) % EVENTS];
 	bool first = !v->event.live || v->event.in_ts != ts;
 
-	if (len < EVENT_LEN || !v->conf.send.event_pt || v->n_events == EVENTS)
+	if (len < EVENT_LEN || v->n_events == EVENTS)
 		return;
 	if (first) {
 		v->event.live = true;
@@ -347,7 +364,11 @@ void voice_put(struct voice *v, const uint8_t *rtp, uint32_t len, uint64_t now_u
 	wake(v, now_us);
 	if (in->conf.action == DP_PT_EVENT) {
 		p.kind = VP_JITTER_EVENT;
-		put_event(v, in, p.payload, p.len, rtp_be32(rtp + 4), now_us);
+		if (v->conf.send.event_pt)
+			put_event(v, in, p.payload, p.len, rtp_be32(rtp + 4), now_us);
+		else
+			vp_keys_event(&v->keys, p.payload, p.len, in->clock_hz, rtp_be32(rtp + 4),
+				p.marker, now_us);
 		/* sent at once, ahead of the audio that waits */
 		p.len = 0;
 	} else if (in->conf.action == DP_PT_NOISE) {
@@ -615,6 +636,36 @@ static void consume(struct voice *v)
 	memmove(v->fifo, v->fifo + v->enc->n_samples, v->n_fifo * sizeof(*v->fifo));
 }
 
+/* Keys in place of what was to be heard, or of nothing. Whether there are any. */
+static bool put_tones(struct voice *v, uint64_t now_us)
+{
+	if (!vp_keys_busy(&v->keys, now_us))
+		return false;
+	if (v->n_fifo < v->enc->n_samples)
+		append_silence(v, v->enc->n_samples - v->n_fifo);
+	vp_keys_tones(&v->keys, v->fifo, v->enc->n_samples);
+	v->played_us = now_us;
+	v->all_silent = false;
+	return true;
+}
+
+/* Tones in what is about to be sent leave it. Whether events go in place of it. */
+static bool find_tones(struct voice *v, uint32_t ts, uint64_t now_us)
+{
+	struct vp_event_tx_packet packets[VP_EVENT_TX_PACKETS];
+	int n = vp_keys_find(&v->keys, v->fifo, v->enc->n_samples, ts, v->ptime_us / 1000, packets);
+
+	for (int i = 0; i < n && v->n_events < EVENTS; i++) {
+		struct voice_event *e = &v->events[(v->event_at + v->n_events) % EVENTS];
+		memcpy(e->payload, packets[i].payload, EVENT_LEN);
+		e->ts = packets[i].timestamp;
+		e->marker = packets[i].marker;
+		if (v->n_events++ == 0)
+			v->event_us = now_us;
+	}
+	return n > 0;
+}
+
 uint32_t voice_tick(
 	struct voice *v, uint64_t now_us, uint8_t *rtp, uint32_t max, struct dp_mcore_stats *stats)
 {
@@ -625,13 +676,14 @@ uint32_t voice_tick(
 	if (v->n_events)
 		return send_event(v, rtp);
 	heard = fill(v, now_us, stats);
+	heard = put_tones(v, now_us) || heard;
 	if (!heard) {
 		v->marker = true;
 		advance(v, now_us);
 		return 0;
 	}
 	advance(v, now_us);
-	if (in_event(v, now_us)) {
+	if (find_tones(v, ts, now_us) || in_event(v, now_us)) {
 		consume(v);
 		v->marker = true;
 		return 0;

@@ -19,6 +19,7 @@
 #include "dataplane/transcode/dtmf_tx.h"
 #include "dataplane/transcode/event_rx.h"
 #include "dataplane/transcode/event_tx.h"
+#include "dataplane/transcode/keys.h"
 #include "dataplane/transcode/vp.h"
 #include "tests/unit/dataplane/signal.h"
 
@@ -437,6 +438,36 @@ static void test_short_and_late(void **state)
 	vp_dtmf_rx_free(rx);
 }
 
+/* A long tone found in audio of 16 kHz, told by events of 8 kHz: timestamps are the audio's. */
+static void test_clocks_differ(void **state)
+{
+	struct vp_event e = {.what = VP_EVENT_END, .code = 3, .duration_ms = 10000, .volume = 10};
+	struct vp_event_tx_packet p[VP_EVENT_TX_PACKETS];
+	uint32_t first = 0, ts = 4000, n_segments = 0, last = 0;
+	struct vp_dtmf_tx tx;
+	struct vp_keys keys;
+
+	assert_int_equal(vp_keys_init(&keys, 44100, 8000, 16000, true), -EINVAL);
+	assert_int_equal(vp_keys_init(&keys, 16000, 8000, 16000, true), 0);
+	vp_dtmf_tx_init(&tx, 16000);
+	assert_int_equal(vp_dtmf_tx_put(&tx, &e), 0);
+	for (int i = 0; i < 600; i++, ts += 320) {
+		int16_t pcm[320] = {0};
+		vp_dtmf_tx_run(&tx, pcm, 320);
+		int n = vp_keys_find(&keys, pcm, 320, ts, 20, p);
+		for (int k = 0; k < n; k++) {
+			if (p[k].marker)
+				first = last = p[k].timestamp;
+			assert_true(p[k].timestamp == last || p[k].timestamp == last + 2 * 0xffff);
+			n_segments += p[k].timestamp != last;
+			last = p[k].timestamp;
+		}
+	}
+	assert_true(first >= 4000 && first < 4000 + 4 * 320);
+	assert_int_equal(n_segments, 1);
+	vp_keys_close(&keys);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -448,6 +479,7 @@ int main(void)
 		cmocka_unit_test(test_tones_are_taken_out),
 		cmocka_unit_test(test_any_to_any),
 		cmocka_unit_test(test_open_tone),
+		cmocka_unit_test(test_clocks_differ),
 		cmocka_unit_test(test_short_and_late),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

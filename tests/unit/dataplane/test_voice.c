@@ -5,6 +5,7 @@
  * and changes of the configuration.
  */
 #include <errno.h>
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,6 +17,9 @@
 
 #include "dataplane/stages/rtp.h"
 #include "dataplane/transcode/codec.h"
+#include "dataplane/transcode/dtmf_rx.h"
+#include "dataplane/transcode/dtmf_tx.h"
+#include "dataplane/transcode/event_rx.h"
 #include "dataplane/transcode/g711.h"
 #include "dataplane/transcode/voice.h"
 
@@ -298,19 +302,177 @@ static void test_event(void **state)
 	end();
 }
 
-/* A leg without events is spared them; nothing else is disturbed. */
-static void test_no_events(void **state)
+static double rms(const int16_t *pcm, uint32_t n)
 {
-	struct voice_conf c = make_conf(DP_CODEC_PCMU, DP_CODEC_L16_8K, 0);
-	uint8_t rtp[16] = {0};
+	double sum = 0;
 
-	c.send.event_pt = 0;
-	begin(&c);
-	head(rtp, 101, 1, 0);
-	voice_put(w.v, rtp, 16, w.now_us, &w.stats);
-	pass(100);
-	assert_int_equal(w.n_out, 0);
-	end();
+	for (uint32_t i = 0; i < n; i++)
+		sum += (double)pcm[i] * pcm[i];
+	return sqrt(sum / n);
+}
+
+static void put_tone(uint8_t pt, uint16_t seq, uint32_t ts, uint32_t phase)
+{
+	uint8_t rtp[200];
+	uint32_t at = head(rtp, pt, seq, ts);
+
+	for (uint32_t i = 0; i < 160; i++)
+		rtp[at + i] = g711_ulaw_encode(
+			(int16_t)(8000 * sin((ts + i + phase) * 2 * M_PI / 43.7)));
+	voice_put(w.v, rtp, at + 160, w.now_us, &w.stats);
+}
+
+/* A leg without events hears keys as tones, in speech and in a pause; the rest is as it was. */
+static void test_keys_as_tones(void **state)
+{
+	static const uint8_t to[] = {DP_CODEC_L16_8K, DP_CODEC_L16_16K};
+	static const char keys[] = "58#";
+
+	for (size_t k = 0; k < 2; k++) {
+		struct voice_conf c = make_conf(DP_CODEC_PCMU, to[k], 0);
+		struct vp_dtmf_rx_conf conf = {.rate_hz = k ? 16000 : 8000};
+		struct vp_event events[VP_DTMF_RX_EVENTS];
+		struct vp_dtmf_rx *rx;
+		uint16_t seq = 0;
+		uint32_t ts = 0, frame = conf.rate_hz / 50, n_heard = 0;
+
+		c.send.event_pt = 0;
+		c.send.noise_pt = 19;
+		c.payloads[c.n_payloads++] = (struct dp_payload){.pt = 13, .action = DP_PT_NOISE};
+		begin(&c);
+		for (int key = 0; key < 3; key++) {
+			if (key == 1)
+				pass(3000);
+			for (int i = 0; i < 20 && key < 1; i++, ts += 160) {
+				put_tone(0, seq++, ts, 0);
+				pass(20);
+			}
+			/* five packets and three ends, all of them lost of the last */
+			for (uint32_t i = 0; i < 8; i++) {
+				uint32_t duration = (i < 5 ? i + 1 : 5) * 160;
+				uint8_t rtp[16];
+				head(rtp, i ? 101 : 0x80 | 101, seq++, ts);
+				rtp[12] = (uint8_t)vp_event_code(keys[key]);
+				rtp[13] = i < 5 ? 10 : 0x80 | 10;
+				rtp[14] = (uint8_t)(duration >> 8);
+				rtp[15] = (uint8_t)duration;
+				if (i < 5 || key < 2)
+					voice_put(w.v, rtp, 16, w.now_us, &w.stats);
+				pass(20);
+			}
+			ts += 8 * 160;
+			/* the last two come in the far end's pauses, dead ones and told ones */
+			if (key == 1) {
+				uint8_t rtp[13];
+				head(rtp, 13, seq++, ts);
+				rtp[12] = 60;
+				voice_put(w.v, rtp, 13, w.now_us, &w.stats);
+				pass(1500);
+				ts += 1500 * 8;
+			}
+		}
+		pass(500);
+		assert_int_equal(vp_dtmf_rx_new(&conf, &rx), 0);
+		for (uint32_t at = 0; at + frame <= w.n_heard; at += frame) {
+			int n = vp_dtmf_rx_run(rx, w.heard + at, frame, events);
+			for (int i = 0; i < n; i++)
+				if (events[i].what == VP_EVENT_END) {
+					assert_int_equal(
+						events[i].code, vp_event_code(keys[n_heard++]));
+					assert_in_range(events[i].duration_ms, 80,
+						n_heard == 3 ? 330 : 160);
+				}
+		}
+		assert_int_equal(n_heard, 3);
+		for (uint32_t i = 0; i < w.n_out; i++)
+			assert_true((w.out[i].rtp[1] & 0x7f) == 97 || w.out[i].len == 13);
+		vp_dtmf_rx_free(rx);
+		end();
+	}
+}
+
+/*
+ * Tones from a leg without events reach one that takes them as events: each key once, with its
+ * length, and none of it in the audio, which is else as it was.
+ */
+static void test_tones_as_keys(void **state)
+{
+	static const struct {
+		uint8_t to, ptime_ms, event_khz;
+	} rows[] = {{DP_CODEC_L16_8K, 20, 0}, {DP_CODEC_L16_16K, 20, 0}, {DP_CODEC_L16_8K, 40, 0},
+		{DP_CODEC_L16_16K, 20, 8}};
+	static const char keys[] = "1599#";
+
+	for (size_t k = 0; k < sizeof(rows) / sizeof(rows[0]); k++) {
+		struct voice_conf c = make_conf(DP_CODEC_PCMU, rows[k].to, rows[k].ptime_ms);
+		uint32_t rate = rows[k].to == DP_CODEC_L16_16K ? 16000 : 8000, n_told = 0;
+		uint32_t n_marked = 0;
+		uint32_t event_hz = rows[k].event_khz ? rows[k].event_khz * 1000 : rate;
+		struct vp_dtmf_rx_conf conf = {.rate_hz = rate};
+		struct vp_event events[VP_DTMF_RX_EVENTS];
+		struct vp_event_rx keys_rx;
+		struct vp_dtmf_rx *rx;
+		struct vp_dtmf_tx tx;
+
+		c.n_payloads = 1;
+		c.send.event_khz = rows[k].event_khz;
+		begin(&c);
+		vp_dtmf_tx_init(&tx, 8000);
+		for (uint16_t i = 0; i < 150; i++) {
+			int16_t pcm[160] = {0};
+			uint8_t rtp[172];
+			uint32_t at = head(rtp, 0, i, i * 160u);
+			if (i % 25 == 10 && i < 125) {
+				struct vp_event e = {.what = VP_EVENT_END,
+					.duration_ms = 100,
+					.volume = VP_EVENT_VOLUME,
+					.code = (uint8_t)vp_event_code(keys[i / 25])};
+				assert_int_equal(vp_dtmf_tx_put(&tx, &e), 0);
+			}
+			for (int n = 0; n < 160; n++)
+				pcm[n] = (int16_t)(2000 * sin((i * 160 + n) * 2 * M_PI / 40));
+			vp_dtmf_tx_run(&tx, pcm, 160);
+			for (int n = 0; n < 160; n++)
+				rtp[at + n] = g711_ulaw_encode(pcm[n]);
+			voice_put(w.v, rtp, at + 160, w.now_us, &w.stats);
+			pass(20);
+		}
+		pass(1500);
+		vp_event_rx_init(&keys_rx, event_hz);
+		for (uint32_t i = 0; i < w.n_out; i++) {
+			const uint8_t *p = w.out[i].rtp;
+			if (i)
+				assert_int_equal(
+					rtp_be16(p + 2), rtp_be16(w.out[i - 1].rtp + 2) + 1);
+			if ((p[1] & 0x7f) != 102)
+				continue;
+			n_marked += p[1] >> 7;
+			/* never ahead of the audio's clock, nor much behind it */
+			int64_t behind = (int64_t)((w.out[i].us - w.out[0].us) * rate / 1000000) -
+					 (int64_t)(rtp_be32(p + 4) - rtp_be32(w.out[0].rtp + 4));
+			assert_true(behind >= -(int64_t)rate / 50 && behind < rate / 4);
+			int n = vp_event_rx_put(&keys_rx, p + 12, 4,
+				rtp_be32(p + 4) / (rate / event_hz), p[1] >> 7, w.out[i].us,
+				events);
+			for (int e = 0; e < n; e++)
+				if (events[e].what == VP_EVENT_END) {
+					assert_int_equal(
+						events[e].code, vp_event_code(keys[n_told++]));
+					assert_in_range(events[e].duration_ms, 80, 120);
+				}
+		}
+		assert_int_equal(n_told, 5);
+		assert_int_equal(n_marked, 5);
+		assert_int_equal(vp_dtmf_rx_new(&conf, &rx), 0);
+		for (uint32_t at = 0; at + rate / 50 <= w.n_heard; at += rate / 50)
+			assert_int_equal(vp_dtmf_rx_run(rx, w.heard + at, rate / 50, events), 0);
+		vp_dtmf_rx_free(rx);
+		assert_true(rms(w.heard + rate / 10, rate / 20) > 1200);
+		/* a tone of -10 dBm0 would be three times as loud */
+		for (uint32_t at = 0; at + rate / 100 <= w.n_heard; at += rate / 100)
+			assert_true(rms(w.heard + at, rate / 100) < 1700);
+		end();
+	}
 }
 
 /* A loss in the middle of speech is no hole. */
@@ -547,7 +709,8 @@ int main(void)
 		cmocka_unit_test(test_rates),
 		cmocka_unit_test(test_loss),
 		cmocka_unit_test(test_event),
-		cmocka_unit_test(test_no_events),
+		cmocka_unit_test(test_keys_as_tones),
+		cmocka_unit_test(test_tones_as_keys),
 		cmocka_unit_test(test_conceal),
 		cmocka_unit_test(test_noise),
 		cmocka_unit_test(test_pause),

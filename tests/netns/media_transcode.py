@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """limen-dataplane transcodes in real time: a talker in G.711 hears himself through every codec of
 this build and back, all calls at once; numbers run on when a call is switched between relaying and
-transcoding."""
+transcoding; baresip, which brings its own G.722, hears a G.711 talker and is heard."""
+import glob
 import os
 import select
 import struct
@@ -11,8 +12,10 @@ import time
 from limenlab import audio, net, sound
 from limenlab import dp_client as dpc
 from limenlab.box import program
+from limenlab.peers import Baresip
 from limenlab.proc import wait_for
 from limenlab.rtpcase import rtp_bytes
+from limenlab.ua import Dialog, Endpoint
 
 SECONDS = 3.0
 PTIME_S = 0.02
@@ -124,6 +127,48 @@ def every_codec(t, dp):
         t.check(sums[0]["tx_packets"] > 100 and sums[1]["tx_packets"] > 100, f"session {n}: packets that left: {sums}")
 
 
+def with_baresip(t, dp, n, name, codec, clock, pt, rtpmap, codecs, module, rate_hz):
+    """baresip calls a number that answers with the box's media address; a G.711 talker is behind it."""
+    dump = os.path.join(t.dir, f"{module}-heard")
+    os.makedirs(dump, exist_ok=True)
+    ua = Endpoint(t, "access", net.PHONE4, 5094, remote=net.PHONE4)
+    ua.box = (net.PHONE4, 5070)
+    phone = Baresip(t.dir, f"baresip-{module}", t.net.access, net.PHONE4, seconds=SECONDS, answer="auto", codecs=codecs,
+                    modules=(module, "sndfile"), config=(f"snd_path {dump}",), control=4450 + n, rate_hz=rate_hz)
+    t._cleanup.append(phone.stop)
+    phone.command("dial", f"sip:box@{net.PHONE4}:5094")
+    call = Dialog.called(ua, ua.expect("INVITE", timeout_s=10))
+    theirs = call.invite.media()
+    port = 16384 + 4 * n
+    a = dpc.leg(net.BOX_A4, port, theirs[0], theirs[1],
+                payloads=[dpc.payload(pt, clock, dpc.TRANSCODE, codec)], send=dpc.send_to(codec, pt))
+    b = dpc.leg(net.BOX_B4, port, net.CARRIER4, 6000 + 2 * n,
+                payloads=[dpc.payload(8, 8000, dpc.TRANSCODE, dpc.PCMA)], send=dpc.send_to(dpc.PCMA, 8))
+    dp.add(n, a, b)
+    sdp = "\r\n".join(["v=0", f"o=box 1 1 IN IP4 {net.BOX_A4}", "s=-", f"c=IN IP4 {net.BOX_A4}", "t=0 0",
+                       f"m=audio {port} RTP/AVP {pt}", f"a=rtpmap:{pt} {rtpmap}", "a=ptime:20", ""])
+    call.ok(call.invite, body=sdp)
+    call.expect("ACK")
+    said = audio.talk(SECONDS, 210.0, 77)
+    payloads = [bytes(audio.alaw(s) for s in said[i:i + 160]) for i in range(0, len(said), 160)]
+    with net.udp_socket(t.net.peering, net.CARRIER4, 6000 + 2 * n) as sock:
+        packets = in_order(t, f"from baresip in {name}", talk_and_listen([(sock, (net.BOX_B4, port))], payloads)[0], 160)
+    phone.command("hangup")
+    call.expect_bye()
+    heard = sound.envelope(sound.alaw_samples(b"".join(p[4] for p in packets)))
+    spoken = sound.envelope(audio.talk(SECONDS, 160.0, 37))
+    likeness, _, loud = max(sound.alike(spoken, heard), sound.alike(heard, spoken))
+    note(t, f"baresip in {name}, heard here: likeness {likeness:.3f}, loudness {loud:.2f}")
+    t.check(likeness > 0.9, f"baresip in {name}: what was heard is {likeness:.3f} like what it said")
+    files = wait_for("baresip should have written what it heard", lambda: glob.glob(os.path.join(dump, "*dec.wav")))
+    samples, rate = sound.wav_samples(files[0])
+    likeness, _, loud = sound.alike(sound.envelope(said), sound.envelope(samples, rate))
+    note(t, f"baresip in {name}, heard there: likeness {likeness:.3f}, loudness {loud:.2f}")
+    t.check(likeness > 0.9, f"baresip in {name}: what it heard is {likeness:.3f} like what was said")
+    dp.remove(n)
+    phone.stop()
+
+
 def switch_in_mid_call(t, dp):
     """Relayed, then transcoded, then relayed: the far end sees one stream."""
     voice = legs(40, dpc.L16_8K, 8000, 96)
@@ -167,5 +212,6 @@ def run(t):
     dp.wait_event(dpc.EVENT_PORT, name="peer0", up=1)
     every_codec(t, dp)
     switch_in_mid_call(t, dp)
+    with_baresip(t, dp, 41, "G.722", dpc.G722, 8000, 9, "G722/8000", "G722/16000/1", "g722", 16000)
     wait_for("every packet buffer should be back", lambda: dp.header()["mbufs_in_use"] == 0)
     box.stop(t)

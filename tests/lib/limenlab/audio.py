@@ -86,11 +86,11 @@ def rtp_pcap(path, samples, seq, timestamp, ssrc, pt=PCMA):
     write_frames(path, frames)
 
 
-def wav(path, samples):
+def wav(path, samples, rate_hz=RATE_HZ):
     with wave.open(path, "wb") as f:
         f.setnchannels(1)
         f.setsampwidth(2)
-        f.setframerate(RATE_HZ)
+        f.setframerate(rate_hz)
         f.writeframes(struct.pack(f"<{len(samples)}h", *samples))
 
 

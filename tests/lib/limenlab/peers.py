@@ -118,29 +118,33 @@ class Kamailio:
 class Baresip:
     """A phone that speaks from a WAV file; commands over its own control connection. mediaenc: as
     in baresip's accounts, "srtp" (RTP/AVP with keys), "srtp-mand" (RTP/SAVP), "srtp-mandf" (RTP/SAVPF),
-    "dtls_srtp" (UDP/TLS/RTP/SAVPF, with a=rtcp-mux)."""
+    "dtls_srtp" (UDP/TLS/RTP/SAVPF, with a=rtcp-mux). codecs, modules, config: of the account, loaded besides, and
+    more lines of its configuration; rate_hz: of the codec, at which its WAV file has to be."""
 
     def __init__(self, workdir, name, ns, local, port=5070, transport="udp", seconds=5.0, answer="manual",
-                 mediaenc=None, control=4444, user="bruno"):
+                 mediaenc=None, control=4444, user="bruno", codecs="PCMA/8000/1", modules=(), config=(),
+                 rate_hz=8000):
         self.dir = os.path.join(workdir, name)
         self.ns = ns
         os.makedirs(self.dir, exist_ok=True)
         wav = os.path.join(self.dir, "voice.wav")
-        audio.wav(wav, audio.talk(seconds, 160.0, 37))
+        talk = audio.talk(seconds, 160.0, 37)
+        audio.wav(wav, [s for s in talk for _ in range(rate_hz // audio.RATE_HZ)], rate_hz)
         with open(os.path.join(self.dir, "config"), "w") as f:
             f.write("\n".join([
                 "poll_method epoll", f"sip_listen {bracket(local)}:{port}", "call_max_calls 4",
                 f"audio_source aufile,{wav}", "audio_player aubridge,none", "audio_alert aubridge,none",
-                "audio_srate 8000-8000", "audio_channels 1-1", "rtp_tos 184", "rtp_ports 7000-7100",
+                f"audio_srate 8000-{rate_hz}", "audio_channels 1-1", "rtp_tos 184", "rtp_ports 7000-7100",
                 "rtp_stats yes", "jitter_buffer_delay 1-5",
                 f"module_path {module_path()}", "module g711.so", "module aufile.so", "module aubridge.so",
                 *(["module srtp.so"] if mediaenc and mediaenc != "dtls_srtp" else []),
                 *(["module dtls_srtp.so", "rtcp_mux yes"] if mediaenc == "dtls_srtp" else []),
+                *(f"module {name}.so" for name in modules), *config,
                 "module_app account.so", "module_app menu.so", "module_app ctrl_tcp.so",
                 f"ctrl_tcp_listen 127.0.0.1:{control}", ""]))
         with open(os.path.join(self.dir, "accounts"), "w") as f:
             f.write(f'<sip:{user}@{bracket(local)}:{port};transport={transport}>;regint=0;'
-                    f'audio_codecs=PCMA/8000/1;answermode={answer};ptime=20'
+                    f'audio_codecs={codecs};answermode={answer};ptime=20'
                     f'{f";mediaenc={mediaenc}" if mediaenc else ""}\n')
         self.proc = Proc(name, ["baresip", "-4" if ":" not in local else "-6", "-f", self.dir, "-v"],
                          os.path.join(self.dir, "baresip.log"), ns=ns)

@@ -15,6 +15,8 @@
 #include "dataplane/stages/stages.h"
 #include "dataplane/transcode/g711_map.h"
 
+#include <rte_prefetch.h>
+
 static inline uint8_t *udp_of(const struct packet *p)
 {
 	return p->frame + ETH_HDR_LEN + (p->flags & PACKET_IN6 ? IPV6_HDR_LEN : IPV4_HDR_LEN);
@@ -162,9 +164,24 @@ static enum dp_drop edit_one(struct worker *w, struct packet *p, uint64_t now)
 	return DP_DROP_N;
 }
 
+/* A payload that will be converted: nothing before has touched it but its first line. */
+static void fetch_payloads(const struct worker *w, const struct batch *b)
+{
+	for (unsigned int i = 0; i < b->n; i++) {
+		const struct packet *p = &b->pkt[i];
+		if (w->streams[p->slot].law == DIRECTION_LAW_KEEP)
+			continue;
+		for (uint32_t at = RTE_CACHE_LINE_SIZE; at < p->m->data_len;
+			at += RTE_CACHE_LINE_SIZE)
+			rte_prefetch0(p->frame + at);
+	}
+}
+
 void stage_edit(struct worker *w, struct batch *b)
 {
 	unsigned int n = 0;
+
+	fetch_payloads(w, b);
 
 	for (unsigned int i = 0; i < b->n; i++) {
 		struct packet *p = &b->pkt[i];

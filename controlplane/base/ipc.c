@@ -215,8 +215,8 @@ static void rx_fd_close(struct ipc_peer *peer)
 int ipc_receive(struct ipc_peer *peer, const void *packet, size_t len)
 {
 	const uint8_t *at = packet;
+	int ret = peer->closing || peer->freed ? -EPIPE : 0;
 	bool is_last = false;
-	int ret = 0;
 
 	/* What came after a fault is not looked at. */
 	while (ret == 0 && !is_last && !peer->closing && !peer->freed) {

@@ -159,7 +159,8 @@ int worker_group_new(const struct worker_group_conf *conf, struct worker_group *
 
 	if (!conf_ok(conf))
 		return -EINVAL;
-	g = rte_zmalloc_socket("workers", sizeof(*g), RTE_CACHE_LINE_SIZE, conf->socket_id);
+	g = rte_zmalloc_socket(
+		"workers", sizeof(*g), _Alignof(struct worker_group), conf->socket_id);
 	if (!g)
 		return -ENOMEM;
 	g->n_workers = conf->n_workers;

@@ -383,7 +383,7 @@ static void test_malformed(void **state)
 	} rows[] = {
 		{CTL_HELLO, 0, &media, sizeof(struct ctl_hello)},
 		{CTL_MEDIA_SET, 0, &media, sizeof(media) - 1},
-		{CTL_MEDIA_SET, 0, &call, sizeof(media)},
+		{CTL_MEDIA_SET, 0, got.body, sizeof(media)},
 		{CTL_MEDIA_CLOSE, 0, &id, sizeof(id)},
 		{CTL_MEDIA_CLOSE, 0, NULL, 0},
 		{CTL_CALL_PUT, 0, &call, sizeof(call) - 1},

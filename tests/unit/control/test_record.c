@@ -112,6 +112,7 @@ static void test_longest_record(void **state)
 	}
 	fill(r.call.codec, sizeof(r.call.codec));
 	fill(r.call.reason, sizeof(r.call.reason));
+	fill(r.quality.verdict, sizeof(r.quality.verdict));
 	fill(node, sizeof(node));
 	size_t n = record_print(&r, node, buf, sizeof(buf));
 	assert_in_range(n, 4000, sizeof(buf) - 1);

@@ -24,6 +24,7 @@
 #endif
 #ifdef POISON
 #include <sanitizer/asan_interface.h>
+#include <sanitizer/lsan_interface.h>
 #else
 #define ASAN_POISON_MEMORY_REGION(at, len)
 #define ASAN_UNPOISON_MEMORY_REGION(at, len)
@@ -92,7 +93,10 @@ static void start(void)
 		.n_workers = 2, .n_streams = 2 * N_SESSIONS, .n_ports = 2, .n_txq = 1};
 
 	rig_eal("rtpfuzz");
+	/* Kept to the end, in DPDK's memory, where the leak checker sees no pointers. */
+	__lsan_disable();
 	rig = rig_new(&conf);
+	__lsan_enable();
 	rig_police(rig, NULL); /* the same input must do the same, however long it takes */
 	rig_addr(rig, 0, "192.0.2.1", 10000, 19999, 0);
 	rig_addr(rig, 1, "203.0.113.1", 10000, 19999, WORKER_PORT_ANY);

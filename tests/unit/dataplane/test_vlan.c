@@ -117,7 +117,8 @@ static void put(const uint8_t *bytes, uint32_t len, uint8_t port)
 /* Takes the tag off a frame that left; returns it. */
 static uint32_t untag(uint8_t *bytes, uint32_t *len)
 {
-	uint32_t tag = (uint32_t)(bytes[12] << 24 | bytes[13] << 16 | bytes[14] << 8 | bytes[15]);
+	uint32_t tag = (uint32_t)bytes[12] << 24 | (uint32_t)bytes[13] << 16 |
+		       (uint32_t)bytes[14] << 8 | bytes[15];
 
 	memmove(bytes + 12, bytes + 16, *len - 16);
 	*len -= 4;

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The answering half of RFC 3264: with both descriptions at hand, what the data plane is told of
+ * each leg. See media_map.h.
+ */
+#include "sip-b2bua/sdp/media_private.h"
+
+#include <errno.h>
+
+#include "controlplane/base/secret.h"
+
+static const char bad_count[] = "the answer does not have as many media lines as the offer";
+static const char no_offer[] = "an answer came without an offer";
+
+/* What the data plane is told of one leg: its own description and what the other one takes. */
+static void leg_compute(const struct media_map *map, struct media_line *line, unsigned int leg)
+{
+	const struct media_desc *own = &line->pending[leg], *other = &line->pending[!leg];
+	const struct media_side *side = &map->side[leg];
+	struct dp_leg *dp = &line->ctl.leg[leg];
+	struct ipaddr local = dp->local;
+
+	memset(dp, 0, sizeof(*dp));
+	dp->local = local;
+	dp->remote_rtp = own->rtp;
+	dp->remote_rtcp = own->rtcp;
+	dp->dscp = side->dscp;
+	dp->rx = own->peer.srtp;
+	dp->tx = own->ours.srtp;
+	memset(&line->ctl.dtls[leg], 0, sizeof(line->ctl.dtls[leg]));
+	if (own->dtls.fingerprint.hash != FINGERPRINT_NONE) {
+		media_assoc_agree(&line->assoc[leg], &own->dtls, &own->rtp, leg == map->offerer,
+			side->latch, &map->own);
+		media_assoc_ctl(&line->assoc[leg], &side->srtp, &line->ctl.dtls[leg]);
+	} else {
+		media_assoc_forget(&line->assoc[leg]);
+	}
+	if (media_direction_sends(own->direction) && media_direction_receives(other->direction)) {
+		dp->flags |= DP_LEG_RECV;
+		dp->timeout_ms = side->timeout_ms;
+	}
+	if (media_direction_receives(own->direction) && media_direction_sends(other->direction))
+		dp->flags |= DP_LEG_SEND;
+	if (side->latch)
+		dp->flags |= DP_LEG_LATCH;
+	if (own->rtcp_mux)
+		dp->flags |= DP_LEG_RTCP_MUX;
+	if (line->any_pt)
+		dp->flags |= DP_LEG_ANY_PT;
+	dp->n_payloads = other->n_payloads;
+	memcpy(dp->payloads, other->payloads, sizeof(dp->payloads));
+}
+
+/* Name of the first audio codec that is no event and no comfort noise, for the record. */
+static void codec_name(struct media_map *map, const struct sdp *sdp, unsigned int index)
+{
+	struct view rest = sdp->media[index].formats, format;
+
+	while (sdp_format_next(&rest, &format)) {
+		struct sdp_rtpmap rtpmap;
+		uint64_t pt;
+
+		if (view_to_u64(format, 127, &pt) < 0 ||
+			sdp_rtpmap(sdp, index, (uint32_t)pt, &rtpmap) < 0 ||
+			view_eq_nocase(rtpmap.encoding, VIEW("telephone-event")) ||
+			view_eq_nocase(rtpmap.encoding, VIEW("CN")))
+			continue;
+		if (view_copy(rtpmap.encoding, map->codec, sizeof(map->codec)) < 0)
+			map->codec[0] = '\0';
+		return;
+	}
+}
+
+/* Both legs know each other's description now. */
+static void line_answered(struct media_map *map, struct media_line *line)
+{
+	for (unsigned int leg = 0; leg < DP_LEGS; leg++) {
+		bool was_secure = !line->fresh && !media_line_is_plain(line, leg);
+
+		leg_compute(map, line, leg);
+		if (was_secure && media_line_is_plain(line, leg))
+			map->side[leg].srtp.lost = true;
+	}
+}
+
+/* Reads the lines of an answer before any of them counts. */
+static int answer_take(struct media_map *map, const struct sdp *sdp, unsigned int leg,
+	struct media_take takes[CTL_MEDIA_MAX], const char **ret_reason)
+{
+	const struct media_srtp *srtp = &map->side[leg].srtp;
+
+	memset(takes, 0, CTL_MEDIA_MAX * sizeof(*takes));
+	for (unsigned int i = 0; i < map->n_lines; i++) {
+		const struct media_line *line = map->line[i];
+		enum media_srtp_mode mode;
+		int rc;
+
+		/* Refused, or taken although we refused it: no answer of ours takes it either. */
+		if (line->state != MEDIA_OPEN || !line->pending[!leg].usable ||
+			sdp->media[i].port == 0)
+			continue;
+		mode = media_line_mode(map, line, leg);
+		rc = mode == MEDIA_DTLS ? media_dtls_take_answer(sdp, i, &takes[i])
+					: media_srtp_take_answer(
+						  srtp, mode, line->keys[leg], sdp, i, &takes[i]);
+		map->n_crypto_ignored += takes[i].n_ignored;
+		if (rc < 0) {
+			*ret_reason = takes[i].why;
+			map->n_srtp_refused++;
+			return rc;
+		}
+	}
+	return 0;
+}
+
+int media_map_answer(struct media_map *map, const struct sdp *sdp, unsigned int leg,
+	uint32_t *ret_set, uint32_t *ret_close, const char **ret_reason)
+{
+	struct media_take takes[CTL_MEDIA_MAX];
+	uint32_t set = 0, close = 0;
+	bool named = false;
+	int rc;
+
+	if (map->n_media == 0 || leg == map->offerer) {
+		*ret_reason = no_offer;
+		return -EINVAL;
+	}
+	if (sdp->n_media != map->n_media) {
+		*ret_reason = bad_count;
+		return -EINVAL;
+	}
+	rc = answer_take(map, sdp, leg, takes, ret_reason);
+	for (unsigned int i = 0; rc == 0 && i < map->n_lines; i++) {
+		struct media_line *line = map->line[i];
+
+		if (line->state != MEDIA_OPEN)
+			continue;
+		media_desc_read(sdp, i, &takes[i], &line->pending[leg]);
+		/* Refused: closed once the exchange is complete, as a fork may still take it. */
+		if (!takes[i].usable) {
+			close |= 1u << i;
+			continue;
+		}
+		/* RFC 5761 5.1.1: mux is used only when the offer had it, as with DTLS it always has. */
+		line->pending[leg].rtcp_mux &= line->pending[!leg].rtcp_mux ||
+					       takes[i].dtls.fingerprint.hash != FINGERPRINT_NONE;
+		line_answered(map, line);
+		set |= 1u << i;
+		if (!named && !line->any_pt) {
+			codec_name(map, sdp, i);
+			named = true;
+		}
+	}
+	secret_wipe(takes, sizeof(takes));
+	if (rc < 0)
+		return rc;
+	map->answered = true;
+	*ret_set = set;
+	*ret_close = close;
+	return 0;
+}

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * A description as the other leg gets it: our addresses and keys, our origin, attributes of the
+ * allow table only. See media_map.h.
+ */
+#include "sip-b2bua/sdp/media_private.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "controlplane/base/siphash.h"
+
+/* Attributes that pass. Everything about addresses, identities, keys, ICE, bundling stays. */
+static const char *const allow_attrs[] = {"rtpmap", "fmtp", "ptime", "maxptime", "rtcp-fb",
+	"rtcp-rsize", "framerate", "framesize", "imageattr", "content", "lang", "sdplang",
+	"quality", "silenceSupp", "extmap", NULL};
+
+/* At most DP_PAYLOAD_TYPES formats leave, as the data plane cannot accept more. */
+static struct view formats_cut(const struct sdp_media *m)
+{
+	struct view rest = m->formats, format, all = m->formats;
+
+	if (m->n_formats <= DP_PAYLOAD_TYPES)
+		return (struct view){NULL, 0};
+	for (unsigned int i = 0; i < DP_PAYLOAD_TYPES && sdp_format_next(&rest, &format); i++)
+		all.n = (size_t)(format.p + format.n - all.p);
+	return all;
+}
+
+static enum sdp_keying mode_keying(enum media_srtp_mode mode)
+{
+	return mode == MEDIA_DTLS ? SDP_DTLS : mode == MEDIA_SECURE ? SDP_SDES : SDP_PLAIN;
+}
+
+/* The profile and keys of a line: an offer as the policy of that side says, an answer as asked. */
+static void plan_srtp(const struct media_map *map, const struct media_line *line,
+	unsigned int to_leg, struct sdp_media_plan *plan)
+{
+	const struct media_desc *asked = &line->pending[map->offerer];
+	enum media_srtp_mode mode;
+
+	if (to_leg == map->offerer) {
+		plan->proto = sdp_profile_text(asked->profile);
+		plan->crypto = &asked->ours;
+		plan->n_crypto = asked->ours.srtp.suite != DP_SRTP_NONE;
+		if (media_line_is_dtls(line, to_leg))
+			media_assoc_plan(&line->assoc[to_leg], true, &plan->dtls);
+		return;
+	}
+	mode = media_line_mode(map, line, to_leg);
+	plan->proto = sdp_profile_text(sdp_profile_with(asked->profile, mode_keying(mode)));
+	if (mode == MEDIA_PLAIN)
+		return;
+	if (mode == MEDIA_DTLS) {
+		media_assoc_plan(&line->assoc[to_leg], false, &plan->dtls);
+		plan->rtcp_mux = true; /* RTCP has no handshake of its own here */
+		return;
+	}
+	plan->crypto = line->keys[to_leg]->line;
+	plan->n_crypto = line->keys[to_leg]->n;
+}
+
+static void plan_line(const struct media_map *map, const struct sdp *sdp, unsigned int index,
+	unsigned int to_leg, struct sdp_media_plan *plan)
+{
+	const struct sdp_media *m = &sdp->media[index];
+	const struct media_line *line = index < map->n_lines ? map->line[index] : NULL;
+
+	memset(plan, 0, sizeof(*plan));
+	plan->direction = SDP_DIR_NONE;
+	plan->addr = map->side[to_leg].fallback;
+	if (line && to_leg == map->offerer)
+		plan->proto = sdp_profile_text(line->pending[to_leg].profile);
+	if (!line || line->state != MEDIA_OPEN || m->port == 0 || !line->pending[!to_leg].usable)
+		return;
+	plan->addr = line->ctl.leg[to_leg].local;
+	plan->direction = (enum sdp_direction)media_held_direction(m);
+	/*
+	 * An offer asks for mux when the offerer does; an answer says yes when the peer that gets
+	 * it had asked, whatever the other side does: each leg is muxed for itself.
+	 */
+	plan->rtcp_mux = to_leg == map->offerer ? line->pending[to_leg].rtcp_mux : m->rtcp_mux;
+	plan->formats = formats_cut(m);
+	plan_srtp(map, line, to_leg, plan);
+}
+
+/*
+ * Keys for what is offered to a leg. A session that goes on keeps its suite and key, unless the
+ * offerer changed its own.
+ */
+static int keys_prepare(struct media_map *map, unsigned int to_leg)
+{
+	for (unsigned int i = 0; to_leg != map->offerer && i < map->n_lines; i++) {
+		struct media_line *line = map->line[i];
+		const struct dp_srtp *tx = &line->ctl.leg[to_leg].tx;
+		struct media_keys *keys = line->keys[to_leg];
+		bool goes_on = !line->fresh && tx->suite != DP_SRTP_NONE;
+		enum media_srtp_mode mode = media_line_mode(map, line, to_leg);
+
+		if (line->state == MEDIA_OPEN && mode == MEDIA_DTLS)
+			media_assoc_announce(&line->assoc[to_leg], &map->own);
+		if (line->state != MEDIA_OPEN || mode == MEDIA_PLAIN || mode == MEDIA_DTLS)
+			continue;
+		if (keys && !line->rekeyed && (!goes_on || media_keys_keep(keys, tx)))
+			continue;
+		if (!keys)
+			keys = line->keys[to_leg] = calloc(1, sizeof(*keys));
+		if (!keys)
+			return -ENOMEM;
+		media_keys_draw(keys, &map->side[to_leg].srtp, goes_on ? tx->suite : DP_SRTP_NONE);
+		if (goes_on && !line->rekeyed)
+			(void)media_keys_keep(keys, tx);
+		line->rekeyed = false;
+	}
+	return 0;
+}
+
+static int print_once(
+	struct media_map *map, const struct sdp *sdp, unsigned int to_leg, struct sip_buf *out)
+{
+	struct sdp_media_plan lines[SDP_MEDIA_MAX];
+	const struct media_side *side = &map->side[to_leg];
+	struct ipaddr origin = side->fallback;
+	struct sdp_plan plan = {
+		.username = VIEW("-"),
+		.sess_id = side->sess_id,
+		.sess_version = side->sess_version,
+		.session_name = VIEW("-"),
+		.origin = &origin,
+		.media = lines,
+		.n_media = sdp->n_media,
+		.allow_attrs = allow_attrs,
+	};
+
+	for (unsigned int i = sdp->n_media; i-- > 0;) {
+		plan_line(map, sdp, i, to_leg, &lines[i]);
+		if (lines[i].addr.port_be16 != 0)
+			origin = lines[i].addr;
+	}
+	origin.port_be16 = 0;
+	return sdp_print(sdp, &plan, out);
+}
+
+int media_map_print(
+	struct media_map *map, const struct sdp *sdp, unsigned int to_leg, struct sip_buf *out)
+{
+	static const uint64_t hash_key[2] = {0x6d61702d68617368, 0x7365737376657273};
+	struct media_side *side = &map->side[to_leg];
+	size_t start = out->n;
+	uint64_t hash;
+	int rc = keys_prepare(map, to_leg);
+
+	if (rc == 0)
+		rc = print_once(map, sdp, to_leg, out);
+	if (rc < 0)
+		return rc;
+	hash = siphash24(hash_key, out->p + start, out->n - start) | 1;
+	if (side->hash == hash)
+		return 0;
+	if (side->hash != 0) {
+		/* Another text than the last one: the next version (RFC 3264 8). */
+		side->sess_version++;
+		out->n = start;
+		rc = print_once(map, sdp, to_leg, out);
+		if (rc < 0)
+			return rc;
+		hash = siphash24(hash_key, out->p + start, out->n - start) | 1;
+	}
+	side->hash = hash;
+	return 0;
+}

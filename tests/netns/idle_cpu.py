@@ -11,7 +11,7 @@ def run(t):
     t.capture()
 
     def idle(when):
-        used, by_program = box.cpu_fraction(5.0)
+        used, by_program = box.cpu_fraction(3.0)
         t.check(used < LIMIT, f"{when} the box uses {used * 100:.1f} % of a core: "
                 + ", ".join(f"{k} {v * 100:.1f} %" for k, v in by_program.items()))
     idle("after its start")

@@ -6,7 +6,7 @@ from limenlab.peers import sleep_while_talking
 from limenlab.rtpcase import Flood, TalkingCall, start
 
 EXCLUSIVE = True
-STORM_S = 4
+STORM_S = 2
 
 
 def run(t):

@@ -20,9 +20,10 @@ from limenlab.ua import Dialog, Endpoint
 SECONDS = 3.0
 PTIME_S = 0.02
 #         codec, clock, payload type, least likeness of loudness
-CODECS = {"G.722": (dpc.G722, 8000, 9, 0.97), "G.726": (dpc.G726_32, 8000, 96, 0.97), "GSM": (dpc.GSM, 8000, 3, 0.93),
-          "L16": (dpc.L16_16K, 16000, 97, 0.97), "Opus": (dpc.OPUS, 48000, 98, 0.93),
-          "G.729": (dpc.G729, 8000, 18, 0.90), "AMR": (dpc.AMR, 8000, 99, 0.90), "AMR-WB": (dpc.AMR_WB, 16000, 100, 0.90)}
+# The last: how like the heard is to the said at least; the talker is late at times, so less than in test_quality.
+CODECS = {"G.722": (dpc.G722, 8000, 9, 0.93), "G.726": (dpc.G726_32, 8000, 96, 0.93), "GSM": (dpc.GSM, 8000, 3, 0.90),
+          "L16": (dpc.L16_16K, 16000, 97, 0.93), "Opus": (dpc.OPUS, 48000, 98, 0.90),
+          "G.729": (dpc.G729, 8000, 18, 0.87), "AMR": (dpc.AMR, 8000, 99, 0.87), "AMR-WB": (dpc.AMR_WB, 16000, 100, 0.87)}
 
 
 def legs(n, codec, clock, pt, remote_b=None):

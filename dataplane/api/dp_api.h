@@ -32,6 +32,9 @@
 #define DP_PORTS_MAX	   32
 #define DP_SRTP_KEY_MAX	   46 /* master key and master salt of the longest suite */
 #define DP_PLAYOUT_MS	   60 /* what a far end's jitter buffer is taken to even out */
+#define DP_MID_MAX	   16
+#define DP_BUNDLE_SSRCS	   8
+#define DP_BUNDLE_LINES	   8 /* sessions that may share a port */
 
 enum dp_msg {
 	DP_HELLO = IPC_TYPE_HELLO, /* control -> dp: dp_hello; reply dp_hello_reply + stats fd */
@@ -161,6 +164,11 @@ enum dp_leg_flags {
 	 * whoever sent them and whatever the other flags say.
 	 */
 	DP_LEG_NAT = 1 << 8,
+	/*
+	 * The leg shares its local port with the legs of other sessions of the same call that have
+	 * this flag (RFC 9143): struct dp_bundle tells whose a packet is. Wants RTCP_MUX.
+	 */
+	DP_LEG_BUNDLE = 1 << 9,
 };
 
 /*
@@ -289,6 +297,21 @@ struct dp_srtp_state {
 };
 _Static_assert(sizeof(struct dp_srtp_state) == 24, "wire struct");
 
+/*
+ * How RTP that arrives at a shared port is known to be this session's, in this order (RFC 9143
+ * 9.2): its MID, its SSRC (told here, or learned from a packet that was), its payload type where
+ * no other session of the bundle has that. RTCP goes where the SSRCs in it belong.
+ */
+struct dp_bundle {
+	uint32_t ssrc[DP_BUNDLE_SSRCS]; /* a=ssrc of the far end; zero behind the last */
+	uint8_t n_ssrcs;
+	uint8_t mid_ext; /* RFC 8285 id of urn:ietf:params:rtp-hdrext:sdes:mid; 0: none */
+	uint8_t mid_len; /* 0: not known by MID */
+	uint8_t zero[5];
+	char mid[DP_MID_MAX]; /* zero behind mid_len */
+};
+_Static_assert(sizeof(struct dp_bundle) == 56, "wire struct");
+
 struct dp_leg {
 	struct ipaddr local;	   /* our RTP address and port; RTCP is port + 1 unless muxed */
 	struct ipaddr remote_rtp;  /* family 0: not known yet */
@@ -301,9 +324,10 @@ struct dp_leg {
 	struct dp_payload payloads[DP_PAYLOAD_TYPES]; /* accepted from this leg */
 	/* Both or neither: rx opens what comes from this leg, tx seals what goes to it. */
 	struct dp_srtp rx, tx;
-	struct dp_send send; /* what is made for this leg */
+	struct dp_send send;	 /* what is made for this leg */
+	struct dp_bundle bundle; /* zero without DP_LEG_BUNDLE */
 };
-_Static_assert(sizeof(struct dp_leg) == 576, "wire struct");
+_Static_assert(sizeof(struct dp_leg) == 632, "wire struct");
 
 struct dp_session {
 	uint64_t id;	  /* not 0; chosen by limen-control */
@@ -315,7 +339,7 @@ struct dp_session {
 	 */
 	struct dp_srtp_state srtp_rx[DP_LEGS], srtp_tx[DP_LEGS];
 };
-_Static_assert(sizeof(struct dp_session) == 1264, "wire struct");
+_Static_assert(sizeof(struct dp_session) == 1376, "wire struct");
 
 struct dp_session_id {
 	uint64_t id;

@@ -153,6 +153,22 @@ static const char *send_fault(const struct dp_send *s)
 	return params_fault(s->codec, &s->params);
 }
 
+static const char *bundle_fault(const struct dp_leg *leg)
+{
+	const struct dp_bundle *b = &leg->bundle;
+	if (!(leg->flags & DP_LEG_BUNDLE))
+		return is_zero(b, sizeof *b) ? NULL : "bundle without its flag";
+	if (!(leg->flags & DP_LEG_RTCP_MUX))
+		return "bundle without rtcp-mux";
+	if (b->n_ssrcs > DP_BUNDLE_SSRCS || b->mid_len > DP_MID_MAX || b->mid_ext == 15)
+		return "bundle with too many SSRCs, too long a MID, or a reserved extension id";
+	if (!is_zero(b->zero, sizeof b->zero) ||
+		!is_zero(b->ssrc + b->n_ssrcs, (DP_BUNDLE_SSRCS - b->n_ssrcs) * sizeof *b->ssrc) ||
+		!is_zero(b->mid + b->mid_len, (size_t)DP_MID_MAX - b->mid_len))
+		return "reserved bytes of a bundle are not zero";
+	return NULL;
+}
+
 static const char *leg_fault(const struct dp_leg *leg)
 {
 	const char *why = local_fault(leg);
@@ -164,6 +180,8 @@ static const char *leg_fault(const struct dp_leg *leg)
 		why = srtp_fault(leg);
 	if (!why)
 		why = send_fault(&leg->send);
+	if (!why)
+		why = bundle_fault(leg);
 	if (!why && (leg->flags & ~(uint32_t)FLAGS_KNOWN))
 		why = "unknown flag";
 	if (!why && leg->dscp > 63)

@@ -24,13 +24,15 @@ ADD, MODIFY, REMOVE, DUMP, SWEEP = 10, 11, 12, 13, 14
 EVENT_TIMEOUT, EVENT_LATCH, EVENT_PORT = 20, 21, 22
 REPLY = 0x8000
 SEND, RECV, RTCP_MUX, LATCH, ANY_PT = 1, 2, 4, 8, 16
-RTCP_OWN, RTCP_STRICT = 64, 128
+RTCP_OWN, RTCP_STRICT, BUNDLED = 64, 128, 512
 
 HDR = struct.Struct("=HHIIiII")
 HELLO_REPLY = struct.Struct("=IIQIIII")
 PORT = struct.Struct("=16s160sHHHH64s")
 MEDIA_ADDR = struct.Struct("=20sHH16s")
-LEG = struct.Struct("=20s20s20sIIBBH384s48s48s24s")
+LEG = struct.Struct("=20s20s20sIIBBH384s48s48s24s56s")
+RX = 9  # in LEG; tx follows
+BUNDLE = struct.Struct("=8IBBB5x16s")
 PAYLOAD = struct.Struct("=BBBBI16s")
 SEND_TO = struct.Struct("=BBBBB3x16s")
 CODEC_PARAMS = struct.Struct("=BBBBBB2xII")
@@ -91,11 +93,16 @@ def send_to(codec=0, pt=0, event_pt=0, noise_pt=0, event_khz=0, fmtp=b""):
 
 
 def leg(local, port, remote=None, remote_port=0, flags=SEND | RECV, timeout_ms=0, dscp=0,
-        payloads=((8, 8000),), rtcp=(None, 0), max_pps=0, rx=b"", tx=b"", send=b""):
+        payloads=((8, 8000),), rtcp=(None, 0), max_pps=0, rx=b"", tx=b"", send=b"", bundle=b""):
     """payloads: pairs of payload type and clock that pass as they are, or of payload()."""
     pts = b"".join(p if isinstance(p, bytes) else payload(*p) for p in payloads)
     return LEG.pack(ipaddr(local, port), ipaddr(remote, remote_port), ipaddr(*rtcp), flags, timeout_ms, dscp,
-                    len(payloads), max_pps, pts, rx, tx, send)
+                    len(payloads), max_pps, pts, rx, tx, send, bundle)
+
+
+def bundle(mid="", mid_ext=0, ssrcs=()):
+    """struct dp_bundle of a leg with the flag BUNDLED."""
+    return BUNDLE.pack(*(list(ssrcs) + [0] * 8)[:8], len(ssrcs), mid_ext, len(mid), mid.encode())
 
 
 def srtp(suite, key):
@@ -257,8 +264,8 @@ class Client:
                 sums = [parse_sum(row[SESSION_LEN + 16 + j * SUM.size:][:SUM.size]) for j in range(2)]
                 legs = [LEG.unpack_from(row, SESSION_HEAD.size + j * LEG.size) for j in range(2)]
                 rows.append({"id": after, "generation": gen, "worker": worker, "from": sums,
-                             "srtp": [[raw[0] for raw in fields[-2:]] for fields in legs],
-                             "keys": b"".join(raw[2:] for fields in legs for raw in fields[-2:])})
+                             "srtp": [[raw[0] for raw in fields[RX:RX + 2]] for fields in legs],
+                             "keys": b"".join(raw[2:] for fields in legs for raw in fields[RX:RX + 2])})
         return rows
 
     # ---- statistics ----

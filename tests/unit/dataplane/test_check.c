@@ -90,6 +90,8 @@
 	X(-EINVAL, s->leg[0].remote_rtcp = sample_ip("192.0.2.10", 0))                           \
 	X(-EINVAL, s->leg[0].flags |= DP_LEG_RTCP_MUX;                                           \
 		s->leg[0].remote_rtcp = sample_ip("192.0.2.10", 4001))                           \
+	X(-EINVAL, s->leg[0].bundle.mid_len = 1)                                                 \
+	X(-EINVAL, s->leg[0].flags |= DP_LEG_BUNDLE)                                             \
 	X(-EINVAL, s->leg[0].flags |= 1u << 30)                                                  \
 	X(-EINVAL, s->leg[0].flags |= 1u << 31)                                                  \
 	X(-EINVAL, s->leg[0].dscp = 64)                                                          \

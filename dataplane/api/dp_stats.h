@@ -39,6 +39,8 @@
 	X(RTCP_OWN, "rtcp-own", "RTCP taken in where the box sends its own reports")             \
 	X(SRTP_SHORT, "srtp-short", "SRTP whose lengths do not fit")                             \
 	X(SRTP_AUTH, "srtp-auth", "SRTP that fails authentication")                              \
+	X(SRTP_FORGED, "srtp-forged",                                                            \
+		"SRTP of an unknown SSRC, right after others that were forged")                  \
 	X(SRTP_REPLAY, "srtp-replay", "SRTP that was seen before, or is too old to tell")        \
 	X(SRTP_CLEAR, "srtp-clear", "SRTCP that is not encrypted")                               \
 	X(SRTP_KEY_LIMIT, "srtp-key-limit", "an SRTP key served all it may (RFC 3711 9.2)")      \

@@ -31,6 +31,10 @@ enum stream_kind { STREAM_RTP, STREAM_RTCP, STREAM_KINDS };
 #define STREAM_NAT_BURST 100
 #define STREAM_NAT_PER_S 50
 #define STREAM_SEQ_NONE	 0x10000
+/* Packets that are not authentic, by their source: so many in a period of so long are opened. */
+#define STREAM_FORGED_WAYS  8
+#define STREAM_FORGED_MAX   8
+#define STREAM_FORGED_PER_S 8 /* periods */
 
 enum stream_flag {
 	/* from the configuration */
@@ -154,15 +158,17 @@ struct stream_more {
 	uint8_t tell; /* 1 << enum stream_kind: sources learned and not told yet */
 	uint8_t rtcp; /* enum stream_rtcp, from the configuration */
 	uint8_t rtcp_budget;
-	uint8_t proven;		 /* 1: packets are authenticated, so nobody makes SSRCs up */
-	uint64_t ssrc_tsc;	 /* when ssrc_budget was last topped up */
-	uint64_t rtcp_tsc;	 /* the same of rtcp_budget */
-	uint8_t nat;		 /* 1: STUN and DTLS go to limen-nat; from the configuration */
-	uint8_t nat_budget;	 /* of which so many now */
-	uint64_t nat_tsc;	 /* when nat_budget was last topped up */
-	uint32_t max_pps;	 /* from the leg; 0: no limit */
-	uint64_t limit_tsc;	 /* when the second began that is being counted */
-	struct stream_wire wire; /* in the configuration: what it begins with */
+	uint8_t proven;	     /* 1: packets are authenticated, so nobody makes SSRCs up */
+	uint64_t ssrc_tsc;   /* when ssrc_budget was last topped up */
+	uint64_t rtcp_tsc;   /* the same of rtcp_budget */
+	uint8_t nat;	     /* 1: STUN and DTLS go to limen-nat; from the configuration */
+	uint8_t nat_budget;  /* of which so many now */
+	uint64_t nat_tsc;    /* when nat_budget was last topped up */
+	uint64_t forged_tsc; /* when the period began in which these were counted */
+	uint8_t forged[STREAM_FORGED_WAYS]; /* stages/open.c; anew with each configuration */
+	uint32_t max_pps;		    /* from the leg; 0: no limit */
+	uint64_t limit_tsc;		    /* when the second began that is being counted */
+	struct stream_wire wire;	    /* in the configuration: what it begins with */
 	struct stream_voice voice;
 
 	uint8_t pts[DP_PAYLOAD_TYPES];

@@ -5,7 +5,11 @@
  * or kept alive. What is not authentic ends here and has changed nothing.
  *
  * The order is that of cost: who may not send at all, or comes from elsewhere than the stream's
- * known source, is not worth a hash.
+ * known source, is not worth a hash. Nor is, for the rest of an eighth of a second, what comes with
+ * an unknown SSRC from where eight packets have just failed: made-up packets with the right source,
+ * or to a stream that has not learned its source yet, cost no more than that. The SSRC that was
+ * authentic last is always opened; nobody who is not on the way knows it, and so nobody else's
+ * packets keep the far end from being heard.
  */
 #include "dataplane/srtp/srtp.h"
 #include "dataplane/stages/payload.h"
@@ -66,6 +70,53 @@ static enum stream_kind kind_of(const struct worker *w, const struct packet *p)
 	return packet_kind(p);
 }
 
+static bool ssrc_is_known(const struct dp_srtp_flow *flow, const uint8_t *ssrc)
+{
+	return flow->next && flow->ssrc == rtp_be32(ssrc);
+}
+
+/* Where those from the source of a packet are counted; keyed, so that nobody can aim. */
+static uint8_t *forged_count(const struct worker *w, const struct packet *p)
+{
+	struct ipaddr src = source_of(p);
+	uint64_t h[2];
+
+	memcpy(h, src.ip, sizeof(h));
+	h[0] = (h[0] ^ w->name_key[0] ^ src.port_be16) * (w->name_key[1] | 1);
+	h[0] = (h[0] ^ h[0] >> 32 ^ h[1] ^ w->name_key[1]) * (w->name_key[0] | 1);
+	return &w->more[p->slot].forged[(h[0] >> 32) % STREAM_FORGED_WAYS];
+}
+
+/* Whether packets like this one have failed too often. Of a known SSRC none does. */
+static bool was_forged(
+	const struct worker *w, const struct packet *p, enum stream_kind kind, uint64_t now)
+{
+	const struct dp_stream_srtp *row = &w->stream_srtp[p->slot];
+	const uint8_t *payload = packet_payload(p);
+
+	if (likely(kind == STREAM_RTP && p->udp_len >= RTP_HDR_LEN &&
+		    ssrc_is_known(&row->rx, payload + 8)))
+		return false;
+	if (kind == STREAM_RTCP && p->udp_len >= 8 &&
+		(ssrc_is_known(&row->rx_rtcp, payload + 4) || ssrc_is_known(&row->rx, payload + 4)))
+		return false;
+	struct stream_more *more = &w->more[p->slot];
+	if (now - more->forged_tsc >= w->tsc_hz / STREAM_FORGED_PER_S) {
+		more->forged_tsc = now;
+		memset(more->forged, 0, sizeof(more->forged));
+	}
+	return *forged_count(w, p) >= STREAM_FORGED_MAX;
+}
+
+/* Has failed. */
+static void note_forged(const struct worker *w, const struct packet *p)
+{
+	uint8_t *count = forged_count(w, p);
+
+	if (*count < STREAM_FORGED_MAX)
+		++*count;
+}
+
 static void fetch(const struct worker *w, const struct batch *b)
 {
 	for (unsigned int i = 0; i < b->n; i++) {
@@ -90,6 +141,8 @@ void stage_open(struct worker *w, struct batch *b)
 		struct srtp_ctx *ctx = w->srtp[p->slot].rx;
 		enum stream_kind kind = kind_of(w, p);
 		enum dp_drop reason = admit(w, p, kind);
+		if (ctx && reason == DP_DROP_N && was_forged(w, p, kind, b->now))
+			reason = DP_DROP_SRTP_FORGED;
 		if (unlikely(reason != DP_DROP_N)) {
 			w->stream_rare[p->slot].dropped += reason != DP_DROP_NO_STREAM;
 			drop(w, p->m, reason);
@@ -117,6 +170,8 @@ void stage_open(struct worker *w, struct batch *b)
 			const struct srtp_pkt *pkt = &pkts[place[i]];
 			if (unlikely(pkt->result != SRTP_OK)) {
 				w->stream_rare[p->slot].dropped++;
+				if (pkt->result == SRTP_AUTH)
+					note_forged(w, p);
 				drop(w, p->m, drops[pkt->result]);
 				continue;
 			}

@@ -423,6 +423,13 @@ static void assert_still(const struct still *before)
 	assert_memory_equal(&now, before, sizeof(now));
 }
 
+/* So much later that forged packets are worth a hash again: those tests want each to be opened. */
+static void pass_period(void)
+{
+	rig->now_tsc = (rig->now_tsc ? rig->now_tsc : rte_rdtsc()) +
+		       RIG_TSC_HZ / STREAM_FORGED_PER_S;
+}
+
 /*
  * Equal suites and even equal keys at both legs are no reason to pass a packet on: it is opened,
  * verified and sealed, and what is not authentic stays out. (The RTP inject of 2025.)
@@ -440,6 +447,7 @@ static void test_unauthenticated_never_passes(void **state)
 			struct payload plain = rtp_of(seq, SSRC);
 			memset(plain.bytes + plain.len, 0x5a, 16);
 			plain.len += 16; /* long enough to be SRTP */
+			pass_period();
 			put(0, &plain, false);
 			expect_nothing(1);
 		}
@@ -466,6 +474,7 @@ static void test_attacks_move_nothing(void **state)
 	next = from_phone(0, &next_plain, false);
 	struct still before = look();
 	for (unsigned int i = 0; i < 300; i++) {
+		pass_period();
 		plain = rtp_of((uint16_t)(102 + i * 37), i % 3 ? SSRC : SSRC + i);
 		sent = from_phone(0, &plain, false);
 		sent.bytes[20 + i % 20] ^= (uint8_t)(1 + i % 255);
@@ -496,6 +505,7 @@ static void test_latch_is_by_authentic_packets(void **state)
 
 	start(4, 4, DP_SRTP_GCM_128, DP_SRTP_NONE, DP_LEG_LATCH);
 	for (uint16_t seq = 1; seq < 50; seq++) {
+		pass_period();
 		plain = rtp_of(seq, SSRC);
 		sent = from_phone(0, &plain, false);
 		sent.bytes[sent.len - 1] ^= 1;
@@ -527,6 +537,99 @@ static void test_latch_is_by_authentic_packets(void **state)
 	put_frame(0, &f);
 	assert_int_equal(rig_drops(rig, DP_DROP_SOURCE), 2);
 	expect_nothing(1);
+}
+
+/* A packet with a wrong tag. */
+static struct payload forged(uint16_t seq, uint32_t ssrc)
+{
+	struct payload plain = rtp_of(seq, ssrc), p = from_phone(0, &plain, false);
+
+	p.bytes[p.len - 1] ^= 1;
+	return p;
+}
+
+static uint64_t hashed(void)
+{
+	return rig_drops(rig, DP_DROP_SRTP_AUTH);
+}
+
+/*
+ * Made-up packets with the right source and any SSRC are opened so often and no more, also a second
+ * later; those of the far end all pass meanwhile, and so do those of its next SSRC soon.
+ */
+static void test_forged_are_limited(void **state)
+{
+	const unsigned int flood = 500;
+	struct payload p;
+	uint16_t seq = 1;
+
+	start(4, 4, DP_SRTP_CM_128_SHA1_80, DP_SRTP_NONE, 0);
+	rig->now_tsc = rte_rdtsc();
+	talk(0, seq++, SSRC);
+	for (unsigned int period = 1; period <= 3; period++) {
+		for (unsigned int i = 0; i < flood; i++) {
+			p = forged((uint16_t)(i * 77), 1000 + period * flood + i);
+			put(0, &p, false);
+			p.bytes[1] = 200; /* and as SRTCP */
+			p.bytes[p.len - 14] |= 0x80;
+			put(0, &p, true);
+			if (i % 100 == 0)
+				talk(0, seq++, SSRC);
+		}
+		assert_in_range(hashed(), 1, 2 * period * STREAM_FORGED_MAX);
+		assert_int_equal(
+			hashed() + rig_drops(rig, DP_DROP_SRTP_FORGED), 2 * period * flood);
+		pass_period();
+	}
+	/* its SSRC is never held back, not even when it fails */
+	uint64_t before = hashed();
+	for (unsigned int i = 0; i < 3 * STREAM_FORGED_MAX; i++) {
+		p = forged((uint16_t)(seq + 1), SSRC);
+		put(0, &p, false);
+	}
+	assert_int_equal(hashed() - before, 3 * STREAM_FORGED_MAX);
+	talk(0, seq++, SSRC);
+	/* another SSRC of the far end waits for the next period while its source has too many */
+	for (unsigned int i = 0; i < STREAM_FORGED_MAX; i++) {
+		p = forged(1, 77);
+		put(0, &p, false);
+	}
+	struct payload plain = rtp_of(1, SSRC + 1), sent = from_phone(0, &plain, false);
+	put(0, &sent, false);
+	expect_nothing(1);
+	pass_period();
+	put(0, &sent, false);
+	expect(1, &plain, false);
+	assert_int_equal(
+		rig->stream_rare[0].dropped, hashed() + rig_drops(rig, DP_DROP_SRTP_FORGED));
+}
+
+/* While a stream learns: who floods from one place does not keep the far end from being heard. */
+static void test_forged_do_not_keep_others_from_latching(void **state)
+{
+	unsigned int heard = 0;
+
+	start(4, 4, DP_SRTP_GCM_128, DP_SRTP_NONE, DP_LEG_LATCH);
+	rig->now_tsc = rte_rdtsc();
+	for (unsigned int port = 4000; port < 4100; port++) {
+		struct payload p = forged(1, 9), got;
+		struct rig_frame f = frame_of(0, &p, false);
+		f.src = STRANGER;
+		for (unsigned int i = 0; i < 2 * STREAM_FORGED_MAX; i++)
+			put_frame(0, &f);
+		struct payload plain = rtp_of((uint16_t)port, SSRC + port);
+		p = from_phone(0, &plain, false);
+		f = frame_of(0, &p, false);
+		f.sport = (uint16_t)port;
+		put_frame(0, &f);
+		heard += take(1, &got);
+		put_session(true); /* it learns anew */
+		pass_period();
+	}
+	/* one of STREAM_FORGED_WAYS shares the stranger's count */
+	assert_in_range(heard, 60, 100);
+	assert_in_range(rig_drops(rig, DP_DROP_SRTP_FORGED), 100 * STREAM_FORGED_MAX,
+		100 * 2 * STREAM_FORGED_MAX);
 }
 
 /* On hold nothing is opened; the second port of a muxed pair is nobody's. */
@@ -745,6 +848,8 @@ int main(void)
 		T(test_unauthenticated_never_passes),
 		T(test_attacks_move_nothing),
 		T(test_latch_is_by_authentic_packets),
+		T(test_forged_are_limited),
+		T(test_forged_do_not_keep_others_from_latching),
 		T(test_not_admitted),
 		T(test_ssrc_change),
 		T(test_repeat_is_not_sealed),

@@ -17,7 +17,7 @@
 #define CFG_TEXT_MAX   80
 #define CFG_IF_MAX     16
 #define CFG_DEVICE_MAX 160
-#define CFG_LIST_MAX   8 /* members of a small list inside an object */
+#define CFG_LIST_MAX   16 /* members of a small list inside an object */
 
 struct cfg_prefix {
 	struct ipaddr addr; /* port 0 */
@@ -46,6 +46,45 @@ struct cfg_srtp_crypto {
 	uint32_t tag;
 	struct cfg_preference crypto[CFG_LIST_MAX]; /* value: enum dp_srtp_suite; sorted by rank */
 	uint32_t n_crypto;
+};
+
+/* The codecs that engineers know by these names; what they are is cfg_codec_id(). */
+enum cfg_codec {
+	CFG_CODEC_G711U = 1,
+	CFG_CODEC_G711A,
+	CFG_CODEC_G722,
+	CFG_CODEC_G726,
+	CFG_CODEC_AAL2_G726,
+	CFG_CODEC_G729,
+	CFG_CODEC_G729B,
+	CFG_CODEC_OPUS,
+	CFG_CODEC_GSM,
+	CFG_CODEC_AMR,
+	CFG_CODEC_AMR_WB,
+	CFG_CODEC_L16,
+	CFG_CODEC_L16_WIDE,
+	CFG_CODEC_TRANSPARENT, /* whatever else was offered */
+	CFG_N_CODECS,
+};
+
+/* Payload form of AMR and AMR-WB (RFC 4867 4.3, 4.4) where the box offers them by itself. */
+enum cfg_amr_form { CFG_AMR_BANDWIDTH_EFFICIENT, CFG_AMR_OCTET_ALIGNED };
+
+/* "voice class codec TAG" */
+struct cfg_voice_codec {
+	uint32_t tag;
+	struct cfg_preference codec[CFG_LIST_MAX]; /* value: enum cfg_codec; sorted by rank */
+	uint32_t n_codec;
+	uint32_t packet_ms; /* of what is made for that side; 0: as it asks for, else 20 */
+	uint8_t amr_form;   /* enum cfg_amr_form */
+};
+
+/* Whether voice is decoded and encoded for a side; CFG_TRANSCODING_REALM: as the realm says. */
+enum cfg_transcoding {
+	CFG_TRANSCODING_REALM,
+	CFG_TRANSCODING_NEVER,
+	CFG_TRANSCODING_AS_NEEDED,
+	CFG_TRANSCODING_BY_PREFERENCE,
 };
 
 /* The priority of 802.1Q that a DSCP gets. */
@@ -93,12 +132,14 @@ struct cfg_realm {
 	uint32_t media_port_min, media_port_max;	/* media port-range MIN MAX */
 	uint8_t dscp_media, dscp_video, dscp_signaling; /* ip qos dscp ef media | cs3 signaling */
 	uint8_t admission;				/* enum cfg_admission */
-	bool latch;		       /* media latching: learn the far media source (NAT) */
-	bool rtcp_strict;	       /* media rtcp-strict: only RTCP of known types passes */
-	uint32_t media_timeout_s;      /* 0: never */
-	uint8_t srtp;		       /* enum cfg_srtp, not CFG_SRTP_REALM */
-	uint8_t srtp_keying;	       /* enum cfg_keying, not CFG_KEYING_REALM */
-	uint32_t srtp_crypto;	       /* tag of a voice class; 0: all suites in the usual order */
+	bool latch;		  /* media latching: learn the far media source (NAT) */
+	bool rtcp_strict;	  /* media rtcp-strict: only RTCP of known types passes */
+	uint32_t media_timeout_s; /* 0: never */
+	uint8_t srtp;		  /* enum cfg_srtp, not CFG_SRTP_REALM */
+	uint8_t srtp_keying;	  /* enum cfg_keying, not CFG_KEYING_REALM */
+	uint32_t srtp_crypto;	  /* tag of a voice class; 0: all suites in the usual order */
+	uint32_t voice_codec;	  /* tag of a voice class; 0: all codecs, as they are offered */
+	uint8_t transcoding;	  /* enum cfg_transcoding, not CFG_TRANSCODING_REALM */
 	uint32_t audio_pps, other_pps; /* media packet-limit; 0: none */
 };
 
@@ -114,6 +155,8 @@ struct cfg_trunk {
 	uint8_t srtp;		     /* enum cfg_srtp */
 	uint8_t srtp_keying;	     /* enum cfg_keying */
 	uint32_t srtp_crypto;	     /* 0: the realm's */
+	uint32_t voice_codec;	     /* 0: the realm's */
+	uint8_t transcoding;	     /* enum cfg_transcoding */
 	bool shutdown;
 };
 
@@ -147,6 +190,8 @@ struct cfg {
 	uint32_t n_routes;
 	struct cfg_srtp_crypto *srtp_cryptos;
 	uint32_t n_srtp_cryptos;
+	struct cfg_voice_codec *voice_codecs;
+	uint32_t n_voice_codecs;
 	struct cfg_realm *realms;
 	uint32_t n_realms;
 	struct cfg_trunk *trunks;

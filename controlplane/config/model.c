@@ -533,6 +533,11 @@ const struct cfg_dial_peer *cfg_find_dial_peer(const struct cfg *cfg, uint32_t t
 	return find(cfg, CFG_DIAL_PEER, &tag);
 }
 
+const struct cfg_voice_codec *cfg_find_voice_codec(const struct cfg *cfg, uint32_t tag)
+{
+	return find(cfg, CFG_VOICE_CODEC, &tag);
+}
+
 const struct cfg_srtp_crypto *cfg_find_srtp_crypto(const struct cfg *cfg, uint32_t tag)
 {
 	return find(cfg, CFG_SRTP_CRYPTO, &tag);

@@ -74,6 +74,41 @@ static const struct cfg_word srtp_suite_words[] = {
 _Static_assert(sizeof(srtp_suite_words) / sizeof(srtp_suite_words[0]) == DP_SRTP_N,
 	"every suite has its word");
 
+static const struct cfg_word amr_words[] = {
+	{"bandwidth-efficient", CFG_AMR_BANDWIDTH_EFFICIENT, "Bits without padding"},
+	{"octet-aligned", CFG_AMR_OCTET_ALIGNED, "Frames begin at octets (octet-align=1)"},
+	{NULL, 0, NULL},
+};
+
+#define TRANSCODING_NEVER                                                          \
+	{                                                                          \
+		"never", CFG_TRANSCODING_NEVER, "Both sides have to share a codec" \
+	}
+#define TRANSCODING_AS_NEEDED                                                             \
+	{                                                                                 \
+		"as-needed", CFG_TRANSCODING_AS_NEEDED, "Where both sides share no codec" \
+	}
+#define TRANSCODING_BY_PREFERENCE                                             \
+	{                                                                     \
+		"by-preference", CFG_TRANSCODING_BY_PREFERENCE,               \
+			"Where the order of this side's voice class wants it" \
+	}
+
+static const struct cfg_word transcoding_words[] = {
+	TRANSCODING_NEVER,
+	TRANSCODING_AS_NEEDED,
+	TRANSCODING_BY_PREFERENCE,
+	{NULL, 0, NULL},
+};
+
+static const struct cfg_word trunk_transcoding_words[] = {
+	{"realm", CFG_TRANSCODING_REALM, "As the realm says"},
+	TRANSCODING_NEVER,
+	TRANSCODING_AS_NEEDED,
+	TRANSCODING_BY_PREFERENCE,
+	{NULL, 0, NULL},
+};
+
 const struct cfg_object cfg_objects[CFG_N_KINDS] = {
 	[CFG_SYSTEM] = {.kind = CFG_SYSTEM,
 		.single = true,
@@ -131,6 +166,15 @@ const struct cfg_object cfg_objects[CFG_N_KINDS] = {
 		.offset = offsetof(struct cfg, srtp_cryptos),
 		.count_offset = offsetof(struct cfg, n_srtp_cryptos),
 		.size = sizeof(struct cfg_srtp_crypto)},
+	[CFG_VOICE_CODEC] = {.kind = CFG_VOICE_CODEC,
+		.name = "voice_codecs",
+		.noun = "voice class codec",
+		.syntax = "voice class codec $",
+		.prompt = "config-class",
+		.help = "Voice\nNamed lists\nCodecs in an order of preference",
+		.offset = offsetof(struct cfg, voice_codecs),
+		.count_offset = offsetof(struct cfg, n_voice_codecs),
+		.size = sizeof(struct cfg_voice_codec)},
 	[CFG_REALM] = {.kind = CFG_REALM,
 		.name = "realms",
 		.noun = "realm",
@@ -382,6 +426,54 @@ const struct cfg_leaf cfg_leaves[] = {
 		.help = "A suite that is offered and taken; those without a line are not",
 		.value_help = "Preference, 1 first"},
 
+	/* ---- voice class codec TAG ---- */
+	{.kind = CFG_VOICE_CODEC,
+		.type = CFG_T_U32,
+		.flags = CFG_F_KEY,
+		.name = "tag",
+		FIELD(cfg_voice_codec, tag),
+		.min = 1,
+		.max = 10000,
+		NO_REF,
+		.help = "Number of the class",
+		.value_help = "Tag of the class"},
+	{.kind = CFG_VOICE_CODEC,
+		.type = CFG_T_PREFERENCE,
+		.flags = CFG_F_LIST | CFG_F_REQUIRED,
+		.name = "codec",
+		.syntax = "codec preference",
+		LIST(cfg_voice_codec, codec),
+		.words = cfg_codec_words,
+		.min = 1,
+		.max = CFG_LIST_MAX,
+		NO_REF,
+		.help = "Codecs\nA codec that is offered and taken; those without a line are not",
+		.value_help = "Preference, 1 first"},
+	{.kind = CFG_VOICE_CODEC,
+		.type = CFG_T_U32,
+		.flags = CFG_F_ZERO_NONE,
+		.name = "packet_ms",
+		.syntax = "packet-time",
+		FIELD(cfg_voice_codec, packet_ms),
+		.min = 10,
+		.max = 60,
+		.def = 0,
+		NO_REF,
+		.help = "Length of the packets where voice is transcoded; without it as the far "
+			"end "
+			"asks, else 20",
+		.value_help = "Milliseconds"},
+	{.kind = CFG_VOICE_CODEC,
+		.type = CFG_T_ENUM,
+		.name = "amr_form",
+		.syntax = "amr payload-format",
+		FIELD(cfg_voice_codec, amr_form),
+		.words = amr_words,
+		.max = CFG_AMR_OCTET_ALIGNED,
+		.def = CFG_AMR_BANDWIDTH_EFFICIENT,
+		NO_REF,
+		.help = "AMR and AMR-WB\nPayload form that the box offers by itself (RFC 4867)"},
+
 	/* ---- realm NAME ---- */
 	{.kind = CFG_REALM,
 		.type = CFG_T_NAME,
@@ -577,6 +669,30 @@ const struct cfg_leaf cfg_leaves[] = {
 		.ref = CFG_SRTP_CRYPTO,
 		.help = "Named list\nSRTP suites in an order of preference; without it all suites",
 		.value_help = "Tag of a voice class srtp-crypto"},
+	{.kind = CFG_REALM,
+		.type = CFG_T_U32,
+		.flags = CFG_F_ZERO_NONE,
+		.name = "voice_codec",
+		.syntax = "voice-class codec",
+		FIELD(cfg_realm, voice_codec),
+		.min = 1,
+		.max = 10000,
+		.def = 0,
+		.ref = CFG_VOICE_CODEC,
+		.help = "Named list\nCodecs in an order of preference; without it all, as they are "
+			"offered",
+		.value_help = "Tag of a voice class codec"},
+	{.kind = CFG_REALM,
+		.type = CFG_T_ENUM,
+		.name = "transcoding",
+		.syntax = "transcoding",
+		FIELD(cfg_realm, transcoding),
+		.words = transcoding_words,
+		.min = CFG_TRANSCODING_NEVER,
+		.max = CFG_TRANSCODING_BY_PREFERENCE,
+		.def = CFG_TRANSCODING_AS_NEEDED,
+		NO_REF,
+		.help = "When voice is decoded and encoded for this side"},
 
 	/* ---- trunk NAME ---- */
 	{.kind = CFG_TRUNK,
@@ -681,6 +797,28 @@ const struct cfg_leaf cfg_leaves[] = {
 		.ref = CFG_SRTP_CRYPTO,
 		.help = "Named list\nSRTP suites in an order of preference; without it the realm's",
 		.value_help = "Tag of a voice class srtp-crypto"},
+	{.kind = CFG_TRUNK,
+		.type = CFG_T_U32,
+		.flags = CFG_F_ZERO_NONE,
+		.name = "voice_codec",
+		.syntax = "voice-class codec",
+		FIELD(cfg_trunk, voice_codec),
+		.min = 1,
+		.max = 10000,
+		.def = 0,
+		.ref = CFG_VOICE_CODEC,
+		.help = "Named list\nCodecs in an order of preference; without it the realm's",
+		.value_help = "Tag of a voice class codec"},
+	{.kind = CFG_TRUNK,
+		.type = CFG_T_ENUM,
+		.name = "transcoding",
+		.syntax = "transcoding",
+		FIELD(cfg_trunk, transcoding),
+		.words = trunk_transcoding_words,
+		.max = CFG_TRANSCODING_BY_PREFERENCE,
+		.def = CFG_TRANSCODING_REALM,
+		NO_REF,
+		.help = "When voice is decoded and encoded for this far end"},
 	{.kind = CFG_TRUNK,
 		.type = CFG_T_BOOL,
 		.name = "shutdown",

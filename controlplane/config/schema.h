@@ -27,6 +27,7 @@ enum cfg_kind {
 	CFG_INTERFACE,
 	CFG_ROUTE,
 	CFG_SRTP_CRYPTO,
+	CFG_VOICE_CODEC,
 	CFG_REALM,
 	CFG_TRUNK,
 	CFG_DIAL_PEER,
@@ -121,6 +122,7 @@ bool cfg_value_equal(const struct cfg_leaf *leaf, const void *a, const void *b);
 const char *cfg_dscp_name(uint8_t dscp); /* NULL: it has none */
 extern const struct cfg_word cfg_dscp_words[];
 extern const struct cfg_word cfg_transport_words[];
+extern const struct cfg_word cfg_codec_words[];
 
 /* ---- settings of an object (model.c); obj points to the object ---- */
 

@@ -323,6 +323,26 @@ static int check_srtp_cryptos(const struct cfg *cfg, char *error)
 	return 0;
 }
 
+static int check_voice_codecs(const struct cfg *cfg, char *error)
+{
+	for (uint32_t i = 0; i < cfg->n_voice_codecs; i++) {
+		const struct cfg_voice_codec *class = &cfg->voice_codecs[i];
+		for (uint32_t j = 1; j < class->n_codec; j++) {
+			for (uint32_t k = 0; k < j; k++) {
+				if (cfg_codec_id(class->codec[k].value) ==
+					cfg_codec_id(class->codec[j].value))
+					return fault(error, -EINVAL,
+						"voice class codec %u: \"codec preference %u %s\": "
+						"this codec has the preference %u already",
+						class->tag, class->codec[j].rank,
+						cfg_codec_word(class->codec[j].value),
+						class->codec[k].rank);
+			}
+		}
+	}
+	return 0;
+}
+
 /* RFC 5764 4.1.2 and RFC 7714 14.2 have no protection profile for AES-256 in counter mode. */
 static bool dtls_has_suite(const struct cfg *cfg, uint32_t tag)
 {
@@ -371,7 +391,8 @@ static int check_dtls_suites(const struct cfg *cfg, char *error)
 int cfg_validate(const struct cfg *cfg, char error[CFG_ERROR_MAX])
 {
 	static int (*const checks[])(const struct cfg *, char *) = {check_interfaces, check_routes,
-		check_srtp_cryptos, check_dtls_suites, check_realms, check_trunks};
+		check_srtp_cryptos, check_dtls_suites, check_voice_codecs, check_realms,
+		check_trunks};
 	int rc, missing = 0;
 	char text[CFG_ERROR_MAX];
 

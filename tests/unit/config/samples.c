@@ -79,6 +79,7 @@ const char *sample_key(enum cfg_kind kind)
 		[CFG_INTERFACE] = "eth7",
 		[CFG_ROUTE] = "198.51.100.0/24",
 		[CFG_SRTP_CRYPTO] = "7",
+		[CFG_VOICE_CODEC] = "3",
 		[CFG_REALM] = "access",
 		[CFG_TRUNK] = "carrier",
 		[CFG_DIAL_PEER] = "100",
@@ -126,6 +127,13 @@ const char sample_config[] = //
 	"    crypto = [ \"1 AEAD_AES_256_GCM\", \"3 AES_CM_128_HMAC_SHA1_80\" ];\n"
 	"  }\n"
 	");\n"
+	"voice_codecs = (\n"
+	"  {\n"
+	"    tag = 3;\n"
+	"    codec = [ \"1 opus\", \"2 g711alaw\" ];\n"
+	"    packet_ms = 40;\n"
+	"  }\n"
+	");\n"
 	"realms = (\n"
 	"  {\n"
 	"    name = \"access\";\n"
@@ -146,6 +154,8 @@ const char sample_config[] = //
 	"    media_timeout_s = 0;\n"
 	"    srtp = \"prefer\";\n"
 	"    srtp_crypto = 7;\n"
+	"    voice_codec = 3;\n"
+	"    transcoding = \"never\";\n"
 	"  }\n"
 	");\n"
 	"trunks = (\n"
@@ -155,6 +165,7 @@ const char sample_config[] = //
 	"    target = \"ipv4:192.0.2.77:5060\";\n"
 	"    options_interval_s = 30;\n"
 	"    srtp = \"require\";\n"
+	"    transcoding = \"by-preference\";\n"
 	"  }\n"
 	");\n"
 	"dial_peers = (\n"

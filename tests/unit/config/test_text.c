@@ -134,7 +134,7 @@ static void test_list_full(void **state)
 		buf_printf(&text, "%s\"10.0.0.%d/8\"", i ? "," : "", i + 1);
 	buf_puts(&text, "]; } );");
 	assert_int_equal(cfg_from_text(text.p, text.n, "test", &cfg, error), -EINVAL);
-	assert_non_null(strstr(error, "no more than 8"));
+	assert_non_null(strstr(error, "no more than 16"));
 	buf_free(&text);
 }
 

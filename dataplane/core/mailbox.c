@@ -9,6 +9,9 @@
 
 #include <errno.h>
 
+/* As long as a transaction of SIP may take to tell the far end of its new key (64 T1). */
+#define SRTP_OLD_KEY_S 32
+
 static void polls_rebuild(struct worker *w, const struct worker_port *added)
 {
 	uint32_t n = 0;
@@ -187,7 +190,8 @@ static void srtp_set(struct worker *w, struct worker_stream_set *set, bool fresh
 	if (set->srtp.rx != have->rx) {
 		set->returned[0] = have->rx ? srtp_ctx_forget(have->rx) : NULL;
 		if (set->srtp.rx && !fresh)
-			srtp_ctx_succeed(set->srtp.rx, have->rx);
+			srtp_ctx_succeed(
+				set->srtp.rx, have->rx, w->now + SRTP_OLD_KEY_S * w->tsc_hz);
 		else
 			set->returned[1] = have->rx;
 	}

@@ -33,6 +33,11 @@ int srtp_engine_new(const struct srtp_choice *choice, struct srtp_engine **ret_e
 	return 0;
 }
 
+void srtp_engine_set_clock(struct srtp_engine *engine, uint64_t now)
+{
+	engine->now = now;
+}
+
 void srtp_engine_free(struct srtp_engine *engine)
 {
 	if (!engine)
@@ -117,12 +122,13 @@ void srtp_ctx_inherit(struct srtp_ctx *ctx, const struct srtp_ctx *old)
 	memcpy(ctx->next_seen, old->next_seen, sizeof(ctx->next_seen));
 }
 
-void srtp_ctx_succeed(struct srtp_ctx *ctx, struct srtp_ctx *old)
+void srtp_ctx_succeed(struct srtp_ctx *ctx, struct srtp_ctx *old, uint64_t good_until)
 {
 	if (old)
 		srtp_ctx_inherit(ctx, old);
 	ctx->careful[SRTP_RTP] = ctx->careful[SRTP_RTCP] = true;
 	ctx->old = old;
+	ctx->old_until = good_until;
 	ctx->old_is_over = false;
 }
 
@@ -134,9 +140,9 @@ struct srtp_ctx *srtp_ctx_forget(struct srtp_ctx *ctx)
 	return old;
 }
 
-bool srtp_ctx_has_old(const struct srtp_ctx *ctx)
+bool srtp_ctx_has_old(const struct srtp_ctx *ctx, uint64_t now)
 {
-	return ctx->old && !ctx->old_is_over;
+	return ctx->old && !ctx->old_is_over && now < ctx->old_until;
 }
 
 void srtp_ctx_prefetch(const struct srtp_ctx *ctx)

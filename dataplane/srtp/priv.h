@@ -27,6 +27,7 @@ struct srtp_ctx {
 	bool careful[SRTP_KINDS];
 	bool old_is_over; /* old is not tried any more */
 	struct srtp_ctx *old;
+	uint64_t old_until; /* by the engine's clock */
 	uint32_t size;
 	uint8_t n_seen[SRTP_KINDS];    /* entries in use */
 	uint8_t next_seen[SRTP_KINDS]; /* the next to be overwritten, when opening */
@@ -35,6 +36,7 @@ struct srtp_ctx {
 
 struct srtp_engine {
 	struct srtp_choice choice;
+	uint64_t now;
 	void *self[SRTP_CLASSES];
 	struct srtp_job jobs[SRTP_BURST];
 	uint8_t copy[SRTP_PKT_MAX]; /* of a packet that is tried with more than one key */

@@ -277,8 +277,8 @@ struct attempt {
 };
 
 /* p->result says why there is none. The two keys may be of suites with other lengths. */
-static unsigned int attempts_make(
-	struct srtp_pkt *p, const struct dp_srtp_flow *flow, struct attempt attempts[TRIES])
+static unsigned int attempts_make(const struct srtp_engine *e, struct srtp_pkt *p,
+	const struct dp_srtp_flow *flow, struct attempt attempts[TRIES])
 {
 	struct srtp_ctx *ctx = p->ctx;
 	unsigned int n = 0;
@@ -293,7 +293,7 @@ static unsigned int attempts_make(
 		if (ctx->careful[p->is_rtcp] && (!fresh || first != index))
 			attempts[n++] = (struct attempt){ctx, first, true};
 	}
-	if (srtp_ctx_has_old(ctx) && open_parse(p, ctx->old, &header)) {
+	if (srtp_ctx_has_old(ctx, e->now) && open_parse(p, ctx->old, &header)) {
 		uint64_t index = open_index(p, ctx->old, flow->next);
 		p->result = SRTP_REPLAY;
 		if (srtp_index_fresh(flow, index) && index < DP_SRTP_RTP_END)
@@ -357,7 +357,7 @@ static void open_slow(struct srtp_engine *e, struct srtp_pkt *p)
 
 	if (!known.next || known.ssrc != ssrc)
 		seen_get(p->ctx, from, p->ctx->n_seen[p->is_rtcp], ssrc, &known);
-	unsigned int n = attempts_make(p, &known, attempts);
+	unsigned int n = attempts_make(e, p, &known, attempts);
 	if (n > 1)
 		memcpy(e->copy, p->data, len);
 	for (unsigned int i = 0; i < n; i++) {

@@ -65,6 +65,8 @@ int srtp_choose(struct srtp_choice *ret_choice) __attribute__((warn_unused_resul
 int srtp_engine_new(const struct srtp_choice *choice, struct srtp_engine **ret_engine)
 	__attribute__((warn_unused_result));
 void srtp_engine_free(struct srtp_engine *engine);
+/* The time that it is, in any unit that only grows; before packets are opened. */
+void srtp_engine_set_clock(struct srtp_engine *engine, uint64_t now);
 
 /* ---- contexts ---- */
 
@@ -78,14 +80,14 @@ int srtp_ctx_new(struct srtp_engine *engine, const struct dp_srtp *key, struct s
 void srtp_ctx_free(struct srtp_ctx *ctx);
 /*
  * A context to open with takes the place of old, which stays good until the first packet under
- * the new key, or until srtp_ctx_forget(). The index goes on (RFC 3711 3.3.1), or begins anew
+ * the new key, the time good_until of the engine's clock, or srtp_ctx_forget(). The index goes on (RFC 3711 3.3.1), or begins anew
  * where the sender does so (RFC 4568 lets endpoints differ). old NULL: the stream was plain for a
  * while. The worker's.
  */
-void srtp_ctx_succeed(struct srtp_ctx *ctx, struct srtp_ctx *old);
+void srtp_ctx_succeed(struct srtp_ctx *ctx, struct srtp_ctx *old, uint64_t good_until);
 /* Takes the predecessor out of ctx; NULL: there is none. It is not used any more. */
 struct srtp_ctx *srtp_ctx_forget(struct srtp_ctx *ctx);
-bool srtp_ctx_has_old(const struct srtp_ctx *ctx);
+bool srtp_ctx_has_old(const struct srtp_ctx *ctx, uint64_t now);
 /* A context to seal with goes on with the SSRCs that old has served. */
 void srtp_ctx_inherit(struct srtp_ctx *ctx, const struct srtp_ctx *old);
 /* Fetches what the next burst will need of a context into the cache. */

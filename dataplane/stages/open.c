@@ -161,6 +161,7 @@ void stage_open(struct worker *w, struct batch *b)
 		keep(b, n++, i);
 	}
 	b->n = n;
+	srtp_engine_set_clock(w->srtp_engine, b->now);
 	srtp_open(w->srtp_engine, pkts, n_pkts);
 
 	n = 0;

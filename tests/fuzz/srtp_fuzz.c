@@ -48,7 +48,7 @@ static void rekey(struct end *from, struct end *to, uint8_t suite, uint8_t first
 	struct srtp_ctx *next = ctx_new(suite, first);
 
 	srtp_ctx_free(srtp_ctx_forget(to->ctx));
-	srtp_ctx_succeed(next, to->ctx);
+	srtp_ctx_succeed(next, to->ctx, UINT64_MAX);
 	to->ctx = next;
 	next = ctx_new(suite, first);
 	srtp_ctx_inherit(next, from->ctx);

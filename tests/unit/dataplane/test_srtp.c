@@ -518,10 +518,11 @@ static void rekey(struct srtp_engine *e, unsigned int suite, unsigned int next_s
 		make_rtp(&late[i], (uint16_t)(2 + i), SSRC);
 		assert_int_equal(one(e, true, &late[i], false, tx, &to[0]), SRTP_OK);
 	}
-	srtp_ctx_succeed(rx2, rx);
+	srtp_engine_set_clock(e, 1000);
+	srtp_ctx_succeed(rx2, rx, 1001);
 	assert_int_equal(one(e, false, &late[0], false, rx2, &from[0]), SRTP_OK);
 	assert_plain(&late[0]);
-	assert_true(srtp_ctx_has_old(rx2));
+	assert_true(srtp_ctx_has_old(rx2, 1000));
 	if (reset)
 		to[0] = to[1] = (struct dp_srtp_flow){0};
 	for (uint16_t i = 0; i < 3; i++) {
@@ -535,7 +536,7 @@ static void rekey(struct srtp_engine *e, unsigned int suite, unsigned int next_s
 		assert_plain(&f);
 	}
 	assert_int_equal(from[0].next, to[0].next);
-	assert_false(srtp_ctx_has_old(rx2));
+	assert_false(srtp_ctx_has_old(rx2, 1000));
 	assert_int_not_equal(one(e, false, &late[1], false, rx2, &from[0]), SRTP_OK);
 	assert_ptr_equal(srtp_ctx_forget(rx2), rx);
 	srtp_ctx_free(tx);
@@ -550,6 +551,35 @@ static void test_rekey_without_a_gap(void **state)
 	for (unsigned int next = DP_SRTP_NONE + 1; next < DP_SRTP_N; next++) {
 		rekey(e, suite, next, false);
 		rekey(e, suite, next, true);
+	}
+}
+
+/* A far end that never uses the new key does not keep the old one alive. */
+static void test_an_old_key_has_its_time(void **state)
+{
+	EACH_BACKEND_AND_SUITE(e, suite)
+	{
+		struct srtp_ctx *tx = ctx_of(e, suite, 1), *rx = ctx_of(e, suite, 1);
+		struct srtp_ctx *rx2 = ctx_of(e, suite, 77);
+		struct dp_srtp_flow to[2] = {0}, from[2] = {0};
+		struct frame f;
+
+		srtp_ctx_succeed(rx2, rx, 2000);
+		for (uint16_t i = 0; i < 2; i++) {
+			srtp_engine_set_clock(e, 1999u + i);
+			int want = i ? SRTP_AUTH : SRTP_OK;
+			make_rtp(&f, (uint16_t)(10 + i), SSRC);
+			assert_int_equal(one(e, true, &f, false, tx, &to[0]), SRTP_OK);
+			assert_int_equal(one(e, false, &f, false, rx2, &from[0]), want);
+			make_rtcp(&f, SSRC);
+			assert_int_equal(one(e, true, &f, true, tx, &to[1]), SRTP_OK);
+			assert_int_equal(one(e, false, &f, true, rx2, &from[1]), want);
+		}
+		assert_int_equal(from[0].next, 11);
+		assert_ptr_equal(srtp_ctx_forget(rx2), rx);
+		srtp_ctx_free(tx);
+		srtp_ctx_free(rx);
+		srtp_ctx_free(rx2);
 	}
 }
 
@@ -648,6 +678,7 @@ int main(void)
 		cmocka_unit_test(test_key_limit),
 		cmocka_unit_test(test_unencrypted_srtcp_is_refused),
 		cmocka_unit_test(test_rekey_without_a_gap),
+		cmocka_unit_test(test_an_old_key_has_its_time),
 		cmocka_unit_test(test_short),
 		cmocka_unit_test(test_no_null_no_f8),
 		cmocka_unit_test(test_keys_are_wiped),

@@ -749,6 +749,32 @@ static void test_rekey_in_a_call(void **state)
 	talk(0, 7, SSRC);
 }
 
+/* What the far end seals with the key it had before is not taken for ever. */
+static void test_an_old_key_ends_by_itself(void **state)
+{
+	struct payload plain, late[2];
+
+	rig->now_tsc = 1000 * RIG_TSC_HZ;
+	start(4, 4, DP_SRTP_CM_128_SHA1_80, DP_SRTP_GCM_128, 0);
+	talk(0, 1, SSRC);
+	plain = rtp_of(2, SSRC);
+	late[0] = from_phone(0, &plain, false);
+	plain = rtp_of(3, SSRC);
+	late[1] = from_phone(0, &plain, false);
+	key_leg(0, DP_SRTP_GCM_256, 55);
+	put_session(false);
+	rig->now_tsc += 31 * RIG_TSC_HZ;
+	put(0, &late[0], false);
+	plain = rtp_of(2, SSRC);
+	expect(1, &plain, false);
+	rig->now_tsc += 2 * RIG_TSC_HZ;
+	put(0, &late[1], false);
+	expect_nothing(1);
+	assert_int_equal(rig_drops(rig, DP_DROP_SRTP_AUTH), 1);
+	talk(0, 4, SSRC); /* under the new one */
+	rig->now_tsc = 0;
+}
+
 /* A slot goes on where the session was before a restart of the data plane. */
 static void test_goes_on_after_a_restart(void **state)
 {
@@ -856,6 +882,7 @@ int main(void)
 		T(test_key_limit),
 		T(test_no_room_to_seal),
 		T(test_rekey_in_a_call),
+		T(test_an_old_key_ends_by_itself),
 		T(test_goes_on_after_a_restart),
 		T(test_any_number_of_workers),
 	};

@@ -66,6 +66,7 @@ struct dp {
 	struct ports *ports;
 	struct addrs *addrs;
 	struct media media;
+	struct prompts *prompts;
 	struct sessions *sessions;
 	struct natlink *natlink;
 	struct server *server;
@@ -330,7 +331,8 @@ static int tables_new(struct dp *dp)
 	int err = mail_new(dp->group, &dp->mail);
 	dp->mirror = mirror_new(&mirror_ops, dp);
 	dp->addrs = addrs_new();
-	if (err || !dp->mirror || !dp->addrs)
+	dp->prompts = prompts_new();
+	if (err || !dp->mirror || !dp->addrs || !dp->prompts)
 		return -ENOMEM;
 	struct ports_conf ports = {
 		.base = dp->base,
@@ -360,6 +362,7 @@ static int tables_new(struct dp *dp)
 		.stream_stats = dp->segment.streams,
 		.stream_rare = dp->segment.rare,
 		.srtp = dp->srtp,
+		.prompts = dp->prompts,
 		.codecs = dp->segment.header->codecs,
 		.n_mcores = o->n_mcores,
 		.mcore_loads = dp->segment.loads + o->n_workers,
@@ -385,6 +388,7 @@ static int server_start(struct dp *dp)
 		.max_sessions = dp->options.max_sessions,
 		.boot_id = dp->segment.header->boot_id,
 		.sessions = dp->sessions,
+		.prompts = dp->prompts,
 		.ports = dp->ports,
 		.media = &dp->media,
 		.natlink = dp->natlink,
@@ -452,6 +456,7 @@ static void dp_stop(struct dp *dp)
 	mirror_free(dp->mirror);
 	srtp_engine_free(dp->srtp);
 	worker_group_free(dp->group);
+	prompts_free(dp->prompts);
 	mail_free(dp->mail);
 	segment_free(&dp->segment);
 	for (unsigned int i = 0; i < sizeof events / sizeof events[0]; i++)

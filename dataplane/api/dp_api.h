@@ -5,14 +5,15 @@
  * outsiders.
  *
  * Everything that the data plane knows comes through this API, so a restart of the data plane is
- * a replay of PORT_SET, MEDIA_ADDR_SET and SESSION_ADD. Every request is idempotent: the same
- * request again has the same answer and no other effect. The generation in ipc_hdr of ADD and
+ * a replay of PORT_SET, MEDIA_ADDR_SET, PROMPT_SET and SESSION_ADD. Every request is idempotent:
+ * the same request again has the same answer and no other effect. The generation in ipc_hdr of ADD and
  * MODIFY is that of the control process (one more each time it starts); SESSION_SWEEP removes
  * what a restarted control process did not claim again.
  *
  * A session is one media line of a call: two legs A and B, a pair of UDP ports on each (RTP even,
  * RTCP the next; one port when rtcp-mux). What arrives at the local port of leg A leaves from the
- * local port of leg B towards leg B's remote address, and the reverse.
+ * local port of leg B towards leg B's remote address, and the reverse. A session may have leg A
+ * alone: then leg B is all zero, and what leg A hears is played to it.
  */
 #pragma once
 
@@ -22,19 +23,24 @@
 #include "controlplane/base/ipaddr.h"
 #include "controlplane/base/ipc.h"
 #include "dataplane/api/dp_codec.h"
+#include "dataplane/api/dp_tone.h"
 
-#define DP_API_VERSION	   2
-#define DP_NAME_MAX	   16 /* of a port, as IFNAMSIZ */
-#define DP_DEVARGS_MAX	   160
-#define DP_PAYLOAD_TYPES   16
-#define DP_LEGS		   2
-#define DP_MEDIA_ADDRS_MAX 64
-#define DP_PORTS_MAX	   32
-#define DP_SRTP_KEY_MAX	   46 /* master key and master salt of the longest suite */
-#define DP_PLAYOUT_MS	   60 /* what a far end's jitter buffer is taken to even out */
-#define DP_MID_MAX	   16
-#define DP_BUNDLE_SSRCS	   8
-#define DP_BUNDLE_LINES	   8 /* sessions that may share a port */
+#define DP_API_VERSION	    3
+#define DP_NAME_MAX	    16 /* of a port, as IFNAMSIZ */
+#define DP_DEVARGS_MAX	    160
+#define DP_PAYLOAD_TYPES    16
+#define DP_LEGS		    2
+#define DP_MEDIA_ADDRS_MAX  64
+#define DP_PORTS_MAX	    32
+#define DP_SRTP_KEY_MAX	    46 /* master key and master salt of the longest suite */
+#define DP_PLAYOUT_MS	    60 /* what a far end's jitter buffer is taken to even out */
+#define DP_PROMPTS_MAX	    256
+#define DP_PROMPTS_BYTES    (UINT64_C(256) << 20) /* all of them together */
+#define DP_ROOMS_MAX	    256
+#define DP_ROOM_MEMBERS_MAX 32
+#define DP_MID_MAX	    16
+#define DP_BUNDLE_SSRCS	    8
+#define DP_BUNDLE_LINES	    8 /* sessions that may share a port */
 
 enum dp_msg {
 	DP_HELLO = IPC_TYPE_HELLO, /* control -> dp: dp_hello; reply dp_hello_reply + stats fd */
@@ -43,6 +49,8 @@ enum dp_msg {
 	DP_MEDIA_ADDR_SET = 4,	   /* dp_media_addr: which UDP ports of an address are media */
 	DP_MEDIA_ADDR_DEL = 5,	   /* dp_media_addr */
 	DP_POLICE_SET = 6,	   /* dp_police: limits of what goes up to Linux */
+	DP_PROMPT_SET = 7,	   /* dp_prompt and a descriptor: what can be played */
+	DP_PROMPT_DEL = 8,	   /* dp_prompt_id; -ENOENT when unknown */
 	DP_SESSION_ADD = 10,	   /* dp_session; reply dp_session_reply */
 	DP_SESSION_MODIFY = 11,	   /* dp_session; -ENOENT when unknown */
 	DP_SESSION_REMOVE = 12,	   /* dp_session_id; reply dp_session_final; -ENOENT when unknown */
@@ -51,6 +59,7 @@ enum dp_msg {
 	DP_EVENT_TIMEOUT = 20,	   /* dp -> control, droppable: dp_event */
 	DP_EVENT_LATCH = 21,	   /* dp -> control, droppable: dp_event */
 	DP_EVENT_PORT = 22,	   /* dp -> control, droppable: dp_event_port */
+	DP_EVENT_PLAY_DONE = 23,   /* dp -> control, droppable: dp_event_play */
 	DP_NAT_RX = 30,		   /* dp -> nat, droppable: dp_nat_packet */
 	DP_NAT_TX = 31,		   /* nat -> dp: dp_nat_packet; no reply, may be lost */
 };
@@ -92,6 +101,25 @@ struct dp_port {
 	uint8_t pcp[64]; /* vlan: the priority 0..7 for each DSCP; else 0 */
 };
 _Static_assert(sizeof(struct dp_port) == 248, "as tests/lib/limenlab/dp_client.py has it");
+
+/*
+ * Something to play. The descriptor is a memfd whose size is that of its samples, sealed against
+ * writing, growing and shrinking (F_SEAL_WRITE, F_SEAL_GROW, F_SEAL_SHRINK); it is mapped and
+ * closed. Samples are 16 bits in host byte order, mono. SET of an id that is there replaces it for
+ * what is played from then on; who is hearing the old one, or one that is deleted, hears it to its
+ * end. SESSION_SWEEP deletes those of an older generation.
+ */
+struct dp_prompt {
+	uint32_t id;	    /* not 0; chosen by limen-control */
+	uint32_t rate_hz;   /* 8000, 16000 or 48000 */
+	uint64_t n_samples; /* not 0 */
+};
+_Static_assert(sizeof(struct dp_prompt) == 16, "as tests/lib/limenlab/dp_client.py has it");
+
+struct dp_prompt_id {
+	uint32_t id;
+	uint32_t zero;
+};
 
 /* UDP to addr and a port in [port_lo, port_hi] is media; everything else goes to the TAP twin. */
 struct dp_media_addr {
@@ -207,9 +235,10 @@ _Static_assert(sizeof(struct dp_payload) == 24, "wire struct");
 
 /*
  * What the data plane makes itself towards a leg, when payload types accepted from the other leg
- * are to be transcoded (codec not 0). It then has an SSRC, sequence numbers and timestamps of its
- * own on the wire, which go on without a break when MODIFY switches between relaying and
- * transcoding; RTCP that describes other sources does not pass any more.
+ * are to be transcoded, or something is played to it (codec not 0). It then has an SSRC, sequence
+ * numbers and timestamps of its own on the wire, which go on without a break when MODIFY switches
+ * between relaying, transcoding and playing; RTCP that describes other sources does not pass any
+ * more.
  *
  * PCMU to PCMA and back, with params.ptime_ms 0 (as it comes): a table in the packet worker. SSRC
  * and all else of the header stay, RTCP passes. Everything else is done by a media core.
@@ -224,6 +253,39 @@ struct dp_send {
 	struct dp_codec_params params;
 };
 _Static_assert(sizeof(struct dp_send) == 24, "wire struct");
+
+enum dp_play_kind {
+	DP_PLAY_NONE, /* what the other leg sends */
+	DP_PLAY_PROMPT, /* the prompt with this id (-ENODATA: there is none), once or again and again */
+	DP_PLAY_TONE, /* steps, again and again; all zero: silence */
+	DP_PLAY_ROOM, /* the room with this id: the others in it, who hear this leg */
+};
+
+enum dp_play_flags {
+	DP_PLAY_LOOP = 1 << 0, /* PROMPT: its end is followed by its beginning */
+};
+
+/*
+ * What is played to a leg, encoded as its dp_send says, in place of what the other leg sends. It
+ * begins anew when it is another one than before, or has another serial; else it goes on, also when
+ * dp_send changes. When a prompt has come to its end, or max_ms is over, EVENT_PLAY_DONE says so and
+ * the leg is sent nothing until the session is modified.
+ *
+ * A leg in a ROOM is heard there and not by the other leg of its session. What it sends is decoded
+ * by the codec of its payload types, which need no action for it. A room is there while somebody is
+ * in it (-EUSERS: DP_ROOM_MEMBERS_MAX are, or DP_ROOMS_MAX rooms).
+ */
+struct dp_play {
+	uint8_t kind;  /* enum dp_play_kind; with NONE all is zero */
+	uint8_t flags; /* enum dp_play_flags */
+	uint8_t level; /* TONE: so many dB below 0 dBm0, 1 to 40; 0: 13 */
+	uint8_t zero;
+	uint32_t id; /* of a PROMPT or ROOM */
+	uint32_t serial;
+	uint32_t max_ms; /* PROMPT, TONE: the end after so long; 0: none but its own */
+	struct dp_tone_step steps[DP_TONE_STEPS]; /* TONE */
+};
+_Static_assert(sizeof(struct dp_play) == 48, "wire struct");
 
 /*
  * What protects RTP and RTCP. X(symbol, name as in SDP (RFC 4568, RFC 6188, RFC 7714), bytes of
@@ -326,20 +388,26 @@ struct dp_leg {
 	struct dp_srtp rx, tx;
 	struct dp_send send;	 /* what is made for this leg */
 	struct dp_bundle bundle; /* zero without DP_LEG_BUNDLE */
+	struct dp_play play;	 /* what is played to it */
 };
-_Static_assert(sizeof(struct dp_leg) == 632, "wire struct");
+_Static_assert(sizeof(struct dp_leg) == 680, "wire struct");
 
 struct dp_session {
-	uint64_t id;	  /* not 0; chosen by limen-control */
-	uint64_t call_id; /* for dump and logs */
-	struct dp_leg leg[DP_LEGS];
+	uint64_t id;		    /* not 0; chosen by limen-control */
+	uint64_t call_id;	    /* for dump and logs */
+	struct dp_leg leg[DP_LEGS]; /* leg[1] all zero: there is leg[0] alone */
 	/*
 	 * For a session that goes on: where its SRTP was before. Used when the session is new to
 	 * the data plane, and no part of what makes two sessions the same.
 	 */
 	struct dp_srtp_state srtp_rx[DP_LEGS], srtp_tx[DP_LEGS];
 };
-_Static_assert(sizeof(struct dp_session) == 1376, "wire struct");
+_Static_assert(sizeof(struct dp_session) == 1472, "wire struct");
+
+static inline unsigned int dp_session_n_legs(const struct dp_session *s)
+{
+	return s->leg[1].local.family ? 2 : 1;
+}
 
 struct dp_session_id {
 	uint64_t id;
@@ -412,7 +480,10 @@ struct dp_dump_row {
 	uint32_t worker;
 	uint32_t stream[DP_LEGS];
 	struct dp_stream_sum from[DP_LEGS];
+	uint8_t play_done[DP_LEGS]; /* 1: what is played to the leg has come to its end */
+	uint8_t zero[6];
 };
+_Static_assert(sizeof(struct dp_dump_row) == 1472 + 16 + 2 * 184 + 8, "no holes");
 
 struct dp_dump_reply {
 	uint32_t n;
@@ -428,6 +499,17 @@ struct dp_event {
 	struct ipaddr addr;   /* LATCH: the learned source */
 	uint32_t zero;
 };
+
+/* What was played to a leg has come to its end. */
+struct dp_event_play {
+	uint64_t session_id;
+	uint64_t call_id;
+	uint32_t leg;
+	uint32_t lost_events; /* as in dp_event */
+	uint32_t serial;      /* of dp_play */
+	uint32_t zero;
+};
+_Static_assert(sizeof(struct dp_event_play) == 32, "as tests/lib/limenlab/dp_client.py has it");
 
 struct dp_event_port {
 	char name[DP_NAME_MAX];

@@ -69,7 +69,8 @@
 	X(NAT_FULL, "nat-full", "queue to limen-nat was full")                                   \
 	X(VOICE_FULL, "voice-full", "a media core or its worker fell behind (oldest dropped)")   \
 	X(VOICE_GONE, "voice-gone", "to or from a media core for a session that has ended")      \
-	X(VOICE_BROKEN, "voice-broken", "payload that its codec cannot decode")
+	X(VOICE_BROKEN, "voice-broken", "payload that its codec cannot decode")                  \
+	X(UNHEARD, "unheard", "media for a leg that is played something else, or is not there")
 
 enum dp_drop {
 #define X(sym, name, text) DP_DROP_##sym,
@@ -291,4 +292,7 @@ struct dp_stats_header {
 	uint32_t n_mcores, off_mcores; /* dp_mcore_stats[n_mcores] */
 	uint32_t off_loads;	       /* dp_core_load[n_workers + n_mcores], workers first */
 	uint32_t codecs;	       /* bit n: enum dp_codec_id n can be transcoded */
+	uint64_t prompt_bytes;	       /* of prompts, with those that were replaced and play yet */
+	uint32_t n_prompts;
+	uint32_t n_rooms; /* of mixers */
 } __attribute__((aligned(128)));

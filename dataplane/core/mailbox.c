@@ -163,7 +163,11 @@ static int do_addr(struct worker *w, struct worker_msg *msg)
 /* The row of a stream's port in the direct table; NULL: the media address is gone. */
 static uint32_t *table_row(struct worker *w, const struct stream_more *more)
 {
-	uint32_t *table = w->addrs[more->addr_index].table, row;
+	uint32_t *table, row;
+
+	if (more->addr_index == STREAM_ADDR_NONE)
+		return NULL;
+	table = w->addrs[more->addr_index].table;
 
 	owner_of(w, more->half_port, &row);
 	return table ? table + row : NULL;
@@ -210,14 +214,15 @@ static void srtp_set(struct worker *w, struct worker_stream_set *set, bool fresh
 		w->streams[set->slot].flags |= STREAM_SRTP;
 }
 
-static int stream_set(struct worker *w, struct worker_stream_set *set)
+/* Whether a stream may be linked at its port; *ret_row stays NULL for one of a leg that is not there. */
+static int stream_may_link(
+	struct worker *w, const struct worker_stream_set *set, uint32_t **ret_row)
 {
 	const struct stream_more *conf = &set->conf.more;
-	struct stream *s = &w->streams[set->slot];
-	struct stream_more *more = &w->more[set->slot];
-	bool fresh = !(s->flags & STREAM_LIVE);
 	uint32_t *row, row_index;
 
+	if (conf->addr_index == STREAM_ADDR_NONE)
+		return 0;
 	if (conf->addr_index >= DP_MEDIA_ADDRS_MAX || conf->half_port > UINT16_MAX / 2)
 		return -EINVAL;
 	if (owner_of(w, conf->half_port, &row_index) != w->id)
@@ -229,6 +234,20 @@ static int stream_set(struct worker *w, struct worker_stream_set *set)
 		return -EINVAL;
 	if (*row && *row != set->slot + 1)
 		return -EADDRINUSE;
+	*ret_row = row;
+	return 0;
+}
+
+static int stream_set(struct worker *w, struct worker_stream_set *set)
+{
+	struct stream *s = &w->streams[set->slot];
+	struct stream_more *more = &w->more[set->slot];
+	bool fresh = !(s->flags & STREAM_LIVE);
+	uint32_t *row = NULL;
+	int r = stream_may_link(w, set, &row);
+
+	if (r < 0)
+		return r;
 	if (!fresh) {
 		uint32_t *old = table_row(w, more);
 		if (old && *old == set->slot + 1)
@@ -243,7 +262,8 @@ static int stream_set(struct worker *w, struct worker_stream_set *set)
 	if (!fresh && !edited)
 		stream_wire_continue(s, more, &w->stream_stats[set->slot],
 			&w->stream_rare[set->slot], clock_mult);
-	*row = set->slot + 1;
+	if (row)
+		*row = set->slot + 1;
 	return 0;
 }
 

@@ -214,6 +214,27 @@ static int on_police(struct ipc_peer *peer, const struct ipc_hdr *hdr, const voi
 	return answer(peer, hdr, policy_police_set(s->conf.media, body));
 }
 
+static int on_prompt_set(
+	struct ipc_peer *peer, const struct ipc_hdr *hdr, const void *body, size_t len)
+{
+	struct server *s = server_of(peer);
+	int fd = ipc_take_fd(peer);
+	s->requests++;
+	int err = prompts_set(s->conf.prompts, body, fd, hdr->generation);
+	if (fd >= 0)
+		close(fd);
+	return answer(peer, hdr, err);
+}
+
+static int on_prompt_del(
+	struct ipc_peer *peer, const struct ipc_hdr *hdr, const void *body, size_t len)
+{
+	const struct dp_prompt_id *id = body;
+	struct server *s = server_of(peer);
+	s->requests++;
+	return answer(peer, hdr, id->zero ? -EINVAL : prompts_del(s->conf.prompts, id->id));
+}
+
 static int on_add(struct ipc_peer *peer, const struct ipc_hdr *hdr, const void *body, size_t len)
 {
 	struct session_ticket t = ticket_of(peer, hdr);
@@ -293,6 +314,8 @@ static const struct ipc_row rows[] = {
 	ROW(DP_MEDIA_ADDR_SET, struct dp_media_addr, "MEDIA_ADDR_SET", on_addr_set),
 	ROW(DP_MEDIA_ADDR_DEL, struct dp_media_addr, "MEDIA_ADDR_DEL", on_addr_del),
 	ROW(DP_POLICE_SET, struct dp_police, "POLICE_SET", on_police),
+	ROW(DP_PROMPT_SET, struct dp_prompt, "PROMPT_SET", on_prompt_set),
+	ROW(DP_PROMPT_DEL, struct dp_prompt_id, "PROMPT_DEL", on_prompt_del),
 	ROW(DP_SESSION_ADD, struct dp_session, "SESSION_ADD", on_add),
 	ROW(DP_SESSION_MODIFY, struct dp_session, "SESSION_MODIFY", on_modify),
 	ROW(DP_SESSION_REMOVE, struct dp_session_id, "SESSION_REMOVE", on_remove),
@@ -309,6 +332,7 @@ static const struct ipc_row tx_rows[] = {
 	{DP_EVENT_LATCH, IPC_DROPPABLE, 0, 0, 0, "EVENT_LATCH", NULL},
 	{DP_NAT_RX, IPC_DROPPABLE, 0, 0, 0, "NAT_RX", NULL},
 	{DP_EVENT_PORT, IPC_DROPPABLE, 0, 0, 0, "EVENT_PORT", NULL},
+	{DP_EVENT_PLAY_DONE, IPC_DROPPABLE, 0, 0, 0, "EVENT_PLAY_DONE", NULL},
 };
 static const struct ipc_table tx_table = {
 	.rows = tx_rows, .n_rows = sizeof tx_rows / sizeof tx_rows[0]};
@@ -470,4 +494,6 @@ void server_stats(struct server *server)
 	h->api_malformed = malformed;
 	h->api_overflows = overflows + server->lost_alone;
 	h->n_sessions = sessions_n(server->conf.sessions);
+	h->n_prompts = prompts_n(server->conf.prompts);
+	h->prompt_bytes = prompts_bytes(server->conf.prompts);
 }

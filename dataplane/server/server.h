@@ -30,6 +30,7 @@ struct server_conf {
 	uint32_t max_sessions;
 	uint64_t boot_id;
 	struct sessions *sessions;
+	struct prompts *prompts;
 	struct ports *ports;
 	struct media *media;
 	struct natlink *natlink;

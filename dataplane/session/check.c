@@ -13,6 +13,11 @@
 	(DP_LEG_SEND | DP_LEG_RECV | DP_LEG_RTCP_MUX | DP_LEG_LATCH | DP_LEG_ANY_PT | \
 		DP_LEG_EARLY | DP_LEG_RTCP_OWN | DP_LEG_RTCP_STRICT | DP_LEG_NAT)
 
+#define TONE_HZ_MIN    20
+#define TONE_HZ_MAX    3400
+#define PLAY_LEVEL_MAX 40
+#define PLAY_KIND_MAX  DP_PLAY_NONE
+
 static bool is_zero(const void *p, size_t n)
 {
 	const uint8_t *b = p;
@@ -134,6 +139,16 @@ static const char *state_fault(const struct dp_session *s)
 	return NULL;
 }
 
+/* So that equal sessions are equal bytes. */
+static const char *one_leg_fault(const struct dp_session *s)
+{
+	if (!is_zero(&s->leg[1], sizeof s->leg[1]) ||
+		!is_zero(&s->srtp_rx[1], sizeof s->srtp_rx[1]) ||
+		!is_zero(&s->srtp_tx[1], sizeof s->srtp_tx[1]))
+		return "something about a leg that has no local address";
+	return NULL;
+}
+
 static const char *send_fault(const struct dp_send *s)
 {
 	if (s->pt > 127 || s->event_pt > 127 || s->noise_pt > 127)
@@ -169,6 +184,53 @@ static const char *bundle_fault(const struct dp_leg *leg)
 	return NULL;
 }
 
+/* Frequencies that a telephone passes. */
+static bool tone_hz_valid(const struct dp_tone_step *step)
+{
+	for (unsigned int i = 0; i < DP_TONE_FREQS; i++)
+		if (step->hz[i] && (step->hz[i] < TONE_HZ_MIN || step->hz[i] > TONE_HZ_MAX))
+			return false;
+	return step->hz[0] || !step->hz[1];
+}
+
+static const char *tone_fault(const struct dp_tone_step steps[DP_TONE_STEPS])
+{
+	bool last = false;
+	for (unsigned int i = 0; i < DP_TONE_STEPS; i++) {
+		const struct dp_tone_step *step = &steps[i];
+		if (step->zero || !tone_hz_valid(step))
+			return "step of a tone that is none";
+		if (last && !is_zero(step, sizeof *step))
+			return "steps after the last one of a tone";
+		last = last || !step->ms;
+		if (i && !step->ms && step->hz[0])
+			return "step of a tone that takes no time";
+	}
+	return NULL;
+}
+
+static const char *play_fault(const struct dp_play *p, const struct dp_send *send)
+{
+	bool by_id = p->kind == DP_PLAY_PROMPT || p->kind == DP_PLAY_ROOM;
+	if (p->kind > PLAY_KIND_MAX)
+		return "unknown kind of what is played";
+	if (p->kind == DP_PLAY_NONE)
+		return is_zero(p, sizeof *p) ? NULL : "something about what is not played";
+	if (!send->codec)
+		return "something is played, and no codec for it";
+	if (p->zero || !p->id == by_id)
+		return "what is played has no id where one is needed, or one where none is";
+	if (p->flags & ~(uint32_t)(p->kind == DP_PLAY_PROMPT ? DP_PLAY_LOOP : 0))
+		return "unknown flag of what is played";
+	if (p->level > PLAY_LEVEL_MAX || (p->level && p->kind != DP_PLAY_TONE))
+		return "level of what is played";
+	if (p->max_ms && p->kind == DP_PLAY_ROOM)
+		return "a room with an end";
+	if (p->kind == DP_PLAY_TONE)
+		return tone_fault(p->steps);
+	return is_zero(p->steps, sizeof p->steps) ? NULL : "steps of what is no tone";
+}
+
 static const char *leg_fault(const struct dp_leg *leg)
 {
 	const char *why = local_fault(leg);
@@ -182,6 +244,8 @@ static const char *leg_fault(const struct dp_leg *leg)
 		why = send_fault(&leg->send);
 	if (!why)
 		why = bundle_fault(leg);
+	if (!why)
+		why = play_fault(&leg->play, &leg->send);
 	if (!why && (leg->flags & ~(uint32_t)FLAGS_KNOWN))
 		why = "unknown flag";
 	if (!why && leg->dscp > 63)
@@ -224,10 +288,13 @@ int session_check(
 	const struct dp_session *s, unsigned int n_workers, uint32_t codecs, const char **ret_why)
 {
 	const char *why = s->id ? NULL : "id is 0";
-	for (unsigned int i = 0; i < DP_LEGS && !why; i++)
+	unsigned int n_legs = dp_session_n_legs(s);
+	for (unsigned int i = 0; i < n_legs && !why; i++)
 		why = leg_fault(&s->leg[i]);
 	if (!why)
 		why = state_fault(s);
+	if (!why && n_legs == 1)
+		why = one_leg_fault(s);
 	for (unsigned int i = 0; i < DP_LEGS && !why; i++)
 		why = direction_fault(s, i);
 	if (why) {
@@ -240,6 +307,8 @@ int session_check(
 			return -ENOTSUP;
 		}
 	}
+	if (n_legs == 1)
+		return 0;
 	const struct ipaddr *a = &s->leg[0].local, *b = &s->leg[1].local;
 	if (ipaddr_equal(a, b)) {
 		*ret_why = "both legs have the same local address";

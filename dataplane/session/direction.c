@@ -7,6 +7,11 @@ static bool is_g711(uint8_t codec)
 	return codec == DP_CODEC_PCMU || codec == DP_CODEC_PCMA;
 }
 
+bool direction_is_heard(const struct dp_session *session, unsigned int leg)
+{
+	return dp_session_n_legs(session) == DP_LEGS && !session->leg[!leg].play.kind;
+}
+
 bool direction_is_voice(const struct dp_session *session, unsigned int leg)
 {
 	const struct dp_leg *in = &session->leg[leg];

@@ -11,6 +11,9 @@
 
 #include "dataplane/api/dp_api.h"
 
+/* Whether the other leg hears what leg sends, in whatever way. */
+bool direction_is_heard(const struct dp_session *session, unsigned int leg);
+
 #define DIRECTION_PT_NONE 0xff /* the other leg takes no such thing: it is dropped */
 
 enum direction_law { DIRECTION_LAW_KEEP, DIRECTION_LAW_U_TO_A, DIRECTION_LAW_A_TO_U };

@@ -8,8 +8,8 @@
 int locals_check(const struct sessions *ss, const struct dp_session *conf, const struct row *self,
 	uint8_t ret_index[DP_LEGS])
 {
-	uint8_t index[DP_LEGS];
-	for (unsigned int leg = 0; leg < DP_LEGS; leg++) {
+	uint8_t index[DP_LEGS] = {STREAM_ADDR_NONE, STREAM_ADDR_NONE};
+	for (unsigned int leg = 0; leg < dp_session_n_legs(conf); leg++) {
 		const struct dp_leg *l = &conf->leg[leg];
 		uint16_t port = ipaddr_port(&l->local);
 		uint16_t last = port + !(l->flags & DP_LEG_RTCP_MUX);
@@ -30,6 +30,8 @@ void locals_take(struct sessions *ss, struct row *row, const uint8_t index[DP_LE
 {
 	for (unsigned int leg = 0; leg < DP_LEGS; leg++) {
 		row->leg[leg].addr_index = index[leg];
+		if (index[leg] == STREAM_ADDR_NONE)
+			continue;
 		addrs_port_take(ss->conf.addrs, index[leg], ipaddr_port(&row->conf.leg[leg].local),
 			row_slot(ss, row, leg));
 	}
@@ -37,7 +39,7 @@ void locals_take(struct sessions *ss, struct row *row, const uint8_t index[DP_LE
 
 void locals_release(struct sessions *ss, struct row *row)
 {
-	for (unsigned int leg = 0; leg < DP_LEGS; leg++)
+	for (unsigned int leg = 0; leg < dp_session_n_legs(&row->conf); leg++)
 		addrs_port_release(ss->conf.addrs, row->leg[leg].addr_index,
 			ipaddr_port(&row->conf.leg[leg].local));
 }

@@ -294,6 +294,7 @@ int sessions_sweep(struct sessions *ss, const struct session_ticket *ticket)
 		if (row->state == ROW_LIVE && row->generation < ticket->generation)
 			row_doom(ss, row);
 	}
+	prompts_sweep(ss->conf.prompts, ticket->generation);
 	ss->sweeps[ss->n_sweeps++] = *ticket;
 	return 0;
 }

@@ -18,6 +18,7 @@
 #include "dataplane/linux/mirror.h"
 #include "dataplane/server/mail.h"
 #include "dataplane/session/addrs.h"
+#include "dataplane/session/prompts.h"
 
 /* Whom to answer; the server's, only copied here. */
 struct session_ticket {
@@ -53,6 +54,7 @@ struct sessions_conf {
 	const struct dp_stream_stats *stream_stats; /* [2 * max_sessions], in the segment */
 	const struct dp_stream_rare *stream_rare;
 	struct srtp_engine *srtp; /* the control thread's */
+	struct prompts *prompts;
 	const struct sessions_ops *ops;
 	void *arg;
 };
@@ -77,7 +79,7 @@ int sessions_modify(struct sessions *ss, const struct dp_session *conf,
 /* -ENOENT. */
 int sessions_remove(struct sessions *ss, uint64_t id, const struct session_ticket *ticket)
 	__attribute__((warn_unused_result));
-/* Removes, bit by bit, what is older than ticket->generation. -EAGAIN: too many at once. */
+/* Removes, bit by bit, what is older than ticket->generation; prompts too. -EAGAIN: too many at once. */
 int sessions_sweep(struct sessions *ss, const struct session_ticket *ticket)
 	__attribute__((warn_unused_result));
 

@@ -28,9 +28,13 @@ static struct ipaddr usable(const struct ipaddr *addr)
 	return addr->port_be16 ? *addr : (struct ipaddr){0};
 }
 
-static int check_leg(const struct dp_leg *leg)
+static int check_leg(const struct dp_session *session, unsigned int n)
 {
+	const struct dp_leg *leg = &session->leg[n];
 	uint16_t port = ipaddr_port(&leg->local);
+
+	if (n >= dp_session_n_legs(session))
+		return 0;
 
 	if (!leg->local.family || !port || (port & 1) || leg->dscp > 63 ||
 		leg->n_payloads > DP_PAYLOAD_TYPES)
@@ -145,7 +149,7 @@ int stream_build(const struct stream_args *args, struct stream_conf *ret_conf)
 		.more.bad_seq = STREAM_SEQ_NONE,
 		.more.next_seq = STREAM_SEQ_NONE};
 
-	if (check_leg(in) < 0 || check_leg(out) < 0 || args->tsc_hz == 0)
+	if (check_leg(args->session, 0) < 0 || check_leg(args->session, 1) < 0 || args->tsc_hz == 0)
 		return -EINVAL;
 	if (in->remote_rtp.family && in->remote_rtp.family != in->local.family)
 		return -EINVAL;
@@ -177,6 +181,8 @@ int stream_build(const struct stream_args *args, struct stream_conf *ret_conf)
 			 (in->flags & DP_LEG_RTCP_STRICT ? STREAM_RTCP_STRICT : 0);
 	conf.more.nat = (in->flags & DP_LEG_NAT) != 0;
 	build_payloads(&conf, args);
+	if (!direction_is_heard(args->session, args->leg))
+		conf.more.voice.to = STREAM_TO_NONE;
 	conf.more.epoch = args->epoch;
 	conf.more.half_port = ipaddr_port(&in->local) >> 1;
 	conf.more.addr_index = args->addr_index;
@@ -240,7 +246,7 @@ void stream_apply(struct stream *s, struct stream_more *more, const struct strea
 			s->edit |= STREAM_EDIT_WIRE;
 		}
 	}
-	if (more->voice.tag)
+	if (more->voice.tag || more->voice.to == STREAM_TO_NONE)
 		s->fast = PACKET_VOICE;
 	else if (s->edit)
 		s->fast |= PACKET_EDIT;

@@ -34,7 +34,8 @@ enum stream_kind { STREAM_RTP, STREAM_RTCP, STREAM_KINDS };
 /* Packets that are not authentic, by their source: so many in a period of so long are opened. */
 #define STREAM_FORGED_WAYS  8
 #define STREAM_FORGED_MAX   8
-#define STREAM_FORGED_PER_S 8 /* periods */
+#define STREAM_FORGED_PER_S 8	 /* periods */
+#define STREAM_ADDR_NONE    0xff /* addr_index: nothing arrives, the leg is not there */
 
 enum stream_flag {
 	/* from the configuration */
@@ -135,12 +136,19 @@ struct stream_wire {
 	uint8_t zero[3];
 };
 
+/* What becomes of media that the leg may send. */
+enum stream_to {
+	STREAM_TO_LEG,	/* it goes to the other leg, as it is or made anew */
+	STREAM_TO_NONE, /* that leg is not there, or hears something else */
+};
+
 /* What the media core of a stream and its owner agree on. */
 struct stream_voice {
 	uint32_t tag;	     /* of the session there; 0: no media core */
 	uint32_t clock_mult; /* of what it makes, as in struct stream */
 	uint8_t core;
-	uint8_t zero[7];
+	uint8_t to; /* enum stream_to */
+	uint8_t zero[6];
 };
 
 struct stream_more {
@@ -149,7 +157,7 @@ struct stream_more {
 	struct ipaddr expect[STREAM_KINDS]; /* accepted sources; family 0: none (yet) */
 	uint32_t epoch;	    /* of the slot, from stream_args; comes back in events */
 	uint16_t half_port; /* local UDP port >> 1 and */
-	uint8_t addr_index; /* media address at which the owner has linked the stream */
+	uint8_t addr_index; /* media address at which the owner has linked it; or _ADDR_NONE */
 	uint8_t n_payloads;
 	/* the owner's own */
 	uint32_t bad_seq;	      /* RFC 3550 A.1; STREAM_SEQ_NONE: none */
@@ -211,7 +219,7 @@ struct stream_args {
 	 * unknown it is RTP's with the next port and the same hop.
 	 */
 	struct stream_out out[STREAM_KINDS];
-	uint8_t addr_index; /* of the leg's local address */
+	uint8_t addr_index; /* of the leg's local address; STREAM_ADDR_NONE: no such leg */
 	uint32_t epoch; /* chosen anew whenever the slot is reused, so that late events are known */
 	uint64_t tsc_hz;
 	/* For a direction that a media core serves. */

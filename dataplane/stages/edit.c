@@ -80,7 +80,7 @@ static void edit_wire(struct stream_wire *wire, uint8_t *rtp, uint32_t clock_mul
 	wire->tsc = now;
 }
 
-/* The RTP packet alone goes to the media core of its stream. */
+/* The RTP packet alone goes to the media core of its stream; or nobody is to hear it. */
 static void hand_to_mcore(struct worker *w, struct packet *p, uint64_t now)
 {
 	const struct stream_voice *voice = &w->more[p->slot].voice;
@@ -88,6 +88,10 @@ static void hand_to_mcore(struct worker *w, struct packet *p, uint64_t now)
 	uint8_t *rtp = udp_of(p) + UDP_HDR_LEN;
 
 	transmit_unsent(w, p->m, p->slot);
+	if (voice->to == STREAM_TO_NONE) {
+		drop(w, p->m, DP_DROP_UNHEARD);
+		return;
+	}
 	rte_pktmbuf_adj(p->m, (uint16_t)(rtp - p->frame));
 	if (unlikely(voice->core >= w->n_mcores)) {
 		drop(w, p->m, DP_DROP_VOICE_GONE);

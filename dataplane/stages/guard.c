@@ -192,7 +192,7 @@ static enum dp_drop guard_rtp(
 		rare->dropped++;
 		return reason;
 	}
-	reason = way_out(s);
+	reason = w->more[p->slot].voice.to == STREAM_TO_LEG ? way_out(s) : DP_DROP_N;
 	if (reason != DP_DROP_N) {
 		rare->unsent_packets++;
 		rare->unsent_octets += w->stream_stats[p->slot].rx_octets - octets;

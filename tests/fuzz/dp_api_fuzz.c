@@ -10,9 +10,11 @@
  * or a whole message from the input. At the end everything is removed, and nothing may be left.
  */
 #include <event2/event.h>
+#include <fcntl.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -33,6 +35,7 @@ static struct event_base *base;
 static struct mail *mail;
 static struct mirror *mirror;
 static struct addrs *addrs;
+static struct prompts *prompts;
 static struct ports *ports;
 static struct media media;
 static struct sessions *ss;
@@ -115,6 +118,7 @@ static void world_new(void)
 	require(mail_new(NULL, &mail) == 0);
 	mirror = mirror_new(&mirror_ops, NULL);
 	addrs = addrs_new();
+	prompts = prompts_new();
 	require(segment_new(N_WORKERS, N_MCORES, 2 * MAX_SESSIONS, &segment) == 0);
 	struct ports_conf p = {.base = base,
 		.mail = mail,
@@ -133,6 +137,7 @@ static void world_new(void)
 		.stream_stats = segment.streams,
 		.stream_rare = segment.rare,
 		.srtp = fake_srtp_engine(),
+		.prompts = prompts,
 		.codecs = codec_mask(),
 		.n_mcores = N_MCORES,
 		.mcore_loads = segment.loads + N_WORKERS,
@@ -146,6 +151,7 @@ static void world_new(void)
 		.max_sessions = MAX_SESSIONS,
 		.boot_id = 1,
 		.sessions = ss,
+		.prompts = prompts,
 		.ports = ports,
 		.media = &media,
 		.natlink = natlink,
@@ -181,19 +187,52 @@ static void drain(int fd)
 		;
 }
 
-static void tell(int fd, uint16_t type, uint32_t generation, const void *body, size_t len)
+/* Samples as a prompt comes with them, or not: by seals and length. */
+static int samples(uint32_t n, bool sealed)
+{
+	int fd = memfd_create("prompt", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	require(fd >= 0 && ftruncate(fd, (off_t)n * 2) == 0);
+	require(!sealed || fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK) == 0);
+	return fd;
+}
+
+/* sent -1: without a descriptor. */
+static void tell_fd(
+	int fd, uint16_t type, uint32_t generation, const void *body, size_t len, int sent)
 {
 	static struct {
 		struct ipc_hdr hdr;
 		uint8_t body[4096];
 	} m;
+	union {
+		struct cmsghdr align;
+		uint8_t space[CMSG_SPACE(sizeof(int))];
+	} control = {0};
+	struct iovec iov = {&m, sizeof m.hdr + len};
+	struct msghdr mh = {.msg_iov = &iov, .msg_iovlen = 1};
+	if (sent >= 0) {
+		mh.msg_control = &control;
+		mh.msg_controllen = sizeof control;
+		struct cmsghdr *c = CMSG_FIRSTHDR(&mh);
+		*c = (struct cmsghdr){.cmsg_len = CMSG_LEN(sizeof(int)),
+			.cmsg_level = SOL_SOCKET,
+			.cmsg_type = SCM_RIGHTS};
+		memcpy(CMSG_DATA(c), &sent, sizeof sent);
+	}
 	m.hdr = (struct ipc_hdr){.version = IPC_VERSION,
 		.type = type,
 		.len = (uint32_t)(sizeof m.hdr + len),
 		.seq = 1,
 		.generation = generation};
 	memcpy(m.body, body, len);
-	(void)!send(fd, &m, m.hdr.len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	(void)!sendmsg(fd, &mh, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (sent >= 0)
+		close(sent);
+}
+
+static void tell(int fd, uint16_t type, uint32_t generation, const void *body, size_t len)
+{
+	tell_fd(fd, type, generation, body, len, -1);
 }
 
 /* A datagram of limen-nat, by a connection of its own. */
@@ -246,6 +285,8 @@ static size_t sample(uint16_t type, uint8_t n, uint8_t *body)
 		port = (struct dp_port){.name = "p.1", .vlan = n};
 	struct dp_media_addr addr = {.port_lo = 16384, .port_hi = 32767};
 	struct dp_port_name name = {"p"};
+	struct dp_prompt prompt = {.id = 1 + n % 8, .rate_hz = 8000, .n_samples = 100};
+	struct dp_prompt_id prompt_id = {1 + n % 8, 0};
 	struct dp_police police = {.n_sip_ports = n % 20, .sip_ports = {5060}};
 	const void *from = NULL;
 	size_t len = 0;
@@ -254,8 +295,10 @@ static size_t sample(uint16_t type, uint8_t n, uint8_t *body)
 	s.leg[0].timeout_ms = 1000;
 	if (n & 1)
 		sample_voice(&s, DP_CODEC_PCMA, DP_CODEC_L16_8K);
+	if (n & 16)
+		sample_one_leg(&s);
 	if (n & 64)
-		sample_srtp(&s.leg[n & 1], 1 + n % (DP_SRTP_N - 1));
+		sample_srtp(&s.leg[n & 1 && !(n & 16)], 1 + n % (DP_SRTP_N - 1));
 	switch (type) {
 	case DP_SESSION_ADD:
 	case DP_SESSION_MODIFY:
@@ -270,6 +313,12 @@ static size_t sample(uint16_t type, uint8_t n, uint8_t *body)
 	case DP_MEDIA_ADDR_SET:
 	case DP_MEDIA_ADDR_DEL:
 		from = &addr, len = sizeof addr;
+		break;
+	case DP_PROMPT_SET:
+		from = &prompt, len = sizeof prompt;
+		break;
+	case DP_PROMPT_DEL:
+		from = &prompt_id, len = sizeof prompt_id;
 		break;
 	case DP_POLICE_SET:
 		from = &police, len = sizeof police;
@@ -298,7 +347,8 @@ static size_t step_request(int fd, uint8_t op, const uint8_t *data, size_t size)
 {
 	static const uint16_t types[] = {DP_SESSION_ADD, DP_SESSION_ADD, DP_SESSION_ADD,
 		DP_SESSION_MODIFY, DP_SESSION_REMOVE, DP_SESSION_DUMP, DP_SESSION_SWEEP,
-		DP_MEDIA_ADDR_SET, DP_MEDIA_ADDR_DEL, DP_PORT_SET, DP_PORT_DEL, DP_POLICE_SET};
+		DP_MEDIA_ADDR_SET, DP_MEDIA_ADDR_DEL, DP_PORT_SET, DP_PORT_DEL, DP_POLICE_SET,
+		DP_PROMPT_SET, DP_PROMPT_SET, DP_PROMPT_DEL};
 	uint8_t body[sizeof(struct dp_session)] __attribute__((aligned(8)));
 	if (size < 4)
 		return size;
@@ -308,7 +358,11 @@ static size_t step_request(int fd, uint8_t op, const uint8_t *data, size_t size)
 	size_t used = 4;
 	for (size_t i = 0; i < n && used < size && at + i < len; i++)
 		body[at + i] = data[used++];
-	if (!opens_device(type, body))
+	if (type == DP_PROMPT_SET)
+		tell_fd(fd, type, op / 16, body, len,
+			data[0] & 0x80 ? -1
+				       : samples(data[0] & 0x40 ? 99 : 100, !(data[0] & 0x20)));
+	else if (!opens_device(type, body))
 		tell(fd, type, op / 16, body, len);
 	return used;
 }
@@ -373,6 +427,7 @@ static void end(int *fd)
 	tell(*fd, DP_SESSION_SWEEP, UINT32_MAX, "", 0);
 	drain(*fd);
 	require(sessions_n(ss) == 0);
+	require(prompts_n(prompts) == 0 && prompts_bytes(prompts) == 0);
 	for (uint8_t i = 0; i < DP_MEDIA_ADDRS_MAX; i++) {
 		const struct dp_media_addr *a = addrs_get(addrs, i);
 		struct dp_media_addr copy;

@@ -9,6 +9,7 @@ scenarios that try limen-dataplane alone. Blocking; struct layouts are those of 
 """
 import array
 import errno
+import fcntl
 import ipaddress
 import mmap
 import os
@@ -18,10 +19,11 @@ import time
 
 from .proc import LabError, Proc, wait_for
 
-API_VERSION, ROLE_CONTROL, IPC_VERSION = 2, 1, 2
+API_VERSION, ROLE_CONTROL, IPC_VERSION = 3, 1, 2
 HELLO, PORT_SET, PORT_DEL, MEDIA_ADDR_SET, MEDIA_ADDR_DEL = 1, 2, 3, 4, 5
+PROMPT_SET, PROMPT_DEL = 7, 8
 ADD, MODIFY, REMOVE, DUMP, SWEEP = 10, 11, 12, 13, 14
-EVENT_TIMEOUT, EVENT_LATCH, EVENT_PORT = 20, 21, 22
+EVENT_TIMEOUT, EVENT_LATCH, EVENT_PORT, EVENT_PLAY_DONE = 20, 21, 22, 23
 REPLY = 0x8000
 SEND, RECV, RTCP_MUX, LATCH, ANY_PT = 1, 2, 4, 8, 16
 RTCP_OWN, RTCP_STRICT, BUNDLED = 64, 128, 512
@@ -30,9 +32,13 @@ HDR = struct.Struct("=HHIIiII")
 HELLO_REPLY = struct.Struct("=IIQIIII")
 PORT = struct.Struct("=16s160sHHHH64s")
 MEDIA_ADDR = struct.Struct("=20sHH16s")
-LEG = struct.Struct("=20s20s20sIIBBH384s48s48s24s56s")
+LEG = struct.Struct("=20s20s20sIIBBH384s48s48s24s56s48s")
 RX = 9  # in LEG; tx follows
 BUNDLE = struct.Struct("=8IBBB5x16s")
+PLAY = struct.Struct("=BBBxIII32s")
+TONE_STEP = struct.Struct("=HHHxx")
+PLAY_NONE, PLAY_PROMPT, PLAY_TONE, PLAY_ROOM = range(4)
+PLAY_LOOP = 1
 PAYLOAD = struct.Struct("=BBBBI16s")
 SEND_TO = struct.Struct("=BBBBB3x16s")
 CODEC_PARAMS = struct.Struct("=BBBBBB2xII")
@@ -56,11 +62,14 @@ SESSION_LEN = SESSION_HEAD.size + 2 * LEG.size + 4 * SRTP_STATE.size
 SRTP_SUITES = (("", 0), ("AES_CM_128_HMAC_SHA1_80", 30), ("AES_CM_128_HMAC_SHA1_32", 30),
                ("AES_256_CM_HMAC_SHA1_80", 46), ("AES_256_CM_HMAC_SHA1_32", 46),
                ("AEAD_AES_128_GCM", 28), ("AEAD_AES_256_GCM", 44))
-ROW_LEN = SESSION_LEN + 16 + 2 * SUM.size
-STATS_HEAD = struct.Struct("=IIQQQIIIIIIQQIIQQQQQQQ24s24sIIII")
+EVENT_PLAY = struct.Struct("=QQIIII")
+PROMPT = struct.Struct("=IIQ")
+ROW_LEN = SESSION_LEN + 16 + 2 * SUM.size + 8
+STATS_HEAD = struct.Struct("=IIQQQIIIIIIQQIIQQQQQQQ24s24sIIIIQII")
 STATS_FIELDS = ("magic version boot_id tsc_hz heartbeat_ms n_workers n_ports n_streams n_drops off_workers off_ports "
                 "off_streams off_rare hugepages n_sessions api_requests api_refused api_malformed api_overflows "
-                "mbufs_total mbufs_in_use off_srtp srtp_cm srtp_gcm n_mcores off_mcores off_loads codecs").split()
+                "mbufs_total mbufs_in_use off_srtp srtp_cm srtp_gcm n_mcores off_mcores off_loads codecs prompt_bytes "
+                "n_prompts n_rooms").split()
 
 
 def ipaddr(ip, port=0):
@@ -93,16 +102,22 @@ def send_to(codec=0, pt=0, event_pt=0, noise_pt=0, event_khz=0, fmtp=b""):
 
 
 def leg(local, port, remote=None, remote_port=0, flags=SEND | RECV, timeout_ms=0, dscp=0,
-        payloads=((8, 8000),), rtcp=(None, 0), max_pps=0, rx=b"", tx=b"", send=b"", bundle=b""):
+        payloads=((8, 8000),), rtcp=(None, 0), max_pps=0, rx=b"", tx=b"", send=b"", bundle=b"",
+        play=b""):
     """payloads: pairs of payload type and clock that pass as they are, or of payload()."""
     pts = b"".join(p if isinstance(p, bytes) else payload(*p) for p in payloads)
     return LEG.pack(ipaddr(local, port), ipaddr(remote, remote_port), ipaddr(*rtcp), flags, timeout_ms, dscp,
-                    len(payloads), max_pps, pts, rx, tx, send, bundle)
+                    len(payloads), max_pps, pts, rx, tx, send, bundle, play)
 
 
 def bundle(mid="", mid_ext=0, ssrcs=()):
     """struct dp_bundle of a leg with the flag BUNDLED."""
     return BUNDLE.pack(*(list(ssrcs) + [0] * 8)[:8], len(ssrcs), mid_ext, len(mid), mid.encode())
+
+
+def play(kind=PLAY_NONE, ident=0, serial=0, flags=0, level=0, max_ms=0, steps=()):
+    """struct dp_play; steps of a tone: (first frequency, second or 0, ms)."""
+    return PLAY.pack(kind, flags, level, ident, serial, max_ms, b"".join(TONE_STEP.pack(*s) for s in steps))
 
 
 def srtp(suite, key):
@@ -113,12 +128,15 @@ def srtp(suite, key):
     return struct.pack("=BB46s", number, 0, key)
 
 
+NO_LEG = bytes(LEG.size)
+
+
 def srtp_state(rtp_next=0, rtp_ssrc=0, rtcp_ssrc=0, rtcp_next=0):
     return SRTP_STATE.pack(rtp_next, rtp_ssrc, rtcp_ssrc, rtcp_next, 0)
 
 
-def session(ident, leg_a, leg_b, call_id=0, state=()):
-    """state: up to four of srtp_state(): rx of both legs, tx of both legs."""
+def session(ident, leg_a, leg_b=NO_LEG, call_id=0, state=()):
+    """leg_b NO_LEG: leg A alone. state: up to four of srtp_state(): rx of both legs, tx of both legs."""
     return (SESSION_HEAD.pack(ident, call_id or ident) + leg_a + leg_b +
             b"".join(state).ljust(4 * SRTP_STATE.size, b"\0"))
 
@@ -150,10 +168,10 @@ class Client:
 
     # ---- framing ----
 
-    def send(self, mtype, body=b"", generation=None):
+    def send(self, mtype, body=b"", generation=None, fds=()):
         self.seq += 1
         gen = self.generation if generation is None else generation
-        self.sock.send(HDR.pack(IPC_VERSION, mtype, HDR.size + len(body), self.seq, 0, gen, 0) + body)
+        socket.send_fds(self.sock, [HDR.pack(IPC_VERSION, mtype, HDR.size + len(body), self.seq, 0, gen, 0) + body], fds)
         return self.seq
 
     def _receive(self):
@@ -178,6 +196,9 @@ class Client:
         if mtype == EVENT_PORT:
             name, up, speed = EVENT_PORT_S.unpack(body)
             return {"type": mtype, "name": name.rstrip(b"\0").decode(), "up": up, "speed": speed}
+        if mtype == EVENT_PLAY_DONE:
+            ident, call, n, lost, serial, _ = EVENT_PLAY.unpack(body)
+            return {"type": mtype, "id": ident, "call_id": call, "leg": n, "lost": lost, "serial": serial}
         ident, call, n, lost, addr, _ = EVENT.unpack(body)
         return {"type": mtype, "id": ident, "call_id": call, "leg": n, "lost": lost, "addr": parse_ipaddr(addr)}
 
@@ -192,8 +213,8 @@ class Client:
             if mtype & REPLY and (seq is None or got == seq):
                 return got, status, body
 
-    def ask(self, mtype, body=b"", generation=None):
-        _, status, answer = self.reply(self.send(mtype, body, generation))
+    def ask(self, mtype, body=b"", generation=None, fds=()):
+        _, status, answer = self.reply(self.send(mtype, body, generation, fds))
         if status:
             raise Refused(status)
         return answer
@@ -233,10 +254,24 @@ class Client:
     def media_addr_del(self, ip):
         self.ask(MEDIA_ADDR_DEL, MEDIA_ADDR.pack(ipaddr(ip), 1, 1, b""))
 
-    def add(self, ident, leg_a, leg_b, state=(), **kw):
+    def prompt(self, ident, rate_hz, samples, generation=None):
+        """samples: numbers, 16 bits each."""
+        raw = array.array("h", samples).tobytes()
+        fd = os.memfd_create("prompt", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+        try:
+            os.write(fd, raw)
+            fcntl.fcntl(fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK)
+            self.ask(PROMPT_SET, PROMPT.pack(ident, rate_hz, len(samples)), generation, fds=(fd,))
+        finally:
+            os.close(fd)
+
+    def prompt_del(self, ident):
+        self.ask(PROMPT_DEL, struct.pack("=II", ident, 0))
+
+    def add(self, ident, leg_a, leg_b=NO_LEG, state=(), **kw):
         return SESSION_REPLY.unpack(self.ask(ADD, session(ident, leg_a, leg_b, state=state), **kw))[1:]
 
-    def modify(self, ident, leg_a, leg_b, **kw):
+    def modify(self, ident, leg_a, leg_b=NO_LEG, **kw):
         return SESSION_REPLY.unpack(self.ask(MODIFY, session(ident, leg_a, leg_b), **kw))[1:]
 
     def remove(self, ident):

@@ -300,7 +300,8 @@ int rig_stream(struct rig *rig, uint32_t slot, const struct stream_args *args, b
 	if (r < 0)
 		return r;
 	const struct dp_session *session = args->session;
-	uint16_t local = ipaddr_port(&session->leg[args->leg].local);
+	/* both legs' ports have the same owner, and the second leg may not be there */
+	uint16_t local = ipaddr_port(&session->leg[0].local);
 	/* a slot that there is not is for the worker to refuse */
 	struct rig_srtp *srtp = &rig->srtp_slots[slot % rig->conf.n_streams];
 	srtp_ctx_follow(rig, &session->leg[args->leg].rx, &srtp->rx_key, &srtp->rx);
@@ -317,12 +318,15 @@ int rig_stream(struct rig *rig, uint32_t slot, const struct stream_args *args, b
 int rig_session(struct rig *rig, uint32_t slot, const struct dp_session *session, uint8_t addr_a,
 	uint8_t addr_b, uint8_t port_a, uint8_t port_b, bool relearn)
 {
+	const uint8_t addr[DP_LEGS] = {
+		addr_a, dp_session_n_legs(session) == 1 ? STREAM_ADDR_NONE : addr_b};
+
 	for (unsigned int leg = 0; leg < DP_LEGS; leg++) {
 		const struct dp_leg *out = &session->leg[!leg];
 		uint8_t port = leg == 0 ? port_b : port_a;
 		struct stream_args args = {.session = session,
 			.leg = leg,
-			.addr_index = leg == 0 ? addr_a : addr_b,
+			.addr_index = addr[leg],
 			.epoch = slot + 1000,
 			.tsc_hz = RIG_TSC_HZ,
 			.voice = {.tag = slot - slot % DP_LEGS + 1,

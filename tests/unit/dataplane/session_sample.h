@@ -34,6 +34,14 @@ static inline void sample_voice(struct dp_session *s, uint8_t from, uint8_t to)
 	s->leg[1].send = (struct dp_send){.codec = to, .pt = 96, .event_pt = 101};
 }
 
+/* Leg A alone. */
+static inline void sample_one_leg(struct dp_session *s)
+{
+	memset(&s->leg[1], 0, sizeof s->leg[1]);
+	for (unsigned int i = 0; i < s->leg[0].n_payloads; i++)
+		s->leg[0].payloads[i].action = DP_PT_RELAY;
+}
+
 /* Local ports are 16384 + 2 * (id - 1) on both sides. */
 static inline struct dp_session sample_session(uint64_t id)
 {

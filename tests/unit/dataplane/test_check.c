@@ -106,7 +106,16 @@
 	X(-EINVAL, s->leg[1].dscp = 255)                                                         \
 	X(-EADDRINUSE, s->leg[1].local = s->leg[0].local;                                        \
 		s->leg[1].remote_rtp = s->leg[0].remote_rtp)                                     \
-	X(-EXDEV, s->leg[1].local.port_be16 = htons(16386))
+	X(-EXDEV, s->leg[1].local.port_be16 = htons(16386))                                      \
+	X(0, sample_one_leg(s))                                                                  \
+	X(0, sample_one_leg(s); sample_srtp(&s->leg[0], DP_SRTP_GCM_128))                        \
+	X(-EINVAL, sample_one_leg(s); s->leg[1].flags = DP_LEG_RECV)                             \
+	X(-EINVAL, sample_one_leg(s); s->leg[1].local.port_be16 = htons(16384))                  \
+	X(-EINVAL, sample_one_leg(s); s->srtp_tx[1].rtp_next = 1)                                \
+	X(-EINVAL, sample_one_leg(s); s->leg[0].payloads[0].codec = DP_CODEC_PCMA;               \
+		s->leg[0].payloads[0].action = DP_PT_TRANSCODE)                                  \
+	X(-EINVAL, sample_one_leg(s); s->leg[0].local.port_be16 = htons(16385))                  \
+	X(-EINVAL, sample_one_leg(s); s->leg[1] = s->leg[0]; s->leg[0] = (struct dp_leg){0})
 
 static void test_table(void **state)
 {

@@ -31,6 +31,7 @@ struct world {
 	struct mail *mail;
 	struct mirror *mirror;
 	struct addrs *addrs;
+	struct prompts *prompts;
 	struct ports *ports;
 	struct media media;
 	struct sessions *ss;
@@ -115,6 +116,7 @@ static int setup(void **state)
 	assert_int_equal(mail_new(NULL, &w->mail), 0);
 	w->mirror = mirror_new(&mirror_ops, w);
 	w->addrs = addrs_new();
+	w->prompts = prompts_new();
 	assert_int_equal(segment_new(1, 1, 2 * MAX_SESSIONS, &w->segment), 0);
 	struct ports_conf ports = {
 		.base = w->base,
@@ -137,6 +139,7 @@ static int setup(void **state)
 		.stream_stats = w->segment.streams,
 		.stream_rare = w->segment.rare,
 		.srtp = fake_srtp_engine(),
+		.prompts = w->prompts,
 		.ops = &sessions_ops,
 		.arg = w,
 	};
@@ -151,6 +154,7 @@ static int setup(void **state)
 		.max_sessions = MAX_SESSIONS,
 		.boot_id = 0x1122334455667788,
 		.sessions = w->ss,
+		.prompts = w->prompts,
 		.ports = w->ports,
 		.media = &w->media,
 		.natlink = w->natlink,
@@ -171,6 +175,7 @@ static int teardown(void **state)
 	ports_free(w->ports);
 	mirror_free(w->mirror);
 	addrs_free(w->addrs);
+	prompts_free(w->prompts);
 	segment_free(&w->segment);
 	mail_free(w->mail);
 	event_base_free(w->base);
@@ -506,6 +511,141 @@ static void test_refused(void **state)
 	close(fd);
 }
 
+/* Samples as a prompt comes with them. */
+static int samples(uint64_t n, unsigned int seals)
+{
+	int fd = memfd_create("prompt", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	assert_true(fd >= 0);
+	assert_int_equal(ftruncate(fd, (off_t)(n * 2)), 0);
+	assert_int_equal(fcntl(fd, F_ADD_SEALS, seals), 0);
+	return fd;
+}
+
+/* sent -1: without a descriptor. */
+static int ask_prompt(
+	struct world *w, int fd, uint32_t generation, const struct dp_prompt *p, int sent)
+{
+	struct {
+		struct ipc_hdr hdr;
+		struct dp_prompt prompt;
+	} m = {.hdr = {.version = IPC_VERSION,
+		       .type = DP_PROMPT_SET,
+		       .len = sizeof m,
+		       .seq = ++w->seq,
+		       .generation = generation},
+		.prompt = *p};
+	union {
+		struct cmsghdr head;
+		uint8_t space[CMSG_SPACE(sizeof(int))];
+	} control = {.head = {.cmsg_len = CMSG_LEN(sizeof(int)),
+			     .cmsg_level = SOL_SOCKET,
+			     .cmsg_type = SCM_RIGHTS}};
+	struct iovec iov = {&m, sizeof m};
+	struct msghdr mh = {.msg_iov = &iov, .msg_iovlen = 1};
+	if (sent >= 0) {
+		mh.msg_control = &control;
+		mh.msg_controllen = sizeof control;
+		memcpy(CMSG_DATA(&control.head), &sent, sizeof sent);
+	}
+	assert_true(sendmsg(fd, &mh, MSG_DONTWAIT | MSG_NOSIGNAL) > 0);
+	if (sent >= 0)
+		close(sent);
+	assert_true(hear(w, fd, NULL) >= (ssize_t)sizeof rx.hdr);
+	assert_int_equal(rx.hdr.seq, w->seq);
+	return rx.hdr.status;
+}
+
+static unsigned int n_descriptors(void)
+{
+	unsigned int n = 0;
+	for (int i = 0; i < 256; i++)
+		n += fcntl(i, F_GETFD) >= 0;
+	return n;
+}
+
+#define SEALED (F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK)
+
+static void test_prompt_refused(void **state)
+{
+	struct world *w = *state;
+	static const struct {
+		struct dp_prompt prompt;
+		uint32_t n_samples; /* 0: no descriptor */
+		unsigned int seals;
+		int status;
+	} rows[] = {
+		{{7, 8000, 100}, 100, SEALED, 0},
+		{{8, 16000, 100}, 100, SEALED | F_SEAL_SEAL, 0},
+		{{9, 48000, 1}, 1, SEALED, 0},
+		{{0, 8000, 100}, 100, SEALED, -EINVAL},
+		{{7, 11025, 100}, 100, SEALED, -EINVAL},
+		{{7, 8000, 0}, 100, SEALED, -EINVAL},
+		{{7, 8000, 101}, 100, SEALED, -EINVAL},
+		{{7, 8000, 99}, 100, SEALED, -EINVAL},
+		{{7, 8000, UINT64_MAX / 2 + 101}, 100, SEALED, -EINVAL},
+		{{7, 8000, 100}, 100, F_SEAL_GROW | F_SEAL_SHRINK, -EINVAL},
+		{{7, 8000, 100}, 100, F_SEAL_WRITE | F_SEAL_GROW, -EINVAL},
+		{{7, 8000, 100}, 0, 0, -EINVAL},
+	};
+	int fd = client(w);
+	unsigned int n_before = n_descriptors();
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		int sent = rows[i].n_samples ? samples(rows[i].n_samples, rows[i].seals) : -1;
+		int got = ask_prompt(w, fd, 1, &rows[i].prompt, sent);
+		if (got != rows[i].status)
+			fail_msg("row %zu: %d", i, got);
+	}
+	assert_int_equal(n_descriptors(), n_before);
+	assert_int_equal(prompts_n(w->prompts), 3);
+	assert_int_equal(prompts_bytes(w->prompts), 402);
+	/* all places taken, but one that is there is replaced; and too much all together */
+	for (uint32_t i = 0; i < DP_PROMPTS_MAX; i++) {
+		struct dp_prompt p = {100 + i, 8000, 1};
+		assert_int_equal(ask_prompt(w, fd, 1, &p, samples(1, SEALED)),
+			i < DP_PROMPTS_MAX - 3 ? 0 : -ENOSPC);
+	}
+	assert_int_equal(ask_prompt(w, fd, 1, &rows[0].prompt, samples(100, SEALED)), 0);
+	struct dp_prompt large = {9, 8000, DP_PROMPTS_BYTES / 2 - 99};
+	assert_int_equal(ask_prompt(w, fd, 1, &large, samples(large.n_samples, SEALED)), -ENOSPC);
+	assert_int_equal(prompts_n(w->prompts), DP_PROMPTS_MAX);
+	assert_int_equal(prompts_bytes(w->prompts), 402 + 2 * (DP_PROMPTS_MAX - 3));
+	close(fd);
+}
+
+static void test_prompts(void **state)
+{
+	struct world *w = *state;
+	const struct dp_prompt good = {7, 8000, 100}, next = {7, 16000, 50}, other = {8, 8000, 101};
+	int fd = client(w);
+	assert_int_equal(ask_prompt(w, fd, 1, &good, samples(100, SEALED)), 0);
+	assert_int_equal(ask_prompt(w, fd, 1, &other, samples(101, SEALED)), 0);
+	/* who holds one keeps it when another takes its place, and when that is deleted */
+	struct prompt *held = prompts_get(w->prompts, 7);
+	assert_int_equal(ask_prompt(w, fd, 1, &next, samples(50, SEALED)), 0);
+	struct prompt *now = prompts_get(w->prompts, 7);
+	assert_true(now != held);
+	assert_int_equal(held->n_samples, 100);
+	assert_int_equal(held->pcm[99], 0);
+	assert_int_equal(prompts_bytes(w->prompts), 502);
+	struct dp_prompt_id id = {7, 1};
+	assert_int_equal(ask(w, fd, DP_PROMPT_DEL, 1, &id, sizeof id), -EINVAL);
+	id.zero = 0;
+	assert_int_equal(ask(w, fd, DP_PROMPT_DEL, 1, &id, sizeof id), 0);
+	assert_int_equal(ask(w, fd, DP_PROMPT_DEL, 1, &id, sizeof id), -ENOENT);
+	assert_null(prompts_get(w->prompts, 7));
+	prompt_unref(held);
+	prompt_unref(now);
+	server_stats(w->server);
+	assert_int_equal(w->segment.header->n_prompts, 1);
+	assert_int_equal(w->segment.header->prompt_bytes, 202);
+	/* a new control process says only one of them */
+	assert_int_equal(ask_prompt(w, fd, 2, &good, samples(100, SEALED)), 0);
+	assert_int_equal(ask(w, fd, DP_SESSION_SWEEP, 2, NULL, 0), 0);
+	assert_int_equal(prompts_n(w->prompts), 1);
+	assert_int_equal(prompts_bytes(w->prompts), 200);
+	close(fd);
+}
+
 static void test_life(void **state)
 {
 	struct world *w = *state;
@@ -651,6 +791,8 @@ int main(void)
 		T(test_nat),
 		T(test_malformed),
 		T(test_refused),
+		T(test_prompt_refused),
+		T(test_prompts),
 		T(test_life),
 		T(test_one_client),
 		T(test_events),

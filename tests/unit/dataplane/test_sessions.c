@@ -27,6 +27,7 @@ struct world {
 	struct mail *mail;
 	struct mirror *mirror;
 	struct addrs *addrs;
+	struct prompts *prompts;
 	struct sessions *ss;
 	struct dp_stream_stats stats[2 * MAX_SESSIONS];
 	struct dp_stream_rare rare[2 * MAX_SESSIONS];
@@ -114,6 +115,7 @@ static int setup(void **state)
 	assert_int_equal(mail_new(NULL, &w->mail), 0);
 	w->mirror = mirror_new(&mirror_ops, w);
 	w->addrs = addrs_new();
+	w->prompts = prompts_new();
 	static const char *const ips[] = {"192.0.2.1", "198.51.100.1", "2001:db8::1"};
 	for (unsigned int i = 0; i < 3; i++) {
 		struct dp_media_addr m = {.port_lo = 16384, .port_hi = 32767};
@@ -131,6 +133,7 @@ static int setup(void **state)
 		.stream_stats = w->stats,
 		.stream_rare = w->rare,
 		.srtp = fake_srtp_engine(),
+		.prompts = w->prompts,
 		.codecs = codec_mask(),
 		.n_mcores = N_MCORES,
 		.mcore_loads = w->loads,
@@ -151,6 +154,7 @@ static int teardown(void **state)
 	sessions_free(w->ss);
 	mirror_free(w->mirror);
 	addrs_free(w->addrs);
+	prompts_free(w->prompts);
 	mail_free(w->mail);
 	free(w);
 	return 0;
@@ -289,6 +293,41 @@ static void test_refused(void **state)
 	assert_int_equal(add(w, &third, 1), -EADDRINUSE);
 	assert_int_equal(sessions_n(w->ss), 3);
 	assert_int_equal(fake_n_live(), 6);
+}
+
+/* Leg A alone: its ports and its silence as usual, and another leg may come and go. */
+static void test_one_leg(void **state)
+{
+	struct world *w = *state;
+	struct dp_session both = sample_session(1), one = both, other = sample_session(4);
+	sample_one_leg(&one);
+	one.leg[0].timeout_ms = both.leg[0].timeout_ms = both.leg[1].timeout_ms = 5000;
+	assert_int_equal(add(w, &one, 1), 0);
+	uint32_t slot = w->reply.stream[0];
+	assert_int_equal(fake_n_live(), 2);
+	assert_int_equal(fake.slots[slot].conf.more.voice.to, STREAM_TO_NONE);
+	assert_int_equal(fake.slots[slot + 1].conf.more.addr_index, STREAM_ADDR_NONE);
+	assert_memory_equal(fake.slots[slot + 1].conf.more.path[STREAM_RTP].dst_ip,
+		one.leg[0].remote_rtp.ip, 4);
+	turn(w, 7000);
+	assert_int_equal(w->n_events, 1); /* of one leg */
+	assert_int_equal(w->event.leg, 0);
+	/* the port of the leg that is not there is free */
+	other.leg[1].local = both.leg[1].local;
+	assert_int_equal(add(w, &other, 1), 0);
+	assert_int_equal(modify(w, &both, 1), -EADDRINUSE);
+	assert_int_equal(del(w, 4), 0);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(modify(w, &both, 1), 0);
+		assert_int_equal(fake.slots[slot].conf.more.voice.to, STREAM_TO_LEG);
+		assert_int_equal(add(w, &other, 1), -EADDRINUSE);
+		assert_int_equal(modify(w, &one, 1), 0);
+		assert_int_equal(add(w, &other, 1), 0);
+		assert_int_equal(del(w, 4), 0);
+	}
+	assert_int_equal(del(w, 1), 0);
+	assert_int_equal(fake_n_live(), 0);
+	assert_int_equal(add(w, &both, 1), 0);
 }
 
 static void test_capacity(void **state)
@@ -809,6 +848,7 @@ int main(void)
 		T(test_voice_placing),
 		T(test_idempotent),
 		T(test_refused),
+		T(test_one_leg),
 		T(test_capacity),
 		T(test_remove_sums),
 		T(test_worker_refuses),

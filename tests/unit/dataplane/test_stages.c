@@ -469,6 +469,60 @@ static void test_way_out(void **state)
 	assert_int_equal(sum.lost, 0);
 }
 
+/* A packet of the phone at leg B. */
+static void put_b(uint16_t seq)
+{
+	uint8_t rtp[64], p[RIG_FRAME];
+	struct rig_frame f = {.dst_mac = {2, 0, 0, 0, 0, PORT_B},
+		.src = B4_PHONE,
+		.dst = B4,
+		.sport = 5000,
+		.dport = 20000,
+		.payload = rtp};
+
+	f.payload_len = rig_rtp(rtp, 0, seq, seq * 160u, 5, 20);
+	rig_put(rig, PORT_B, p, rig_build(&f, p));
+	rig_run(rig);
+}
+
+/* Nobody is there to hear leg A, which is counted as usual; then there is, and then not again. */
+static void test_one_leg(void **state)
+{
+	struct dp_session both = make_session(4, 4, 0), one = both;
+	struct dp_stream_sum sum;
+	uint8_t p[RIG_FRAME];
+	uint16_t seq = 1;
+
+	memset(&one.leg[1], 0, sizeof(one.leg[1]));
+	for (int i = 0; i < 2; i++) {
+		put_session(&one);
+		for (int k = 0; k < 3; k++)
+			put_a(p, frame_a(4, seq++, p));
+		assert_int_equal(rig_drops(rig, DP_DROP_UNHEARD), 3 * (i + 1));
+		assert_int_equal(rig_discard(rig, PORT_B), 0);
+		put_session(&both);
+		for (int k = 0; k < 3; k++)
+			put_a(p, frame_a(4, seq++, p));
+		assert_int_equal(rig_discard(rig, PORT_B), 3);
+		put_b((uint16_t)(1 + i));
+		assert_int_equal(rig_discard(rig, PORT_A), 1);
+	}
+	put_session(&one);
+	put_b(3); /* whose port is nobody's any more */
+	assert_int_equal(rig_drops(rig, DP_DROP_NO_STREAM), 1);
+	stream_sum(&rig->stream_stats[0], &rig->stream_rare[0], 0, RIG_TSC_HZ, &sum);
+	assert_int_equal(sum.rx_packets, 12);
+	assert_int_equal(sum.tx_packets, 6);
+	assert_int_equal(sum.dropped, 0);
+	assert_int_equal(sum.lost, 0);
+	for (uint32_t slot = 0; slot < 2; slot++) {
+		struct worker_msg msg = {.op = WORKER_STREAM_UNLINK, .unlink = {.slot = slot}};
+		assert_int_equal(rig_post(rig, 0, &msg), 0);
+	}
+	put_a(p, frame_a(4, seq, p));
+	assert_int_equal(rig_drops(rig, DP_DROP_NO_STREAM), 2);
+}
+
 static void test_mtu(void **state)
 {
 	uint8_t rtp[1700], p[RIG_FRAME], out[RIG_FRAME];
@@ -732,6 +786,7 @@ int main(void)
 		TEST(test_address_on_another_port),
 		TEST(test_directions),
 		TEST(test_way_out),
+		TEST(test_one_leg),
 		TEST(test_mtu),
 		TEST(test_rtcp_ports),
 		TEST(test_rtcp_mux_and_payload_type_72),

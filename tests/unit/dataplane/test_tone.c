@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Unit tests of dataplane/transcode/tone.c: each row as it sounds, measured. */
+/* Unit tests of dataplane/transcode/tone.c and dataplane/api/dp_tone.c: each row as it sounds, measured. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -25,13 +25,13 @@ static void test_every_country_has_all(void **state)
 	size_t n = 0;
 
 	for (size_t i = 0; i < 5; i++)
-		for (int kind = 0; kind < VP_TONE_KINDS; kind++)
-			assert_non_null(vp_tone_find(countries[i], (enum vp_tone_kind)kind));
-	while (vp_tone_at(n))
+		for (int kind = 0; kind < DP_TONE_KINDS; kind++)
+			assert_non_null(dp_tone_find(countries[i], (enum dp_tone_kind)kind));
+	while (dp_tone_at(n))
 		n++;
-	assert_int_equal(n, 5 * VP_TONE_KINDS);
-	assert_null(vp_tone_find("xx", VP_TONE_BUSY));
-	assert_null(vp_tone_find("de", VP_TONE_KINDS));
+	assert_int_equal(n, 5 * DP_TONE_KINDS);
+	assert_null(dp_tone_find("xx", DP_TONE_BUSY));
+	assert_null(dp_tone_find("de", DP_TONE_KINDS));
 }
 
 /* Against ITU-T E.180 supplement 2, written down once more: frequencies, ms on and off. */
@@ -39,34 +39,34 @@ static void test_table(void **state)
 {
 	static const struct {
 		const char *country;
-		enum vp_tone_kind kind;
+		enum dp_tone_kind kind;
 		const char *want;
 	} wants[] = {
-		{"de", VP_TONE_DIAL, "425 0 "},
-		{"de", VP_TONE_RINGBACK, "425 1000 - 4000 "},
-		{"de", VP_TONE_BUSY, "425 480 - 480 "},
-		{"de", VP_TONE_CONGESTION, "425 240 - 240 "},
-		{"eu", VP_TONE_BUSY, "425 500 - 500 "},
-		{"eu", VP_TONE_CONGESTION, "425 200 - 200 "},
-		{"fr", VP_TONE_DIAL, "440 0 "},
-		{"fr", VP_TONE_RINGBACK, "440 1500 - 3500 "},
-		{"fr", VP_TONE_BUSY, "440 500 - 500 "},
-		{"fr", VP_TONE_CONGESTION, "440 250 - 250 "},
-		{"uk", VP_TONE_DIAL, "350+440 0 "},
-		{"uk", VP_TONE_RINGBACK, "400+450 400 - 200 400+450 400 - 2000 "},
-		{"uk", VP_TONE_BUSY, "400 375 - 375 "},
-		{"uk", VP_TONE_CONGESTION, "400 400 - 350 400 225 - 525 "},
-		{"us", VP_TONE_DIAL, "350+440 0 "},
-		{"us", VP_TONE_RINGBACK, "440+480 2000 - 4000 "},
-		{"us", VP_TONE_BUSY, "480+620 500 - 500 "},
-		{"us", VP_TONE_CONGESTION, "480+620 250 - 250 "},
-		{"us", VP_TONE_SPECIAL, "950 330 1400 330 1800 330 - 1000 "},
+		{"de", DP_TONE_DIAL, "425 0 "},
+		{"de", DP_TONE_RINGBACK, "425 1000 - 4000 "},
+		{"de", DP_TONE_BUSY, "425 480 - 480 "},
+		{"de", DP_TONE_CONGESTION, "425 240 - 240 "},
+		{"eu", DP_TONE_BUSY, "425 500 - 500 "},
+		{"eu", DP_TONE_CONGESTION, "425 200 - 200 "},
+		{"fr", DP_TONE_DIAL, "440 0 "},
+		{"fr", DP_TONE_RINGBACK, "440 1500 - 3500 "},
+		{"fr", DP_TONE_BUSY, "440 500 - 500 "},
+		{"fr", DP_TONE_CONGESTION, "440 250 - 250 "},
+		{"uk", DP_TONE_DIAL, "350+440 0 "},
+		{"uk", DP_TONE_RINGBACK, "400+450 400 - 200 400+450 400 - 2000 "},
+		{"uk", DP_TONE_BUSY, "400 375 - 375 "},
+		{"uk", DP_TONE_CONGESTION, "400 400 - 350 400 225 - 525 "},
+		{"us", DP_TONE_DIAL, "350+440 0 "},
+		{"us", DP_TONE_RINGBACK, "440+480 2000 - 4000 "},
+		{"us", DP_TONE_BUSY, "480+620 500 - 500 "},
+		{"us", DP_TONE_CONGESTION, "480+620 250 - 250 "},
+		{"us", DP_TONE_SPECIAL, "950 330 1400 330 1800 330 - 1000 "},
 	};
 
 	for (size_t i = 0; i < sizeof(wants) / sizeof(wants[0]); i++) {
-		const struct vp_tone_row *row = vp_tone_find(wants[i].country, wants[i].kind);
+		const struct dp_tone_row *row = dp_tone_find(wants[i].country, wants[i].kind);
 		char text[100] = "";
-		for (int k = 0; k < VP_TONE_STEPS && (k == 0 || row->steps[k].ms); k++) {
+		for (int k = 0; k < DP_TONE_STEPS && (k == 0 || row->steps[k].ms); k++) {
 			char *at = text + strlen(text);
 			if (!row->steps[k].hz[0])
 				sprintf(at, "- %u ", row->steps[k].ms);
@@ -107,13 +107,13 @@ static void test_cadences(void **state)
 	static int16_t pcm[48000 * SECONDS];
 
 	for (size_t r = 0; r < 3; r++) {
-		for (size_t i = 0; vp_tone_at(i); i++) {
-			const struct vp_tone_row *row = vp_tone_at(i);
+		for (size_t i = 0; dp_tone_at(i); i++) {
+			const struct dp_tone_row *row = dp_tone_at(i);
 			uint32_t at = 0, ms = rates[r] / 1000, n = SECONDS * rates[r];
 			uint32_t step = 0, edge = 10 * ms;
 			struct vp_tone t;
 
-			vp_tone_start(&t, row, rates[r], VP_TONE_LEVEL_DBM0);
+			vp_tone_start(&t, row->steps, rates[r], VP_TONE_LEVEL_DBM0);
 			for (uint32_t k = 0; k < n; k += 10 * ms)
 				vp_tone_run(&t, pcm + k, 10 * ms);
 			/* once through the cadence at least, whatever it is */
@@ -125,7 +125,7 @@ static void test_cadences(void **state)
 					check_step(pcm + at + edge, len - 2 * edge, rates[r],
 						row->steps[step].hz, row->country, row->kind);
 				at += len;
-				step = step + 1 < VP_TONE_STEPS && row->steps[step + 1].ms
+				step = step + 1 < DP_TONE_STEPS && row->steps[step + 1].ms
 					       ? step + 1
 					       : 0;
 			}
@@ -152,7 +152,7 @@ static void test_levels(void **state)
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct vp_tone t;
-		vp_tone_start(&t, vp_tone_find("us", VP_TONE_DIAL), 8000, rows[i].level);
+		vp_tone_start(&t, dp_tone_find("us", DP_TONE_DIAL)->steps, 8000, rows[i].level);
 		vp_tone_run(&t, pcm, 8000);
 		assert_float_equal(
 			20 * log10(signal_rms(pcm, 8000) * sqrt(2) / INT16_MAX) + VP_SINE_FULL_DBM0,

@@ -105,6 +105,16 @@ static struct cli_tails add_preference(const struct cli_tails *tails, const stru
 	return next;
 }
 
+/* "404 sorry" */
+static struct cli_tails add_announcement(const struct cli_tails *tails, const struct cfg_leaf *leaf)
+{
+	struct cli_tails status = {0}, next = {0};
+
+	add_int(tails, leaf, leaf->min, leaf->max, "Status", &status);
+	add_value(&status, leaf, CLI_NAME, "WORD", leaf->value_help, &next);
+	return next;
+}
+
 static struct cli_tails add_prefix(
 	const struct cli_tails *tails, const struct cfg_leaf *leaf, bool ipv6)
 {
@@ -170,6 +180,8 @@ static struct cli_tails add_leaf_value(const struct cli_tails *tails, const stru
 		return add_listen(tails, leaf);
 	case CFG_T_PREFERENCE:
 		return add_preference(tails, leaf);
+	case CFG_T_ANNOUNCEMENT:
+		return add_announcement(tails, leaf);
 	case CFG_T_PORT_RANGE:
 		add_int(tails, leaf, leaf->min, leaf->max, "First port, even", &first);
 		add_int(&first, leaf, leaf->min, leaf->max, "Last port, odd", &next);

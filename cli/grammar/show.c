@@ -444,7 +444,9 @@ static int show_dial_peers(struct cli_ctx *ctx)
 	for (uint32_t i = 0; i < ctx->running->n_dial_peers; i++) {
 		const struct cfg_dial_peer *peer = &ctx->running->dial_peers[i];
 		const struct cfg_trunk *trunk = cfg_find_trunk(ctx->running, peer->trunk);
-		bool oper = trunk && !peer->shutdown && trunk_usable(ctx, trunk);
+		bool local = cfg_dial_peer_is_local(peer);
+		bool oper = !peer->shutdown && (local || (trunk && trunk_usable(ctx, trunk)));
+		char target[ROUTE_TARGET_MAX];
 		cli_table_cell(table, "%u", peer->tag);
 		cli_table_cell(table, "voip");
 		cli_table_cell(table, "%s", peer->shutdown ? "down" : "up");
@@ -453,10 +455,14 @@ static int show_dial_peers(struct cli_ctx *ctx)
 		cli_table_cell(table, "%s", peer->destination_pattern);
 		cli_table_cell(table, "%u", peer->preference);
 		cli_table_cell(table, "syst");
-		cli_table_cell(table, "trunk:%s", peer->trunk);
+		*strchr(route_target_text(peer, target), ' ') = ':';
+		cli_table_cell(table, "%s", target);
 		cli_table_null(table);
 		cli_table_null(table);
-		cli_table_cell(table, "%s", trunk ? keepalive_word(ctx, trunk) : "none");
+		if (local)
+			cli_table_null(table);
+		else
+			cli_table_cell(table, "%s", trunk ? keepalive_word(ctx, trunk) : "none");
 		if (peer->incoming_realm[0])
 			cli_table_cell(table, "%s", peer->incoming_realm);
 		else
@@ -480,11 +486,11 @@ static int print_routes(struct cli_ctx *ctx, const struct route_result *result, 
 		{"DEST-PATTERN", "destination_pattern", 16, false, false},
 		{"FER", "preference", 3, true, true},
 		{"MATCHED", "matched", 7, true, true},
-		{"TRUNK", "trunk", 16, false, false},
+		{"TARGET", "target", 24, false, false},
 		{"VERDICT", "verdict", 0, false, false},
 	};
 	struct cli_table_out *table = cli_table_new(columns, 7);
-	char text[ROUTE_REASON_MAX];
+	char text[ROUTE_REASON_MAX], target[ROUTE_TARGET_MAX];
 	unsigned int order = 0;
 
 	for (uint32_t i = 0; i < result->n_rows; i++) {
@@ -497,7 +503,7 @@ static int print_routes(struct cli_ctx *ctx, const struct route_result *result, 
 		cli_table_cell(table, "%s", row->peer->destination_pattern);
 		cli_table_cell(table, "%u", row->peer->preference);
 		cli_table_cell(table, "%u", row->n_matched);
-		cli_table_cell(table, "%s", row->peer->trunk);
+		cli_table_cell(table, "%s", route_target_text(row->peer, target));
 		cli_table_cell(table, "%s",
 			row->verdict == ROUTE_USE ? "use" : route_row_explain(row, realm, text));
 	}

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "controlplane/config/cfg_model.h"
@@ -47,3 +48,7 @@ const struct cfg_voice_codec *cfg_find_voice_codec(const struct cfg *cfg, uint32
 /* The word of an enum cfg_codec, and its enum dp_codec_id; NONE for transparent. */
 const char *cfg_codec_word(uint8_t codec);
 uint8_t cfg_codec_id(uint8_t codec);
+const struct cfg_prompt *cfg_find_prompt(const struct cfg *cfg, const char *name);
+
+/* The path below STATE/prompts of "flash:/PATH" or "flash:PATH"; NULL with a sentence. */
+const char *cfg_prompt_path(const struct cfg_prompt *prompt, const char **ret_why);

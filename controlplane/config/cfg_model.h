@@ -87,6 +87,58 @@ enum cfg_transcoding {
 	CFG_TRANSCODING_BY_PREFERENCE,
 };
 
+/* "voice class prompt NAME": sound that the box can play. */
+struct cfg_prompt {
+	char name[CFG_NAME_MAX];
+	char description[CFG_TEXT_MAX];
+	char file[CFG_TEXT_MAX]; /* "flash:/PATH", a WAV file below STATE/prompts */
+};
+
+/* What a caller hears when a call fails with this status: "announcement status 404 NAME". */
+struct cfg_announcement {
+	uint16_t status;
+	char prompt[CFG_NAME_MAX];
+};
+
+/* Which country's call progress tones are made. */
+enum cfg_cptone {
+	CFG_CPTONE_EU,
+	CFG_CPTONE_DE,
+	CFG_CPTONE_FR,
+	CFG_CPTONE_UK,
+	CFG_CPTONE_US,
+	CFG_N_CPTONES,
+};
+
+/* Call progress tones: X(symbol, word, help). */
+#define CFG_TONES(X)                                                     \
+	X(DIAL, "dial", "Dial tone")                                     \
+	X(STUTTER, "stutter", "Dial tone that begins interrupted")       \
+	X(RINGBACK, "ringback", "The called party's telephone rings")    \
+	X(BUSY, "busy", "The called party is busy")                      \
+	X(CONGESTION, "congestion", "There is no way through (reorder)") \
+	X(SPECIAL, "special", "Special information: the number cannot be reached")
+enum cfg_tone {
+	CFG_TONE_NONE,
+#define X(sym, word, help) CFG_TONE_##sym,
+	CFG_TONES(X)
+#undef X
+		CFG_N_TONES,
+};
+
+static inline const char *cfg_tone_word(unsigned int tone)
+{
+	switch (tone) {
+#define X(sym, word, help)   \
+	case CFG_TONE_##sym: \
+		return word;
+		CFG_TONES(X)
+#undef X
+	default:
+		return "";
+	}
+}
+
 /* The priority of 802.1Q that a DSCP gets. */
 struct cfg_cos {
 	uint8_t dscp, cos;
@@ -141,6 +193,13 @@ struct cfg_realm {
 	uint32_t voice_codec;	  /* tag of a voice class; 0: all codecs, as they are offered */
 	uint8_t transcoding;	  /* enum cfg_transcoding, not CFG_TRANSCODING_REALM */
 	uint32_t audio_pps, other_pps; /* media packet-limit; 0: none */
+	uint8_t cptone;		       /* enum cfg_cptone, of the tones that its far ends hear */
+	bool ringback_tone; /* callers of this realm hear one while only a 180 is there */
+	char ringback_prompt[CFG_NAME_MAX]; /* or this, in its place */
+	/* What the other side hears while a far end of this realm holds the call; empty: nothing. */
+	char music_on_hold[CFG_NAME_MAX];
+	struct cfg_announcement announcements[CFG_LIST_MAX]; /* to callers of this realm */
+	uint32_t n_announcements;
 };
 
 /* "trunk NAME": a far end with a fixed address. */
@@ -150,13 +209,14 @@ struct cfg_trunk {
 	char realm[CFG_NAME_MAX];
 	struct ipaddr target; /* session target ipv4:A[:P] | ipv6:[A][:P] */
 	uint8_t transport;
-	uint32_t options_interval_s; /* options-keepalive; 0: none */
-	uint32_t options_down_after; /* unanswered OPTIONS in a row until busyout */
-	uint8_t srtp;		     /* enum cfg_srtp */
-	uint8_t srtp_keying;	     /* enum cfg_keying */
-	uint32_t srtp_crypto;	     /* 0: the realm's */
-	uint32_t voice_codec;	     /* 0: the realm's */
-	uint8_t transcoding;	     /* enum cfg_transcoding */
+	uint32_t options_interval_s;	  /* options-keepalive; 0: none */
+	uint32_t options_down_after;	  /* unanswered OPTIONS in a row until busyout */
+	uint8_t srtp;			  /* enum cfg_srtp */
+	uint8_t srtp_keying;		  /* enum cfg_keying */
+	uint32_t srtp_crypto;		  /* 0: the realm's */
+	uint32_t voice_codec;		  /* 0: the realm's */
+	uint8_t transcoding;		  /* enum cfg_transcoding */
+	char music_on_hold[CFG_NAME_MAX]; /* empty: the realm's */
 	bool shutdown;
 };
 
@@ -167,11 +227,24 @@ struct cfg_dial_peer {
 	char destination_pattern
 		[CFG_TEXT_MAX];		   /* digits, '+' first, '.' one digit, trailing 'T' any */
 	char incoming_realm[CFG_NAME_MAX]; /* only for calls from this realm; empty: any */
-	char trunk[CFG_NAME_MAX];	   /* session target trunk NAME */
-	uint32_t preference;		   /* 0 first */
+	/* session target: exactly one of the four. The last three end the call in the box itself. */
+	char trunk[CFG_NAME_MAX];
+	char announcement[CFG_NAME_MAX]; /* a prompt */
+	char conference[CFG_NAME_MAX];	 /* a room */
+	uint8_t tone;			 /* enum cfg_tone */
+	bool announcement_loop;		 /* the prompt begins again and again */
+	bool announcement_early;	 /* the call is not answered: early media, then a refusal */
+	uint32_t release_cause;		 /* Q.850, at the end of the prompt; 0: by its kind */
+	uint32_t preference;		 /* 0 first */
 	bool huntstop;
 	bool shutdown;
 };
+
+/* Its calls end in the box itself. */
+static inline bool cfg_dial_peer_is_local(const struct cfg_dial_peer *peer)
+{
+	return peer->announcement[0] || peer->conference[0] || peer->tone != CFG_TONE_NONE;
+}
 
 struct cfg {
 	char hostname[CFG_NAME_MAX];
@@ -192,6 +265,8 @@ struct cfg {
 	uint32_t n_srtp_cryptos;
 	struct cfg_voice_codec *voice_codecs;
 	uint32_t n_voice_codecs;
+	struct cfg_prompt *prompts;
+	uint32_t n_prompts;
 	struct cfg_realm *realms;
 	uint32_t n_realms;
 	struct cfg_trunk *trunks;

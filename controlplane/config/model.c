@@ -118,6 +118,8 @@ bool cfg_leaf_is_set(const struct cfg_leaf *leaf, const void *obj)
 	case CFG_T_LINE:
 	case CFG_T_PATTERN:
 		return *(const char *)p != 0;
+	case CFG_T_ENUM:
+		return *(const uint8_t *)p != 0 || !(leaf->flags & CFG_F_ZERO_NONE);
 	case CFG_T_IPV4:
 	case CFG_T_IPV6:
 	case CFG_T_IP:
@@ -150,17 +152,28 @@ static int find_value(const struct cfg_leaf *leaf, const void *obj, const void *
 	return -ENOENT;
 }
 
-/* Where a preference stands or belongs. taken: there is one of that rank, which it replaces. */
+static bool is_ranked(const struct cfg_leaf *leaf)
+{
+	return leaf->type == CFG_T_PREFERENCE || leaf->type == CFG_T_ANNOUNCEMENT;
+}
+
+static unsigned int rank_of(const struct cfg_leaf *leaf, const void *value)
+{
+	return leaf->type == CFG_T_PREFERENCE ? ((const struct cfg_preference *)value)->rank
+					      : ((const struct cfg_announcement *)value)->status;
+}
+
+/* Where a value stands or belongs. taken: there is one of that rank, which it replaces. */
 static unsigned int place_of_rank(
 	const struct cfg_leaf *leaf, const void *obj, const void *value, bool *ret_taken)
 {
-	const struct cfg_preference *want = value, *there;
-	unsigned int i = 0;
+	unsigned int want = rank_of(leaf, value), i = 0;
 
 	while (i < cfg_leaf_count(leaf, obj)) {
-		there = cfg_leaf_at(leaf, obj, i);
-		if (there->rank >= want->rank) {
-			*ret_taken = there->rank == want->rank;
+		unsigned int there = rank_of(leaf, cfg_leaf_at(leaf, obj, i));
+
+		if (there >= want) {
+			*ret_taken = there == want;
 			return i;
 		}
 		i++;
@@ -187,7 +200,7 @@ int cfg_leaf_set(
 	if (find_value(leaf, obj, value) >= 0)
 		return 0;
 	n = count_of(leaf, obj);
-	at = leaf->type == CFG_T_PREFERENCE ? place_of_rank(leaf, obj, value, &taken) : *n;
+	at = is_ranked(leaf) ? place_of_rank(leaf, obj, value, &taken) : *n;
 	if (!taken && *n == CFG_LIST_MAX) {
 		snprintf(error, CFG_ERROR_MAX, "no more than %u values fit", CFG_LIST_MAX);
 		return -ENOSPC;
@@ -541,4 +554,31 @@ const struct cfg_voice_codec *cfg_find_voice_codec(const struct cfg *cfg, uint32
 const struct cfg_srtp_crypto *cfg_find_srtp_crypto(const struct cfg *cfg, uint32_t tag)
 {
 	return find(cfg, CFG_SRTP_CRYPTO, &tag);
+}
+
+const struct cfg_prompt *cfg_find_prompt(const struct cfg *cfg, const char *name)
+{
+	return find(cfg, CFG_PROMPT, name);
+}
+
+/* Only what stands in the directory itself and below: no "..", no hidden names. */
+const char *cfg_prompt_path(const struct cfg_prompt *prompt, const char **ret_why)
+{
+	static const char scheme[] = "flash:";
+	const char *path = prompt->file;
+
+	*ret_why = "it must be flash:/ and the path of a file below the directory of prompts";
+	if (strncmp(path, scheme, sizeof(scheme) - 1) != 0)
+		return NULL;
+	path += sizeof(scheme) - 1;
+	path += *path == '/';
+	for (const char *p = path; p; p = strchr(p, '/') ? strchr(p, '/') + 1 : NULL) {
+		if (*p == '/' || *p == '\0')
+			return NULL;
+		if (*p == '.') {
+			*ret_why = "no part of a path may begin with a dot";
+			return NULL;
+		}
+	}
+	return path;
 }

@@ -28,6 +28,7 @@ enum cfg_kind {
 	CFG_ROUTE,
 	CFG_SRTP_CRYPTO,
 	CFG_VOICE_CODEC,
+	CFG_PROMPT,
 	CFG_REALM,
 	CFG_TRUNK,
 	CFG_DIAL_PEER,
@@ -37,24 +38,26 @@ enum cfg_kind {
 
 enum cfg_type {
 	CFG_T_BOOL,
-	CFG_T_U32,	  /* min..max */
-	CFG_T_NAME,	  /* a letter or digit, then letters, digits, "_.-" */
-	CFG_T_WORD,	  /* printable ASCII without blanks, quotes and '?' */
-	CFG_T_LINE,	  /* printable UTF-8 to the end of the line */
-	CFG_T_ENUM,	  /* uint8_t, one of words */
-	CFG_T_PATTERN,	  /* digits of a dial-peer */
-	CFG_T_DSCP,	  /* uint8_t 0..63 or its name */
-	CFG_T_IPV4,	  /* struct ipaddr, port 0 */
-	CFG_T_IPV6,	  /* struct ipaddr, port 0 */
-	CFG_T_IP,	  /* struct ipaddr of either family, port 0 */
-	CFG_T_PREFIX,	  /* struct cfg_prefix: an address with the length of its network */
-	CFG_T_NET,	  /* struct cfg_prefix whose host bits are zero */
-	CFG_T_TARGET,	  /* struct ipaddr: ipv4:A.B.C.D:PORT, ipv6:[X:X::X]:PORT */
-	CFG_T_LISTEN,	  /* struct cfg_listen: TRANSPORT ADDRESS [PORT] */
-	CFG_T_COS,	  /* struct cfg_cos: DSCP PRIORITY */
-	CFG_T_PORT_RANGE, /* two uint32_t: an even and a larger odd port */
-	CFG_T_PREFERENCE, /* struct cfg_preference: RANK (min..max) and one of words; a list that
+	CFG_T_U32,	    /* min..max */
+	CFG_T_NAME,	    /* a letter or digit, then letters, digits, "_.-" */
+	CFG_T_WORD,	    /* printable ASCII without blanks, quotes and '?' */
+	CFG_T_LINE,	    /* printable UTF-8 to the end of the line */
+	CFG_T_ENUM,	    /* uint8_t, one of words */
+	CFG_T_PATTERN,	    /* digits of a dial-peer */
+	CFG_T_DSCP,	    /* uint8_t 0..63 or its name */
+	CFG_T_IPV4,	    /* struct ipaddr, port 0 */
+	CFG_T_IPV6,	    /* struct ipaddr, port 0 */
+	CFG_T_IP,	    /* struct ipaddr of either family, port 0 */
+	CFG_T_PREFIX,	    /* struct cfg_prefix: an address with the length of its network */
+	CFG_T_NET,	    /* struct cfg_prefix whose host bits are zero */
+	CFG_T_TARGET,	    /* struct ipaddr: ipv4:A.B.C.D:PORT, ipv6:[X:X::X]:PORT */
+	CFG_T_LISTEN,	    /* struct cfg_listen: TRANSPORT ADDRESS [PORT] */
+	CFG_T_COS,	    /* struct cfg_cos: DSCP PRIORITY */
+	CFG_T_PORT_RANGE,   /* two uint32_t: an even and a larger odd port */
+	CFG_T_PREFERENCE,   /* struct cfg_preference: RANK (min..max) and one of words; a list that
 			   * is kept in the order of its ranks, one value a rank */
+	CFG_T_ANNOUNCEMENT, /* struct cfg_announcement: STATUS (min..max) and the name of an object
+			     * (ref); a list in the order of the statuses, one value a status */
 };
 
 enum cfg_flags {

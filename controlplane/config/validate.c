@@ -23,21 +23,35 @@ static int fault(char *error, int rc, const char *fmt, ...)
 	return rc;
 }
 
+static int check_ref(const struct cfg *cfg, const struct cfg_leaf *leaf, const void *obj,
+	unsigned int i, char *error)
+{
+	char title[CFG_VALUE_MAX + 32], value[CFG_VALUE_MAX];
+	const char *text = cfg_value_print(leaf, cfg_leaf_at(leaf, obj, i), value);
+	const char *name = leaf->type == CFG_T_ANNOUNCEMENT ? strchr(text, ' ') + 1 : text;
+
+	if (cfg_object_find(cfg, leaf->ref, view_of(name)))
+		return 0;
+	return fault(error, -EINVAL, "%.64s: %s \"%s\": there is no %s of that name",
+		cfg_object_title(leaf->kind, obj, title), leaf->syntax, text,
+		cfg_objects[leaf->ref].noun);
+}
+
 /* Every reference names an object that exists. */
 static int check_refs(const struct cfg *cfg, const struct cfg_leaf *leaf, char *error)
 {
-	char title[CFG_VALUE_MAX + 32], value[CFG_VALUE_MAX];
+	int rc = 0;
 
 	if (leaf->ref == CFG_NO_KIND)
 		return 0;
 	for (unsigned int i = 0; i < cfg_object_count(cfg, leaf->kind); i++) {
 		const void *obj = cfg_object_at(cfg, leaf->kind, i);
-		const char *name = cfg_value_print(leaf, cfg_leaf_at(leaf, obj, 0), value);
-		if (!cfg_leaf_is_set(leaf, obj) || cfg_object_find(cfg, leaf->ref, view_of(name)))
-			continue;
-		return fault(error, -EINVAL, "%.64s: %s \"%s\": there is no %s of that name",
-			cfg_object_title(leaf->kind, obj, title), leaf->syntax, name,
-			cfg_objects[leaf->ref].noun);
+		unsigned int n = (leaf->flags & CFG_F_LIST) ? cfg_leaf_count(leaf, obj)
+							    : cfg_leaf_is_set(leaf, obj);
+		for (unsigned int k = 0; rc == 0 && k < n; k++)
+			rc = check_ref(cfg, leaf, obj, k, error);
+		if (rc < 0)
+			return rc;
 	}
 	return 0;
 }
@@ -388,11 +402,77 @@ static int check_dtls_suites(const struct cfg *cfg, char *error)
 	return 0;
 }
 
+static int check_prompts(const struct cfg *cfg, char *error)
+{
+	for (uint32_t i = 0; i < cfg->n_prompts; i++) {
+		const struct cfg_prompt *prompt = &cfg->prompts[i];
+		const char *why;
+
+		if (prompt->file[0] && !cfg_prompt_path(prompt, &why))
+			return fault(error, -EINVAL, "voice class prompt %s: \"file %s\": %s",
+				prompt->name, prompt->file, why);
+	}
+	for (uint32_t i = 0; i < cfg->n_realms; i++) {
+		const struct cfg_realm *realm = &cfg->realms[i];
+
+		if (realm->ringback_tone && realm->ringback_prompt[0])
+			return fault(error, -EINVAL,
+				"realm %s: \"ringback tone\" and \"ringback prompt\" exclude each "
+				"other; take one away with \"no\" first",
+				realm->name);
+	}
+	return 0;
+}
+
+/* A call goes to one place. */
+static int check_dial_peer(const struct cfg_dial_peer *peer, char *error)
+{
+	unsigned int n = !!peer->trunk[0] + !!peer->announcement[0] + !!peer->conference[0] +
+			 (peer->tone != CFG_TONE_NONE);
+	bool plays = peer->announcement[0] || peer->tone != CFG_TONE_NONE;
+
+	if (n == 0)
+		return fault(
+			error, -ENODATA, "dial-peer %u: \"session target\" is missing", peer->tag);
+	if (n > 1)
+		return fault(error, -EINVAL,
+			"dial-peer %u: it has more than one \"session target\"; take the others "
+			"away with \"no session target\" first",
+			peer->tag);
+	if (!plays && (peer->announcement_loop || peer->announcement_early || peer->release_cause))
+		return fault(error, -EINVAL,
+			"dial-peer %u: \"announcement loop\", \"early-media\" and "
+			"\"release-cause\" are for session targets that play something",
+			peer->tag);
+	if (peer->announcement_early && peer->release_cause == 16)
+		return fault(error, -EINVAL,
+			"dial-peer %u: \"announcement early-media\" ends with a refusal, and cause "
+			"16 (normal clearing) is none",
+			peer->tag);
+	return 0;
+}
+
+static int check_dial_peers(const struct cfg *cfg, char *error)
+{
+	char text[CFG_ERROR_MAX];
+	int missing = 0;
+
+	for (uint32_t i = 0; i < cfg->n_dial_peers; i++) {
+		int rc = check_dial_peer(&cfg->dial_peers[i], text);
+
+		if (rc < 0 && (rc != -ENODATA || !missing))
+			missing = fault(error, rc, "%s", text);
+		if (rc < 0 && rc != -ENODATA)
+			return rc;
+	}
+	return missing;
+}
+
 int cfg_validate(const struct cfg *cfg, char error[CFG_ERROR_MAX])
 {
 	static int (*const checks[])(const struct cfg *, char *) = {check_interfaces, check_routes,
-		check_srtp_cryptos, check_dtls_suites, check_voice_codecs, check_realms,
-		check_trunks};
+		check_srtp_cryptos, check_dtls_suites, check_voice_codecs, check_prompts,
+		check_realms, check_trunks, check_dial_peers};
 	int rc, missing = 0;
 	char text[CFG_ERROR_MAX];
 

@@ -399,6 +399,28 @@ static int parse_preference(
 	return 0;
 }
 
+/* "404 sorry" */
+static int parse_announcement(
+	const struct cfg_leaf *leaf, struct view text, struct cfg_announcement *ret, char *error)
+{
+	struct view rest = text, status = take_word(&rest), name = take_word(&rest);
+	struct cfg_announcement value;
+	uint32_t number;
+	int rc;
+
+	if (take_word(&rest).n || !name_ok(name))
+		return refuse(error, "a status and the name of a prompt", text);
+	memset(&value, 0, sizeof(value)); /* compared as memory */
+	rc = parse_number(status, leaf->min, leaf->max, false, &number, error);
+	if (rc == 0 && view_copy(name, value.prompt, sizeof(value.prompt)) < 0)
+		rc = refuse(error, "a name of at most 31 characters", name);
+	if (rc < 0)
+		return rc;
+	value.status = (uint16_t)number;
+	*ret = value;
+	return 0;
+}
+
 int cfg_value_parse(
 	const struct cfg_leaf *leaf, struct view text, void *ret, char error[CFG_ERROR_MAX])
 {
@@ -450,6 +472,8 @@ int cfg_value_parse(
 		return parse_port_range(leaf, text, ret, error);
 	case CFG_T_PREFERENCE:
 		return parse_preference(leaf, text, ret, error);
+	case CFG_T_ANNOUNCEMENT:
+		return parse_announcement(leaf, text, ret, error);
 	}
 	return refuse(error, "a value", text);
 }
@@ -483,6 +507,7 @@ char *cfg_value_print(const struct cfg_leaf *leaf, const void *value, char buf[C
 {
 	const struct cfg_prefix *prefix = value;
 	const struct cfg_listen *listen = value;
+	const struct cfg_announcement *announcement = value;
 	const uint32_t *numbers = value;
 	const uint8_t *small = value;
 	char text[IPADDR_TEXT_MAX];
@@ -540,6 +565,9 @@ char *cfg_value_print(const struct cfg_leaf *leaf, const void *value, char buf[C
 		break;
 	case CFG_T_PREFERENCE:
 		snprintf(buf, CFG_VALUE_MAX, "%u %s", small[0], word_of(leaf->words, small[1]));
+		break;
+	case CFG_T_ANNOUNCEMENT:
+		snprintf(buf, CFG_VALUE_MAX, "%u %s", announcement->status, announcement->prompt);
 		break;
 	}
 	return buf;

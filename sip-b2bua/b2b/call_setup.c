@@ -136,7 +136,7 @@ static bool find_candidates(struct call *call, const struct sip_msg *msg)
 		if (row->verdict != ROUTE_USE || call->n_candidates == B2B_CANDIDATES_MAX)
 			continue;
 		c->tag = row->peer->tag;
-		name_copy(c->trunk, row->trunk->name);
+		name_copy(c->trunk, row->trunk ? row->trunk->name : "");
 		call->n_candidates++;
 	}
 	if (call->n_candidates > 0)

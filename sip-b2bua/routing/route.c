@@ -265,6 +265,8 @@ static enum route_verdict row_judge(
 	if (in_realm && row->peer->incoming_realm[0] &&
 		strcmp(row->peer->incoming_realm, in_realm) != 0)
 		return ROUTE_OTHER_REALM;
+	if (cfg_dial_peer_is_local(row->peer))
+		return ROUTE_USE;
 	if (!row->trunk)
 		return ROUTE_NO_TRUNK;
 	if (row->trunk->shutdown)
@@ -343,14 +345,29 @@ int route_lookup(const struct route_table *table, struct view number, const char
 	return 0;
 }
 
+char *route_target_text(const struct cfg_dial_peer *peer, char buf[ROUTE_TARGET_MAX])
+{
+	if (peer->announcement[0])
+		snprintf(buf, ROUTE_TARGET_MAX, "announcement %s", peer->announcement);
+	else if (peer->conference[0])
+		snprintf(buf, ROUTE_TARGET_MAX, "conference %s", peer->conference);
+	else if (peer->tone != CFG_TONE_NONE)
+		snprintf(buf, ROUTE_TARGET_MAX, "tone %s", cfg_tone_word(peer->tone));
+	else
+		snprintf(buf, ROUTE_TARGET_MAX, "trunk %s", peer->trunk);
+	return buf;
+}
+
 char *route_row_explain(
 	const struct route_row *row, const char *in_realm, char buf[ROUTE_REASON_MAX])
 {
 	const struct cfg_dial_peer *p = row->peer;
+	char target[ROUTE_TARGET_MAX];
 
 	switch (row->verdict) {
 	case ROUTE_USE:
-		snprintf(buf, ROUTE_REASON_MAX, "dial-peer %u to trunk %s", p->tag, p->trunk);
+		snprintf(buf, ROUTE_REASON_MAX, "dial-peer %u to %s", p->tag,
+			route_target_text(p, target));
 		break;
 	case ROUTE_SHUTDOWN:
 		snprintf(buf, ROUTE_REASON_MAX, "dial-peer %u is shut down", p->tag);

@@ -25,6 +25,7 @@
 #define ROUTE_NUMBER_MAX 64 /* digits of a number, after separators are gone */
 #define ROUTE_NONE	 UINT32_MAX
 #define ROUTE_REASON_MAX 160
+#define ROUTE_TARGET_MAX 48
 
 enum route_verdict {
 	ROUTE_USE = 0,	      /* may be tried, in the order of the rows */
@@ -81,6 +82,9 @@ int route_pattern_check(struct view pattern, char error[ROUTE_REASON_MAX])
 int route_lookup(const struct route_table *table, struct view number, const char *in_realm,
 	route_trunk_up_fn up, void *arg, struct route_result *ret_result)
 	__attribute__((warn_unused_result));
+
+/* Where a dial-peer's calls go: "trunk carrier", "conference sales". Returns buf. */
+char *route_target_text(const struct cfg_dial_peer *peer, char buf[ROUTE_TARGET_MAX]);
 
 /* One sentence: "dial-peer 10 to trunk carrier1: trunk is busied out". Returns buf. */
 char *route_row_explain(

@@ -36,6 +36,8 @@ static const struct sample samples[] = {
 	{CFG_T_PORT_RANGE, {"20000 20001", "1024 65535"},
 		{"20001 20002", "20000 20000", "1022 2001", "30000 20001", "20000", "1024 65537"}},
 	/* the good ones are made of the row's own words */
+	{CFG_T_ANNOUNCEMENT, {"404 sorry", "699 x"},
+		{"", "404", "399 x", "700 x", "sorry 404", "404 a b"}},
 	{CFG_T_PREFERENCE, {NULL}, {"", "1", "0 x", "1 x", "x 1", "9999 x"}},
 };
 
@@ -80,6 +82,7 @@ const char *sample_key(enum cfg_kind kind)
 		[CFG_ROUTE] = "198.51.100.0/24",
 		[CFG_SRTP_CRYPTO] = "7",
 		[CFG_VOICE_CODEC] = "3",
+		[CFG_PROMPT] = "sorry",
 		[CFG_REALM] = "access",
 		[CFG_TRUNK] = "carrier",
 		[CFG_DIAL_PEER] = "100",
@@ -132,6 +135,12 @@ const char sample_config[] = //
 	"    tag = 3;\n"
 	"    codec = [ \"1 opus\", \"2 g711alaw\" ];\n"
 	"    packet_ms = 40;\n"
+	"  }\n"
+	");\n"
+	"prompts = (\n"
+	"  {\n"
+	"    name = \"sorry\";\n"
+	"    file = \"flash:/sorry.wav\";\n"
 	"  }\n"
 	");\n"
 	"realms = (\n"

@@ -44,6 +44,11 @@ static struct cfg_dial_peer peers[] = {
 	PEER(62, "95", "nosuch"),
 	PEER(63, "96", ""),
 	PEER(70, "", "a"),
+	PEER(80, "6T", "busy"),
+	PEER(81, "6T", "", .preference = 1, .announcement = "sorry"),
+	PEER(82, "61", "", .conference = "sales"),
+	PEER(83, "62", "", .tone = CFG_TONE_BUSY),
+	PEER(84, "63", "", .tone = CFG_TONE_DIAL, .shutdown = true),
 };
 
 static const struct cfg cfg = {
@@ -112,6 +117,10 @@ static void test_order(void **state)
 		{"9abCd", "access", "61"},
 		{"95", "access", "62:3"},
 		{"96", "access", "63:3"},
+		{"6", "access", "80:5 81"},
+		{"61", "access", "82 80:5 81"},
+		{"62", "access", "83 80:5 81"},
+		{"63", "access", "84:1 80:5 81"},
 	};
 	struct route_table *t = table_new(&cfg);
 	struct route_result res;
@@ -157,6 +166,13 @@ static void test_explain(void **state)
 		{"113", "no dial-peer matches 113"},
 		{"95", "dial-peer 62 has no trunk"},
 	};
+	static const struct {
+		const char *number, *want;
+	} local[] = {
+		{"60", "dial-peer 81 to announcement sorry"},
+		{"61", "dial-peer 82 to conference sales"},
+		{"62", "dial-peer 83 to tone busy"},
+	};
 	struct route_table *t = table_new(&cfg);
 	struct route_result res;
 	char buf[ROUTE_REASON_MAX];
@@ -178,6 +194,13 @@ static void test_explain(void **state)
 	assert_int_equal(route_lookup(t, view_of("112"), "access", trunk_up, NULL, &res), 0);
 	assert_string_equal(route_row_explain(&res.rows[1], "access", buf),
 		"dial-peer 31 is for calls from realm core, this one comes from access");
+	for (size_t i = 0; i < sizeof(local) / sizeof(local[0]); i++) {
+		assert_int_equal(
+			route_lookup(t, view_of(local[i].number), "access", trunk_up, NULL, &res),
+			0);
+		assert_string_equal(
+			route_row_explain(&res.rows[i == 0], "access", buf), local[i].want);
+	}
 	route_table_free(t);
 }
 

@@ -50,10 +50,12 @@ struct packet {
 
 struct batch {
 	unsigned int n; /* packets still in the path */
-	bool sampled;
-	uint16_t flags; /* of all packets that guard let through, together */
-	uint64_t now;	/* TSC: their time of arrival */
-	uint64_t bytes; /* of all that came, with what left the path */
+	unsigned int
+		n_slots; /* of them those whose row of the table was read: see stages/lookup.h */
+	bool no_stream;	 /* some row was empty */
+	uint16_t flags;	 /* of all packets that guard let through, together */
+	uint64_t now;	 /* TSC: their time of arrival */
+	uint64_t bytes;	 /* of all that came, with what left the path */
 	struct packet pkt[WORKER_BURST];
 };
 
@@ -71,7 +73,7 @@ struct addr_bucket {
 	uint32_t ip_be32;
 	uint16_t port_lo, port_span;
 	uint32_t in_ports; /* bit p: media may arrive at port p */
-};
+} __attribute__((aligned(32)));
 
 struct port {
 	bool attached;
@@ -84,7 +86,8 @@ struct port {
 	uint16_t vlan; /* tag of what is sent; 0: none */
 	uint64_t mac;  /* as the first 6 bytes of a frame, in an integer's lower 48 bits */
 	/* Waiting for the end of the batch, with the stream of each: into queues[index]. */
-	unsigned int n_tx;
+	unsigned int n_tx, n_tx_linux; /* n_tx_linux: of them those from Linux */
+	uint64_t tx_bytes;	       /* of the others */
 	struct rte_mbuf **tx;
 	uint32_t *tx_slot;
 	uint8_t parent; /* vlan: the port whose device it is */

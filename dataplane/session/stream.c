@@ -69,6 +69,7 @@ static void build_hot(struct stream *hot, const struct stream_path *path)
 
 	hot->port = path->port;
 	hot->tos = path->tos;
+	memcpy(&hot->ip_first, (uint8_t[2]){0x45, path->tos}, 2);
 	if (path->family)
 		hot->flags |= STREAM_REMOTE;
 	if (path->family && path->ready)

@@ -94,8 +94,9 @@ struct stream {
 	uint8_t edit; /* enum stream_edit */
 	/* of the payload type in rtp_first */
 	uint8_t pt_out;
-	uint8_t law; /* enum direction_law */
-	uint8_t room[12];
+	uint8_t law;	   /* enum direction_law */
+	uint16_t ip_first; /* version and TOS as the IPv4 header begins */
+	uint8_t room[10];
 } __attribute__((aligned(64)));
 _Static_assert(sizeof(struct stream) == 64, "one cache line");
 

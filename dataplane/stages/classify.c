@@ -10,14 +10,13 @@
  * goes. Two tags are dropped, and so is a tag that nobody has.
  */
 #include "dataplane/stages/csum.h"
+#include "dataplane/stages/lookup.h"
 #include "dataplane/stages/stages.h"
 #include "dataplane/stages/vlan.h"
 
 #include <rte_prefetch.h>
 
-/* how many packets ahead of the one that is looked at */
-#define PREFETCH_MBUF	8
-#define PREFETCH_FRAME	4
+#define PREFETCH_FRAME	4 /* how many packets ahead of the one that is looked at */
 #define ETH_P_IPV4	RTE_BE16(0x0800)
 #define ETH_P_IPV6	RTE_BE16(0x86dd)
 #define IP4_FRAG_MASK	RTE_BE16(0x3fff) /* more fragments, and the offset */
@@ -27,7 +26,6 @@
 #define PLAIN_TYPE	RTE_BE32(0x08004500)
 #define PLAIN_FRAG_MASK RTE_BE32(0x3fff00ff)
 #define PLAIN_FRAG	RTE_BE32(PROTO_UDP)
-#define MAC_MASK	UINT64_C(0xffffffffffff)
 #define PROTO_UDP	17
 #define PROTO_FRAGMENT	44
 
@@ -119,22 +117,6 @@ static const struct media_addr *find_addr6(const struct worker *w, const uint8_t
 	return NULL;
 }
 
-/* Media over IPv4 whose header has no options: the lengths, the checksum, the TTL. */
-static inline enum dp_drop check_ipv4(const uint8_t *ip, uint32_t len, uint16_t *ret_udp_len)
-{
-	uint16_t ip_len = rte_be_to_cpu_16(load16(ip + 2));
-	uint16_t dgram_len = rte_be_to_cpu_16(load16(ip + IPV4_HDR_LEN + 4));
-
-	if (unlikely(ip_len > len || dgram_len < UDP_HDR_LEN || dgram_len + IPV4_HDR_LEN != ip_len))
-		return DP_DROP_MALFORMED;
-	if (unlikely(csum_fold(csum_add(0, ip, IPV4_HDR_LEN)) != 0xffff))
-		return DP_DROP_IP_CHECKSUM;
-	if (unlikely(ip[8] == 0))
-		return DP_DROP_TTL;
-	*ret_udp_len = dgram_len - UDP_HDR_LEN;
-	return DP_DROP_N;
-}
-
 /* Ethernet padding and trailers do not travel on. */
 static inline void trim(struct rte_mbuf *m, uint32_t len)
 {
@@ -142,6 +124,31 @@ static inline void trim(struct rte_mbuf *m, uint32_t len)
 		m->data_len = (uint16_t)len;
 		m->pkt_len = len;
 	}
+}
+
+/*
+ * Media over IPv4 whose header has no options, in a frame that has room for it and for UDP's: the
+ * lengths, the checksum, the TTL.
+ */
+static inline enum dp_drop check_ipv4(struct rte_mbuf *m, const uint8_t *ip, uint16_t *ret_udp_len)
+{
+	uint32_t len = m->data_len - (uint32_t)ETH_HDR_LEN;
+	uint32_t ip_len = rte_be_to_cpu_16(load16(ip + 2));
+	uint32_t dgram_len = rte_be_to_cpu_16(load16(ip + IPV4_HDR_LEN + 4));
+
+	if (unlikely(dgram_len + IPV4_HDR_LEN != ip_len))
+		return DP_DROP_MALFORMED;
+	if (unlikely(ip_len != len)) {
+		if (ip_len > len || dgram_len < UDP_HDR_LEN)
+			return DP_DROP_MALFORMED;
+		trim(m, ip_len + ETH_HDR_LEN);
+	}
+	if (unlikely(!csum_is_right(csum_add(0, ip, IPV4_HDR_LEN))))
+		return DP_DROP_IP_CHECKSUM;
+	if (unlikely(ip[8] == 0))
+		return DP_DROP_TTL;
+	*ret_udp_len = (uint16_t)(dgram_len - UDP_HDR_LEN);
+	return DP_DROP_N;
 }
 
 /* Fragments of IPv4: see the head of this file. */
@@ -267,7 +274,7 @@ static __rte_always_inline void classify_one(
 	uint16_t udp_len;
 	/* what is shorter is no media, whoever it is for */
 	bool to_us = m->data_len >= ETH_HDR_LEN + IPV4_HDR_LEN + UDP_HDR_LEN &&
-		     (load64(frame) & MAC_MASK) == w->ports[in_port].mac;
+		     (load64(frame) ^ w->ports[in_port].mac) << 16 == 0;
 
 	if (unlikely(!to_us || (load32(frame + 12) & PLAIN_TYPE_MASK) != PLAIN_TYPE ||
 		     (load32(ip + 6) & PLAIN_FRAG_MASK) != PLAIN_FRAG)) {
@@ -280,12 +287,11 @@ static __rte_always_inline void classify_one(
 		punt(w, m, in_port);
 		return;
 	}
-	enum dp_drop reason = check_ipv4(ip, m->data_len - ETH_HDR_LEN, &udp_len);
+	enum dp_drop reason = check_ipv4(m, ip, &udp_len);
 	if (unlikely(reason != DP_DROP_N)) {
 		drop(w, m, reason);
 		return;
 	}
-	trim(m, ETH_HDR_LEN + IPV4_HDR_LEN + UDP_HDR_LEN + udp_len);
 	admit(w, b, m, frame, a->table, dport, udp_len, 0, in_port);
 }
 
@@ -301,18 +307,18 @@ static __rte_always_inline void classify_all(struct worker *w, struct batch *b,
 	uint64_t bytes = 0;
 
 	/* the mbuf says where the frame is: its line first, the frame's later */
-	for (unsigned int i = 0; i < n && i < PREFETCH_MBUF; i++)
+	for (unsigned int i = 0; i < n; i++)
 		rte_prefetch0(frames[i]);
 	for (unsigned int i = 0; i < n && i < PREFETCH_FRAME; i++)
 		rte_prefetch0(rte_pktmbuf_mtod(frames[i], void *));
 	for (unsigned int i = 0; i < n; i++) {
 		struct rte_mbuf *m = frames[i];
-		if (i + PREFETCH_MBUF < n)
-			rte_prefetch0(frames[i + PREFETCH_MBUF]);
 		if (i + PREFETCH_FRAME < n)
 			rte_prefetch0(rte_pktmbuf_mtod(frames[i + PREFETCH_FRAME], void *));
 		bytes += m->pkt_len;
 		classify_one(w, b, m, mixed ? (uint8_t)m->port : in_port);
+		if (b->n > b->n_slots + LOOKUP_BEHIND)
+			lookup_slot(w, b);
 	}
 	b->bytes = bytes;
 }
@@ -320,7 +326,8 @@ static __rte_always_inline void classify_all(struct worker *w, struct batch *b,
 void stage_classify(struct worker *w, struct batch *b, struct rte_mbuf **frames, unsigned int n,
 	uint8_t in_port)
 {
-	b->n = 0;
+	b->n = b->n_slots = 0;
+	b->no_stream = false;
 	if (likely(in_port != WORKER_PORT_ANY))
 		classify_all(w, b, frames, n, in_port, false);
 	else

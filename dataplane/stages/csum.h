@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -20,15 +21,28 @@ static inline uint64_t csum_add(uint64_t sum, const void *data, uint32_t len)
 	return sum;
 }
 
-/* Adding the halves to each other makes the upper one the sum with its end-around carry. */
-static inline uint16_t csum_fold(uint64_t sum)
+/*
+ * The sum folded to 16 bits, in the upper half of the result: adding the halves to each other
+ * makes the upper one the sum with its end-around carry.
+ */
+static inline uint32_t csum_fold_upper(uint64_t sum)
 {
 	uint32_t half;
 
 	sum += sum >> 32 | sum << 32;
 	half = (uint32_t)(sum >> 32);
-	half += half >> 16 | half << 16;
-	return (uint16_t)(half >> 16);
+	return half + (half >> 16 | half << 16);
+}
+
+static inline uint16_t csum_fold(uint64_t sum)
+{
+	return (uint16_t)(csum_fold_upper(sum) >> 16);
+}
+
+/* Whether a sum that includes its checksum, and is not 0, folds to 0xffff: 65535 divides it. */
+static inline bool csum_is_right(uint64_t sum)
+{
+	return sum % 0xffff == 0;
 }
 
 /* Subtracts len bytes, a multiple of 4: adds their complement. */

@@ -13,6 +13,7 @@
 #define IP4_DF	  RTE_BE16(0x4000)
 #define TTL	  64
 #define PROTO_UDP 17
+#define WORD_KEPT 0xffff0300 /* of the header's first four octets: its length, and ECN */
 
 static inline uint32_t load32(const uint8_t *p)
 {
@@ -22,18 +23,19 @@ static inline uint32_t load32(const uint8_t *p)
 }
 
 /* RTP from IPv4 to IPv4: all that is needed is in the stream's one line. */
-static inline void rewrite_plain(const struct stream *s, const struct packet *p)
+static inline void rewrite_plain(const struct stream *s, uint8_t *frame)
 {
-	uint8_t *ip = p->frame + ETH_HDR_LEN, *udp = ip + IPV4_HDR_LEN;
+	uint8_t *ip = frame + ETH_HDR_LEN, *udp = ip + IPV4_HDR_LEN;
 	/* addresses and ports lie side by side, in the packet and in the stream */
 	uint64_t difference = csum_sub(s->ends_sum, ip + 12, 12);
-	uint32_t word = 0x45u | (uint32_t)(s->tos | (ip[1] & 3)) << 8 | (load32(ip) & 0xffff0000);
-	uint16_t csum = (uint16_t)~csum_fold((uint64_t)s->ip_sum + word), udp_csum;
+	uint32_t word = (load32(ip) & WORD_KEPT) | s->ip_first;
+	uint32_t csum_upper = ~csum_fold_upper((uint64_t)s->ip_sum + word) & 0xffff0000;
 	/* version, TOS, length, no id, DF; TTL, UDP, checksum: in a little-endian machine's order */
 	uint64_t first = word | (uint64_t)IP4_DF << 48;
-	uint32_t second = TTL | PROTO_UDP << 8 | (uint32_t)csum << 16;
+	uint32_t second = TTL | PROTO_UDP << 8 | csum_upper;
+	uint16_t udp_csum;
 
-	memcpy(p->frame, s->macs, 12);
+	memcpy(frame, s->macs, 12);
 	memcpy(ip, &first, 8);
 	memcpy(ip + 8, &second, 4);
 	memcpy(ip + 12, s->ends, 12);
@@ -145,26 +147,65 @@ static __rte_noinline void rewrite_other(struct worker *w, struct packet *p)
 	drop(w, p->m, reason);
 }
 
+/* The port by which the packets leave one after another, with what changes of it at hand. */
+struct way {
+	struct port *port;
+	struct rte_mbuf **tx;
+	uint32_t *tx_slot;
+	unsigned int n;
+	uint32_t mtu;
+	uint64_t bytes;
+};
+
+/* room: so many packets will be queued at most */
+static inline void way_open(struct worker *w, struct way *way, struct port *port, unsigned int room)
+{
+	if (unlikely(port->n_tx + room > PORT_TX_ROOM))
+		transmit_flush(w, port);
+	*way = (struct way){port, port->tx, port->tx_slot, port->n_tx, port->mtu, 0};
+}
+
+static inline void way_close(struct worker *w, const struct way *way)
+{
+	if (!way->port)
+		return;
+	way->port->n_tx = way->n;
+	way->port->tx_bytes += way->bytes;
+	w->tx_pending |= (uint32_t)(way->n > 0) << way->port->index;
+}
+
 void stage_rewrite(struct worker *w, struct batch *b)
 {
 	const struct stream *streams = w->streams;
+	const unsigned int n = b->n;
+	struct way way = {NULL};
 
-	for (unsigned int i = 0; i < b->n; i++) {
+	for (unsigned int i = 0; i < n; i++) {
 		struct packet *p = &b->pkt[i];
 		const struct stream *s = &streams[p->slot];
 		struct port *port = &w->ports[s->port];
+		uint32_t ip_len = p->udp_len + (uint32_t)(UDP_HDR_LEN + IPV4_HDR_LEN);
 
 		if (unlikely(!(p->flags & PACKET_PLAIN))) {
+			way_close(w, &way);
+			way.port = NULL;
 			rewrite_other(w, p);
 			continue;
 		}
-		rewrite_plain(s, p);
+		if (unlikely(port != way.port)) {
+			way_close(w, &way);
+			way_open(w, &way, port, n - i);
+		}
+		rewrite_plain(s, p->frame);
 		/* a port that was taken away has an MTU of 0 */
-		if (unlikely(p->udp_len + UDP_HDR_LEN + IPV4_HDR_LEN > port->mtu)) {
+		if (unlikely(ip_len > way.mtu)) {
 			transmit_unsent(w, p->m, p->slot);
 			drop(w, p->m, port->attached ? DP_DROP_MTU : DP_DROP_NO_PORT);
 			continue;
 		}
-		transmit_queue(w, port, p->m, p->slot);
+		way.tx[way.n] = p->m;
+		way.tx_slot[way.n++] = p->slot;
+		way.bytes += ip_len + ETH_HDR_LEN;
 	}
+	way_close(w, &way);
 }

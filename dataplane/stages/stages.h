@@ -60,6 +60,10 @@ static inline void transmit_queue(
 	}
 	if (n == 0)
 		w->tx_pending |= 1u << port->index;
+	if (slot == SLOT_LINUX)
+		port->n_tx_linux++;
+	else
+		port->tx_bytes += m->pkt_len;
 	port->tx[n] = m;
 	port->tx_slot[n] = slot;
 	port->n_tx = n + 1;

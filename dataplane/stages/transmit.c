@@ -30,6 +30,17 @@ void transmit_unsent(struct worker *w, const struct rte_mbuf *m, uint32_t slot)
 	w->stream_rare[slot].unsent_octets += octets > 0 ? (uint32_t)octets : 0;
 }
 
+/* A frame that was queued is dropped after all. */
+static void take_back(struct worker *w, struct port *port, unsigned int i, enum dp_drop reason)
+{
+	if (port->tx_slot[i] == SLOT_LINUX)
+		port->n_tx_linux--;
+	else
+		port->tx_bytes -= port->tx[i]->pkt_len;
+	transmit_unsent(w, port->tx[i], port->tx_slot[i]);
+	drop(w, port->tx[i], reason);
+}
+
 /* What leaves by a sub-interface gets its tag. */
 static __rte_noinline void push_tags(struct worker *w, struct port *port)
 {
@@ -39,11 +50,11 @@ static __rte_noinline void push_tags(struct worker *w, struct port *port)
 	for (unsigned int i = 0; i < port->n_tx; i++) {
 		struct rte_mbuf *m = port->tx[i];
 		if (unlikely(!vlan_push(m, port->vlan, port->pcp))) {
-			transmit_unsent(w, m, port->tx_slot[i]);
-			drop(w, m, DP_DROP_NO_MBUF);
+			take_back(w, port, i, DP_DROP_NO_MBUF);
 			continue;
 		}
 		stats->tx_bytes += m->pkt_len;
+		port->tx_bytes += port->tx_slot[i] == SLOT_LINUX ? 0 : VLAN_TAG_LEN;
 		port->tx_slot[n] = port->tx_slot[i];
 		port->tx[n++] = m;
 	}
@@ -53,34 +64,20 @@ static __rte_noinline void push_tags(struct worker *w, struct port *port)
 
 static void send_own(struct worker *w, struct port *port)
 {
-	unsigned int n = 0, k, n_linux = 0;
-	uint64_t bytes = 0;
+	unsigned int n = 0, k;
 
 	if (unlikely(port->vlan))
 		push_tags(w, port);
-
-	/* Before they are sent: afterwards they belong to the device. */
-	for (unsigned int i = 0; i < port->n_tx; i++) {
-		bool linux_own = port->tx_slot[i] == SLOT_LINUX;
-		n_linux += linux_own;
-		bytes += linux_own ? 0 : port->tx[i]->pkt_len;
-	}
 	do {
 		k = rte_eth_tx_burst(
 			port->ethdev, port->tx_queue, port->tx + n, (uint16_t)(port->n_tx - n));
 		n += k;
 	} while (unlikely(k && n < port->n_tx));
-	for (unsigned int i = n; i < port->n_tx; i++) {
-		if (port->tx_slot[i] == SLOT_LINUX)
-			n_linux--;
-		else
-			bytes -= port->tx[i]->pkt_len;
-		transmit_unsent(w, port->tx[i], port->tx_slot[i]);
-		drop(w, port->tx[i], DP_DROP_TX_FULL);
-	}
-	w->stats->relayed_packets += n - n_linux;
-	w->stats->sent_for_linux += n_linux;
-	w->stats->relayed_bytes += bytes;
+	for (unsigned int i = n; i < port->n_tx; i++)
+		take_back(w, port, i, DP_DROP_TX_FULL);
+	w->stats->relayed_packets += n - port->n_tx_linux;
+	w->stats->sent_for_linux += port->n_tx_linux;
+	w->stats->relayed_bytes += port->tx_bytes;
 }
 
 static void send_by_other(struct worker *w, struct port *port)
@@ -102,7 +99,8 @@ void transmit_flush(struct worker *w, struct port *port)
 		send_own(w, port);
 	else
 		send_by_other(w, port);
-	port->n_tx = 0;
+	port->n_tx = port->n_tx_linux = 0;
+	port->tx_bytes = 0;
 }
 
 void stage_transmit(struct worker *w)

@@ -169,6 +169,9 @@ void cli_pipe_free(struct cli_pipe *pipe);
 void cli_pipes_build(struct cli_node *root);
 
 /* Time of day as "Sun Nov 22 2026 18:21:31.123 UTC". */
+/* The codecs of a call, "-" where they are not known. */
+#define CLI_CODECS_MAX (2 * CTL_CODEC_MAX + 24)
+char *cli_codecs_text(const struct ctl_call *call, char text[CLI_CODECS_MAX]);
 char *cli_print_time(uint64_t wall_ms, char buf[48]);
 /* "1w2d", "3d04h", "01:02:03". */
 char *cli_print_span(uint64_t ms, char buf[32]);

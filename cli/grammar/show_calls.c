@@ -158,6 +158,7 @@ static json_t *leg_json(const struct ctl_call *call, unsigned int leg,
 		json_object_set_new(
 			json, "media_remote", json_string(print_addr(&media->remote[leg], text)));
 	}
+	json_object_set_new(json, "codec", json_string(call->codec[leg]));
 	json_object_set_new(json, "srtp", json_string(srtp_suite(call, leg)));
 	json_object_set_new(json, "srtp_keying", json_string(srtp_keying(call, leg)));
 	json_object_set_new(json, "srtp_note", json_string(srtp_note(call, leg)));
@@ -193,7 +194,8 @@ static json_t *call_json(const struct ctl_call *call, const struct dp_stream_sum
 	json_object_set_new(json, "ringing_ms", json_integer((json_int_t)call->ringing_ms));
 	json_object_set_new(json, "answer_ms", json_integer((json_int_t)call->answer_ms));
 	json_object_set_new(json, "end_ms", json_integer((json_int_t)call->end_ms));
-	json_object_set_new(json, "codec", json_string(call->codec));
+	json_object_set_new(json, "codec", json_string(call->codec[0]));
+	json_object_set_new(json, "transcoded", json_boolean(call->transcoded));
 	json_object_set_new(json, "sip_status", json_integer(call->sip_status));
 	json_object_set_new(json, "q850", json_integer(call->q850));
 	json_object_set_new(json, "released_by", json_string(released_word(call->released_by)));
@@ -202,6 +204,15 @@ static json_t *call_json(const struct ctl_call *call, const struct dp_stream_sum
 		json_array_append_new(legs, leg_json(call, leg, from, media));
 	json_object_set_new(json, "legs", legs);
 	return json;
+}
+
+char *cli_codecs_text(const struct ctl_call *call, char text[CLI_CODECS_MAX])
+{
+	const char *a = call->codec[0][0] ? call->codec[0] : "-";
+	const char *b = call->codec[1][0] ? call->codec[1] : "-";
+
+	snprintf(text, CLI_CODECS_MAX, call->transcoded ? "%s and %s, transcoded" : "%s", a, b);
+	return text;
 }
 
 /* ---- brief ---- */
@@ -244,10 +255,10 @@ static void print_brief_leg(struct cli_ctx *ctx, const struct ctl_call *call, un
 	buf_printf(ctx->out,
 		" IP %s SRTP: %s rtt:%ums pl:0/0ms lost:%" PRIu64
 		"/0/%u delay:0/0/0ms %s "
-		"TextRelay: off Transcoded: No ICE: Off\n",
+		"TextRelay: off Transcoded: %s ICE: Off\n",
 		print_addr(remote, addr), call->srtp[leg] != DP_SRTP_NONE ? "on" : "off",
 		(rx->far.rtt_us + 500) / 1000, rx->lost, rx->too_late,
-		call->codec[0] ? call->codec : "-");
+		call->codec[leg][0] ? call->codec[leg] : "-", call->transcoded ? "Yes" : "No");
 	buf_printf(ctx->out, " LostPacketRate:%.2f OutOfOrderRate:%.2f\n VRF:%s\n",
 		percent(rx, rx->lost), percent(rx, rx->reordered), call->realm[leg]);
 	if (call->srtp_note[leg] != CTL_SRTP_NONE)
@@ -329,8 +340,8 @@ static int compact_row(const struct ctl_call *call, void *arg)
 		snprintf(peer, sizeof(peer), "P%s", far_number(call, leg));
 		snprintf(seconds, sizeof(seconds), "T%" PRIu64, t_s);
 		buf_printf(brief->ctx->out, "%20s %-7s %-6s %-11s %-4s %-22s %-25s %s\n", id,
-			leg ? "ORG" : "ANS", seconds, call->codec[0] ? call->codec : "-", "VOIP",
-			peer, print_addr(&all.media.remote[leg], addr), call->realm[leg]);
+			leg ? "ORG" : "ANS", seconds, call->codec[leg][0] ? call->codec[leg] : "-",
+			"VOIP", peer, print_addr(&all.media.remote[leg], addr), call->realm[leg]);
 	}
 	return brief->ctx->out->failed;
 }

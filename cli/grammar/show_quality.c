@@ -46,8 +46,8 @@ static void quality_row(struct cli_table_out *table, const struct cli_record *r,
 
 	cli_table_cell(table, ID ".%u", r->call.id, leg);
 	cli_table_cell(table, "%s", side[leg]);
-	if (r->call.codec[0])
-		cli_table_cell(table, "%s", r->call.codec);
+	if (r->call.codec[leg][0])
+		cli_table_cell(table, "%s", r->call.codec[leg]);
 	else
 		cli_table_null(table);
 	cli_table_cell(table, "%" PRIu64, from->rx_packets);
@@ -236,14 +236,15 @@ static int show_one(struct cli_ctx *ctx)
 		char word[24];
 		snprintf(word, sizeof(word), ID, r.call.id);
 		json_t *json = json_pack("{s:s,s:s,s:o,s:o,s:[o,o]}", "id", word, "codec",
-			r.call.codec, "verdict",
+			r.call.codec[0], "verdict",
 			r.quality.verdict[0] ? json_string(r.quality.verdict) : json_null(),
 			"delay_ms", scaled(r.quality.delay_ms, 1), "legs", leg_json(&r, 0),
 			leg_json(&r, 1));
 		return cli_print_json(ctx, json);
 	}
+	char codecs[CLI_CODECS_MAX];
 	buf_printf(ctx->out, "Call " ID ", codec %s\nVerdict: %s\n", r.call.id,
-		r.call.codec[0] ? r.call.codec : "-",
+		cli_codecs_text(&r.call, codecs),
 		r.quality.verdict[0] ? r.quality.verdict : "none yet");
 	print_value(ctx, "Delay, mouth to ear", r.quality.delay_ms, 1, 0, " ms");
 	for (unsigned int leg = 0; leg < DP_LEGS; leg++)

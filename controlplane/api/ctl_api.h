@@ -22,6 +22,7 @@
 #define CTL_NUMBER_MAX	64
 #define CTL_MEDIA_MAX	4 /* media lines of a call */
 #define CTL_TOKEN_KEY	32
+#define CTL_CODEC_MAX	32 /* encoding name of a codec */
 
 enum ctl_msg {
 	CTL_HELLO = IPC_TYPE_HELLO, /* ctl_hello; reply ctl_hello_reply */
@@ -39,6 +40,7 @@ enum ctl_msg {
 	/* calls, control -> sip */
 	CTL_CALL_RESTORE = 30, /* ctl_call + checkpoint bytes */
 	CTL_RESTORE_DONE = 31, /* no body */
+	CTL_TRANSCODER = 33,   /* ctl_transcoder, after HELLO and at each change */
 	CTL_CALL_CLEAR = 32,   /* ctl_call_clear: end the call (operator, media timeout) */
 	/* DTLS handshakes, control <-> nat; CTL_NAT_INFO also control -> sip */
 	CTL_NAT_SET = 50,	  /* ctl_nat: an association is wanted, or wanted otherwise */
@@ -190,8 +192,29 @@ struct ctl_call {
 	char realm[DP_LEGS][CTL_NAME_MAX];
 	char trunk[DP_LEGS][CTL_NAME_MAX];
 	char sip_call_id[DP_LEGS][128];
-	char codec[32];
+	char codec[DP_LEGS][CTL_CODEC_MAX]; /* encoding names */
+	uint32_t transcoded;		    /* 1: the voice is decoded and encoded */
+	uint32_t zero;
 	char reason[160]; /* one sentence: why it ended, or was refused */
+};
+
+/* Whether media cores take new voice. X(symbol, why not, in a sentence). */
+#define CTL_TRANSCODER_STATES(X)                         \
+	X(READY, "")                                     \
+	X(NO_CORES, "the data plane has no media cores") \
+	X(BUSY, "the media cores have no head-room")     \
+	X(AWAY, "the data plane is not connected")
+enum ctl_transcoder_state {
+#define X(sym, text) CTL_TRANSCODER_##sym,
+	CTL_TRANSCODER_STATES(X)
+#undef X
+		CTL_TRANSCODER_N_STATES,
+};
+
+struct ctl_transcoder {
+	uint32_t state; /* enum ctl_transcoder_state */
+	uint32_t
+		codecs; /* bit n: enum dp_codec_id n; of the last data plane, also when not READY */
 };
 
 struct ctl_call_clear {
@@ -232,7 +255,8 @@ struct ctl_trunk_status {
 	X(calls_failed, "calls-failed", "calls that ended without an answer")                 \
 	X(crypto_ignored, "crypto-ignored", "a=crypto lines that could not be used")          \
 	X(srtp_refused, "srtp-refused", "offers and answers refused for SRTP or its absence") \
-	X(srtp_fallback, "srtp-fallback", "offers made again without SRTP")
+	X(srtp_fallback, "srtp-fallback", "offers made again without SRTP")                   \
+	X(codec_refused, "codec-refused", "offers for which a side has no codec")
 
 struct ctl_sip_stats {
 #define X(field, name, help) uint64_t field;

@@ -47,7 +47,9 @@ void calls_record(const struct calls *cs, const struct call *call, uint64_t wall
 	struct record *ret_record)
 {
 	struct record *r = ret_record;
-	struct quality_input in = {.from = r->from, .codec = call->info.codec};
+	struct quality_input in = {.from = r->from,
+		.codec = {call->info.codec[0], call->info.codec[1]},
+		.transcoded = call->info.transcoded};
 
 	memset(r, 0, sizeof(*r));
 	calls_info(call, &r->call);

@@ -74,8 +74,7 @@ bool ctl_call_ok(const struct ctl_call *c)
 {
 	if (c->id == 0 || c->state < CTL_CALL_SETUP || c->state > CTL_CALL_ENDED ||
 		c->released_by > CTL_BY_OPERATOR || c->n_media > CTL_MEDIA_MAX ||
-		!ipc_str_ok(c->codec, sizeof(c->codec)) ||
-		!ipc_str_ok(c->reason, sizeof(c->reason)))
+		c->transcoded > 1 || c->zero != 0 || !ipc_str_ok(c->reason, sizeof(c->reason)))
 		return false;
 	for (unsigned int i = 0; i < DP_LEGS; i++) {
 		if (c->srtp[i] >= DP_SRTP_N || c->srtp_note[i] >= CTL_SRTP_N_NOTES ||
@@ -83,6 +82,7 @@ bool ctl_call_ok(const struct ctl_call *c)
 			return false;
 		if (!ipaddr_valid(&c->peer_sig[i]) || !ipc_str_ok(c->calling[i], CTL_NUMBER_MAX) ||
 			!ipc_str_ok(c->called[i], CTL_NUMBER_MAX) ||
+			!ipc_str_ok(c->codec[i], CTL_CODEC_MAX) ||
 			!ipc_str_ok(c->realm[i], CTL_NAME_MAX) ||
 			!ipc_str_ok(c->trunk[i], CTL_NAME_MAX) ||
 			!ipc_str_ok(c->sip_call_id[i], sizeof(c->sip_call_id[i])))

@@ -13,6 +13,7 @@
 #include "controlplane/base/secret.h"
 #include "controlplane/core/state.h"
 #include "controlplane/core/status.h"
+#include "controlplane/media/transcoder.h"
 
 LOG_TOPIC("control");
 
@@ -95,6 +96,28 @@ static void on_nat_changed(void *arg)
 static void on_nat_failed(void *arg, const struct media_session *session, unsigned int leg)
 {
 	calls_media_no_keys(((struct control *)arg)->calls, session, leg);
+}
+
+/* A data plane came or went, or a second has passed. */
+static void look_at_transcoder(void *arg)
+{
+	static const char *const words[] = {
+#define X(sym, text) text,
+		CTL_TRANSCODER_STATES(X)
+#undef X
+	};
+	struct control *c = arg;
+	struct dpclient_state dp;
+	uint32_t was = c->transcoder.state;
+
+	dpclient_state(c->dp, &dp);
+	if (!transcoder_look(&c->transcoder, dpclient_segment(c->dp), dp.connected))
+		return;
+	if (c->transcoder.state == CTL_TRANSCODER_BUSY)
+		log_warning("no new calls are transcoded: %s", words[c->transcoder.state]);
+	else if (was == CTL_TRANSCODER_BUSY)
+		log_notice("the media cores have head-room again");
+	peers_transcoder_changed(c->peers);
 }
 
 static void on_media_dirty(void *arg)
@@ -254,6 +277,7 @@ static void second_cb(evutil_socket_t fd, short what, void *arg)
 
 	spool_tick(c->spool, now_ms);
 	calls_tick(c->calls);
+	look_at_transcoder(c);
 	cfg_store_tick(c->store, now_ms);
 	if (++c->seconds == KEYS_GRACE_S)
 		sessions_keys_told(c->sessions);
@@ -284,7 +308,7 @@ static int make_media(struct control *c)
 	struct sessions_ops sessions_ops = {on_media_answer, on_media_gone, on_media_lost,
 		on_media_dtls, on_media_dirty, get_sums, get_srtp, c};
 	struct nat_peer_ops nat_ops = {on_nat_changed, on_nat_failed, c};
-	struct dpclient_ops dp_ops = {dp_generation, on_media_timeout, c};
+	struct dpclient_ops dp_ops = {dp_generation, on_media_timeout, look_at_transcoder, c};
 	char path[108];
 
 	snprintf(path, sizeof(path), "%s/dataplane.sock", c->options.run_dir);
@@ -310,6 +334,7 @@ static int make_peers(struct control *c, char *error)
 		.cli_uid = c->options.cli_uid,
 		.nat_uid = c->options.nat_uid,
 		.nat = c->nat,
+		.transcoder = &c->transcoder,
 		.boot_id = c->boot_id,
 		.generation = get_generation,
 		.sip_up = on_sip_up,
@@ -398,6 +423,7 @@ int control_new(struct event_base *base, const struct control_options *options,
 	}
 	c->options = *options;
 	c->base = base;
+	c->transcoder.state = CTL_TRANSCODER_AWAY;
 	c->boot_ms = clock_wall_ms();
 	secret_random(&c->boot_id, sizeof(c->boot_id));
 	int ret = make_all(c, error);

@@ -40,6 +40,7 @@ struct control {
 	struct nat_peer *nat;
 	struct peers *peers;
 	struct sipconf *sipconf;
+	struct ctl_transcoder transcoder; /* as limen-sip knows it */
 	struct nlw *nlw;
 	struct cli_source source;
 	struct cli_engine *cli;

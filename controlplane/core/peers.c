@@ -132,6 +132,21 @@ static void nat_tell(const struct peers *peers, struct ipc_peer *sip)
 		ipc_send(sip, CTL_NAT_INFO, 0, 0, 0, info, sizeof(*info), NULL, 0);
 }
 
+static void transcoder_tell(const struct peers *peers, struct ipc_peer *sip)
+{
+	const struct ctl_transcoder *transcoder = peers->conf.transcoder;
+
+	if (transcoder != NULL)
+		ipc_send(sip, CTL_TRANSCODER, 0, 0, 0, transcoder, sizeof(*transcoder), NULL, 0);
+}
+
+void peers_transcoder_changed(struct peers *peers)
+{
+	for (uint32_t i = 0; peers != NULL && i < CALLS_WORKERS_MAX; i++)
+		if (peers->sip[i].peer != NULL)
+			transcoder_tell(peers, peers->sip[i].peer);
+}
+
 void peers_nat_changed(struct peers *peers)
 {
 	for (uint32_t i = 0; i < CALLS_WORKERS_MAX; i++)
@@ -175,6 +190,7 @@ static int on_hello(struct ipc_peer *ipc, const struct ipc_hdr *hdr, const void 
 	if (ret == 0 && peer->role == IPC_ROLE_SIP) {
 		peers->conf.sip_up(peers->conf.arg, peer->worker);
 		nat_tell(peers, ipc);
+		transcoder_tell(peers, ipc);
 	} else if (ret == 0 && peer->role == IPC_ROLE_NAT) {
 		nat_peer_up(peers->conf.nat, ipc);
 	}

@@ -19,8 +19,9 @@ struct peer;
 
 struct peers_conf {
 	const char *path;
-	uid_t sip_uid, cli_uid, nat_uid; /* beside root and our own */
-	struct nat_peer *nat;		 /* NULL: limen-nat is not served */
+	uid_t sip_uid, cli_uid, nat_uid;	 /* beside root and our own */
+	struct nat_peer *nat;			 /* NULL: limen-nat is not served */
+	const struct ctl_transcoder *transcoder; /* for limen-sip; NULL: it is not told */
 	uint64_t boot_id;
 	uint8_t token_key[CTL_TOKEN_KEY];
 	uint32_t (*generation)(void *arg);
@@ -74,6 +75,8 @@ void peers_sip_give_calls(struct peers *peers, uint32_t worker);
 
 /* Tells all workers of limen-sip what nat_peer_info() says now. */
 void peers_nat_changed(struct peers *peers);
+/* And what the data plane can transcode now. NULL is fine. */
+void peers_transcoder_changed(struct peers *peers);
 
 const struct peer_sip *peers_sip(const struct peers *peers, uint32_t worker); /* NULL: no such */
 bool peers_trunk(const struct peers *peers, const char *name, struct ctl_trunk_status *ret_status);

@@ -4,8 +4,9 @@
 
 #include <string.h>
 
-#define FLAGS_KNOWN \
-	(DP_LEG_SEND | DP_LEG_RECV | DP_LEG_RTCP_MUX | DP_LEG_LATCH | DP_LEG_ANY_PT | DP_LEG_EARLY)
+#define FLAGS_KNOWN                                                                   \
+	(DP_LEG_SEND | DP_LEG_RECV | DP_LEG_RTCP_MUX | DP_LEG_LATCH | DP_LEG_ANY_PT | \
+		DP_LEG_EARLY | DP_LEG_RTCP_OWN)
 
 static bool leg_ok(const struct dp_leg *leg)
 {

@@ -244,6 +244,8 @@ static int on_hello(struct ipc_peer *peer, const struct ipc_hdr *hdr, const void
 	ipc_peer_cred(peer, &uid, &dp->state.pid);
 	log_notice("connected to the data plane: %u workers, %u of %u sessions", hello.n_workers,
 		hello.n_sessions, hello.max_sessions);
+	if (dp->ops.changed != NULL)
+		dp->ops.changed(dp->ops.arg);
 	dpclient_pump_later(dp);
 	return 0;
 }
@@ -342,6 +344,8 @@ static void on_closed(struct ipc_peer *peer, const char *why)
 	memset(dp->inflight, 0, sizeof(dp->inflight));
 	if (was_up)
 		sessions_down(dp->sessions, clock_mono_ms());
+	if (was_up && dp->ops.changed != NULL)
+		dp->ops.changed(dp->ops.arg);
 	retry_later(dp);
 }
 

@@ -27,6 +27,8 @@ struct dpclient_ops {
 	uint32_t (*generation)(void *arg, bool bump);
 	/* A leg that should receive did not. */
 	void (*media_timeout)(void *arg, struct media_session *session, unsigned int leg);
+	/* It is connected now, or no longer. NULL: nobody wants to know. */
+	void (*changed)(void *arg);
 	void *arg;
 };
 

@@ -82,6 +82,10 @@ int segment_map(int fd, const struct dp_hello_reply *hello, struct segment_map *
 		.n_streams = h->n_streams,
 		.n_ports = h->n_ports,
 		.off_ports = h->off_ports,
+		.n_mcores = h->n_mcores,
+		.off_mcore_loads = h->off_loads +
+				   h->n_workers * (uint32_t)sizeof(struct dp_core_load),
+		.codecs = h->codecs,
 	};
 	return 0;
 }

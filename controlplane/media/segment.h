@@ -16,6 +16,7 @@ struct segment_map {
 	/* Copied from the header when it was checked: the writer could change its own later. */
 	uint64_t off_streams, off_rare, off_srtp, tsc_hz, boot_id;
 	uint32_t n_streams, n_ports, off_ports;
+	uint32_t n_mcores, off_mcore_loads, codecs;
 };
 
 /*

@@ -93,9 +93,9 @@ static void rate_heard(struct quality_leg *leg, const struct dp_stream_sum *s, c
 	rate(&leg->heard, &in, delay_ms, QUALITY_MEASURED_RTP);
 }
 
-/* sent: what the leg's far end was sent, as it came from the other leg. */
-static void rate_far(struct quality_leg *leg, const struct dp_far_sum *far,
-	const struct dp_stream_sum *sent, const char *codec, uint32_t delay_ms)
+/* sent: packets that the leg's far end should have got. */
+static void rate_far(struct quality_leg *leg, const struct dp_far_sum *far, uint64_t sent,
+	const char *codec, uint32_t delay_ms)
 {
 	struct emodel_input in = {.codec = emodel_codec_find(codec), .burst_ratio = 1};
 
@@ -108,10 +108,9 @@ static void rate_far(struct quality_leg *leg, const struct dp_far_sum *far,
 			leg->far.r = far->r_factor * 100u;
 		return;
 	}
-	if (!far->reports || sent->tx_packets < LEAST_PACKETS)
+	if (!far->reports || sent < LEAST_PACKETS)
 		return;
-	/* what was lost before the box is in its reports too */
-	in.loss_percent = 100.0 * fmax(0, far->lost) / (double)(sent->tx_packets + sent->lost);
+	in.loss_percent = 100.0 * fmax(0, far->lost) / (double)sent;
 	in.loss_percent = fmin(100, in.loss_percent);
 	rate(&leg->far, &in, delay_ms, QUALITY_RTCP_FAR_END);
 }
@@ -156,12 +155,15 @@ static void judge_leg(const struct quality_input *in, unsigned int i, struct qua
 {
 	const struct dp_stream_sum *s = &in->from[i];
 	struct quality_leg *leg = &ret->leg[i];
+	uint64_t sent;
 
 	leg->loss_ppm = ppm(s->lost, expected(s));
 	leg->reordered_ppm = ppm(s->reordered, expected(s));
 	burst_figures(leg, s);
-	rate_heard(leg, s, in->codec, ret->delay_ms);
-	rate_far(leg, &s->far, &in->from[!i], in->codec, ret->delay_ms);
+	rate_heard(leg, s, in->codec[i], ret->delay_ms);
+	/* What was lost before the box is in the reports on what it relays. */
+	sent = in->from[!i].tx_packets + (in->transcoded ? 0 : in->from[!i].lost);
+	rate_far(leg, &s->far, sent, in->codec[i], ret->delay_ms);
 }
 
 /* ---- the verdict ---- */

@@ -9,7 +9,8 @@
 
 struct quality_input {
 	const struct dp_stream_sum *from; /* [DP_LEGS] */
-	const char *codec;		  /* encoding name, "" when not known */
+	const char *codec[DP_LEGS];	  /* encoding names, "" when not known */
+	bool transcoded;		  /* what a leg is sent was made by the box */
 	uint64_t talked_ms; /* since the answer, until now or the end; 0: not answered */
 	uint32_t mean_jitter_us[DP_LEGS]; /* over the call; QUALITY_UNKNOWN_U32: take the last */
 	bool has_media;			  /* there is a media line */

@@ -142,6 +142,12 @@ void jout_null(struct json_out *out)
 	put(out, "null", 4);
 }
 
+void jout_bool(struct json_out *out, bool value)
+{
+	before_value(out);
+	put(out, value ? "true" : "false", value ? 4 : 5);
+}
+
 void jout_newline(struct json_out *out)
 {
 	put_c(out, '\n');

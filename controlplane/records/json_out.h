@@ -26,6 +26,7 @@ void jout_str(struct json_out *out, const char *text);
 void jout_u64(struct json_out *out, uint64_t value);
 void jout_i64(struct json_out *out, int64_t value);
 void jout_null(struct json_out *out);
+void jout_bool(struct json_out *out, bool value);
 /* value / 1000 with three decimals. */
 void jout_milli(struct json_out *out, uint64_t value);
 void jout_newline(struct json_out *out);

@@ -333,6 +333,7 @@ static void print_leg(struct json_out *out, const struct record *record, unsigne
 	jout_key_str(out, "sip_call_id", call->sip_call_id[leg]);
 	jout_key_str(out, "transport", transport_word(call->transport[leg]));
 	jout_key_str(out, "peer", ipaddr_is_set(peer) ? ipaddr_print_port(peer, addr) : "");
+	jout_key_str(out, "codec", call->codec[leg]);
 	jout_key_str(out, "srtp", srtp_word(call->srtp[leg]));
 	jout_key_str(out, "srtp_keying", keying_word(call->srtp_keying[leg]));
 	jout_key_str(out, "srtp_note", srtp_note_words(call->srtp_note[leg]));
@@ -369,7 +370,9 @@ size_t record_print(const struct record *record, const char *node, char *buf, si
 		jout_null(&out);
 	jout_key_str(&out, "released_by", released_word(call->released_by));
 	jout_key_str(&out, "reason", call->reason);
-	jout_key_str(&out, "codec", call->codec);
+	jout_key_str(&out, "codec", call->codec[0]);
+	jout_key(&out, "transcoded");
+	jout_bool(&out, call->transcoded);
 	jout_key_u64(&out, "media_lines", record->n_media);
 	jout_key_str(&out, "media_source", source_word(record->source));
 	jout_key(&out, "verdict");

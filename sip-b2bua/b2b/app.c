@@ -155,6 +155,11 @@ static void app_nat_info(void *app, const struct ctl_nat_info *info)
 	b2b_nat_info(app, info);
 }
 
+static void app_transcoder(void *app, const struct ctl_transcoder *transcoder)
+{
+	b2b_transcoder(app, transcoder);
+}
+
 static void app_call_end_reply(void *app, uint32_t seq, int32_t status)
 {
 	b2b_call_end_reply(app, seq, status);
@@ -200,6 +205,7 @@ const struct sip_app_ops b2b_app_ops = {
 	.control_down = app_control_down,
 	.media_reply = app_media_reply,
 	.nat_info = app_nat_info,
+	.transcoder = app_transcoder,
 	.call_end_reply = app_call_end_reply,
 	.call_restore = app_call_restore,
 	.restore_done = app_restore_done,

@@ -39,6 +39,8 @@ enum call_then {
 	THEN_ANSWER,  /* the answer goes on in a 2xx, and the ACK to its sender */
 };
 
+#define CALL_HEADERS_MAX 512 /* header lines of a refusal */
+
 struct call;
 
 struct leg {
@@ -78,6 +80,7 @@ struct call {
 	uint8_t n_candidates, candidate; /* candidate: the next one to try */
 	uint8_t attempt;
 	bool in_b2b_count;     /* counted in shared->n_calls */
+	bool no_codec;	       /* the present offer has no codec for the leg that it is for */
 	bool early_sdp_sent;   /* the caller knows our media address */
 	uint16_t last_failure; /* of the called side, mapped; while hunting */
 	uint32_t max_forwards; /* of the call's INVITE, already taken one off */
@@ -127,7 +130,8 @@ struct b2b {
 	uint64_t n_ids;
 	uint32_t n_calls, n_dialogs; /* now */
 	bool control_up;
-	struct fingerprint dtls_own; /* of limen-nat's certificate; NONE: no DTLS now */
+	struct fingerprint dtls_own;	  /* of limen-nat's certificate; NONE: no DTLS now */
+	struct ctl_transcoder transcoder; /* what the data plane can do now */
 	uint32_t n_ends;
 	STAILQ_HEAD(, call_end_msg) ends;
 	struct twheel_timer ends_timer; /* sends refused ones again */
@@ -230,6 +234,14 @@ int call_answer_wait(struct leg *from, struct view answer) __attribute__((warn_u
 int call_answer(struct leg *from, struct view sdp, struct view *ret_sdp, const char **ret_reason);
 /* The pending offer, rewritten for the other leg. */
 int call_offer_text(struct call *call, struct view *ret_sdp);
+/*
+ * The pending offer could not be printed (rc): the status for who made it, a sentence, and header
+ * lines into headers. A Warning says why, where the codecs are to blame.
+ */
+unsigned int call_unprintable(
+	struct call *call, int rc, struct sip_buf *headers, const char **ret_reason);
+/* Warning of a 488 (RFC 3261 20.43): media formats are incompatible. */
+void call_put_warning(struct sip_buf *headers, const char *reason);
 /*
  * The called side refused the pending offer, or all of its lines. true: the policy of that side
  * lets the same offer go out once more, without SRTP; the caller of this function sends it.

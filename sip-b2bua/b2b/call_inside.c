@@ -82,6 +82,24 @@ static bool exchange_open(const struct call *call)
 	return call->then != THEN_NOTHING;
 }
 
+static void refuse_offer(struct leg *leg, int rc, const char *reason)
+{
+	char text[CALL_HEADERS_MAX];
+	struct sip_buf headers;
+
+	sip_buf_init(&headers, text, sizeof(text));
+	if (rc == -ENOTSUP)
+		call_put_warning(&headers, reason);
+	else if (rc == -EAGAIN)
+		sip_put_hdr_u64(&headers, SIP_H_RETRY_AFTER, B2B_RETRY_AFTER_S);
+	leg_refuse(leg,
+		rc == -ENOTSUP	? 488
+		: rc == -EAGAIN ? 503
+		: rc == -ENOMEM ? 500
+				: 400,
+		sip_buf_view(&headers));
+}
+
 static void reinvite(struct leg *leg, struct sip_stxn *stxn, const struct sip_msg *msg)
 {
 	struct call *call = leg->call;
@@ -105,12 +123,7 @@ static void reinvite(struct leg *leg, struct sip_stxn *stxn, const struct sip_ms
 			int rc = call_offer(leg, msg->body, THEN_INVITE, &reason);
 
 			if (rc < 0)
-				leg_refuse(leg,
-					rc == -ENOTSUP	? 488
-					: rc == -EAGAIN ? 503
-					: rc == -ENOMEM ? 500
-							: 400,
-					rc == -EAGAIN ? VIEW("Retry-After: 5\r\n") : none);
+				refuse_offer(leg, rc, reason);
 		} else if (leg_reinvite(leg_other(leg)) < 0) {
 			leg_refuse(leg, 500, none);
 		}

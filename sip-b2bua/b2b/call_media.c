@@ -74,30 +74,66 @@ static void answer_proceed(struct call *call)
 	call_send_success(leg_other(from), (struct view){call->answer, call->answer_len});
 }
 
+void call_put_warning(struct sip_buf *headers, const char *reason)
+{
+	sip_put_lit(headers, "Warning: 305 limen \"");
+	sip_put(headers, view_of(reason));
+	sip_put_lit(headers, "\"\r\n");
+}
+
+unsigned int call_unprintable(
+	struct call *call, int rc, struct sip_buf *headers, const char **ret_reason)
+{
+	bool soon;
+
+	*ret_reason = too_long;
+	if (rc != -ENOTSUP)
+		return 500;
+	*ret_reason = media_map_no_codec(&call->media, &soon);
+	call->b->env.stats->codec_refused++;
+	if (soon)
+		sip_put_hdr_u64(headers, SIP_H_RETRY_AFTER, B2B_RETRY_AFTER_S);
+	else
+		call_put_warning(headers, *ret_reason);
+	return soon ? 503 : 488;
+}
+
 /* The lines are as they were asked for: the offer, or the answer, goes on. */
 static void call_proceed(struct call *call)
 {
 	enum call_then then = (enum call_then)call->then;
 	struct leg *to = &call->leg[!call->offer_leg];
+	struct sip_buf headers;
+	const char *reason;
+	char text[CALL_HEADERS_MAX];
+	unsigned int status;
 	struct view sdp;
+	int rc;
 
+	sip_buf_init(&headers, text, sizeof(text));
 	call->then = THEN_NOTHING;
 	twheel_stop(call->b->env.wheel, &call->timer);
 	if (then == THEN_INVITE && call->state == CALL_UP) {
-		if (leg_reinvite(to) < 0) {
+		rc = leg_reinvite(to);
+		if (rc < 0) {
+			status = call_unprintable(call, rc, &headers, &reason);
 			call_exchange_fail(call);
-			leg_refuse(leg_other(to), 500, (struct view){NULL, 0});
+			leg_refuse(leg_other(to), status, sip_buf_view(&headers));
 		}
 	} else if (then == THEN_INVITE) {
 		if (call_invite_out(call) < 0)
 			call_hunt(call);
 	} else if (then == THEN_SUCCESS) {
-		if (call_offer_text(call, &sdp) < 0)
-			call_end(
-				call, &(struct call_why){
-					      .by = CTL_BY_BOX, .status = 502, .reason = too_long});
-		else
+		rc = call_offer_text(call, &sdp);
+		if (rc < 0) {
+			status = call_unprintable(call, rc, &headers, &reason);
+			call_end(call, &(struct call_why){.by = CTL_BY_BOX,
+					       .status = (uint16_t)(rc == -ENOTSUP ? status : 502),
+					       .headers = sip_buf_view(&headers),
+					       .reason = reason});
+		} else {
 			call_send_success(to, sdp);
+		}
 	} else if (then == THEN_ANSWER) {
 		answer_proceed(call);
 	}
@@ -201,6 +237,7 @@ int call_offer(struct leg *from, struct view sdp, enum call_then then, const cha
 	}
 	call->media.in_success = then == THEN_SUCCESS;
 	media_map_set_own(&call->media, &b->dtls_own);
+	media_map_set_transcoder(&call->media, &b->transcoder);
 	rc = media_map_offer(&call->media, &b->sdp, from->side, ret_reason);
 	srtp_count(call);
 	if (rc < 0)
@@ -268,6 +305,7 @@ int call_answer(struct leg *from, struct view sdp, struct view *ret_sdp, const c
 	if (from->oa.state == OA_REST)
 		call_close_lines(call, close);
 	memcpy(call->rec.codec, call->media.codec, sizeof(call->rec.codec));
+	call->rec.transcoded = media_map_transcoded(&call->media);
 	*ret_sdp = sip_buf_view(&out);
 	return 0;
 }

@@ -118,6 +118,7 @@ static bool check_source(struct call *call, const struct sip_path *path)
 	media_map_set_own(&call->media, &b->dtls_own);
 	media_map_set_side(&call->media, LEG_A, realm, &path->local);
 	media_map_set_srtp(&call->media, LEG_A, b->cfg, realm, trunk);
+	media_map_set_codecs(&call->media, LEG_A, b->cfg, realm, trunk);
 	return true;
 }
 
@@ -150,12 +151,17 @@ static bool find_candidates(struct call *call, const struct sip_msg *msg)
 static void refuse_offer(struct call *call, int rc, const char *reason)
 {
 	struct sip_buf buf;
-	char text[64];
+	char text[CALL_HEADERS_MAX];
 
-	if (rc == -EAGAIN)
+	if (rc == -EAGAIN) {
 		refuse(call, 503, retry_after(&buf, text, sizeof(text)), reason);
-	else
-		refuse(call, rc == -ENOTSUP ? 488 : rc == -ENOMEM ? 500 : 400, none, reason);
+	} else if (rc == -ENOTSUP) {
+		sip_buf_init(&buf, text, sizeof(text));
+		call_put_warning(&buf, reason);
+		refuse(call, 488, sip_buf_view(&buf), reason);
+	} else {
+		refuse(call, rc == -ENOMEM ? 500 : 400, none, reason);
+	}
 }
 
 /* A trunk that requires keys by DTLS is passed over while limen-nat is away. */
@@ -164,6 +170,7 @@ static bool can_encrypt(
 {
 	media_map_set_own(&call->media, &call->b->dtls_own);
 	media_map_set_srtp(&call->media, LEG_B, call->b->cfg, realm, trunk);
+	media_map_set_codecs(&call->media, LEG_B, call->b->cfg, realm, trunk);
 	if (!media_map_lacks_dtls(&call->media, LEG_B))
 		return true;
 	snprintf(call->rec.reason, sizeof(call->rec.reason),
@@ -339,6 +346,22 @@ void call_setup(struct b2b *b, struct sip_stxn *stxn, const struct sip_msg *msg,
 	start(call, msg, path);
 }
 
+/* Nobody is left to try. */
+static void hunt_over(struct call *call)
+{
+	char why[sizeof(call->rec.reason)] = "no trunk could be reached", text[CALL_HEADERS_MAX];
+	struct sip_buf headers;
+
+	if (call->rec.reason[0])
+		memcpy(why, call->rec.reason, sizeof(why));
+	sip_buf_init(&headers, text, sizeof(text));
+	if (call->no_codec && call->last_failure == 488)
+		call_put_warning(&headers, why);
+	else if (call->no_codec)
+		sip_put_hdr_u64(&headers, SIP_H_RETRY_AFTER, B2B_RETRY_AFTER_S);
+	refuse(call, call->last_failure ? call->last_failure : 503, sip_buf_view(&headers), why);
+}
+
 void call_hunt(struct call *call)
 {
 	struct leg *a = &call->leg[LEG_A], *b_leg = &call->leg[LEG_B];
@@ -352,11 +375,7 @@ void call_hunt(struct call *call)
 		call_dialog_free(call, &call->early[i]);
 	oa_fail(&b_leg->oa);
 	if (!invite || candidate_take(call, invite) < 0) {
-		char why[sizeof(call->rec.reason)] = "no trunk could be reached";
-
-		if (call->rec.reason[0])
-			memcpy(why, call->rec.reason, sizeof(why));
-		refuse(call, call->last_failure ? call->last_failure : 503, none, why);
+		hunt_over(call);
 		return;
 	}
 	log_info("call %016llx: hunts on to trunk %s", (unsigned long long)call->rec.id,
@@ -443,6 +462,20 @@ static int invite_build(struct call *call, const struct sip_msg *from, struct vi
 	return sip_build_end(buf, sdp.n > 0 ? VIEW("application/sdp") : none, sdp);
 }
 
+/* Another trunk may have a codec; else this is why the call fails. */
+static void no_codec(struct call *call)
+{
+	char text[CALL_HEADERS_MAX];
+	struct sip_buf unused;
+	const char *reason;
+
+	sip_buf_init(&unused, text, sizeof(text));
+	call->last_failure = (uint16_t)call_unprintable(call, -ENOTSUP, &unused, &reason);
+	call->no_codec = true;
+	if (view_copy(view_of(reason), call->rec.reason, sizeof(call->rec.reason)) < 0)
+		call->rec.reason[0] = '\0';
+}
+
 int call_invite_out(struct call *call)
 {
 	struct b2b *b = call->b;
@@ -452,10 +485,13 @@ int call_invite_out(struct call *call)
 	struct sip_buf buf;
 	int rc;
 
+	call->no_codec = false;
 	if (!from)
 		return -ENOMEM;
 	if (call->offer) {
 		rc = call_offer_text(call, &sdp);
+		if (rc == -ENOTSUP)
+			no_codec(call);
 		if (rc < 0)
 			return rc;
 	}

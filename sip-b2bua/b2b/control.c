@@ -48,6 +48,11 @@ void b2b_nat_info(struct b2b *b, const struct ctl_nat_info *info)
 	b->dtls_own = info->own;
 }
 
+void b2b_transcoder(struct b2b *b, const struct ctl_transcoder *transcoder)
+{
+	b->transcoder = *transcoder;
+}
+
 void b2b_media_reply(struct b2b *b, uint32_t seq, int32_t status, const struct ctl_media *media)
 {
 	struct media_wait wait = b->waits[seq % MEDIA_WAITS];

@@ -48,11 +48,12 @@ static bool record_valid(const struct ctl_call *rec)
 		     rec->srtp_note[leg] < CTL_SRTP_N_NOTES &&
 		     ipc_str_ok(rec->calling[leg], sizeof(rec->calling[leg])) &&
 		     ipc_str_ok(rec->called[leg], sizeof(rec->called[leg])) &&
+		     ipc_str_ok(rec->codec[leg], sizeof(rec->codec[leg])) &&
 		     ipc_str_ok(rec->realm[leg], sizeof(rec->realm[leg])) &&
 		     ipc_str_ok(rec->trunk[leg], sizeof(rec->trunk[leg])) &&
 		     ipc_str_ok(rec->sip_call_id[leg], sizeof(rec->sip_call_id[leg]));
 	}
-	return ok && ipc_str_ok(rec->codec, sizeof(rec->codec)) &&
+	return ok && rec->transcoded <= 1 && rec->zero == 0 &&
 	       ipc_str_ok(rec->reason, sizeof(rec->reason));
 }
 

@@ -237,6 +237,19 @@ static int on_nat_info(
 	return 0;
 }
 
+static int on_transcoder(
+	struct ipc_peer *peer, const struct ipc_hdr *hdr, const void *body, size_t len)
+{
+	const struct ctl_transcoder *transcoder = body;
+	struct sip_worker *w = ipc_peer_ctx(peer);
+
+	if (transcoder->state >= CTL_TRANSCODER_N_STATES)
+		return -EPROTO;
+	worker_time(w);
+	w->ops->transcoder(w->app, transcoder);
+	return 0;
+}
+
 static int on_call_end_reply(
 	struct ipc_peer *peer, const struct ipc_hdr *hdr, const void *body, size_t len)
 {
@@ -252,13 +265,13 @@ static bool call_is_text(const struct ctl_call *call)
 		if (!ipc_str_ok(call->calling[leg], sizeof(call->calling[leg])) ||
 			!ipc_str_ok(call->called[leg], sizeof(call->called[leg])) ||
 			!ipc_str_ok(call->realm[leg], sizeof(call->realm[leg])) ||
+			!ipc_str_ok(call->codec[leg], sizeof(call->codec[leg])) ||
 			!ipc_str_ok(call->trunk[leg], sizeof(call->trunk[leg])) ||
 			!ipc_str_ok(call->sip_call_id[leg], sizeof(call->sip_call_id[leg])) ||
 			!ipaddr_valid(&call->peer_sig[leg]))
 			return false;
 	}
-	return ipc_str_ok(call->codec, sizeof(call->codec)) &&
-	       ipc_str_ok(call->reason, sizeof(call->reason));
+	return ipc_str_ok(call->reason, sizeof(call->reason));
 }
 
 static int on_call_restore(
@@ -305,6 +318,8 @@ static const struct ipc_row rows[] = {
 		"CTL_MEDIA_SET reply", on_media_reply},
 	{CTL_NAT_INFO, 0, IPC_ROLE_CONTROL, SIZED(struct ctl_nat_info), "CTL_NAT_INFO",
 		on_nat_info},
+	{CTL_TRANSCODER, 0, IPC_ROLE_CONTROL, SIZED(struct ctl_transcoder), "CTL_TRANSCODER",
+		on_transcoder},
 	{CTL_CALL_END | IPC_TYPE_REPLY, 0, IPC_ROLE_CONTROL, 0, 0, "CTL_CALL_END reply",
 		on_call_end_reply},
 	{CTL_CALL_RESTORE, 0, IPC_ROLE_CONTROL, sizeof(struct ctl_call), BODY_MAX,

@@ -6,14 +6,32 @@
 #include "sip-b2bua/sdp/media_private.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 #include "controlplane/base/secret.h"
 
 static const char bad_count[] = "the answer does not have as many media lines as the offer";
 static const char no_offer[] = "an answer came without an offer";
 
+/* The codecs of a leg that codec_policy.h has decided on, or of one whose formats all pass. */
+static void leg_compute_codecs(const struct media_map *map, const struct media_line *line,
+	unsigned int leg, const struct codec_result *codecs, struct dp_leg *dp)
+{
+	const struct codec_leg *own = leg == map->offerer ? &codecs->offerer : &codecs->answerer;
+
+	dp->send = own->send;
+	if (!line->coded) {
+		media_codec_pass(&line->pending[!leg].codecs, dp);
+		return;
+	}
+	dp->n_payloads = own->n_payloads;
+	memcpy(dp->payloads, own->payloads, sizeof(dp->payloads));
+	dp->flags |= codecs->by_core ? DP_LEG_RTCP_OWN : 0;
+}
+
 /* What the data plane is told of one leg: its own description and what the other one takes. */
-static void leg_compute(const struct media_map *map, struct media_line *line, unsigned int leg)
+static void leg_compute(const struct media_map *map, struct media_line *line, unsigned int leg,
+	const struct codec_result *codecs)
 {
 	const struct media_desc *own = &line->pending[leg], *other = &line->pending[!leg];
 	const struct media_side *side = &map->side[leg];
@@ -47,37 +65,50 @@ static void leg_compute(const struct media_map *map, struct media_line *line, un
 		dp->flags |= DP_LEG_RTCP_MUX;
 	if (line->any_pt)
 		dp->flags |= DP_LEG_ANY_PT;
-	dp->n_payloads = other->n_payloads;
-	memcpy(dp->payloads, other->payloads, sizeof(dp->payloads));
+	leg_compute_codecs(map, line, leg, codecs, dp);
 }
 
-/* Name of the first audio codec that is no event and no comfort noise, for the record. */
-static void codec_name(struct media_map *map, const struct sdp *sdp, unsigned int index)
+/* Name of a codec that a leg talks; of its description pt is a format. */
+static void codec_name(const struct sdp *sdp, unsigned int index, const struct codec_leg *leg,
+	bool transcoded, char name[CTL_CODEC_MAX])
 {
-	struct view rest = sdp->media[index].formats, format;
+	struct sdp_rtpmap rtpmap;
 
-	while (sdp_format_next(&rest, &format)) {
-		struct sdp_rtpmap rtpmap;
-		uint64_t pt;
+	name[0] = '\0';
+	if (transcoded)
+		snprintf(name, CTL_CODEC_MAX, "%s", dp_codec_row(leg->send.codec)->name);
+	else if (sdp_rtpmap(sdp, index, leg->pt, &rtpmap) == 0 &&
+		 view_copy(rtpmap.encoding, name, CTL_CODEC_MAX) < 0)
+		name[0] = '\0';
+}
 
-		if (view_to_u64(format, 127, &pt) < 0 ||
-			sdp_rtpmap(sdp, index, (uint32_t)pt, &rtpmap) < 0 ||
-			view_eq_nocase(rtpmap.encoding, VIEW("telephone-event")) ||
-			view_eq_nocase(rtpmap.encoding, VIEW("CN")))
-			continue;
-		if (view_copy(rtpmap.encoding, map->codec, sizeof(map->codec)) < 0)
-			map->codec[0] = '\0';
-		return;
-	}
+/* For the record. What is relayed has one name on both sides. */
+static void codec_names(struct media_map *map, const struct sdp *sdp, unsigned int index,
+	const struct codec_result *codecs)
+{
+	unsigned int answerer = !map->offerer;
+
+	codec_name(sdp, index, &codecs->answerer, codecs->transcoded, map->codec[answerer]);
+	if (codecs->transcoded)
+		codec_name(sdp, index, &codecs->offerer, true, map->codec[map->offerer]);
+	else
+		memcpy(map->codec[map->offerer], map->codec[answerer], CTL_CODEC_MAX);
 }
 
 /* Both legs know each other's description now. */
-static void line_answered(struct media_map *map, struct media_line *line)
+static void line_answered(
+	struct media_map *map, struct media_line *line, const struct codec_result *codecs)
 {
+	if (line->coded) {
+		codec_numbers_learn(
+			&line->numbers[!map->offerer], &line->pending[!map->offerer].codecs);
+		line->said[map->offerer] = codecs->said;
+	}
+	line->transcoded = line->coded && codecs->transcoded;
 	for (unsigned int leg = 0; leg < DP_LEGS; leg++) {
 		bool was_secure = !line->fresh && !media_line_is_plain(line, leg);
 
-		leg_compute(map, line, leg);
+		leg_compute(map, line, leg, codecs);
 		if (was_secure && media_line_is_plain(line, leg))
 			map->side[leg].srtp.lost = true;
 	}
@@ -85,8 +116,12 @@ static void line_answered(struct media_map *map, struct media_line *line)
 
 /* Reads the lines of an answer before any of them counts. */
 static int answer_take(struct media_map *map, const struct sdp *sdp, unsigned int leg,
-	struct media_take takes[CTL_MEDIA_MAX], const char **ret_reason)
+	struct media_take takes[CTL_MEDIA_MAX], struct codec_result codecs[CTL_MEDIA_MAX],
+	const char **ret_reason)
 {
+	struct codec_list answer;
+	enum codec_why why;
+	bool soon;
 	const struct media_srtp *srtp = &map->side[leg].srtp;
 
 	memset(takes, 0, CTL_MEDIA_MAX * sizeof(*takes));
@@ -109,6 +144,14 @@ static int answer_take(struct media_map *map, const struct sdp *sdp, unsigned in
 			map->n_srtp_refused++;
 			return rc;
 		}
+		if (!takes[i].usable)
+			continue;
+		codec_list_read(sdp, i, &answer);
+		why = media_line_answer_codecs(map, line, &answer, &codecs[i]);
+		if (why != CODEC_FITS && line->coded) {
+			*ret_reason = media_codec_text(map, why, &soon);
+			return -EINVAL;
+		}
 	}
 	return 0;
 }
@@ -116,6 +159,7 @@ static int answer_take(struct media_map *map, const struct sdp *sdp, unsigned in
 int media_map_answer(struct media_map *map, const struct sdp *sdp, unsigned int leg,
 	uint32_t *ret_set, uint32_t *ret_close, const char **ret_reason)
 {
+	struct codec_result codecs[CTL_MEDIA_MAX];
 	struct media_take takes[CTL_MEDIA_MAX];
 	uint32_t set = 0, close = 0;
 	bool named = false;
@@ -129,7 +173,7 @@ int media_map_answer(struct media_map *map, const struct sdp *sdp, unsigned int 
 		*ret_reason = bad_count;
 		return -EINVAL;
 	}
-	rc = answer_take(map, sdp, leg, takes, ret_reason);
+	rc = answer_take(map, sdp, leg, takes, codecs, ret_reason);
 	for (unsigned int i = 0; rc == 0 && i < map->n_lines; i++) {
 		struct media_line *line = map->line[i];
 
@@ -144,10 +188,10 @@ int media_map_answer(struct media_map *map, const struct sdp *sdp, unsigned int 
 		/* RFC 5761 5.1.1: mux is used only when the offer had it, as with DTLS it always has. */
 		line->pending[leg].rtcp_mux &= line->pending[!leg].rtcp_mux ||
 					       takes[i].dtls.fingerprint.hash != FINGERPRINT_NONE;
-		line_answered(map, line);
+		line_answered(map, line, &codecs[i]);
 		set |= 1u << i;
 		if (!named && !line->any_pt) {
-			codec_name(map, sdp, i);
+			codec_names(map, sdp, i, &codecs[i]);
 			named = true;
 		}
 	}

@@ -7,7 +7,76 @@
 
 #include <errno.h>
 
-#define CKPT_VERSION 4
+#define CKPT_VERSION 5
+
+static void policy_checkpoint(const struct codec_policy *policy, struct ckpt_out *out)
+{
+	ckpt_put_u(out, policy->transcoding, 1);
+	ckpt_put_u(out, policy->packet_ms, 1);
+	ckpt_put_u(out, policy->amr_form, 1);
+	ckpt_put_u(out, policy->n, 1);
+	ckpt_put(out, policy->codec, policy->n);
+}
+
+static void policy_restore(struct codec_policy *policy, struct ckpt_in *in)
+{
+	memset(policy, 0, sizeof(*policy));
+	policy->transcoding = (uint8_t)ckpt_get_u(in, 1);
+	policy->packet_ms = (uint8_t)ckpt_get_u(in, 1);
+	policy->amr_form = (uint8_t)ckpt_get_u(in, 1);
+	policy->n = (uint8_t)ckpt_get_u(in, 1);
+	if (policy->transcoding > CFG_TRANSCODING_BY_PREFERENCE ||
+		policy->amr_form > CFG_AMR_OCTET_ALIGNED || policy->n > CFG_LIST_MAX) {
+		policy->n = 0;
+		in->failed = true;
+	}
+	for (unsigned int i = 0; i < policy->n; i++) {
+		policy->codec[i] = (uint8_t)ckpt_get_u(in, 1);
+		if (policy->codec[i] == 0 || policy->codec[i] >= CFG_N_CODECS)
+			in->failed = true;
+	}
+}
+
+/* What the legs have said, and what their numbers mean, holds on in the next exchange. */
+static void codecs_checkpoint(const struct media_line *line, struct ckpt_out *out)
+{
+	ckpt_put_u(out, line->transcoded, 1);
+	for (unsigned int leg = 0; leg < DP_LEGS; leg++) {
+		const struct codec_list *list = &line->pending[leg].codecs;
+
+		ckpt_put_u(out, list->n, 1);
+		ckpt_put(out, list->format, list->n * sizeof(list->format[0]));
+		ckpt_put(out, &line->numbers[leg], sizeof(line->numbers[leg]));
+	}
+}
+
+static void codecs_restore(struct media_line *line, struct ckpt_in *in)
+{
+	line->transcoded = ckpt_get_u(in, 1) != 0;
+	for (unsigned int leg = 0; leg < DP_LEGS; leg++) {
+		struct codec_list *list = &line->pending[leg].codecs;
+		unsigned int n = (unsigned int)ckpt_get_u(in, 1);
+		const void *formats = NULL, *numbers;
+
+		if (n <= CODEC_FORMATS_MAX)
+			formats = ckpt_get(in, n * sizeof(list->format[0]));
+		numbers = formats ? ckpt_get(in, sizeof(line->numbers[leg])) : NULL;
+		if (!numbers) {
+			in->failed = true;
+			return;
+		}
+		memcpy(list->format, formats, n * sizeof(list->format[0]));
+		memcpy(&line->numbers[leg], numbers, sizeof(line->numbers[leg]));
+		for (unsigned int i = 0; i < n; i++) {
+			const struct codec_format *f = &list->format[i];
+
+			if (f->pt > 127 || f->kind > CODEC_NOISE || f->id >= DP_CODEC_END ||
+				(f->kind == CODEC_VOICE) != (f->id != DP_CODEC_NONE))
+				in->failed = true;
+		}
+		list->n = (uint8_t)n;
+	}
+}
 
 void media_map_checkpoint(const struct media_map *map, struct ckpt_out *out)
 {
@@ -27,6 +96,7 @@ void media_map_checkpoint(const struct media_map *map, struct ckpt_out *out)
 		ckpt_put_u(out, side->dscp, 1);
 		ckpt_put_u(out, side->latch, 1);
 		media_srtp_checkpoint(&side->srtp, out);
+		policy_checkpoint(&side->codecs, out);
 	}
 	for (unsigned int i = 0; i < map->n_lines; i++) {
 		const struct media_line *line = map->line[i];
@@ -37,6 +107,9 @@ void media_map_checkpoint(const struct media_map *map, struct ckpt_out *out)
 			ckpt_put(out, &line->ctl, sizeof(line->ctl));
 		for (unsigned int leg = 0; leg < DP_LEGS; leg++)
 			media_assoc_checkpoint(&line->assoc[leg], out);
+		ckpt_put_u(out, line->coded, 1);
+		if (line->coded)
+			codecs_checkpoint(line, out);
 	}
 }
 
@@ -54,6 +127,7 @@ static void restore_side(struct media_side *side, struct ckpt_in *in)
 	side->dscp = (uint8_t)ckpt_get_u(in, 1);
 	side->latch = ckpt_get_u(in, 1) != 0;
 	media_srtp_restore(&side->srtp, in);
+	policy_restore(&side->codecs, in);
 	if ((side->family != 4 && side->family != 6) || side->dscp > 63)
 		in->failed = true;
 }
@@ -96,6 +170,9 @@ static void restore_line(struct media_map *map, unsigned int index, struct ckpt_
 	}
 	for (unsigned int leg = 0; leg < DP_LEGS; leg++)
 		media_assoc_restore(&line->assoc[leg], in);
+	line->coded = ckpt_get_u(in, 1) != 0;
+	if (line->coded)
+		codecs_restore(line, in);
 	if (line->state != MEDIA_OPEN) {
 		line->state = MEDIA_UNUSED;
 		return;

@@ -5,7 +5,6 @@
  */
 #include "sip-b2bua/sdp/media_private.h"
 
-#include "sip-b2bua/core/sip_token.h"
 #include "controlplane/base/secret.h"
 
 bool media_direction_sends(uint8_t direction)
@@ -43,7 +42,6 @@ void media_desc_read(const struct sdp *sdp, unsigned int index, const struct med
 	struct media_desc *desc)
 {
 	const struct sdp_media *m = &sdp->media[index];
-	struct view rest = m->formats, format;
 
 	secret_wipe(desc, sizeof(*desc));
 	desc->usable = take->usable;
@@ -54,18 +52,5 @@ void media_desc_read(const struct sdp *sdp, unsigned int index, const struct med
 	desc->direction = media_held_direction(m);
 	desc->rtcp_mux = m->rtcp_mux;
 	desc_addrs(m, desc);
-	while (desc->n_payloads < DP_PAYLOAD_TYPES && sdp_format_next(&rest, &format)) {
-		struct dp_payload *p = &desc->payloads[desc->n_payloads];
-		struct sdp_rtpmap rtpmap;
-		uint64_t pt;
-
-		if (view_to_u64(format, 127, &pt) < 0)
-			continue;
-		p->pt = (uint8_t)pt;
-		/* Without a known clock, and for events, the jitter is not measured. */
-		if (sdp_rtpmap(sdp, index, (uint32_t)pt, &rtpmap) == 0 &&
-			!view_eq_nocase(rtpmap.encoding, VIEW("telephone-event")))
-			p->clock_hz = rtpmap.rate;
-		desc->n_payloads++;
-	}
+	codec_list_read(sdp, index, &desc->codecs);
 }

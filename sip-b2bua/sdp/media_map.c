@@ -208,6 +208,15 @@ enum ctl_keying media_map_keying(const struct media_map *map, unsigned int leg)
 	return keying;
 }
 
+bool media_map_transcoded(const struct media_map *map)
+{
+	for (unsigned int i = 0; i < map->n_lines; i++) {
+		if (map->line[i]->state == MEDIA_OPEN && map->line[i]->transcoded)
+			return true;
+	}
+	return false;
+}
+
 uint32_t media_map_fail(struct media_map *map)
 {
 	uint32_t close = 0;

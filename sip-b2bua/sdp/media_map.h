@@ -21,6 +21,7 @@
 #include "controlplane/config/cfg_model.h"
 #include "sip-b2bua/dialog/checkpoint.h"
 #include "sip-b2bua/parser/sip_build.h"
+#include "sip-b2bua/sdp/codec_policy.h"
 #include "sip-b2bua/sdp/media_dtls.h"
 #include "sip-b2bua/sdp/media_srtp.h"
 #include "sip-b2bua/sdp/sdp.h"
@@ -37,10 +38,9 @@ struct media_desc {
 	struct ipaddr rtp, rtcp; /* family 0: none given, or 0.0.0.0 */
 	uint8_t direction;	 /* enum sdp_direction, as that leg sees it */
 	bool rtcp_mux;
-	bool usable;	 /* the line is relayed */
-	uint8_t profile; /* enum sdp_profile of its m= line */
-	uint8_t n_payloads;
-	struct dp_payload payloads[DP_PAYLOAD_TYPES]; /* the formats that it wants to receive */
+	bool usable;		  /* the line is relayed */
+	uint8_t profile;	  /* enum sdp_profile of its m= line */
+	struct codec_list codecs; /* the formats that it wants to receive */
 	/* Keys of what it sends and of what we send to it; suite NONE: RTP. */
 	struct sdp_crypto peer, ours;
 	struct sdp_dtls dtls; /* of its part of a handshake; fingerprint NONE: keys not by DTLS */
@@ -50,11 +50,16 @@ struct media_line {
 	uint8_t state;	      /* enum media_line_state */
 	bool fresh;	      /* opened by the present exchange: closed again when it fails */
 	bool any_pt;	      /* not audio */
+	bool coded;	      /* audio, and a side has a voice class: codec_policy.h decides */
+	bool transcoded;      /* as last told to limen-control */
+	uint8_t codec_why;    /* enum codec_why: why the present offer has no codec */
 	bool rekeyed;	      /* the offerer changed its key: the other leg gets new ones too */
 	uint32_t seq;	      /* of the outstanding CTL_MEDIA_SET, 0: none (the call's) */
 	struct ctl_media ctl; /* as last told, or to be told, to limen-control */
 	struct media_desc pending[DP_LEGS];
-	struct media_keys *keys[DP_LEGS]; /* our last offer of SRTP to that leg, or NULL */
+	struct codec_list said[DP_LEGS];       /* coded: our last description to that leg */
+	struct codec_numbers numbers[DP_LEGS]; /* coded */
+	struct media_keys *keys[DP_LEGS];      /* our last offer of SRTP to that leg, or NULL */
 	struct media_assoc assoc[DP_LEGS];
 };
 
@@ -68,6 +73,7 @@ struct media_side {
 	uint8_t dscp;
 	bool latch;
 	struct media_srtp srtp;
+	struct codec_policy codecs;
 };
 
 struct media_map {
@@ -78,9 +84,10 @@ struct media_map {
 	bool in_success; /* the present offer goes on in a 2xx, which nobody can refuse */
 	/* Not reported yet: lines of keys that were ignored, offers and answers refused for SRTP. */
 	uint32_t n_crypto_ignored, n_srtp_refused;
-	struct fingerprint own; /* our certificate; hash NONE: no new handshakes now */
-	char codec[32];		/* first codec of the last answer */
-	uint8_t n_lines;	/* in line[] */
+	struct fingerprint own;		    /* our certificate; hash NONE: no new handshakes now */
+	struct ctl_transcoder transcoder;   /* what the data plane can do */
+	char codec[DP_LEGS][CTL_CODEC_MAX]; /* that the legs talk since the last answer */
+	uint8_t n_lines;		    /* in line[] */
 	struct media_line *line[CTL_MEDIA_MAX];
 	struct media_side side[DP_LEGS];
 };
@@ -94,6 +101,23 @@ void media_map_set_side(struct media_map *map, unsigned int leg, const struct cf
 /* Its policy on SRTP, for a new call or another trunk: keys offered to the leg before are gone. */
 void media_map_set_srtp(struct media_map *map, unsigned int leg, const struct cfg *cfg,
 	const struct cfg_realm *realm, const struct cfg_trunk *trunk);
+
+/* Its codecs and when they are transcoded. Before an offer that goes to the side. */
+static inline void media_map_set_codecs(struct media_map *map, unsigned int leg,
+	const struct cfg *cfg, const struct cfg_realm *realm, const struct cfg_trunk *trunk)
+{
+	codec_policy_set(&map->side[leg].codecs, cfg, realm, trunk);
+}
+/* What the data plane can transcode; before each offer. */
+static inline void media_map_set_transcoder(
+	struct media_map *map, const struct ctl_transcoder *transcoder)
+{
+	map->transcoder = *transcoder;
+}
+/* Voice of an open line is transcoded. */
+bool media_map_transcoded(const struct media_map *map);
+/* Why media_map_print() had no codec to offer; *ret_soon: it may be otherwise in a moment (503). */
+const char *media_map_no_codec(const struct media_map *map, bool *ret_soon);
 
 /* limen-nat's certificate, or NONE; before a side's policy is set and before each offer. */
 static inline void media_map_set_own(struct media_map *map, const struct fingerprint *own)
@@ -165,7 +189,7 @@ void media_map_done(struct media_map *map);
 /*
  * Appends a leg's description, rewritten for the other one: our addresses, our origin with its own
  * id and a version that grows exactly when the text changes, attributes of the allow table only.
- * -EMSGSIZE, -EINVAL, -ENOMEM.
+ * -EMSGSIZE, -EINVAL, -ENOMEM; -ENOTSUP: an offer in which no line has a codec for that leg.
  */
 int media_map_print(struct media_map *map, const struct sdp *sdp, unsigned int to_leg,
 	struct sip_buf *out) __attribute__((warn_unused_result));

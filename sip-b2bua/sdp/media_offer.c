@@ -11,6 +11,8 @@
 
 static const char no_media[] = "the session description offers no RTP media";
 static const char fewer_lines[] = "the new offer has fewer media lines than the session";
+static const char denied[] =
+	"the offer has no codec that the voice class of its side allows (voice-class codec)";
 static const char no_memory[] = "memory is short";
 static const char no_handshakes[] = "a far end requires keys by DTLS, and limen-nat is not running";
 
@@ -28,19 +30,28 @@ static void line_expect_early(const struct media_map *map, struct media_line *li
 {
 	const struct media_desc *offer = &line->pending[map->offerer];
 	struct dp_leg *to = &line->ctl.leg[map->offerer], *from = &line->ctl.leg[!map->offerer];
+	struct codec_result codecs;
 
 	if (!media_direction_receives(offer->direction) || !ipaddr_is_set(&offer->rtp))
 		return;
 	if (offer->peer.srtp.suite != DP_SRTP_NONE ||
 		offer->dtls.fingerprint.hash != FINGERPRINT_NONE ||
-		media_line_mode(map, line, !map->offerer) != MEDIA_PLAIN)
+		media_line_mode(map, line, !map->offerer) != MEDIA_PLAIN ||
+		(line->coded && !media_line_early_codecs(map, line, &codecs)))
 		return;
 	to->remote_rtp = offer->rtp;
 	to->remote_rtcp = offer->rtcp;
 	to->flags = DP_LEG_SEND | (line->any_pt ? DP_LEG_ANY_PT : 0);
 	from->flags = DP_LEG_RECV | DP_LEG_EARLY | (line->any_pt ? DP_LEG_ANY_PT : 0);
-	from->n_payloads = offer->n_payloads;
-	memcpy(from->payloads, offer->payloads, sizeof(from->payloads));
+	if (!line->coded) {
+		media_codec_pass(&offer->codecs, from);
+		return;
+	}
+	to->send = codecs.offerer.send;
+	to->flags |= codecs.by_core ? DP_LEG_RTCP_OWN : 0;
+	from->flags |= codecs.by_core ? DP_LEG_RTCP_OWN : 0;
+	from->n_payloads = codecs.answerer.n_payloads;
+	memcpy(from->payloads, codecs.answerer.payloads, sizeof(from->payloads));
 }
 
 /* The request for ports. */
@@ -82,6 +93,8 @@ uint32_t media_map_offer_again(struct media_map *map)
 		/* The offerer may have made its handshake, on an early answer, and will not again. */
 		memset(&line->ctl.dtls[!map->offerer], 0, sizeof(line->ctl.dtls[0]));
 		media_assoc_forget(&line->assoc[!map->offerer]);
+		media_line_forget_codecs(line, !map->offerer);
+		media_line_offer_codecs(map, line);
 		line_expect_early(map, line);
 		if (!secret_equal(&before, &line->ctl, sizeof(before)))
 			set |= 1u << i;
@@ -103,11 +116,33 @@ uint32_t media_map_reroute(struct media_map *map, bool keep_leg0)
 			continue;
 		if (was_open)
 			close |= 1u << i;
+		media_line_forget_codecs(line, !map->offerer);
+		media_line_offer_codecs(map, line);
 		line_ask(map, i);
 		if (keep_leg0 && was_open)
 			line->ctl.leg[0].local = leg0;
 	}
 	return close;
+}
+
+/* The classes of both sides are known; of the offering one's this line must have some codec. */
+static void offer_take_codecs(const struct media_map *map, const struct sdp *sdp, unsigned int leg,
+	unsigned int index, struct media_take *take)
+{
+	static const struct codec_policy any = {.transcoding = CFG_TRANSCODING_NEVER};
+	struct codec_sides sides = {.offerer = &map->side[leg].codecs, .answerer = &any};
+	struct codec_numbers numbers = {.key = {0}};
+	struct codec_list offer, said;
+	static const struct codec_list none;
+
+	if (!take->usable || !media_line_wants_codecs(map, &sdp->media[index]))
+		return;
+	codec_list_read(sdp, index, &offer);
+	if (codec_offer(&sides, &offer, &none, &numbers, &said) == CODEC_FITS)
+		return;
+	take->usable = false;
+	take->by_policy = true;
+	take->why = denied;
 }
 
 static void offer_take_line(const struct media_map *map, const struct sdp *sdp, unsigned int leg,
@@ -123,6 +158,7 @@ static void offer_take_line(const struct media_map *map, const struct sdp *sdp, 
 			take);
 	else
 		media_srtp_take_offer(srtp, sdp, index, take);
+	offer_take_codecs(map, sdp, leg, index, take);
 }
 
 /* What each line of an offer is worth. Returns how many can be relayed. */
@@ -164,6 +200,11 @@ static void offer_line(struct media_map *map, const struct sdp *sdp, unsigned in
 	if (!take->usable)
 		return; /* closed by the answer, which must refuse it too */
 	line->any_pt = !view_eq(sdp->media[index].media, VIEW("audio"));
+	line->coded = media_line_wants_codecs(map, &sdp->media[index]);
+	if (line->coded) {
+		codec_numbers_learn(&line->numbers[leg], &desc->codecs);
+		media_line_offer_codecs(map, line);
+	}
 	if (take->peer.srtp.suite != DP_SRTP_NONE) {
 		line->rekeyed = line->state == MEDIA_OPEN &&
 				!media_srtp_same(&take->peer.srtp, &now->rx);

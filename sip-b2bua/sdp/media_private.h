@@ -20,6 +20,31 @@ bool media_line_is_plain(const struct media_line *line, unsigned int leg);
 enum media_srtp_mode media_line_mode(
 	const struct media_map *map, const struct media_line *line, unsigned int leg);
 
+/* ---- media_codec.c ---- */
+
+/* Whether codec_policy.h decides on a line: audio, and one of the sides has a voice class. */
+bool media_line_wants_codecs(const struct media_map *map, const struct sdp_media *m);
+/* What the other leg is offered of the offerer's present description. */
+void media_line_offer_codecs(const struct media_map *map, struct media_line *line);
+/* The call goes to another far end on that leg: what was learned of the former one is void. */
+void media_line_forget_codecs(struct media_line *line, unsigned int leg);
+/* What the data plane is told while there is no answer. False: it relays nothing yet. */
+bool media_line_early_codecs(const struct media_map *map, const struct media_line *line,
+	struct codec_result *ret_result);
+/* What comes of an answer; of lines that are not coded only what could be made for the legs. */
+enum codec_why media_line_answer_codecs(const struct media_map *map, const struct media_line *line,
+	const struct codec_list *answer, struct codec_result *ret_result)
+	__attribute__((warn_unused_result));
+/* A sentence on a reason, *ret_soon: it may be otherwise in a moment. */
+const char *media_codec_text(const struct media_map *map, enum codec_why why, bool *ret_soon);
+/* Formats that pass as they came. */
+void media_codec_pass(const struct codec_list *list, struct dp_leg *dp);
+/* Formats of an m= line, and the lines that belong to them. sdp: what they were taken from. */
+void media_codec_print(const struct sdp *sdp, unsigned int index, const struct codec_list *list,
+	const struct codec_policy *policy, struct sip_buf *formats, struct sip_buf *lines);
+/* Nothing of the description that it comes from is said of its codecs: the box makes all. */
+bool media_codec_all_ours(const struct codec_list *list);
+
 /* ---- media_desc.c ---- */
 
 bool media_direction_sends(uint8_t direction);

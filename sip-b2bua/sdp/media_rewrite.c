@@ -15,6 +15,8 @@ static const char *const allow_attrs[] = {"rtpmap", "fmtp", "ptime", "maxptime",
 	"rtcp-rsize", "framerate", "framesize", "imageattr", "content", "lang", "sdplang",
 	"quality", "silenceSupp", "extmap", NULL};
 
+#define FORMATS_TEXT_MAX 8192 /* of all lines of a description */
+
 /* At most DP_PAYLOAD_TYPES formats leave, as the data plane cannot accept more. */
 static struct view formats_cut(const struct sdp_media *m)
 {
@@ -60,8 +62,32 @@ static void plan_srtp(const struct media_map *map, const struct media_line *line
 	plan->n_crypto = line->keys[to_leg]->n;
 }
 
+/* Formats as the policies of both sides have them. texts has room for them. False: none fits. */
+static bool plan_codecs(const struct media_map *map, const struct media_line *line,
+	const struct sdp *sdp, unsigned int index, unsigned int to_leg, struct sip_buf *texts,
+	struct sdp_media_plan *plan)
+{
+	const struct codec_list *said = &line->said[to_leg];
+	struct sip_buf formats, lines;
+
+	if (said->n == 0)
+		return false;
+	sip_buf_init(&formats, texts->p + texts->n, texts->size - texts->n);
+	sip_buf_init(&lines, formats.p, formats.size);
+	media_codec_print(sdp, index, said, &map->side[to_leg].codecs, &formats, NULL);
+	lines.p += formats.n;
+	lines.size -= formats.n;
+	media_codec_print(sdp, index, said, &map->side[to_leg].codecs, NULL, &lines);
+	texts->n += formats.n + lines.n;
+	texts->overflow |= formats.overflow || lines.overflow;
+	plan->formats = sip_buf_view(&formats);
+	plan->format_lines = sip_buf_view(&lines);
+	plan->no_bandwidth = media_codec_all_ours(said);
+	return true;
+}
+
 static void plan_line(const struct media_map *map, const struct sdp *sdp, unsigned int index,
-	unsigned int to_leg, struct sdp_media_plan *plan)
+	unsigned int to_leg, struct sip_buf *texts, struct sdp_media_plan *plan)
 {
 	const struct sdp_media *m = &sdp->media[index];
 	const struct media_line *line = index < map->n_lines ? map->line[index] : NULL;
@@ -73,6 +99,10 @@ static void plan_line(const struct media_map *map, const struct sdp *sdp, unsign
 		plan->proto = sdp_profile_text(line->pending[to_leg].profile);
 	if (!line || line->state != MEDIA_OPEN || m->port == 0 || !line->pending[!to_leg].usable)
 		return;
+	if (!line->coded)
+		plan->formats = formats_cut(m);
+	else if (!plan_codecs(map, line, sdp, index, to_leg, texts, plan))
+		return;
 	plan->addr = line->ctl.leg[to_leg].local;
 	plan->direction = (enum sdp_direction)media_held_direction(m);
 	/*
@@ -80,7 +110,6 @@ static void plan_line(const struct media_map *map, const struct sdp *sdp, unsign
 	 * it had asked, whatever the other side does: each leg is muxed for itself.
 	 */
 	plan->rtcp_mux = to_leg == map->offerer ? line->pending[to_leg].rtcp_mux : m->rtcp_mux;
-	plan->formats = formats_cut(m);
 	plan_srtp(map, line, to_leg, plan);
 }
 
@@ -115,10 +144,22 @@ static int keys_prepare(struct media_map *map, unsigned int to_leg)
 	return 0;
 }
 
+static bool lacks_codecs(const struct media_map *map)
+{
+	for (unsigned int i = 0; i < map->n_lines; i++) {
+		if (map->line[i]->codec_why != CODEC_FITS)
+			return true;
+	}
+	return false;
+}
+
 static int print_once(
 	struct media_map *map, const struct sdp *sdp, unsigned int to_leg, struct sip_buf *out)
 {
 	struct sdp_media_plan lines[SDP_MEDIA_MAX];
+	char text[FORMATS_TEXT_MAX];
+	struct sip_buf texts;
+	bool any = false;
 	const struct media_side *side = &map->side[to_leg];
 	struct ipaddr origin = side->fallback;
 	struct sdp_plan plan = {
@@ -132,11 +173,18 @@ static int print_once(
 		.allow_attrs = allow_attrs,
 	};
 
+	sip_buf_init(&texts, text, sizeof(text));
 	for (unsigned int i = sdp->n_media; i-- > 0;) {
-		plan_line(map, sdp, i, to_leg, &lines[i]);
-		if (lines[i].addr.port_be16 != 0)
-			origin = lines[i].addr;
+		plan_line(map, sdp, i, to_leg, &texts, &lines[i]);
+		if (lines[i].addr.port_be16 == 0)
+			continue;
+		origin = lines[i].addr;
+		any = true;
 	}
+	if (texts.overflow)
+		return -EMSGSIZE;
+	if (!any && to_leg != map->offerer && lacks_codecs(map))
+		return -ENOTSUP;
 	origin.port_be16 = 0;
 	return sdp_print(sdp, &plan, out);
 }

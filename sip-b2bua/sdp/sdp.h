@@ -102,7 +102,11 @@ struct sdp_media_plan {
 	enum sdp_direction direction; /* SDP_DIR_NONE: as it came */
 	struct view formats; /* replaces the formats; .p NULL: as they came. rtpmap and fmtp of
 	                      * formats that are gone are dropped */
-	struct view proto;   /* replaces the profile; empty: as it came */
+	/* With formats: the lines rtpmap, fmtp, ptime and maxptime, which replace those that came;
+	 * rtcp-fb stays only where it is of all formats. .p NULL: those that came. */
+	struct view format_lines;
+	bool no_bandwidth;		 /* b= stays behind: it is of other codecs */
+	struct view proto;		 /* replaces the profile; empty: as it came */
 	const struct sdp_crypto *crypto; /* a=crypto lines, of n_crypto of them */
 	unsigned int n_crypto;
 	struct sdp_dtls_plan dtls; /* a=fingerprint, a=setup, a=tls-id; own NONE: none of them */

@@ -77,14 +77,23 @@ static bool is_of_gone_format(const struct sdp_line *l, struct view formats)
 	return !view_eq(format, VIEW("*")) && !format_in(formats, format);
 }
 
+/* Attributes that the plan's own lines stand in for. */
+static bool is_replaced(const struct sdp_line *l)
+{
+	return view_eq(l->attr, VIEW("rtpmap")) || view_eq(l->attr, VIEW("fmtp")) ||
+	       view_eq(l->attr, VIEW("ptime")) || view_eq(l->attr, VIEW("maxptime")) ||
+	       (view_eq(l->attr, VIEW("rtcp-fb")) &&
+		       (l->attr_value.n == 0 || l->attr_value.p[0] != '*'));
+}
+
 static void attrs_put(struct sip_buf *b, const struct sdp *sdp, unsigned int first, unsigned int n,
-	const char *const *allow, const struct view *formats)
+	const char *const *allow, const struct view *formats, bool replaced)
 {
 	for (unsigned int i = first; i < first + n; i++) {
 		const struct sdp_line *l = &sdp->lines[i];
 		if (l->type != 'a' || is_planned(l->attr) || !is_allowed(allow, l->attr))
 			continue;
-		if (formats != NULL && is_of_gone_format(l, *formats))
+		if (replaced ? is_replaced(l) : formats != NULL && is_of_gone_format(l, *formats))
 			continue;
 		line_put(b, l);
 	}
@@ -119,8 +128,11 @@ static void media_put(struct sip_buf *b, const struct sdp *sdp, const struct sdp
 		sip_put_lit(b, "c=");
 		connection_put(b, &plan->addr);
 	}
-	(void)lines_put(b, sdp, m->line + 1u, m->n_lines - 1u, 'b');
-	attrs_put(b, sdp, m->line + 1u, m->n_lines - 1u, whole->allow_attrs, &formats);
+	if (!plan->no_bandwidth)
+		(void)lines_put(b, sdp, m->line + 1u, m->n_lines - 1u, 'b');
+	sip_put(b, plan->format_lines);
+	attrs_put(b, sdp, m->line + 1u, m->n_lines - 1u, whole->allow_attrs, &formats,
+		plan->format_lines.p != NULL);
 	if (plan->rtcp_port != 0 && plan->rtcp_port != port + 1) {
 		sip_put_lit(b, "a=rtcp:");
 		sip_put_u64(b, plan->rtcp_port);
@@ -156,7 +168,7 @@ int sdp_print(const struct sdp *sdp, const struct sdp_plan *plan, struct sip_buf
 	(void)lines_put(out, sdp, 0, sdp->n_session_lines, 'b');
 	if (lines_put(out, sdp, 0, sdp->n_session_lines, 't') == 0)
 		sip_put_lit(out, "t=0 0\r\n");
-	attrs_put(out, sdp, 0, sdp->n_session_lines, plan->allow_attrs, NULL);
+	attrs_put(out, sdp, 0, sdp->n_session_lines, plan->allow_attrs, NULL, false);
 	for (unsigned int i = 0; i < sdp->n_media; i++)
 		media_put(out, sdp, &sdp->media[i], &plan->media[i], plan);
 	return out->overflow ? -EMSGSIZE : 0;

@@ -55,7 +55,8 @@ static struct ctl_call active_call(void)
 		.realm = {"access", "peering"},
 		.trunk = {"", "carrier"},
 		.sip_call_id = {"a84b4c76e66710", "5f11b1"},
-		.codec = "g711ulaw",
+		.codec = {"PCMU", "opus"},
+		.transcoded = 1,
 		.srtp = {DP_SRTP_GCM_256, DP_SRTP_NONE},
 		.srtp_note = {CTL_SRTP_NONE, CTL_SRTP_REFUSED},
 		.srtp_keying = {CTL_KEYING_DTLS, CTL_KEYING_NONE}};

@@ -563,7 +563,8 @@ static void test_form(void **state)
 	BAD(c.n_media = 5);
 	BAD(c.peer_sig[1].family = 3);
 	BAD(memset(c.reason, 'x', sizeof(c.reason)));
-	BAD(c.codec[0] = '\x01');
+	BAD(c.codec[0][0] = '\x01');
+	BAD(c.transcoded = 2);
 	BAD(memset(c.sip_call_id[1], 'x', sizeof(c.sip_call_id[1])));
 	BAD(c.calling[0][0] = '\xff');
 	BAD(c.trunk[1][0] = '\n');

@@ -239,7 +239,7 @@ static int setup(void **state)
 {
 	struct sessions_ops ops = {
 		on_answer, on_gone, on_lost, on_dtls, on_dirty, get_sums, get_srtp, NULL};
-	struct dpclient_ops dp_ops = {get_generation, on_timeout, NULL};
+	struct dpclient_ops dp_ops = {get_generation, on_timeout, NULL, NULL};
 
 	memset(&w, 0, sizeof(w));
 	w.base = event_base_new();

@@ -120,7 +120,7 @@ static void set_up(struct call *c)
 	memset(&c->q, 0xa5, sizeof(c->q)); /* all of it is to be written */
 	c->from[0] = c->from[1] = good();
 	c->in = (struct quality_input){.from = c->from,
-		.codec = "PCMA",
+		.codec = {"PCMA", "PCMA"},
 		.talked_ms = 20000,
 		.mean_jitter_us = {2000, QUALITY_UNKNOWN_U32},
 		.has_media = true};
@@ -166,11 +166,11 @@ static void test_scores(void **state)
 		c.q.leg[0].heard.r, (uint32_t)lround(100 * (93.2079 - 95 * 5 / (5 / 1.9 + 25.1))));
 
 	/* what is not in the table, what is too little: nothing is said */
-	c.in.codec = "opus";
+	c.in.codec[0] = c.in.codec[1] = "opus";
 	quality_judge(&c.in, &c.q);
 	assert_int_equal(c.q.leg[0].heard.source, QUALITY_UNKNOWN);
 	assert_int_equal(c.q.leg[0].heard.mos_lq, 0);
-	c.in.codec = "PCMU";
+	c.in.codec[0] = c.in.codec[1] = "PCMU";
 	c.from[0] = (struct dp_stream_sum){.rx_packets = 49, .tx_packets = 49};
 	quality_judge(&c.in, &c.q);
 	assert_int_equal(c.q.leg[0].heard.source, QUALITY_UNKNOWN);

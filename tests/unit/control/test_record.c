@@ -110,7 +110,8 @@ static void test_longest_record(void **state)
 		r.call.peer_sig[leg].family = 6;
 		r.from[leg].latched = r.call.peer_sig[leg];
 	}
-	fill(r.call.codec, sizeof(r.call.codec));
+	fill(r.call.codec[0], sizeof(r.call.codec[0]));
+	fill(r.call.codec[1], sizeof(r.call.codec[1]));
 	fill(r.call.reason, sizeof(r.call.reason));
 	fill(r.quality.verdict, sizeof(r.quality.verdict));
 	fill(node, sizeof(node));

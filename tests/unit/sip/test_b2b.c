@@ -55,7 +55,8 @@ static void test_call(void **state)
 	assert_string_equal(call->rec.calling[0], "phone");
 	assert_string_equal(call->rec.realm[0], "access");
 	assert_string_equal(call->rec.trunk[1], "t0");
-	assert_string_equal(call->rec.codec, "PCMA");
+	assert_string_equal(call->rec.codec[0], "PCMA");
+	assert_string_equal(call->rec.codec[1], "PCMA");
 	assert_int_equal(call->rec.dial_peer_out, 10);
 	assert_int_equal(call->media, 1);
 	assert_true(call->checkpoint_len > 0);

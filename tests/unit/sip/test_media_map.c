@@ -69,7 +69,7 @@ static void assert_early(const struct media_line *line)
 	assert_int_equal(to->flags, DP_LEG_SEND | any);
 	assert_int_equal(from->flags, DP_LEG_RECV | DP_LEG_EARLY | any);
 	assert_true(ipaddr_equal(&to->remote_rtp, &offer->rtp));
-	assert_int_equal(from->n_payloads, offer->n_payloads);
+	assert_int_equal(from->n_payloads, offer->codecs.n);
 	assert_int_equal(from->timeout_ms, 0);
 }
 
@@ -184,7 +184,8 @@ static void test_call(void **state)
 	assert_int_equal(b->payloads[0].clock_hz, 8000);
 	assert_int_equal(b->payloads[2].pt, 101);
 	assert_int_equal(b->payloads[2].clock_hz, 0); /* events are not measured */
-	assert_string_equal(map.codec, "PCMU");
+	assert_string_equal(map.codec[0], "PCMU");
+	assert_string_equal(map.codec[1], "PCMU");
 	media_map_clear(&map);
 }
 

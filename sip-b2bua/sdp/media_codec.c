@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Where the media map asks codec_policy.h: the policies of the line's two sides, what the data
+ * plane can do now, and the text of formats that are not printed as they came.
+ */
+#include "sip-b2bua/sdp/media_private.h"
+
+#include "dataplane/api/dp_fmtp.h"
+
+#define NO_PT 0xff
+
+bool media_line_wants_codecs(const struct media_map *map, const struct sdp_media *m)
+{
+	return view_eq(m->media, VIEW("audio")) &&
+	       (map->side[0].codecs.n > 0 || map->side[1].codecs.n > 0);
+}
+
+/* A line that is transcoded already has its place on a media core. */
+static struct codec_sides sides_of(const struct media_map *map, const struct media_line *line)
+{
+	bool can = map->transcoder.state == CTL_TRANSCODER_READY || line->transcoded;
+
+	return (struct codec_sides){
+		.offerer = &map->side[map->offerer].codecs,
+		.answerer = &map->side[!map->offerer].codecs,
+		.can = can ? map->transcoder.codecs : 0,
+	};
+}
+
+void media_line_offer_codecs(const struct media_map *map, struct media_line *line)
+{
+	unsigned int to = !map->offerer;
+	struct codec_sides sides = sides_of(map, line);
+
+	line->codec_why = CODEC_FITS;
+	if (line->coded)
+		line->codec_why = (uint8_t)codec_offer(&sides, &line->pending[map->offerer].codecs,
+			&line->pending[to].codecs, &line->numbers[to], &line->said[to]);
+}
+
+void media_line_forget_codecs(struct media_line *line, unsigned int leg)
+{
+	memset(&line->pending[leg].codecs, 0, sizeof(line->pending[leg].codecs));
+	memset(&line->numbers[leg], 0, sizeof(line->numbers[leg]));
+}
+
+bool media_line_early_codecs(
+	const struct media_map *map, const struct media_line *line, struct codec_result *ret_result)
+{
+	struct codec_sides sides = sides_of(map, line);
+
+	return line->codec_why == CODEC_FITS &&
+	       codec_early(&sides, &line->pending[map->offerer].codecs, &line->said[!map->offerer],
+		       ret_result) == CODEC_FITS;
+}
+
+/*
+ * What was offered may be answered: a core that has become busy since takes this voice too. In a
+ * line that is not coded all formats pass, and only what could be made for the legs is of use.
+ */
+enum codec_why media_line_answer_codecs(const struct media_map *map, const struct media_line *line,
+	const struct codec_list *answer, struct codec_result *ret_result)
+{
+	static const struct codec_policy any = {.transcoding = CFG_TRANSCODING_NEVER};
+	const struct codec_list *offer = &line->pending[map->offerer].codecs;
+	struct codec_sides sides = sides_of(map, line);
+	enum codec_why why;
+
+	sides.can = map->transcoder.codecs;
+	if (line->coded)
+		return codec_answer(&sides, offer, &line->said[!map->offerer], answer, ret_result);
+	sides.offerer = sides.answerer = &any;
+	why = codec_answer(&sides, offer, offer, answer, ret_result);
+	ret_result->answerer.pt = why == CODEC_FITS ? ret_result->answerer.pt : NO_PT;
+	for (unsigned int i = answer->n; why != CODEC_FITS && i-- > 0;) {
+		if (codec_is_audio(&answer->format[i]))
+			ret_result->answerer.pt = answer->format[i].pt;
+	}
+	return why;
+}
+
+const char *media_codec_text(const struct media_map *map, enum codec_why why, bool *ret_soon)
+{
+	static const char *const texts[CODEC_N_WHYS] = {
+		[CODEC_FITS] = "",
+		[CODEC_OFFER_DENIED] =
+			"the offer has no codec that the voice class of its side allows "
+			"(voice-class codec)",
+		[CODEC_NOTHING_FITS] =
+			"no codec of the offer is allowed on the other side, and none can be made "
+			"from it (voice-class codec)",
+		[CODEC_NOT_ALLOWED] =
+			"the two sides share no codec, and a side does not allow "
+			"transcoding (transcoding never)",
+		[CODEC_NO_ANSWER] = "the answer has no codec that was offered",
+	};
+	static const char *const not_now[CTL_TRANSCODER_N_STATES] = {
+#define X(sym, text) "the two sides share no codec, and " text,
+		CTL_TRANSCODER_STATES(X)
+#undef X
+	};
+	uint32_t state = map->transcoder.state;
+
+	*ret_soon = why == CODEC_NO_TRANSCODER &&
+		    (state == CTL_TRANSCODER_BUSY || state == CTL_TRANSCODER_AWAY);
+	if (why != CODEC_NO_TRANSCODER)
+		return texts[why];
+	return state == CTL_TRANSCODER_READY
+		       ? "the two sides share no codec, and the data plane lacks one of theirs"
+		       : not_now[state];
+}
+
+const char *media_map_no_codec(const struct media_map *map, bool *ret_soon)
+{
+	*ret_soon = false;
+	for (unsigned int i = 0; i < map->n_lines; i++) {
+		if (map->line[i]->codec_why != CODEC_FITS)
+			return media_codec_text(
+				map, (enum codec_why)map->line[i]->codec_why, ret_soon);
+	}
+	return "";
+}
+
+void media_codec_pass(const struct codec_list *list, struct dp_leg *dp)
+{
+	dp->n_payloads = list->n;
+	for (unsigned int i = 0; i < list->n; i++) {
+		const struct codec_format *f = &list->format[i];
+
+		/* Of events the jitter is not measured. */
+		dp->payloads[i] = (struct dp_payload){
+			.pt = f->pt, .clock_hz = f->kind == CODEC_EVENT ? 0 : f->clock_hz};
+	}
+}
+
+/* ---- text ---- */
+
+bool media_codec_all_ours(const struct codec_list *list)
+{
+	for (unsigned int i = 0; i < list->n; i++) {
+		const struct codec_format *f = &list->format[i];
+
+		if (codec_is_audio(f) && f->source != CODEC_OURS)
+			return false;
+	}
+	return true;
+}
+
+static void attr_start(struct sip_buf *b, struct view attr, unsigned int pt)
+{
+	sip_put_lit(b, "a=");
+	sip_put(b, attr);
+	sip_put_char(b, ':');
+	sip_put_u64(b, pt);
+	sip_put_char(b, ' ');
+}
+
+/* The first line of that name about a payload type, with another number. */
+static void attr_renumbered(struct sip_buf *b, const struct sdp *sdp, unsigned int index,
+	struct view attr, const struct codec_format *f)
+{
+	const struct sdp_line *l;
+	uint16_t pos = 0;
+
+	while ((l = sdp_attr(sdp, (int)index, attr, &pos))) {
+		struct view rest = l->attr_value, number;
+		uint64_t pt;
+
+		if (!sdp_format_next(&rest, &number) || view_to_u64(number, 127, &pt) < 0 ||
+			pt != f->source)
+			continue;
+		attr_start(b, attr, f->pt);
+		sip_put(b, view_trim(rest));
+		sip_put_crlf(b);
+		return;
+	}
+}
+
+static void attrs_own(struct sip_buf *b, const struct codec_format *f)
+{
+	const struct dp_codec *codec = dp_codec_row(f->id);
+	char fmtp[DP_FMTP_MAX];
+	size_t n = 0;
+
+	attr_start(b, VIEW("rtpmap"), f->pt);
+	sip_put(b, codec		    ? view_of(codec->name)
+		   : f->kind == CODEC_NOISE ? VIEW("CN")
+					    : VIEW("telephone-event"));
+	sip_put_char(b, '/');
+	sip_put_u64(b, f->clock_hz);
+	if (codec && codec->channels > 1) {
+		sip_put_char(b, '/');
+		sip_put_u64(b, codec->channels);
+	}
+	sip_put_crlf(b);
+	if (codec)
+		n = dp_fmtp_print(f->id, &f->params, fmtp);
+	else if (f->kind == CODEC_EVENT)
+		n = view_copy(VIEW("0-15"), fmtp, sizeof(fmtp)) < 0 ? 0 : 4;
+	if (n == 0)
+		return;
+	attr_start(b, VIEW("fmtp"), f->pt);
+	sip_put_mem(b, fmtp, n);
+	sip_put_crlf(b);
+}
+
+static void attr_ms(struct sip_buf *b, struct view attr, uint32_t ms)
+{
+	if (ms == 0)
+		return;
+	sip_put_lit(b, "a=");
+	sip_put(b, attr);
+	sip_put_char(b, ':');
+	sip_put_u64(b, ms);
+	sip_put_crlf(b);
+}
+
+static void packet_times(const struct sdp_media *m, const struct codec_list *list,
+	const struct codec_policy *policy, struct sip_buf *lines)
+{
+	bool ours = media_codec_all_ours(list);
+
+	attr_ms(lines, VIEW("ptime"),
+		policy->packet_ms ? policy->packet_ms
+		: ours		  ? list->format[0].params.ptime_ms
+				  : m->ptime);
+	if (!ours)
+		attr_ms(lines, VIEW("maxptime"), m->maxptime);
+}
+
+void media_codec_print(const struct sdp *sdp, unsigned int index, const struct codec_list *list,
+	const struct codec_policy *policy, struct sip_buf *formats, struct sip_buf *lines)
+{
+	for (unsigned int i = 0; i < list->n; i++) {
+		const struct codec_format *f = &list->format[i];
+
+		if (formats) {
+			sip_put_u64(formats, f->pt);
+			sip_put_char(formats, ' ');
+			continue;
+		}
+		if (f->source == CODEC_OURS) {
+			attrs_own(lines, f);
+			continue;
+		}
+		attr_renumbered(lines, sdp, index, VIEW("rtpmap"), f);
+		attr_renumbered(lines, sdp, index, VIEW("fmtp"), f);
+	}
+	if (lines)
+		packet_times(&sdp->media[index], list, policy, lines);
+}

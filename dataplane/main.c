@@ -37,6 +37,7 @@
 #include "dataplane/server/natlink.h"
 #include "dataplane/server/load.h"
 #include "dataplane/server/server.h"
+#include "dataplane/server/taplink.h"
 #include "dataplane/transcode/codec.h"
 
 LOG_TOPIC("main");
@@ -69,6 +70,7 @@ struct dp {
 	struct prompts *prompts;
 	struct sessions *sessions;
 	struct natlink *natlink;
+	struct taplink *taplink;
 	struct server *server;
 	struct load load;
 	bool workers_run, stopping;
@@ -151,6 +153,20 @@ static void on_nat_packet(void *arg, const struct dp_nat_packet *head, const uin
 
 static const struct natlink_ops natlink_ops = {on_nat_packet, on_egress};
 
+static bool on_tap_ready(void *arg)
+{
+	const struct dp *dp = arg;
+	return server_rec_ready(dp->server);
+}
+
+static void on_tap_packets(void *arg, const struct dp_tap *head, const uint8_t *records, size_t len)
+{
+	struct dp *dp = arg;
+	server_rec_packets(dp->server, head, records, len);
+}
+
+static const struct taplink_ops taplink_ops = {on_tap_ready, on_tap_packets};
+
 static void on_port_link(void *arg, const struct dp_event_port *event)
 {
 	struct dp *dp = arg;
@@ -180,8 +196,9 @@ static bool collect(struct dp *dp)
 	unsigned int n_frames = worker_punts(dp->group, frames, PUNT_BURST);
 	ports_punt(dp->ports, frames, n_frames);
 	bool more_nat = natlink_collect(dp->natlink) > 0;
+	bool more_tap = taplink_collect(dp->taplink, clock_mono_us(), rte_rdtsc());
 	bool more = sessions_turn(dp->sessions, clock_mono_ms(), rte_rdtsc());
-	return more || more_nat || n_events == EVENT_BURST || n_frames == PUNT_BURST;
+	return more || more_nat || more_tap || n_events == EVENT_BURST || n_frames == PUNT_BURST;
 }
 
 static void loop(struct dp *dp)
@@ -224,6 +241,7 @@ static void header_write(struct dp *dp)
 	h->heartbeat_ms = clock_mono_ms();
 	h->mbufs_in_use = rte_mempool_in_use_count(dp->pool);
 	server_stats(dp->server);
+	taplink_counts(dp->taplink, &h->tap_packets, &h->tap_lost);
 }
 
 static void on_second(evutil_socket_t fd, short what, void *arg)
@@ -325,6 +343,20 @@ static int natlink_start(struct dp *dp)
 	return dp->natlink ? 0 : -ENOMEM;
 }
 
+static int taplink_start(struct dp *dp)
+{
+	struct taplink_conf conf = {
+		.group = dp->group,
+		.n_workers = dp->options.n_workers,
+		.stats = dp->segment.workers,
+		.tsc_hz = rte_get_tsc_hz(),
+		.ops = &taplink_ops,
+		.arg = dp,
+	};
+	dp->taplink = taplink_new(&conf);
+	return dp->taplink ? 0 : -ENOMEM;
+}
+
 static int tables_new(struct dp *dp)
 {
 	const struct options *o = &dp->options;
@@ -373,6 +405,8 @@ static int tables_new(struct dp *dp)
 	if (!err)
 		err = natlink_start(dp);
 	if (!err)
+		err = taplink_start(dp);
+	if (!err)
 		err = rtnl_new(dp->base, dp->mirror, &dp->rtnl);
 	return err;
 }
@@ -394,6 +428,8 @@ static int server_start(struct dp *dp)
 		.natlink = dp->natlink,
 		.nat_uid_set = dp->options.nat_uid_set,
 		.nat_uid = dp->options.nat_uid,
+		.rec_uid_set = dp->options.rec_uid_set,
+		.rec_uid = dp->options.rec_uid,
 		.segment = &dp->segment,
 		.tsc = rte_rdtsc,
 	};
@@ -451,6 +487,7 @@ static void dp_stop(struct dp *dp)
 	ports_free(dp->ports);
 	rtnl_free(dp->rtnl);
 	natlink_free(dp->natlink);
+	taplink_free(dp->taplink);
 	sessions_free(dp->sessions);
 	addrs_free(dp->addrs);
 	mirror_free(dp->mirror);

@@ -32,6 +32,7 @@ static const char help[] =
 	"  --no-huge            do not use hugepages even if there are some\n"
 	"  --control-uid USER   uid or name that may connect besides root\n"
 	"  --nat-uid USER       uid or name that may connect as limen-nat besides root\n"
+	"  --rec-uid USER       uid or name that may connect as limen-rec besides root\n"
 	"  --log-level LEVEL    err, warning, notice, info or debug (notice)\n"
 	"  --help, --version\n";
 
@@ -47,6 +48,7 @@ enum {
 	OPT_NO_HUGE,
 	OPT_CONTROL_UID,
 	OPT_NAT_UID,
+	OPT_REC_UID,
 	OPT_LOG_LEVEL,
 	OPT_HELP,
 	OPT_VERSION,
@@ -64,6 +66,7 @@ static const struct option longs[] = {
 	{"no-huge", no_argument, NULL, OPT_NO_HUGE},
 	{"control-uid", required_argument, NULL, OPT_CONTROL_UID},
 	{"nat-uid", required_argument, NULL, OPT_NAT_UID},
+	{"rec-uid", required_argument, NULL, OPT_REC_UID},
 	{"log-level", required_argument, NULL, OPT_LOG_LEVEL},
 	{"help", no_argument, NULL, OPT_HELP},
 	{"version", no_argument, NULL, OPT_VERSION},
@@ -140,6 +143,8 @@ static int one(int opt, const char *arg, struct options *o)
 		return user(arg, &o->control_uid_set, &o->control_uid);
 	case OPT_NAT_UID:
 		return user(arg, &o->nat_uid_set, &o->nat_uid);
+	case OPT_REC_UID:
+		return user(arg, &o->rec_uid_set, &o->rec_uid);
 	case OPT_LOG_LEVEL:
 		if (log_level_parse(arg, &o->log_level)) {
 			fprintf(stderr, "limen-dataplane: there is no log level '%s'\n", arg);

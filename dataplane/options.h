@@ -22,6 +22,8 @@ struct options {
 	uid_t control_uid; /* may connect besides root */
 	bool nat_uid_set;
 	uid_t nat_uid; /* may connect as limen-nat */
+	bool rec_uid_set;
+	uid_t rec_uid; /* may connect as limen-rec */
 	const char *run_dir;
 	const char *worker_cpus; /* NULL: workers float over the allowed CPUs */
 	const char *media_cpus;	 /* the same of media cores */

@@ -53,6 +53,7 @@ enum ipc_role {
 	IPC_ROLE_SIP = 1 << 2,
 	IPC_ROLE_CLI = 1 << 3,
 	IPC_ROLE_NAT = 1 << 4,
+	IPC_ROLE_REC = 1 << 5,
 };
 
 struct ipc_peer;

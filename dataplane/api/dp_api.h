@@ -62,11 +62,12 @@ enum dp_msg {
 	DP_EVENT_PLAY_DONE = 23,   /* dp -> control, droppable: dp_event_play */
 	DP_NAT_RX = 30,		   /* dp -> nat, droppable: dp_nat_packet */
 	DP_NAT_TX = 31,		   /* nat -> dp: dp_nat_packet; no reply, may be lost */
+	DP_TAP = 60,		   /* dp -> rec, may be lost: dp_tap */
 };
 
 struct dp_hello {
 	uint32_t api_version;
-	uint32_t role; /* IPC_ROLE_CONTROL or IPC_ROLE_NAT */
+	uint32_t role; /* IPC_ROLE_CONTROL, IPC_ROLE_NAT or IPC_ROLE_REC */
 };
 
 struct dp_hello_reply {
@@ -197,6 +198,11 @@ enum dp_leg_flags {
 	 * this flag (RFC 9143): struct dp_bundle tells whose a packet is. Wants RTCP_MUX.
 	 */
 	DP_LEG_BUNDLE = 1 << 9,
+	/*
+	 * RTP that comes from this leg and goes on to the other one is copied, opened and not yet
+	 * changed, for limen-rec (DP_TAP).
+	 */
+	DP_LEG_TAP = 1 << 12,
 };
 
 /*
@@ -531,3 +537,34 @@ struct dp_nat_packet {
 	uint8_t bytes[]; /* payload of UDP */
 };
 _Static_assert(sizeof(struct dp_nat_packet) == 40, "wire struct");
+
+/*
+ * RTP of legs with DP_LEG_TAP, for limen-rec. A message has n of these one after the other, each
+ * filled up with zero to a multiple of 8 bytes. Order: as it came from each leg.
+ */
+#define DP_TAP_BYTES_MAX 2000
+struct dp_tap_packet {
+	uint64_t session_id; /* not 0 */
+	uint64_t time_us;    /* of arrival, CLOCK_MONOTONIC */
+	uint32_t ssrc, timestamp;
+	uint16_t seq;
+	uint8_t leg;
+	uint8_t pt;
+	uint8_t marker;
+	uint8_t zero;
+	uint16_t n;
+	uint8_t bytes[]; /* the payload, without padding */
+};
+_Static_assert(sizeof(struct dp_tap_packet) == 32, "wire struct");
+
+static inline uint32_t dp_tap_packet_len(uint32_t n)
+{
+	return (uint32_t)(sizeof(struct dp_tap_packet) + n + 7) & ~7u;
+}
+
+struct dp_tap {
+	uint32_t n;
+	uint32_t lost; /* packets that found no room since the message before */
+		       /* struct dp_tap_packet */
+};
+_Static_assert(sizeof(struct dp_tap) == 8, "wire struct");

@@ -128,6 +128,8 @@ struct dp_worker_stats {
 	uint64_t nat_packets; /* to limen-nat */
 	uint64_t to_mcores;   /* packets that a media core decodes */
 	uint64_t from_mcores; /* packets that one made */
+	uint64_t tapped;      /* copies for limen-rec; no packet ends there */
+	uint64_t tap_full;    /* copies that found no room */
 	uint64_t drops[DP_DROP_N];
 	struct dp_stage_stats stages[DP_STAGE_N];
 	struct dp_vlan_stats vlans[DP_PORTS_MAX]; /* by port index */
@@ -295,4 +297,6 @@ struct dp_stats_header {
 	uint64_t prompt_bytes;	       /* of prompts, with those that were replaced and play yet */
 	uint32_t n_prompts;
 	uint32_t n_rooms; /* of mixers */
+	/* Copies for limen-rec that it was sent, and that it was not: away, slow or no room. */
+	uint64_t tap_packets, tap_lost;
 } __attribute__((aligned(128)));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The control thread's side of the workers: see worker.h. */
 #include "dataplane/core/mcore.h"
+#include "dataplane/core/tap.h"
 
 #include "controlplane/base/secret.h"
 
@@ -102,7 +103,8 @@ static int worker_new(const struct worker_group_conf *conf, struct worker_group 
 	w->events = ring_new(conf, "event", id, 0, WORKER_EVENTS, sizeof(struct worker_event));
 	w->punt_ring = ring_new(conf, "punt", id, 0, WORKER_PUNT, sizeof(void *));
 	w->nat_ring = ring_new(conf, "nat", id, 0, WORKER_NAT, sizeof(struct worker_nat));
-	if (!w->inject || !w->events || !w->punt_ring || !w->nat_ring)
+	w->tap = tap_ring_new();
+	if (!w->inject || !w->events || !w->punt_ring || !w->nat_ring || !w->tap)
 		return -ENOMEM;
 	return 0;
 }
@@ -239,6 +241,7 @@ static void worker_free(struct worker *w)
 	while (w->nat_ring && rte_ring_sc_dequeue_elem(w->nat_ring, &nat, sizeof(nat)) == 0)
 		rte_pktmbuf_free(nat.frame);
 	rte_ring_free(w->nat_ring);
+	tap_ring_free(w->tap);
 	srtp_engine_free(w->srtp_engine);
 	rte_ring_free(w->events);
 	ring_free_frames(w->inject);
@@ -427,6 +430,11 @@ unsigned int worker_nats(
 	return total;
 }
 
+struct tap_ring *worker_tap(const struct worker_group *group, uint32_t i)
+{
+	return group->workers[i]->tap;
+}
+
 unsigned int worker_punts(
 	struct worker_group *group, struct rte_mbuf **ret_frames, unsigned int max)
 {
@@ -469,7 +477,8 @@ bool worker_doorbell_arm(struct worker_group *group)
 	for (uint32_t i = 0; i < group->n_workers; i++)
 		empty = empty && rte_ring_empty(group->workers[i]->events) &&
 			rte_ring_empty(group->workers[i]->punt_ring) &&
-			rte_ring_empty(group->workers[i]->nat_ring);
+			rte_ring_empty(group->workers[i]->nat_ring) &&
+			!tap_ring_presses(group->workers[i]->tap);
 	if (!empty)
 		worker_doorbell_disarm(group);
 	return empty;

@@ -7,7 +7,7 @@
  *
  *   control -> worker   mailbox (struct worker_msg *), inject (frames from Linux)
  *   worker -> control   completions (the same messages back), events, punt (frames for Linux),
- *                       nat (frames for limen-nat)
+ *                       nat (frames for limen-nat), tap (copies for limen-rec, see tap.h)
  *   worker -> worker    hand-over of packets whose stream, or whose transmit queue, is another's
  *   worker <-> media core  voice that is transcoded, see mcore.h; a media core, too, has a mailbox
  *                          and completions, by the numbers after those of the workers
@@ -56,6 +56,7 @@
 
 struct worker;
 struct worker_group;
+struct tap_ring;
 struct voice;
 
 struct worker_group_conf {
@@ -260,6 +261,8 @@ struct worker_nat {
 };
 unsigned int worker_nats(
 	struct worker_group *group, struct worker_nat *ret_frames, unsigned int max);
+/* What worker i has copied for limen-rec; the control thread is the one who takes it. */
+struct tap_ring *worker_tap(const struct worker_group *group, uint32_t i);
 /* A frame from the TAP twin, sent by port index. -ENOBUFS: full, the caller keeps the frame. */
 int worker_inject(struct worker_group *group, uint8_t port, struct rte_mbuf *frame)
 	__attribute__((warn_unused_result));

@@ -158,6 +158,7 @@ struct worker {
 	struct rte_ring *events;      /* to the control thread */
 	struct rte_ring *punt_ring;   /* to the control thread */
 	struct rte_ring *nat_ring;    /* to the control thread */
+	struct tap_ring *tap;	      /* to the control thread, see tap.h */
 	/* by worker: to_rx/to_tx the other consumes, from_rx/from_tx the other fills */
 	struct rte_ring *to_rx[DP_WORKERS_MAX], *to_tx[DP_WORKERS_MAX];
 	struct rte_ring *from_rx[DP_WORKERS_MAX], *from_tx[DP_WORKERS_MAX];

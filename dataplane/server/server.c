@@ -16,6 +16,7 @@
 LOG_TOPIC("api");
 
 #define CLIENTS_MAX 8	  /* connections that did not say HELLO yet, and the one that did */
+#define REC_QUEUE   64	  /* messages of copies that may wait for limen-rec: 4 MiB */
 #define QUEUE_MAX   32768 /* replies and events that may wait for the client */
 #define DUMP_ROWS                                                                \
 	((IPC_MSG_MAX - sizeof(struct ipc_hdr) - sizeof(struct dp_dump_reply)) / \
@@ -34,6 +35,7 @@ struct server {
 	struct client clients[CLIENTS_MAX];
 	struct client *active; /* said HELLO as limen-control */
 	struct client *nat;    /* said HELLO as limen-nat */
+	struct client *rec;    /* said HELLO as limen-rec */
 	uint64_t next_number;
 	uint64_t lost_told, lost_alone; /* events: reported as lost; lost without a client */
 	uint64_t requests, refused, malformed, overflows; /* of connections that are gone too */
@@ -98,7 +100,13 @@ static bool uid_may_nat(const struct server *s, uid_t uid)
 	return uid == 0 || uid == geteuid() || (s->conf.nat_uid_set && uid == s->conf.nat_uid);
 }
 
-static int hello_nat(struct client *c, const struct ipc_hdr *hdr)
+static bool uid_may_rec(const struct server *s, uid_t uid)
+{
+	return uid == 0 || uid == geteuid() || (s->conf.rec_uid_set && uid == s->conf.rec_uid);
+}
+
+/* limen-nat and limen-rec: whoever came last is it. */
+static int hello_helper(struct client *c, const struct ipc_hdr *hdr, enum ipc_role role)
 {
 	struct server *s = c->server;
 	struct dp_hello_reply reply = {
@@ -106,15 +114,18 @@ static int hello_nat(struct client *c, const struct ipc_hdr *hdr)
 		.n_workers = s->conf.n_workers,
 		.boot_id = s->conf.boot_id,
 	};
-	if (!uid_may_nat(s, c->uid)) {
+	bool nat = role == IPC_ROLE_NAT;
+	struct client **place = nat ? &s->nat : &s->rec;
+
+	if (!(nat ? uid_may_nat(s, c->uid) : uid_may_rec(s, c->uid))) {
 		(void)answer(c->peer, hdr, -EPERM);
 		return -EPERM;
 	}
-	if (s->nat)
-		ipc_peer_close(s->nat->peer, "another limen-nat took its place");
-	s->nat = c;
-	ipc_peer_set_role(c->peer, IPC_ROLE_NAT);
-	log_notice("limen-nat is connected");
+	if (*place)
+		ipc_peer_close((*place)->peer, "another process took its place");
+	*place = c;
+	ipc_peer_set_role(c->peer, role);
+	log_notice("%s is connected", nat ? "limen-nat" : "limen-rec");
 	return ipc_reply(c->peer, hdr, 0, &reply, sizeof reply);
 }
 
@@ -147,8 +158,8 @@ static int on_hello(struct ipc_peer *peer, const struct ipc_hdr *hdr, const void
 		(void)answer(peer, hdr, -EPROTO);
 		return -EPROTO;
 	}
-	if (hello->role == IPC_ROLE_NAT)
-		return hello_nat(c, hdr);
+	if (hello->role == IPC_ROLE_NAT || hello->role == IPC_ROLE_REC)
+		return hello_helper(c, hdr, (enum ipc_role)hello->role);
 	if (hello->role != IPC_ROLE_CONTROL || !uid_may_control(s, c->uid)) {
 		(void)answer(peer, hdr, -EPERM);
 		return -EPERM;
@@ -285,6 +296,8 @@ static void client_free(struct client *c)
 		s->active = NULL;
 	if (s->nat == c)
 		s->nat = NULL;
+	if (s->rec == c)
+		s->rec = NULL;
 	c->peer = NULL;
 	c->number = 0;
 }
@@ -297,6 +310,8 @@ static void on_closed(struct ipc_peer *peer, const char *why)
 			sessions_n(c->server->conf.sessions));
 	else if (c->server->nat == c)
 		log_notice("limen-nat is gone: %s; running calls keep their keys", why);
+	else if (c->server->rec == c)
+		log_notice("limen-rec is gone: %s; nothing is recorded until it is back", why);
 	else
 		log_debug("connection closed: %s", why);
 	client_free(c);
@@ -347,7 +362,8 @@ static struct client *client_place(struct server *s)
 		struct client *c = &s->clients[i];
 		if (!c->peer)
 			return c;
-		if (c != s->active && c != s->nat && (!oldest || c->number < oldest->number))
+		if (c != s->active && c != s->nat && c != s->rec &&
+			(!oldest || c->number < oldest->number))
 			oldest = c;
 	}
 	struct ipc_peer *peer = oldest->peer;
@@ -361,10 +377,11 @@ void server_accept(struct server *server, int fd)
 	struct ucred cred;
 	socklen_t len = sizeof cred;
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) ||
-		(!uid_may_control(server, cred.uid) && !uid_may_nat(server, cred.uid))) {
+		(!uid_may_control(server, cred.uid) && !uid_may_nat(server, cred.uid) &&
+			!uid_may_rec(server, cred.uid))) {
 		log_warning(
-			"a process of uid %d wanted to connect; --control-uid and --nat-uid "
-			"allow one user each besides root",
+			"a process of uid %d wanted to connect; --control-uid, --nat-uid and "
+			"--rec-uid allow one user each besides root",
 			(int)cred.uid);
 		close(fd);
 		return;
@@ -403,7 +420,9 @@ int server_new(const struct server_conf *conf, struct server **ret_server)
 int server_listen(struct server *server, const char *path)
 {
 	/* Everybody may connect when a second user is allowed; SO_PEERCRED then decides. */
-	mode_t mode = server->conf.control_uid_set || server->conf.nat_uid_set ? 0666 : 0600;
+	const struct server_conf *conf = &server->conf;
+	bool others = conf->control_uid_set || conf->nat_uid_set || conf->rec_uid_set;
+	mode_t mode = others ? 0666 : 0600;
 	int err = ipc_listen(server->conf.base, path, mode, on_accept, server, &server->listener);
 	if (err == -EADDRINUSE)
 		log_err("%s: another limen-dataplane serves there", path);
@@ -463,6 +482,19 @@ void server_nat_packet(
 	if (server->nat)
 		(void)ipc_send(
 			server->nat->peer, DP_NAT_RX, 0, 0, 0, head, sizeof *head, bytes, head->n);
+}
+
+bool server_rec_ready(const struct server *server)
+{
+	return server->rec && ipc_peer_n_queued(server->rec->peer) < REC_QUEUE;
+}
+
+void server_rec_packets(
+	struct server *server, const struct dp_tap *head, const uint8_t *records, size_t len)
+{
+	if (server->rec)
+		(void)ipc_send(
+			server->rec->peer, DP_TAP, 0, 0, 0, head, sizeof *head, records, len);
 }
 
 void server_port_event(struct server *server, const struct dp_event_port *event)

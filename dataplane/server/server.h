@@ -3,8 +3,8 @@
  * The server side of the session API (dataplane/api/dp_api.h) at RUN/dataplane.sock: who may
  * speak, one table row per message, replies when the workers have applied what was asked, events.
  *
- * One client at a time in each of two roles: limen-control, which rules, and limen-nat, which sends
- * and receives the datagrams of legs that are its business. A connection that says HELLO while another one of that role holds takes
+ * One client at a time in each of three roles: limen-control, which rules, limen-nat, which sends
+ * and receives the datagrams of legs that are its business, and limen-rec, which only hears. A connection that says HELLO while another one of that role holds takes
  * its place, if it is of the same user or of root: a control process that hangs, or whose end the
  * kernel has not told yet, must not keep its successor out. Sessions outlive every client.
  *
@@ -37,6 +37,8 @@ struct server_conf {
 	struct segment *segment;
 	bool nat_uid_set;
 	uid_t nat_uid; /* may speak as limen-nat, and as nobody else */
+	bool rec_uid_set;
+	uid_t rec_uid; /* the same of limen-rec */
 	uint64_t (*tsc)(void);
 };
 
@@ -58,6 +60,10 @@ void server_session_event(struct server *server, enum dp_msg type, const struct 
 /* To limen-nat; nothing happens while it is away. */
 void server_nat_packet(
 	struct server *server, const struct dp_nat_packet *head, const uint8_t *bytes);
+/* Whether limen-rec is there and follows; and copies of RTP for it. */
+bool server_rec_ready(const struct server *server);
+void server_rec_packets(
+	struct server *server, const struct dp_tap *head, const uint8_t *records, size_t len);
 void server_port_event(struct server *server, const struct dp_event_port *event);
 
 /* Sends what waits for the client now, without another turn of the loop. */

@@ -184,6 +184,10 @@ int stream_build(const struct stream_args *args, struct stream_conf *ret_conf)
 	build_payloads(&conf, args);
 	if (!direction_is_heard(args->session, args->leg))
 		conf.more.voice.to = STREAM_TO_NONE;
+	if (in->flags & DP_LEG_TAP) {
+		conf.hot.edit |= STREAM_EDIT_TAP;
+		conf.more.tap_id = args->session->id;
+	}
 	conf.more.epoch = args->epoch;
 	conf.more.half_port = ipaddr_port(&in->local) >> 1;
 	conf.more.addr_index = args->addr_index;

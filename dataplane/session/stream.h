@@ -70,6 +70,7 @@ enum packet_flag {
 enum stream_edit {
 	STREAM_EDIT_PT = 1 << 0,   /* payload types, or what is coded in them by table */
 	STREAM_EDIT_WIRE = 1 << 1, /* SSRC, sequence number and timestamp: struct stream_wire */
+	STREAM_EDIT_TAP = 1 << 2,  /* nothing; what came is copied for limen-rec */
 };
 
 #define STREAM_OWN_FLAGS \
@@ -179,6 +180,7 @@ struct stream_more {
 	uint64_t limit_tsc;		    /* when the second began that is being counted */
 	struct stream_wire wire;	    /* in the configuration: what it begins with */
 	struct stream_voice voice;
+	uint64_t tap_id; /* of the session, for limen-rec */
 
 	uint8_t pts[DP_PAYLOAD_TYPES];
 	uint8_t pts_out[DP_PAYLOAD_TYPES]; /* as what each leaves */

@@ -152,6 +152,10 @@ static enum dp_drop edit_one(struct worker *w, struct packet *p, uint64_t now)
 	enum direction_law law = DIRECTION_LAW_KEEP;
 	uint64_t difference = csum_sub(0, rtp, RTP_HDR_LEN);
 
+	if (s->edit & STREAM_EDIT_TAP && !(p->flags & PACKET_MADE))
+		stage_tap(w, p, now);
+	if (s->edit == STREAM_EDIT_TAP)
+		return DP_DROP_N;
 	if (!(p->flags & PACKET_MADE)) {
 		uint8_t pt = pt_out(s, more, rtp[1] & 0x7f, &law);
 		if (pt == DIRECTION_PT_NONE)
@@ -190,6 +194,8 @@ void stage_edit(struct worker *w, struct batch *b)
 	for (unsigned int i = 0; i < b->n; i++) {
 		struct packet *p = &b->pkt[i];
 		if (p->flags & PACKET_VOICE) {
+			if (w->streams[p->slot].edit & STREAM_EDIT_TAP)
+				stage_tap(w, p, b->now);
 			hand_to_mcore(w, p, b->now);
 			continue;
 		}

@@ -27,6 +27,8 @@ void stage_guard_opened(struct worker *w, struct batch *b);
 void stage_open(struct worker *w, struct batch *b);
 /* Seals for the other leg where that has SRTP, and makes the UDP checksums right. */
 void stage_seal(struct worker *w, struct batch *b);
+/* Copies a packet that guard let through into w->tap, for limen-rec. Not a stage of its own. */
+void stage_tap(struct worker *w, const struct packet *p, uint64_t now);
 /* What changes in RTP itself; voice goes to its media core. */
 void stage_edit(struct worker *w, struct batch *b);
 /*

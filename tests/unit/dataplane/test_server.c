@@ -358,15 +358,49 @@ static void test_hello_refused(void **state)
 	close(client(w));
 }
 
-static int nat_client(struct world *w)
+static int helper_client(struct world *w, uint32_t role)
 {
-	struct dp_hello h = {DP_API_VERSION, IPC_ROLE_NAT};
+	struct dp_hello h = {DP_API_VERSION, role};
 	int fd = dial(w), stats;
 	tell(w, fd, DP_HELLO, 0, &h, sizeof h);
 	assert_int_equal(hear(w, fd, &stats), sizeof rx.hdr + sizeof(struct dp_hello_reply));
 	assert_int_equal(rx.hdr.status, 0);
 	assert_int_equal(stats, -1); /* figures are none of its business */
 	return fd;
+}
+
+static int nat_client(struct world *w)
+{
+	return helper_client(w, IPC_ROLE_NAT);
+}
+
+/* limen-rec hears copies while it follows, and may say nothing. */
+static void test_rec(void **state)
+{
+	struct world *w = *state;
+	int control = client(w), rec = helper_client(w, IPC_ROLE_REC), second;
+	struct dp_tap_packet packet = {.session_id = 7};
+	struct dp_tap head = {.n = 1, .lost = 2};
+	unsigned int n = 0;
+
+	assert_true(server_rec_ready(w->server));
+	server_rec_packets(w->server, &head, (const uint8_t *)&packet, sizeof packet);
+	assert_int_equal(hear(w, rec, NULL), sizeof rx.hdr + sizeof head + sizeof packet);
+	assert_int_equal(rx.hdr.type, DP_TAP);
+	assert_memory_equal(rx.body, &head, sizeof head);
+	assert_memory_equal(rx.body + sizeof head, &packet, sizeof packet);
+	assert_int_equal(hear(w, control, NULL), -1);
+	/* It does not read: soon it is not ready any more. */
+	while (server_rec_ready(w->server) && n++ < 1000)
+		server_rec_packets(w->server, &head, (const uint8_t *)&packet, sizeof packet);
+	assert_in_range(n, 10, 900);
+	second = helper_client(w, IPC_ROLE_REC);
+	close(rec);
+	assert_true(server_rec_ready(w->server));
+	tell(w, second, DP_SESSION_REMOVE, 1, &packet, sizeof(struct dp_session_id));
+	expect_closed(w, second);
+	assert_false(server_rec_ready(w->server));
+	close(control);
 }
 
 /* Both roles side by side; datagrams go to limen-nat alone, and it may do nothing else. */
@@ -789,6 +823,7 @@ int main(void)
 		T(test_hello),
 		T(test_hello_refused),
 		T(test_nat),
+		T(test_rec),
 		T(test_malformed),
 		T(test_refused),
 		T(test_prompt_refused),

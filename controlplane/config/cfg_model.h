@@ -25,7 +25,10 @@ struct cfg_prefix {
 };
 
 enum cfg_realm_class { CFG_REALM_ACCESS, CFG_REALM_PEERING, CFG_REALM_CORE };
-enum cfg_transport { CFG_TRANSPORT_UDP = 1, CFG_TRANSPORT_TCP = 2 };
+enum cfg_transport { CFG_TRANSPORT_UDP = 1, CFG_TRANSPORT_TCP = 2, CFG_TRANSPORT_TLS = 3 };
+/* Whether who connects with TLS has to show a certificate. */
+enum cfg_tls_client { CFG_TLS_CLIENT_NONE, CFG_TLS_CLIENT_OPTIONAL, CFG_TLS_CLIENT_REQUIRE };
+enum cfg_tls_version { CFG_TLS_1_2, CFG_TLS_1_3 };
 /* Whose new calls a realm takes: those of configured trunks, or anybody's. */
 enum cfg_admission { CFG_ADMIT_TRUNKS, CFG_ADMIT_ANY };
 
@@ -139,6 +142,18 @@ static inline const char *cfg_tone_word(unsigned int tone)
 	}
 }
 
+#define CFG_PATH_MAX 160
+#define CFG_HOST_MAX 128
+
+/* "voice class tls-profile TAG": files in PEM, which limen-sip reads. */
+struct cfg_tls_profile {
+	uint32_t tag;
+	char certificate[CFG_PATH_MAX], private_key[CFG_PATH_MAX];
+	char trust[CFG_PATH_MAX]; /* who may vouch for far ends; empty: nobody */
+	uint8_t client;		  /* enum cfg_tls_client */
+	uint8_t min_version;	  /* enum cfg_tls_version */
+};
+
 /* The priority of 802.1Q that a DSCP gets. */
 struct cfg_cos {
 	uint8_t dscp, cos;
@@ -178,7 +193,7 @@ struct cfg_realm {
 	char description[CFG_TEXT_MAX];
 	uint8_t class;				/* enum cfg_realm_class */
 	char interface[CFG_IF_MAX];		/* of the media; empty: none (signalling only) */
-	struct cfg_listen listen[CFG_LIST_MAX]; /* sip listen udp|tcp ADDRESS [PORT] */
+	struct cfg_listen listen[CFG_LIST_MAX]; /* sip listen udp|tcp|tls ADDRESS [PORT] */
 	uint32_t n_listen;
 	struct ipaddr media_ipv4, media_ipv6;		/* media address ADDRESS; port 0 */
 	uint32_t media_port_min, media_port_max;	/* media port-range MIN MAX */
@@ -200,6 +215,7 @@ struct cfg_realm {
 	char music_on_hold[CFG_NAME_MAX];
 	struct cfg_announcement announcements[CFG_LIST_MAX]; /* to callers of this realm */
 	uint32_t n_announcements;
+	uint32_t tls_profile; /* 0: none, so no TLS */
 };
 
 /* "trunk NAME": a far end with a fixed address. */
@@ -217,6 +233,8 @@ struct cfg_trunk {
 	uint32_t voice_codec;		  /* 0: the realm's */
 	uint8_t transcoding;		  /* enum cfg_transcoding */
 	char music_on_hold[CFG_NAME_MAX]; /* empty: the realm's */
+	uint32_t tls_profile;		  /* 0: the realm's */
+	char tls_name[CFG_HOST_MAX];	  /* in its certificate; empty: the target's address */
 	bool shutdown;
 };
 
@@ -267,6 +285,8 @@ struct cfg {
 	uint32_t n_voice_codecs;
 	struct cfg_prompt *prompts;
 	uint32_t n_prompts;
+	struct cfg_tls_profile *tls_profiles;
+	uint32_t n_tls_profiles;
 	struct cfg_realm *realms;
 	uint32_t n_realms;
 	struct cfg_trunk *trunks;

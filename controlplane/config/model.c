@@ -582,3 +582,17 @@ const char *cfg_prompt_path(const struct cfg_prompt *prompt, const char **ret_wh
 	}
 	return path;
 }
+
+const struct cfg_tls_profile *cfg_find_tls_profile(const struct cfg *cfg, uint32_t tag)
+{
+	return find(cfg, CFG_TLS_PROFILE, &tag);
+}
+
+uint32_t cfg_trunk_tls_profile(const struct cfg *cfg, const struct cfg_trunk *trunk)
+{
+	const struct cfg_realm *realm = cfg_find_realm(cfg, trunk->realm);
+
+	if (trunk->tls_profile != 0 || !realm)
+		return trunk->tls_profile;
+	return realm->tls_profile;
+}

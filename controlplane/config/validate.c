@@ -300,6 +300,9 @@ static int check_trunks_distinct(const struct cfg *cfg, char *error)
 
 static int check_trunks(const struct cfg *cfg, char *error)
 {
+	const struct cfg_leaf *transport = cfg_leaf_find(CFG_TRUNK, "transport");
+	char text[CFG_VALUE_MAX];
+
 	for (uint32_t i = 0; i < cfg->n_trunks; i++) {
 		const struct cfg_trunk *trunk = &cfg->trunks[i];
 		const struct cfg_realm *realm = cfg_find_realm(cfg, trunk->realm);
@@ -309,7 +312,7 @@ static int check_trunks(const struct cfg *cfg, char *error)
 			return fault(error, -ENODATA,
 				"trunk %s: realm %s has no \"sip listen %s\" with an IPv%u address",
 				trunk->name, realm->name,
-				trunk->transport == CFG_TRANSPORT_TCP ? "tcp" : "udp",
+				cfg_value_print(transport, &trunk->transport, text),
 				trunk->target.family);
 	}
 	return check_trunks_distinct(cfg, error);
@@ -468,10 +471,49 @@ static int check_dial_peers(const struct cfg *cfg, char *error)
 	return missing;
 }
 
+static bool realm_takes_tls(const struct cfg_realm *realm)
+{
+	for (uint32_t i = 0; i < realm->n_listen; i++) {
+		if (realm->listen[i].transport == CFG_TRANSPORT_TLS)
+			return true;
+	}
+	return false;
+}
+
+static int check_tls(const struct cfg *cfg, char *error)
+{
+	for (uint32_t i = 0; i < cfg->n_tls_profiles; i++) {
+		const struct cfg_tls_profile *class = &cfg->tls_profiles[i];
+		if (class->client != CFG_TLS_CLIENT_NONE && !class->trust[0])
+			return fault(error, -ENODATA,
+				"voice class tls-profile %u: \"client-certificate\" needs "
+				"\"trust\": who may vouch for it?",
+				class->tag);
+	}
+	for (uint32_t i = 0; i < cfg->n_realms; i++) {
+		const struct cfg_realm *realm = &cfg->realms[i];
+		if (realm_takes_tls(realm) && realm->tls_profile == 0)
+			return fault(error, -ENODATA,
+				"realm %s: \"sip listen tls\" needs \"voice-class tls-profile\"",
+				realm->name);
+	}
+	for (uint32_t i = 0; i < cfg->n_trunks; i++) {
+		const struct cfg_trunk *trunk = &cfg->trunks[i];
+		uint32_t tag = cfg_trunk_tls_profile(cfg, trunk);
+		const struct cfg_tls_profile *class = cfg_find_tls_profile(cfg, tag);
+		if (trunk->transport == CFG_TRANSPORT_TLS && class && !class->trust[0])
+			return fault(error, -ENODATA,
+				"trunk %s: voice class tls-profile %u has no \"trust\", so the "
+				"trunk's certificate would not be believed",
+				trunk->name, tag);
+	}
+	return 0;
+}
+
 int cfg_validate(const struct cfg *cfg, char error[CFG_ERROR_MAX])
 {
 	static int (*const checks[])(const struct cfg *, char *) = {check_interfaces, check_routes,
-		check_srtp_cryptos, check_dtls_suites, check_voice_codecs, check_prompts,
+		check_srtp_cryptos, check_dtls_suites, check_tls, check_voice_codecs, check_prompts,
 		check_realms, check_trunks, check_dial_peers};
 	int rc, missing = 0;
 	char text[CFG_ERROR_MAX];

@@ -9,7 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define SIP_PORT 5060
+#define SIPS_PORT 5061 /* RFC 3261 18.1.1 */
+#define SIP_PORT  5060
 
 const struct cfg_word cfg_dscp_words[] = {
 	{"default", 0, "000000, best effort"},
@@ -323,8 +324,10 @@ static int parse_listen(struct view text, struct cfg_listen *ret, char *error)
 	int rc;
 
 	if (take_word(&rest).n)
-		return refuse(error, "udp or tcp, an address and a port", text);
+		return refuse(error, "udp, tcp or tls, an address and a port", text);
 	rc = parse_enum(cfg_transport_words, transport, &listen.transport, error);
+	if (listen.transport == CFG_TRANSPORT_TLS)
+		number = SIPS_PORT;
 	if (rc == 0)
 		rc = parse_ip(addr, 0, &listen.addr, error);
 	if (rc == 0 && port.n)

@@ -117,7 +117,9 @@ uint32_t record_source_add(uint32_t a, uint32_t b)
 
 static const char *transport_word(uint32_t transport)
 {
-	return transport == 1 ? "udp" : transport == 2 ? "tcp" : "";
+	static const char *const words[] = {"", "udp", "tcp", "tls"};
+
+	return transport < sizeof(words) / sizeof(words[0]) ? words[transport] : "";
 }
 
 static const char *released_word(uint32_t by)

@@ -184,6 +184,8 @@ void leg_put_contact(struct sip_buf *b, const struct leg *leg, const struct sip_
 	sip_put_host(b, &path->local, true);
 	if (path->transport == SIP_TCP)
 		sip_put_lit(b, ";transport=tcp");
+	else if (path->transport == SIP_TLS)
+		sip_put_lit(b, ";transport=tls");
 	sip_put_lit(b, ">\r\n");
 }
 

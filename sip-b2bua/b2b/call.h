@@ -257,11 +257,6 @@ void call_media_reply(
 void call_media_timeout(struct call *call);
 void call_close_lines(struct call *call, uint32_t lines);
 
-static inline struct view call_transport_text(uint8_t transport)
-{
-	return transport == SIP_TCP ? VIEW("TCP") : VIEW("UDP");
-}
-
 /* The path of a new request from a listener of ours. */
 static inline struct sip_path call_path_to(
 	const struct sip_listener *listener, const struct ipaddr *remote)

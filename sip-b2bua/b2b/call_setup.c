@@ -438,7 +438,7 @@ static int invite_build(struct call *call, const struct sip_msg *from, struct vi
 	struct view id = call_id_text(call, call_id);
 
 	sip_build_request(buf, VIEW("INVITE"), view_of(call->uri));
-	sip_put_via(buf, call_transport_text(path->transport), &path->local, branch);
+	sip_put_via(buf, sip_transport_text(path->transport), &path->local, branch);
 	sip_put_hdr_u64(buf, SIP_H_MAX_FORWARDS, call->max_forwards);
 	sip_put_hdr_start(buf, SIP_H_FROM);
 	policy_put_addr(buf, &from->from, &path->local);

@@ -188,7 +188,7 @@ static int options_build(struct probe *p, const struct sip_path *path, struct si
 	sip_put_host(buf, &p->trunk.target, true);
 	sip_put_lit(buf, " SIP/2.0\r\n");
 	sip_put_via(
-		buf, call_transport_text(path->transport), &path->local, sip_ctxn_branch(p->ctxn));
+		buf, sip_transport_text(path->transport), &path->local, sip_ctxn_branch(p->ctxn));
 	sip_put_hdr_u64(buf, SIP_H_MAX_FORWARDS, b->cfg->max_forwards);
 	sip_put_hdr_start(buf, SIP_H_FROM);
 	sip_put_lit(buf, "<sip:");

@@ -48,11 +48,53 @@ static unsigned int listeners_list(
 				continue;
 			list[n] = (struct sip_listener){.transport = realm->listen[i].transport,
 				.dscp = realm->dscp_signaling,
+				.tls = realm->tls_profile,
 				.addr = realm->listen[i].addr};
 			snprintf(list[n].realm, sizeof(list[n].realm), "%s", realm->name);
 		}
 	}
 	return n;
+}
+
+static void tls_profile_of(const struct cfg_tls_profile *class, struct sip_tls_profile *ret)
+{
+	_Static_assert((int)CFG_TLS_CLIENT_REQUIRE == (int)SIP_TLS_CLIENT_REQUIRE &&
+			       (int)CFG_TLS_CLIENT_OPTIONAL == (int)SIP_TLS_CLIENT_OPTIONAL,
+		"the same numbers");
+	*ret = (struct sip_tls_profile){.tag = class->tag,
+		.client = class->client,
+		.only_tls13 = class->min_version == CFG_TLS_1_3};
+	snprintf(ret->certificate, sizeof(ret->certificate), "%s", class->certificate);
+	snprintf(ret->key, sizeof(ret->key), "%s", class->private_key);
+	snprintf(ret->trust, sizeof(ret->trust), "%s", class->trust);
+}
+
+static void tls_far_of(
+	const struct cfg *cfg, const struct cfg_trunk *trunk, struct sip_tls_far *ret)
+{
+	*ret = (struct sip_tls_far){
+		.addr = trunk->target, .tag = cfg_trunk_tls_profile(cfg, trunk)};
+	snprintf(ret->name, sizeof(ret->name), "%s", trunk->tls_name);
+}
+
+static int tls_prepare(struct sip_worker *w, const struct cfg *cfg, char error[CFG_ERROR_MAX])
+{
+	struct sip_tls_profile *profiles = calloc(cfg->n_tls_profiles + 1, sizeof(*profiles));
+	struct sip_tls_far *far_ends = calloc(cfg->n_trunks + 1, sizeof(*far_ends));
+	struct sip_tls_conf conf = {.profiles = profiles, .far_ends = far_ends};
+	int rc = -ENOMEM;
+	if (profiles != NULL && far_ends != NULL) {
+		for (uint32_t i = 0; i < cfg->n_tls_profiles; i++)
+			tls_profile_of(&cfg->tls_profiles[i], &profiles[conf.n_profiles++]);
+		for (uint32_t i = 0; i < cfg->n_trunks; i++) {
+			if (cfg->trunks[i].transport == CFG_TRANSPORT_TLS)
+				tls_far_of(cfg, &cfg->trunks[i], &far_ends[conf.n_far_ends++]);
+		}
+		rc = sip_transport_prepare_tls(w->transport, &conf, error, CFG_ERROR_MAX);
+	}
+	free(profiles);
+	free(far_ends);
+	return rc;
 }
 
 static int config_try(struct sip_worker *w, struct cfg *cfg, char error[CFG_ERROR_MAX])
@@ -67,7 +109,9 @@ static int config_try(struct sip_worker *w, struct cfg *cfg, char error[CFG_ERRO
 			SIP_LISTENERS_MAX);
 		return -ENOSPC;
 	}
-	rc = sip_transport_prepare(w->transport, list, n, error, CFG_ERROR_MAX);
+	rc = tls_prepare(w, cfg, error);
+	if (rc == 0)
+		rc = sip_transport_prepare(w->transport, list, n, error, CFG_ERROR_MAX);
 	if (rc != 0)
 		return rc;
 	rc = w->ops->config_prepare != NULL ? w->ops->config_prepare(w->app, cfg, error) : 0;

@@ -46,6 +46,7 @@ static void stats_send(struct twheel_timer *timer, void *arg)
 	s.tx_dropped += tp->tx_dropped + tp->tx_errors;
 	s.transactions = txn->n_clients + txn->n_servers;
 	s.connections = tp->n_conns;
+	s.tls_failed = tp->tls_failed;
 	if (w->ops->gauges != NULL)
 		w->ops->gauges(w->app, &s);
 	control_stats_send(w, &s);

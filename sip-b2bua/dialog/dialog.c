@@ -323,8 +323,7 @@ void dialog_put_request(struct sip_buf *b, const struct dialog *dialog, enum sip
 
 	sip_build_request(
 		b, sip_method_text(method), strict ? route_uri(dialog->routes[0]) : dialog->target);
-	sip_put_via(b, dialog->path.transport == SIP_TCP ? VIEW("TCP") : VIEW("UDP"),
-		&dialog->path.local, branch);
+	sip_put_via(b, sip_transport_text(dialog->path.transport), &dialog->path.local, branch);
 	for (unsigned int i = strict; i < dialog->n_routes; i++)
 		sip_put_hdr(b, SIP_H_ROUTE, dialog->routes[i]);
 	if (strict) {
@@ -356,7 +355,7 @@ static void path_restore(struct ckpt_in *in, struct sip_path *ret)
 	ret->listener = (uint16_t)ckpt_get_u(in, 2);
 	ckpt_get_addr(in, &ret->local);
 	ckpt_get_addr(in, &ret->remote);
-	if (ret->transport != SIP_UDP && ret->transport != SIP_TCP)
+	if (ret->transport != SIP_UDP && !sip_transport_is_stream(ret->transport))
 		in->failed = true;
 	if (!ipaddr_is_set(&ret->local) || ret->local.family != ret->remote.family)
 		in->failed = true;

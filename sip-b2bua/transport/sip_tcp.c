@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * TCP: connections of one worker, accepted and opened, framed by Content-Length (RFC 3261 18.3).
+ * TCP and TLS over it: connections of one worker, accepted and opened, framed by Content-Length (RFC
+ * 3261 18.3).
  *
  * A connection is found by the id in a path, else by listener and far address, else opened from the
  * listener's address. What is to be sent waits in the connection (bounded) and is written at the
@@ -9,16 +10,22 @@
  * not left are reported as failed (their transactions take it as a 503, RFC 3261 8.1.3.1).
  */
 #include <errno.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "controlplane/base/log.h"
 #include "sip-b2bua/parser/sip_msg.h"
 #include "sip-b2bua/transport/transport_private.h"
+
+LOG_TOPIC("sip-tcp");
 
 #define RX_FIRST     4096
 #define ACCEPT_BATCH 64
@@ -69,8 +76,12 @@ static void conn_kill(struct tcp_conn *c, int err)
 	struct sip_transport *t = c->t;
 	if (c->state == TCP_DEAD)
 		return;
-	if (c->state == TCP_CONNECTING)
+	if (c->state != TCP_OPEN && !c->accepted)
 		t->counters.conns_failed++;
+	if (c->ssl != NULL && c->state == TCP_OPEN && !c->broken)
+		(void)SSL_shutdown(c->ssl); /* says good-bye, and waits for none */
+	SSL_free(c->ssl);
+	c->ssl = NULL;
 	c->state = TCP_DEAD;
 	twheel_stop(t->wheel, &c->idle);
 	twheel_stop(t->wheel, &c->partial);
@@ -141,7 +152,7 @@ static void keepalive_take(struct tcp_conn *c, size_t *at)
 static void message_give(struct tcp_conn *c, const char *p, size_t n)
 {
 	struct sip_transport *t = c->t;
-	struct sip_path path = {.transport = SIP_TCP,
+	struct sip_path path = {.transport = c->transport,
 		.conn_worker = t->worker,
 		.listener = c->listener,
 		.conn = conn_id(c),
@@ -194,27 +205,44 @@ static bool rx_room(struct tcp_conn *c)
 	return true;
 }
 
-static void conn_readable(evutil_socket_t fd, short what, void *arg)
+/* Octets read; 0: none now; negative: it is over. */
+static ssize_t octets_read(struct tcp_conn *c, char *p, size_t n)
 {
-	struct tcp_conn *c = arg;
+	if (c->ssl == NULL) {
+		ssize_t got = read(c->fd, p, n);
+		if (got < 0)
+			return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+		return got > 0 ? got : -ECONNRESET;
+	}
+	ERR_clear_error();
+	int got = SSL_read(c->ssl, p, n > INT_MAX ? INT_MAX : (int)n);
+	if (got > 0)
+		return got;
+	switch (tls_want(c->ssl, got)) {
+	case TLS_WANT_READ:
+		return 0;
+	case TLS_WANT_WRITE:
+		c->crossed = true;
+		event_add(c->tx_event, NULL);
+		return 0;
+	case TLS_CLOSED:
+		return -ECONNRESET;
+	default:
+		c->broken = true;
+		return -ECONNRESET;
+	}
+}
+
+/* What was read is taken. false: the connection is gone. */
+static bool octets_take(struct tcp_conn *c, size_t n)
+{
 	struct sip_transport *t = c->t;
-	if (!rx_room(c)) {
-		conn_kill(c, -ENOBUFS);
-		return;
-	}
-	ssize_t n = read(fd, c->rx + c->rx_n, c->rx_size - c->rx_n);
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return;
-	if (n <= 0) {
-		conn_kill(c, n < 0 ? -errno : -ECONNRESET);
-		return;
-	}
-	c->rx_n += (size_t)n;
+	c->rx_n += n;
 	t->reading++;
 	frames_take(c);
 	t->reading--;
 	if (c->state == TCP_DEAD)
-		return;
+		return false;
 	twheel_start(t->wheel, &c->idle, t->limits.idle_ms);
 	if (c->rx_n == 0) {
 		twheel_stop(t->wheel, &c->partial);
@@ -227,6 +255,23 @@ static void conn_readable(evutil_socket_t fd, short what, void *arg)
 	} else if (!twheel_pending(&c->partial)) {
 		twheel_start(t->wheel, &c->partial, t->limits.partial_ms);
 	}
+	return true;
+}
+
+static void conn_read(struct tcp_conn *c)
+{
+	/* Of a TLS record that was opened in part the socket will not tell again. */
+	do {
+		if (!rx_room(c)) {
+			conn_kill(c, -ENOBUFS);
+			return;
+		}
+		ssize_t n = octets_read(c, c->rx + c->rx_n, c->rx_size - c->rx_n);
+		if (n < 0)
+			conn_kill(c, (int)n);
+		if (n <= 0 || !octets_take(c, (size_t)n))
+			return;
+	} while (c->ssl != NULL && SSL_has_pending(c->ssl));
 }
 
 /* ---- sending ---- */
@@ -249,71 +294,186 @@ static void sent_take(struct tcp_conn *c, size_t n)
 	}
 }
 
-static void conn_write(struct tcp_conn *c)
+/* Octets written of what waits; 0: not now, the socket will tell; negative: it is over. */
+static ssize_t octets_write(struct tcp_conn *c)
 {
 	struct iovec iov[IOV_BATCH];
-	while (c->tx_head != NULL) {
-		int n = 0;
-		for (struct tcp_out *o = c->tx_head; o != NULL && n < IOV_BATCH; o = o->next)
-			iov[n++] = (struct iovec){o->bytes + o->sent, o->n - o->sent};
-		ssize_t sent = writev(c->fd, iov, n);
-		if (sent < 0 && errno == EINTR)
-			continue;
-		if (sent < 0 && errno == EAGAIN) {
+	int n = 0;
+	if (c->ssl != NULL) {
+		struct tcp_out *o = c->tx_head;
+		size_t left = o->n - o->sent;
+		ERR_clear_error();
+		int sent = SSL_write(
+			c->ssl, o->bytes + o->sent, left > INT_MAX ? INT_MAX : (int)left);
+		if (sent > 0)
+			return sent;
+		switch (tls_want(c->ssl, sent)) {
+		case TLS_WANT_READ:
+			c->crossed = true;
+			return 0;
+		case TLS_WANT_WRITE:
 			event_add(c->tx_event, NULL);
-			return;
+			return 0;
+		default:
+			c->broken = true;
+			return -ECONNRESET;
 		}
-		if (sent < 0) {
-			conn_kill(c, -errno);
+	}
+	for (struct tcp_out *o = c->tx_head; o != NULL && n < IOV_BATCH; o = o->next)
+		iov[n++] = (struct iovec){o->bytes + o->sent, o->n - o->sent};
+	for (;;) {
+		ssize_t sent = writev(c->fd, iov, n);
+		if (sent >= 0)
+			return sent;
+		if (errno == EINTR)
+			continue;
+		if (errno != EAGAIN)
+			return -errno;
+		event_add(c->tx_event, NULL);
+		return 0;
+	}
+}
+
+static void conn_write(struct tcp_conn *c)
+{
+	while (c->tx_head != NULL) {
+		ssize_t n = octets_write(c);
+		if (n < 0)
+			conn_kill(c, (int)n);
+		if (n <= 0)
 			return;
-		}
-		sent_take(c, (size_t)sent);
+		sent_take(c, (size_t)n);
 	}
 	if (c->closing)
 		conn_kill(c, -ECONNABORTED);
 }
 
+/* ---- opening ---- */
+
+static void conn_opened(struct tcp_conn *c)
+{
+	struct sip_transport *t = c->t;
+	c->state = TCP_OPEN;
+	if (!c->accepted)
+		t->counters.conns_opened++;
+	/* Who connects and says nothing gets no longer than a message may take. */
+	twheel_start(t->wheel, &c->idle, c->accepted ? t->limits.partial_ms : t->limits.idle_ms);
+	conn_write(c);
+}
+
+static void handshake_failed(struct tcp_conn *c)
+{
+	char addr[IPADDR_TEXT_MAX], reason[160];
+	c->t->counters.tls_failed++;
+	c->broken = true;
+	log_info("TLS %s %s failed: %s", c->accepted ? "from" : "to",
+		ipaddr_print_port(&c->remote, addr), tls_reason(c->ssl, reason, sizeof(reason)));
+	conn_kill(c, -EKEYREJECTED);
+}
+
+static void handshake(struct tcp_conn *c)
+{
+	ERR_clear_error();
+	int rc = SSL_do_handshake(c->ssl);
+	if (rc == 1) {
+		conn_opened(c);
+		return;
+	}
+	switch (tls_want(c->ssl, rc)) {
+	case TLS_WANT_READ:
+		return;
+	case TLS_WANT_WRITE:
+		event_add(c->tx_event, NULL);
+		return;
+	default:
+		handshake_failed(c);
+	}
+}
+
+/* The TCP connection is there. */
+static void conn_connected(struct tcp_conn *c)
+{
+	event_add(c->rx_event, NULL);
+	if (c->ssl == NULL) {
+		conn_opened(c);
+		return;
+	}
+	c->state = TCP_HANDSHAKE;
+	handshake(c);
+}
+
+static void conn_readable(evutil_socket_t fd, short what, void *arg)
+{
+	struct tcp_conn *c = arg;
+	if (c->state == TCP_HANDSHAKE) {
+		handshake(c);
+		return;
+	}
+	bool crossed = c->crossed;
+	c->crossed = false;
+	conn_read(c);
+	if (crossed && c->state == TCP_OPEN)
+		conn_write(c);
+}
+
 static void conn_writable(evutil_socket_t fd, short what, void *arg)
 {
 	struct tcp_conn *c = arg;
+	if (c->state == TCP_HANDSHAKE) {
+		handshake(c);
+		return;
+	}
 	if (c->state == TCP_CONNECTING) {
 		int err = 0;
 		socklen_t len = sizeof(err);
 		(void)getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len);
-		if (err != 0) {
+		if (err != 0)
 			conn_kill(c, -err);
-			return;
-		}
-		c->state = TCP_OPEN;
-		c->t->counters.conns_opened++;
-		twheel_start(c->t->wheel, &c->idle, c->t->limits.idle_ms);
-		event_add(c->rx_event, NULL);
+		else
+			conn_connected(c);
+		return;
 	}
+	bool crossed = c->crossed;
+	c->crossed = false;
 	conn_write(c);
+	if (crossed && c->state == TCP_OPEN)
+		conn_read(c);
 }
 
 /* ---- connections ---- */
 
-static struct tcp_conn *conn_new(
-	struct sip_transport *t, struct listener *l, int fd, const struct ipaddr *remote)
+/* On failure the descriptor is still the caller's. */
+static struct tcp_conn *conn_new(struct sip_transport *t, struct listener *l, int fd,
+	const struct ipaddr *remote, bool accepted)
 {
 	uint32_t index, generation;
 	struct tcp_conn *c = sip_slab_get(t->conns, &index, &generation);
 	int on = 1;
 	if (c == NULL)
 		return NULL;
+	if (l->pub.transport == SIP_TLS) {
+		c->ssl = accepted ? tls_server(t->tls, l->pub.tls, fd)
+				  : tls_client(t->tls, l->pub.tls, remote, fd);
+		if (c->ssl == NULL) {
+			sip_slab_put(t->conns, index);
+			return NULL;
+		}
+	}
 	c->rx_event = event_new(t->base, fd, EV_READ | EV_PERSIST, conn_readable, c);
 	c->tx_event = event_new(t->base, fd, EV_WRITE, conn_writable, c);
 	if (c->rx_event == NULL || c->tx_event == NULL) {
 		if (c->rx_event != NULL)
 			event_free(c->rx_event);
+		SSL_free(c->ssl);
 		sip_slab_put(t->conns, index);
 		return NULL;
 	}
+	c->accepted = accepted;
 	c->t = t;
 	c->index = index;
 	c->generation = generation;
 	c->fd = fd;
+	c->transport = l->pub.transport;
 	c->listener = l->pub.id;
 	c->local = l->pub.addr;
 	c->remote = *remote;
@@ -352,18 +512,15 @@ void tcp_acceptable(evutil_socket_t fd, short what, void *arg)
 		struct tcp_conn *c = NULL;
 		if (ipaddr_from_sockaddr((struct sockaddr *)&sa, &remote) == 0 &&
 			accepted_of(t, &remote) < t->limits.max_conns_per_peer)
-			c = conn_new(t, l, conn_fd, &remote);
+			c = conn_new(t, l, conn_fd, &remote, true);
 		if (c == NULL) {
 			t->counters.conns_refused++;
 			close(conn_fd);
 			continue;
 		}
-		c->accepted = true;
-		c->state = TCP_OPEN;
 		t->counters.conns_accepted++;
-		event_add(c->rx_event, NULL);
-		/* Who connects and says nothing gets no longer than a message may take. */
 		twheel_start(t->wheel, &c->idle, t->limits.partial_ms);
+		conn_connected(c);
 	}
 }
 
@@ -414,7 +571,7 @@ static int conn_open(struct sip_transport *t, struct listener *l, const struct i
 		if (connect(fd, (struct sockaddr *)&sa, len) != 0 && errno != EINPROGRESS)
 			rc = -errno;
 	}
-	struct tcp_conn *c = rc == 0 ? conn_new(t, l, fd, remote) : NULL;
+	struct tcp_conn *c = rc == 0 ? conn_new(t, l, fd, remote, false) : NULL;
 	if (c == NULL) {
 		t->counters.conns_failed++;
 		close(fd);

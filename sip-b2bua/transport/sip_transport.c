@@ -51,6 +51,14 @@ void failure_add(struct sip_transport *t, uint64_t origin, int err)
 	event_active(t->failure_event, 0, 0);
 }
 
+static void tls_refresh_fired(struct twheel_timer *timer, void *arg)
+{
+	struct sip_transport *t = arg;
+	if (t->tls != NULL)
+		(void)tls_set_refresh(t->tls);
+	twheel_start(t->wheel, &t->tls_refresh, SIP_TLS_REFRESH_MS);
+}
+
 struct sip_transport *sip_transport_new(struct event_base *base, struct twheel *wheel,
 	uint8_t worker, const struct sip_transport_limits *limits,
 	const struct sip_transport_ops *ops, void *ctx)
@@ -65,6 +73,7 @@ struct sip_transport *sip_transport_new(struct event_base *base, struct twheel *
 	t->ops = *ops;
 	t->ctx = ctx;
 	t->conn_mask = CONN_BUCKETS - 1;
+	twheel_timer_init(&t->tls_refresh, tls_refresh_fired, t);
 	t->udp_rx = malloc((size_t)UDP_RX_BATCH * SIP_MSG_MAX);
 	t->udp_arena = malloc(UDP_TX_ARENA);
 	t->conns = sip_slab_new(sizeof(struct tcp_conn), limits->max_conns, 1);
@@ -103,6 +112,9 @@ void sip_transport_free(struct sip_transport *t)
 	}
 	if (t->failure_event != NULL)
 		event_free(t->failure_event);
+	twheel_stop(t->wheel, &t->tls_refresh);
+	tls_set_free(t->tls);
+	tls_set_free(t->tls_next);
 	sip_slab_free(t->conns);
 	free(t->conn_table);
 	free(t->failures);
@@ -141,12 +153,13 @@ static int listener_open(
 		slot++;
 	if (slot == SIP_LISTENERS_MAX)
 		return -ENOSPC;
-	int rc = spec->transport == SIP_TCP ? tcp_open(spec, &fd) : udp_open(spec, &fd);
+	bool stream = sip_transport_is_stream(spec->transport);
+	int rc = stream ? tcp_open(spec, &fd) : udp_open(spec, &fd);
 	if (rc != 0)
 		return rc;
 	struct listener *l = &t->listeners[slot];
-	l->event = event_new(t->base, fd, EV_READ | EV_PERSIST,
-		spec->transport == SIP_TCP ? tcp_acceptable : udp_readable, l);
+	l->event = event_new(
+		t->base, fd, EV_READ | EV_PERSIST, stream ? tcp_acceptable : udp_readable, l);
 	if (l->event == NULL) {
 		close(fd);
 		return -ENOMEM;
@@ -159,6 +172,11 @@ static int listener_open(
 	l->pub.id = (uint16_t)(slot + SIP_LISTENERS_MAX * (l->turns % 1000));
 	*ret_listener = l;
 	return 0;
+}
+
+static const char *transport_word(uint8_t transport)
+{
+	return transport == SIP_TLS ? "tls" : transport == SIP_TCP ? "tcp" : "udp";
 }
 
 static int spec_prepare(
@@ -183,11 +201,23 @@ static int spec_prepare(
 	int rc = l == NULL ? listener_open(t, spec, &l) : 0;
 	if (rc != 0) {
 		snprintf(error, error_size, "realm %s: cannot listen on %s %s: %s", spec->realm,
-			spec->transport == SIP_TCP ? "tcp" : "udp", addr, strerror(-rc));
+			transport_word(spec->transport), addr, strerror(-rc));
 		return rc;
 	}
 	l->keep = true;
 	l->next = *spec;
+	return 0;
+}
+
+int sip_transport_prepare_tls(
+	struct sip_transport *t, const struct sip_tls_conf *conf, char *error, size_t error_size)
+{
+	struct tls_set *set;
+	int rc = tls_set_new(conf, &set, error, error_size);
+	if (rc != 0)
+		return rc;
+	tls_set_free(t->tls_next);
+	t->tls_next = set;
 	return 0;
 }
 
@@ -208,6 +238,8 @@ int sip_transport_prepare(struct sip_transport *t, const struct sip_listener *sp
 
 void sip_transport_abort(struct sip_transport *t)
 {
+	tls_set_free(t->tls_next);
+	t->tls_next = NULL;
 	for (unsigned int i = 0; i < SIP_LISTENERS_MAX; i++) {
 		struct listener *l = &t->listeners[i];
 		if (l->used && l->pending)
@@ -219,6 +251,12 @@ void sip_transport_abort(struct sip_transport *t)
 void sip_transport_apply(struct sip_transport *t)
 {
 	sip_transport_flush(t); /* what waits leaves by the socket that it was meant for */
+	if (t->tls_next != NULL) {
+		tls_set_free(t->tls);
+		t->tls = t->tls_next;
+		t->tls_next = NULL;
+		twheel_start(t->wheel, &t->tls_refresh, SIP_TLS_REFRESH_MS);
+	}
 	for (unsigned int i = 0; i < SIP_LISTENERS_MAX; i++) {
 		struct listener *l = &t->listeners[i];
 		if (!l->used)
@@ -290,7 +328,8 @@ int sip_transport_send(struct sip_transport *t, const struct sip_path *path, con
 	int rc;
 	if (n == 0 || n > SIP_MSG_MAX)
 		return -EMSGSIZE;
-	if (path->transport == SIP_TCP && path->conn != 0 && path->conn_worker != t->worker) {
+	bool stream = sip_transport_is_stream(path->transport);
+	if (stream && path->conn != 0 && path->conn_worker != t->worker) {
 		if (t->ops.send_elsewhere == NULL)
 			return -ENOTCONN;
 		return t->ops.send_elsewhere(t->ctx, path, bytes, n, origin);
@@ -298,7 +337,7 @@ int sip_transport_send(struct sip_transport *t, const struct sip_path *path, con
 	struct listener *l = listener_find(t, path->listener);
 	if (l == NULL || l->pub.transport != path->transport)
 		rc = -EADDRNOTAVAIL;
-	else if (path->transport == SIP_TCP)
+	else if (stream)
 		rc = tcp_send(t, l, path, bytes, n, origin);
 	else
 		rc = udp_send(t, l, path, bytes, n, origin);
@@ -320,9 +359,4 @@ void sip_transport_flush(struct sip_transport *t)
 const struct sip_transport_counters *sip_transport_counters(const struct sip_transport *t)
 {
 	return &t->counters;
-}
-
-struct view sip_transport_text(uint8_t transport)
-{
-	return transport == SIP_TCP ? VIEW("TCP") : VIEW("UDP");
 }

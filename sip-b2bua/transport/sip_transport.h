@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * SIP over UDP and TCP, IPv4 and IPv6 (RFC 3261 18, RFC 3581) for one worker thread: its own
+ * SIP over UDP, TCP and TLS, IPv4 and IPv6 (RFC 3261 18, RFC 3581) for one worker thread: its own
  * sockets (SO_REUSEPORT), its own connections, its own batches. It delivers framed messages and
  * sends bytes along a path; it knows nothing of transactions.
  *
@@ -21,8 +21,15 @@
 #include "controlplane/base/ipaddr.h"
 #include "controlplane/base/twheel.h"
 #include "controlplane/base/view.h"
+#include "sip-b2bua/transport/sip_tls.h"
 
-enum sip_transport_kind { SIP_UDP = 1, SIP_TCP = 2 };
+enum sip_transport_kind { SIP_UDP = 1, SIP_TCP = 2, SIP_TLS = 3 };
+
+/* Messages follow each other in a connection, and none is lost while it lives. */
+static inline bool sip_transport_is_stream(uint8_t transport)
+{
+	return transport == SIP_TCP || transport == SIP_TLS;
+}
 
 #define SIP_LISTENERS_MAX 64
 #define SIP_REALM_MAX	  32
@@ -35,9 +42,11 @@ struct sip_path {
 	uint8_t conn_worker; /* whose connection conn is */
 	uint16_t listener;   /* our side */
 	uint32_t zero;
-	uint64_t conn; /* TCP: the connection, 0: any to remote; a dead one: connect to remote */
-	struct ipaddr local;  /* the listener's address */
-	struct ipaddr remote; /* far end; for answers over TCP where to connect if conn is gone */
+	uint64_t
+		conn; /* TCP, TLS: the connection, 0: any to remote; a dead one: connect to remote */
+	struct ipaddr local; /* the listener's address */
+	struct ipaddr
+		remote; /* far end; for answers on a stream where to connect if conn is gone */
 };
 
 struct sip_listener {
@@ -45,6 +54,7 @@ struct sip_listener {
 	uint8_t transport;
 	uint8_t dscp;
 	struct ipaddr addr;
+	uint32_t tls;		   /* SIP_TLS: tag of its profile */
 	char realm[SIP_REALM_MAX]; /* name of the realm it belongs to */
 };
 
@@ -62,7 +72,8 @@ struct sip_transport_counters {
 	uint64_t rx_datagrams, rx_stream_msgs, rx_keepalives, rx_bad_frames;
 	uint64_t tx_datagrams, tx_stream_msgs, tx_dropped, tx_errors;
 	uint64_t conns_accepted, conns_opened, conns_failed, conns_refused, conns_idle_closed;
-	uint64_t n_conns; /* now */
+	uint64_t tls_failed; /* handshakes; also counted in conns_failed where we connected */
+	uint64_t n_conns;    /* now */
 };
 
 struct sip_transport_ops {
@@ -92,7 +103,13 @@ void sip_transport_free(struct sip_transport *t);
  * is ignored; IP_FREEBIND, so the address may come later; wildcard addresses are refused, as Via
  * and Contact must name one) without receiving from them; on failure nothing changed and error
  * holds a sentence. apply makes exactly specs the listeners (no failure); abort forgets prepare.
+ *
+ * prepare_tls, before prepare, reads the certificates that go with it (without it: those of before);
+ * they too wait for apply. Files that are renewed later are found every SIP_TLS_REFRESH_MS.
  */
+#define SIP_TLS_REFRESH_MS 3000
+int sip_transport_prepare_tls(struct sip_transport *t, const struct sip_tls_conf *conf, char *error,
+	size_t error_size) __attribute__((warn_unused_result));
 int sip_transport_prepare(struct sip_transport *t, const struct sip_listener *specs,
 	unsigned int n_specs, char *error, size_t error_size) __attribute__((warn_unused_result));
 void sip_transport_apply(struct sip_transport *t);
@@ -123,4 +140,11 @@ void sip_transport_flush(struct sip_transport *t);
 void sip_transport_conn_close(struct sip_transport *t, uint64_t conn);
 
 const struct sip_transport_counters *sip_transport_counters(const struct sip_transport *t);
-struct view sip_transport_text(uint8_t transport); /* "UDP", "TCP" */
+
+/* As in Via. */
+static inline struct view sip_transport_text(uint8_t transport)
+{
+	return transport == SIP_TLS   ? VIEW("TLS")
+	       : transport == SIP_TCP ? VIEW("TCP")
+				      : VIEW("UDP");
+}

@@ -37,17 +37,21 @@ struct tcp_out {
 	char bytes[];
 };
 
-enum tcp_state { TCP_CONNECTING, TCP_OPEN, TCP_DEAD };
+enum tcp_state { TCP_CONNECTING, TCP_HANDSHAKE, TCP_OPEN, TCP_DEAD };
 
 struct tcp_conn {
 	struct sip_transport *t;
 	uint32_t index, generation;
 	uint8_t state; /* enum tcp_state */
 	bool accepted;
-	bool closing; /* when what waits was sent */
-	bool dirty;   /* in the list of those that have something to write */
+	bool closing;	   /* when what waits was sent */
+	bool dirty;	   /* in the list of those that have something to write */
+	bool crossed;	   /* TLS waits to write before it reads on, or the other way round */
+	bool broken;	   /* TLS failed: nothing more may be said, not even good-bye */
+	uint8_t transport; /* SIP_TCP or SIP_TLS */
 	uint16_t listener;
 	int fd;
+	struct ssl_st *ssl; /* SIP_TLS */
 	struct event *rx_event, *tx_event;
 	struct ipaddr local, remote;
 	struct tcp_conn *next_same;  /* by remote address */
@@ -86,6 +90,8 @@ struct sip_transport {
 	uint32_t conn_mask;
 	struct tcp_conn **conn_table; /* by remote address */
 	struct tcp_conn *dirty, *dead;
+	struct tls_set *tls, *tls_next; /* in use; prepared */
+	struct twheel_timer tls_refresh;
 	unsigned int reading; /* inside a connection's callback: no memory is given back */
 
 	struct failure *failures;

@@ -83,6 +83,7 @@ const char *sample_key(enum cfg_kind kind)
 		[CFG_SRTP_CRYPTO] = "7",
 		[CFG_VOICE_CODEC] = "3",
 		[CFG_PROMPT] = "sorry",
+		[CFG_TLS_PROFILE] = "3",
 		[CFG_REALM] = "access",
 		[CFG_TRUNK] = "carrier",
 		[CFG_DIAL_PEER] = "100",

@@ -65,6 +65,7 @@ struct dp {
 	struct mirror *mirror;
 	struct rtnl *rtnl;
 	struct ports *ports;
+	struct acls *acls;
 	struct addrs *addrs;
 	struct media media;
 	struct prompts *prompts;
@@ -180,7 +181,14 @@ static void on_ports_changed(void *arg)
 	sessions_routes_changed(dp->sessions);
 }
 
-static const struct ports_ops ports_ops = {on_port_link, on_ports_changed};
+/* From its first frame on a port has its access list. */
+static int on_port_opening(void *arg)
+{
+	struct dp *dp = arg;
+	return acls_access_post(dp->acls);
+}
+
+static const struct ports_ops ports_ops = {on_port_link, on_ports_changed, on_port_opening};
 
 /* ---- the loop ---- */
 
@@ -305,6 +313,7 @@ static int packet_path_new(struct dp *dp)
 		.stream_stats = dp->segment.streams,
 		.stream_rare = dp->segment.rare,
 		.stream_srtp = dp->segment.srtp,
+		.acl_counts = dp->segment.acl_counts,
 		.n_mcores = o->n_mcores,
 		.mcore_stats = dp->segment.mcores,
 		.pool = dp->pool,
@@ -380,6 +389,17 @@ static int tables_new(struct dp *dp)
 	err = ports_new(&ports, &dp->ports);
 	if (err)
 		return err;
+	struct acls_conf acls = {
+		.ports = dp->ports,
+		.mail = dp->mail,
+		.n_workers = o->n_workers,
+		.info = dp->segment.acls,
+		.make = acl_new,
+		.unmake = acl_free,
+	};
+	err = acls_new(&acls, &dp->acls);
+	if (err)
+		return err;
 	dp->media = (struct media){dp->addrs, dp->ports, dp->mail, dp->group, o->n_workers};
 	uint64_t seed;
 	secret_random(&seed, sizeof seed);
@@ -425,6 +445,7 @@ static int server_start(struct dp *dp)
 		.prompts = dp->prompts,
 		.ports = dp->ports,
 		.media = &dp->media,
+		.acls = dp->acls,
 		.natlink = dp->natlink,
 		.nat_uid_set = dp->options.nat_uid_set,
 		.nat_uid = dp->options.nat_uid,
@@ -485,6 +506,7 @@ static void dp_stop(struct dp *dp)
 	if (dp->workers_run)
 		worker_group_stop(dp->group);
 	ports_free(dp->ports);
+	acls_free(dp->acls);
 	rtnl_free(dp->rtnl);
 	natlink_free(dp->natlink);
 	taplink_free(dp->taplink);

@@ -48,7 +48,10 @@ static bool header_ok(const struct dp_stats_header *h, const struct dp_hello_rep
 	       array_fits(len, h->off_ports, h->n_ports, sizeof(struct dp_port_stats)) &&
 	       array_fits(len, h->off_streams, h->n_streams, sizeof(struct dp_stream_stats)) &&
 	       array_fits(len, h->off_rare, h->n_streams, sizeof(struct dp_stream_rare)) &&
-	       array_fits(len, h->off_srtp, h->n_streams, sizeof(struct dp_stream_srtp));
+	       array_fits(len, h->off_srtp, h->n_streams, sizeof(struct dp_stream_srtp)) &&
+	       array_fits(len, h->off_acls, DP_ACLS_MAX, sizeof(struct dp_acl_info)) &&
+	       array_fits(len, h->off_acl_counts,
+		       (uint64_t)h->n_workers * DP_ACLS_MAX * DP_ACL_ROWS, sizeof(uint64_t));
 }
 
 int segment_map(int fd, const struct dp_hello_reply *hello, struct segment_map *ret_map)

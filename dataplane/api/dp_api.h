@@ -62,7 +62,11 @@ enum dp_msg {
 	DP_EVENT_PLAY_DONE = 23,   /* dp -> control, droppable: dp_event_play */
 	DP_NAT_RX = 30,		   /* dp -> nat, droppable: dp_nat_packet */
 	DP_NAT_TX = 31,		   /* nat -> dp: dp_nat_packet; no reply, may be lost */
-	DP_TAP = 60,		   /* dp -> rec, may be lost: dp_tap */
+	DP_ACL_SET = 40,	   /* dp_acl with its rules: a new list, or all of one anew */
+	DP_ACL_DEL = 41,	   /* dp_acl_name; -EBUSY: a port uses it */
+	DP_ACL_CLEAR = 42,  /* dp_acl_name: its counters begin at 0; "": those of all lists */
+	DP_ACCESS_SET = 43, /* dp_access: the lists of all ports */
+	DP_TAP = 60,	    /* dp -> rec, may be lost: dp_tap */
 };
 
 struct dp_hello {
@@ -163,6 +167,73 @@ struct dp_police {
 	uint16_t sip_ports[DP_POLICE_SIP_PORTS]; /* beyond n_sip_ports 0 */
 };
 _Static_assert(sizeof(struct dp_police) == 100, "as tests/lib/limenlab/dp_client.py has it");
+
+/*
+ * Access lists: what of that which is not media a port lets up to Linux. The first rule that fits
+ * decides; without one, or when the headers cannot be read as far as the rules need them, the
+ * packet is dropped. IPv6 neighbour discovery (solicitation and advertisement) passes a list whose
+ * rules say nothing about it. What is not IP is not judged.
+ */
+#define DP_ACL_NAME_MAX	 32
+#define DP_ACLS_MAX	 32
+#define DP_ACL_RULES_MAX 500
+
+enum dp_acl_flags {
+	DP_ACL_PERMIT = 1 << 0,
+	DP_ACL_ANY_PROTO = 1 << 1,
+	DP_ACL_PORTS = 1 << 2,	     /* the two ranges count; proto is TCP or UDP */
+	DP_ACL_ICMP_TYPE = 1 << 3,   /* icmp_type counts; proto is ICMP or ICMPv6 */
+	DP_ACL_ICMP_CODE = 1 << 4,   /* and icmp_code */
+	DP_ACL_ESTABLISHED = 1 << 5, /* TCP with ACK or RST */
+	DP_ACL_FRAGMENTS = 1 << 6,   /* only fragments but the first */
+	DP_ACL_ALL_FLAGS = (1 << 7) - 1,
+};
+
+/*
+ * A rule with ports, ICMP type or ESTABLISHED looks deeper than later fragments reach: one that
+ * permits takes them by their addresses (without the first they are worth nothing), one that
+ * denies leaves them to the rules that follow.
+ */
+struct dp_acl_rule {
+	uint32_t seq;  /* not 0; its counter goes on while the rest of the rule stays the same */
+	uint8_t flags; /* enum dp_acl_flags */
+	uint8_t proto;
+	uint8_t icmp_type, icmp_code;
+	uint16_t sport_lo, sport_hi, dport_lo, dport_hi;
+	/* A packet's address & mask must equal ip, whose other bits are 0. IPv4: 4 bytes. */
+	uint8_t src[16], src_mask[16], dst[16], dst_mask[16];
+};
+_Static_assert(sizeof(struct dp_acl_rule) == 80, "wire struct");
+
+struct dp_acl {
+	char name[DP_ACL_NAME_MAX];
+	uint32_t family; /* 4 or 6; two lists of different family may share a name */
+	uint32_t n;
+	struct dp_acl_rule rules[]; /* by ascending seq */
+};
+
+struct dp_acl_name {
+	char name[DP_ACL_NAME_MAX];
+	uint32_t family; /* 0 with an empty name */
+	uint32_t zero;
+};
+
+/* Names of lists, "": all of that family passes. */
+struct dp_access_port {
+	char port[DP_NAME_MAX];
+	char in4[DP_ACL_NAME_MAX], in6[DP_ACL_NAME_MAX];
+};
+
+/*
+ * Of every port, also of ports that come later: they never are without their list. A port that is
+ * not here has none. -ENOENT: there is no such list.
+ */
+struct dp_access {
+	uint32_t n;
+	uint32_t zero;
+	struct dp_access_port ports[DP_PORTS_MAX]; /* beyond n zero */
+};
+_Static_assert(sizeof(struct dp_access) == 8 + 80 * DP_PORTS_MAX, "wire struct");
 
 enum dp_leg_flags {
 	DP_LEG_SEND = 1 << 0,	  /* packets may leave towards remote_rtp */

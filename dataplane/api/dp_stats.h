@@ -12,7 +12,7 @@
 #include "dataplane/api/dp_api.h"
 
 #define DP_STATS_MAGIC	 0x4c494d53u
-#define DP_STATS_VERSION 3
+#define DP_STATS_VERSION 4
 #define DP_WORKERS_MAX	 32
 #define DP_ENGINE_MAX	 24
 #define DP_MCORES_MAX	 32
@@ -53,6 +53,7 @@
 	X(NO_PORT, "no-port", "the port to leave by was taken away")                             \
 	X(MTU, "mtu", "longer than the MTU of the port to leave by")                             \
 	X(RATE, "rate", "more packets than the media limit of the leg")                          \
+	X(ACL, "acl", "denied by the access list of its interface")                              \
 	X(POLICE_ARP, "police-arp", "over the limit: ARP and neighbour discovery for Linux")     \
 	X(POLICE_ICMP, "police-icmp", "over the limit: ICMP for Linux")                          \
 	X(POLICE_SIP_UDP, "police-sip-udp", "over the limit: SIP over UDP for Linux")            \
@@ -275,6 +276,21 @@ static inline struct dp_srtp_state dp_srtp_state_of(
 	};
 }
 
+/*
+ * The counters of access lists: a row for each rule, two for what no rule decided. The control
+ * thread writes who has which, and 0 before a row is another's. Of list i, row r, worker w:
+ * off_acl_counts + ((w * DP_ACLS_MAX + i) * DP_ACL_ROWS + r) * 8, written by that worker.
+ */
+#define DP_ACL_ROWS 1024
+enum { DP_ACL_ROW_DENY, DP_ACL_ROW_UNREADABLE, DP_ACL_ROW_RULES };
+_Static_assert(DP_ACL_ROW_RULES + 2 * DP_ACL_RULES_MAX <= DP_ACL_ROWS, "old and new rules");
+
+struct dp_acl_info {
+	char name[DP_ACL_NAME_MAX]; /* "": free */
+	uint32_t family;
+	uint32_t seq[DP_ACL_ROWS]; /* of the rule whose counter it is; 0: nobody's */
+};
+
 struct dp_stats_header {
 	uint32_t magic, version;
 	uint64_t boot_id;
@@ -299,4 +315,6 @@ struct dp_stats_header {
 	uint32_t n_rooms; /* of mixers */
 	/* Copies for limen-rec that it was sent, and that it was not: away, slow or no room. */
 	uint64_t tap_packets, tap_lost;
+	uint64_t off_acls;	 /* dp_acl_info[DP_ACLS_MAX] */
+	uint64_t off_acl_counts; /* uint64_t[n_workers][DP_ACLS_MAX][DP_ACL_ROWS] */
 } __attribute__((aligned(128)));

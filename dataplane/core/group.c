@@ -82,6 +82,8 @@ static int worker_new(const struct worker_group_conf *conf, struct worker_group 
 	w->srtp = g->srtp;
 	w->stream_srtp = conf->stream_srtp;
 	w->stats = &conf->stats[id];
+	if (conf->acl_counts)
+		w->acl_counts = conf->acl_counts + (size_t)id * DP_ACLS_MAX * DP_ACL_ROWS;
 	w->n_streams = conf->n_streams;
 	w->n_mcores = conf->n_mcores;
 	w->bell.bell = &g->bell;

@@ -318,6 +318,33 @@ static int do_stream(struct worker *w, struct worker_msg *msg)
 	return msg->unlink.slot < w->n_streams ? stream_unlink(w, &msg->unlink) : -EINVAL;
 }
 
+static int acl_set(struct worker *w, const struct worker_acl *letter)
+{
+	if (letter->index >= DP_ACLS_MAX || !w->acl_counts)
+		return -EINVAL;
+	uint64_t *counts = w->acl_counts + (size_t)letter->index * DP_ACL_ROWS;
+	if (letter->zero_all)
+		memset(counts, 0, DP_ACL_ROWS * sizeof(*counts));
+	for (unsigned int i = 0; i < letter->n_zero; i++)
+		counts[letter->zero[i]] = 0;
+	w->acls[letter->index] = letter->acl;
+	return 0;
+}
+
+static int access_set(struct worker *w, const struct worker_access *access)
+{
+	bool any = false;
+
+	for (unsigned int i = 0; i < DP_PORTS_MAX; i++) {
+		if (access->list[0][i] > DP_ACLS_MAX || access->list[1][i] > DP_ACLS_MAX)
+			return -EINVAL;
+		any |= access->list[0][i] || access->list[1][i];
+	}
+	w->access = *access;
+	w->has_access = any;
+	return 0;
+}
+
 unsigned int mailbox_run(struct worker *w)
 {
 	struct worker_msg *msgs[WORKER_BURST];
@@ -341,6 +368,12 @@ unsigned int mailbox_run(struct worker *w)
 		case WORKER_POLICE_SET:
 			police_configure(&w->police, &msg->police, w->tsc_hz);
 			msg->result = 0;
+			break;
+		case WORKER_ACL_SET:
+			msg->result = acl_set(w, &msg->acl);
+			break;
+		case WORKER_ACCESS_SET:
+			msg->result = access_set(w, &msg->access);
 			break;
 		case WORKER_REPORT:
 			msg->result = worker_do_report(w, &msg->report);

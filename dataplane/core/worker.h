@@ -54,6 +54,7 @@
 #define WORKER_HANDOVER	     2048 /* room; what is over WORKER_BACKLOG at a turn is shed */
 #define WORKER_BACKLOG	     1024
 
+struct acl;
 struct worker;
 struct worker_group;
 struct tap_ring;
@@ -71,6 +72,8 @@ struct worker_group_conf {
 	struct dp_stream_stats *stream_stats; /* [n_streams] */
 	struct dp_stream_rare *stream_rare;   /* [n_streams] */
 	struct dp_stream_srtp *stream_srtp;   /* [n_streams] */
+	/* [n_workers][DP_ACLS_MAX][DP_ACL_ROWS]; NULL: access lists are refused */
+	uint64_t *acl_counts;
 	struct srtp_choice srtp; /* the back ends; contexts must come from an engine of the same */
 	struct dp_mcore_stats *mcore_stats; /* [n_mcores] */
 	struct rte_mempool *pool;	    /* for what media cores make */
@@ -112,6 +115,8 @@ enum worker_op {
 	WORKER_STREAM_SET,
 	WORKER_STREAM_UNLINK,
 	WORKER_POLICE_SET,
+	WORKER_ACL_SET,
+	WORKER_ACCESS_SET,
 	WORKER_REPORT,
 	MCORE_VOICE_SET, /* these two to media cores, all others to workers */
 	MCORE_VOICE_END,
@@ -181,6 +186,23 @@ struct worker_stream_unlink {
 };
 
 /*
+ * An access list, in place of the one that the worker had under that number, which is the control
+ * thread's again once the message is done. -EINVAL: no such number, or no memory for its counters.
+ */
+struct worker_acl {
+	uint8_t index;	      /* 0..DP_ACLS_MAX-1 */
+	bool zero_all;	      /* all its counters begin at 0 */
+	uint16_t n_zero;      /* else these do */
+	const uint16_t *zero; /* the control thread's; stays until the message is done */
+	struct acl *acl;      /* NULL: none */
+};
+
+/* By IPv4 and IPv6, and by port: the number of its access list plus one; 0: all goes up. */
+struct worker_access {
+	uint8_t list[2][DP_PORTS_MAX];
+};
+
+/*
  * RTCP of our own to the far end of the leg that stream slot comes from. The worker fills the frame
  * and sends it, or frees it: -ENOENT: no such session, -EHOSTUNREACH: no address or next hop yet.
  */
@@ -217,6 +239,8 @@ struct worker_msg {
 		struct worker_stream_set set;
 		struct worker_stream_unlink unlink;
 		struct dp_police police; /* checked by the control thread */
+		struct worker_acl acl;
+		struct worker_access access;
 		struct worker_report report;
 		struct worker_voice voice;
 	};

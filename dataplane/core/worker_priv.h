@@ -7,6 +7,7 @@
 #pragma once
 
 #include "dataplane/core/worker.h"
+#include "dataplane/stages/acl.h"
 #include "dataplane/stages/police.h"
 
 #include <rte_ring.h>
@@ -189,7 +190,12 @@ struct worker {
 	struct port_queue queues[DP_PORTS_MAX];
 	/* [parent][VLAN id]: index + 1 of the sub-interface, 0: none */
 	uint8_t vlan_port[DP_PORTS_MAX][4096];
-	struct police police; /* of the punt list */
+	/* of the punt list */
+	struct worker_access access;
+	bool has_access; /* some port has a list */
+	const struct acl *acls[DP_ACLS_MAX];
+	uint64_t *acl_counts; /* [DP_ACLS_MAX][DP_ACL_ROWS] */
+	struct police police;
 } __rte_cache_aligned;
 
 /* One thread: a worker or a media core. */

@@ -307,6 +307,15 @@ static int twin_open(struct port *p)
 	return 0;
 }
 
+static int attach(struct port *p)
+{
+	const struct ports_conf *c = &p->ports->conf;
+	int err = twin_open(p);
+	if (!err)
+		err = c->ops->opening(c->arg);
+	return err ? err : workers_tell(p, WORKER_PORT_ATTACH);
+}
+
 /* The device is the other port's; all that is new is the TAP twin and the workers' row. */
 static int sub_open(struct port *p)
 {
@@ -316,8 +325,7 @@ static int sub_open(struct port *p)
 	sub_stats(p, &before);
 	p->before = (struct dp_vlan_stats){
 		before.ipackets, before.ibytes, before.opackets, before.obytes};
-	int err = twin_open(p);
-	return err ? err : workers_tell(p, WORKER_PORT_ATTACH);
+	return attach(p);
 }
 
 static int port_open(struct port *p, const struct devargs *devargs)
@@ -345,10 +353,7 @@ static int port_open(struct port *p, const struct devargs *devargs)
 		return err;
 	}
 	p->used = true;
-	err = twin_open(p);
-	if (!err)
-		err = workers_tell(p, WORKER_PORT_ATTACH);
-	return err;
+	return attach(p);
 }
 
 static bool pcp_ok(const struct dp_port *conf)

@@ -23,6 +23,8 @@ struct ports_ops {
 	void (*link)(void *arg, const struct dp_event_port *event);
 	/* Ports came or went: every egress may be another. */
 	void (*changed)(void *arg);
+	/* A port has its index, and the workers are about to get it. 0, or it does not come. */
+	int (*opening)(void *arg);
 };
 
 struct ports_conf {

@@ -62,7 +62,10 @@ int segment_new(
 	uint64_t streams = align(loads + (n_workers + n_mcores) * sizeof *s.loads, LINE);
 	uint64_t rare = align(streams + n_streams * sizeof *s.streams, LINE);
 	uint64_t srtp = align(rare + n_streams * sizeof *s.rare, LINE);
-	uint64_t len = align(srtp + n_streams * sizeof *s.srtp, HUGE_SIZE);
+	uint64_t acls = align(srtp + n_streams * sizeof *s.srtp, LINE);
+	uint64_t counts = align(acls + DP_ACLS_MAX * sizeof *s.acls, LINE);
+	uint64_t n_counts = (uint64_t)n_workers * DP_ACLS_MAX * DP_ACL_ROWS;
+	uint64_t len = align(counts + n_counts * sizeof *s.acl_counts, HUGE_SIZE);
 	if (len > UINT32_MAX)
 		return -EINVAL;
 	int err = map_one(len, MFD_HUGETLB, &s);
@@ -82,6 +85,8 @@ int segment_new(
 	s.streams = (void *)(base + streams);
 	s.rare = (void *)(base + rare);
 	s.srtp = (void *)(base + srtp);
+	s.acls = (void *)(base + acls);
+	s.acl_counts = (void *)(base + counts);
 	s.header->magic = DP_STATS_MAGIC;
 	s.header->version = DP_STATS_VERSION;
 	s.header->n_workers = n_workers;
@@ -96,6 +101,8 @@ int segment_new(
 	s.header->off_streams = streams;
 	s.header->off_rare = rare;
 	s.header->off_srtp = srtp;
+	s.header->off_acls = acls;
+	s.header->off_acl_counts = counts;
 	*ret_segment = s;
 	return 0;
 }

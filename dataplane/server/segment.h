@@ -21,6 +21,8 @@ struct segment {
 	struct dp_stream_stats *streams;
 	struct dp_stream_rare *rare;
 	struct dp_stream_srtp *srtp;
+	struct dp_acl_info *acls;
+	uint64_t *acl_counts;
 };
 
 /* Zeroed but for the header's layout. Negative errno; the log has a sentence. */

@@ -246,6 +246,41 @@ static int on_prompt_del(
 	return answer(peer, hdr, id->zero ? -EINVAL : prompts_del(s->conf.prompts, id->id));
 }
 
+static int on_acl_set(
+	struct ipc_peer *peer, const struct ipc_hdr *hdr, const void *body, size_t len)
+{
+	const struct dp_acl *conf = body;
+	struct server *s = server_of(peer);
+	if (conf->n > DP_ACL_RULES_MAX || len != sizeof *conf + conf->n * sizeof conf->rules[0])
+		return -EPROTO;
+	s->requests++;
+	return answer(peer, hdr, acls_set(s->conf.acls, conf));
+}
+
+static int on_acl_del(
+	struct ipc_peer *peer, const struct ipc_hdr *hdr, const void *body, size_t len)
+{
+	struct server *s = server_of(peer);
+	s->requests++;
+	return answer(peer, hdr, acls_del(s->conf.acls, body));
+}
+
+static int on_acl_clear(
+	struct ipc_peer *peer, const struct ipc_hdr *hdr, const void *body, size_t len)
+{
+	struct server *s = server_of(peer);
+	s->requests++;
+	return answer(peer, hdr, acls_clear(s->conf.acls, body));
+}
+
+static int on_access_set(
+	struct ipc_peer *peer, const struct ipc_hdr *hdr, const void *body, size_t len)
+{
+	struct server *s = server_of(peer);
+	s->requests++;
+	return answer(peer, hdr, acls_access_set(s->conf.acls, body));
+}
+
 static int on_add(struct ipc_peer *peer, const struct ipc_hdr *hdr, const void *body, size_t len)
 {
 	struct session_ticket t = ticket_of(peer, hdr);
@@ -331,6 +366,12 @@ static const struct ipc_row rows[] = {
 	ROW(DP_POLICE_SET, struct dp_police, "POLICE_SET", on_police),
 	ROW(DP_PROMPT_SET, struct dp_prompt, "PROMPT_SET", on_prompt_set),
 	ROW(DP_PROMPT_DEL, struct dp_prompt_id, "PROMPT_DEL", on_prompt_del),
+	{DP_ACL_SET, 0, IPC_ROLE_CONTROL, sizeof(struct dp_acl),
+		sizeof(struct dp_acl) + DP_ACL_RULES_MAX * sizeof(struct dp_acl_rule), "ACL_SET",
+		on_acl_set},
+	ROW(DP_ACL_DEL, struct dp_acl_name, "ACL_DEL", on_acl_del),
+	ROW(DP_ACL_CLEAR, struct dp_acl_name, "ACL_CLEAR", on_acl_clear),
+	ROW(DP_ACCESS_SET, struct dp_access, "ACCESS_SET", on_access_set),
 	ROW(DP_SESSION_ADD, struct dp_session, "SESSION_ADD", on_add),
 	ROW(DP_SESSION_MODIFY, struct dp_session, "SESSION_MODIFY", on_modify),
 	ROW(DP_SESSION_REMOVE, struct dp_session_id, "SESSION_REMOVE", on_remove),

@@ -17,6 +17,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "dataplane/server/acls.h"
 #include "dataplane/server/media.h"
 #include "dataplane/server/natlink.h"
 #include "dataplane/server/segment.h"
@@ -33,6 +34,7 @@ struct server_conf {
 	struct prompts *prompts;
 	struct ports *ports;
 	struct media *media;
+	struct acls *acls;
 	struct natlink *natlink;
 	struct segment *segment;
 	bool nat_uid_set;

@@ -9,6 +9,7 @@
  * where; from 240 on it is a reconnect, time that passes, an event of a worker or of the kernel,
  * or a whole message from the input. At the end everything is removed, and nothing may be left.
  */
+#include <errno.h>
 #include <event2/event.h>
 #include <fcntl.h>
 #include <stdint.h>
@@ -38,6 +39,7 @@ static struct addrs *addrs;
 static struct prompts *prompts;
 static struct ports *ports;
 static struct media media;
+static struct acls *acls;
 static struct sessions *ss;
 static struct segment segment;
 static struct natlink *natlink;
@@ -107,6 +109,24 @@ static uint64_t tsc(void)
 	return now_ms * (TSC_HZ / 1000);
 }
 
+/* In place of librte_acl, which needs DPDK to run. */
+static int make_acl(const struct dp_acl *conf, const uint16_t *rows, uint64_t number, int socket_id,
+	struct acl **ret_acl)
+{
+	bool taken[DP_ACL_ROWS] = {false};
+	for (uint32_t i = 0; i < conf->n; i++) {
+		require(rows[i] >= DP_ACL_ROW_RULES && rows[i] < DP_ACL_ROWS && !taken[rows[i]]);
+		taken[rows[i]] = true;
+	}
+	*ret_acl = malloc(1);
+	return *ret_acl ? 0 : -ENOMEM;
+}
+
+static void unmake_acl(struct acl *acl)
+{
+	free(acl);
+}
+
 static void world_new(void)
 {
 	static const struct sessions_ops sessions_ops = {done, event, egress};
@@ -143,6 +163,13 @@ static void world_new(void)
 		.mcore_loads = segment.loads + N_WORKERS,
 		.ops = &sessions_ops};
 	require(sessions_new(&s, now_ms, &ss) == 0);
+	struct acls_conf l = {.ports = ports,
+		.mail = mail,
+		.n_workers = N_WORKERS,
+		.info = segment.acls,
+		.make = make_acl,
+		.unmake = unmake_acl};
+	require(acls_new(&l, &acls) == 0);
 	struct natlink_conf n = {.mirror = mirror, .sessions = ss, .ops = &natlink_ops};
 	natlink = natlink_new(&n);
 	require(natlink != NULL);
@@ -154,6 +181,7 @@ static void world_new(void)
 		.prompts = prompts,
 		.ports = ports,
 		.media = &media,
+		.acls = acls,
 		.natlink = natlink,
 		.segment = &segment,
 		.tsc = tsc};
@@ -288,8 +316,18 @@ static size_t sample(uint16_t type, uint8_t n, uint8_t *body)
 	struct dp_prompt prompt = {.id = 1 + n % 8, .rate_hz = 8000, .n_samples = 100};
 	struct dp_prompt_id prompt_id = {1 + n % 8, 0};
 	struct dp_police police = {.n_sip_ports = n % 20, .sip_ports = {5060}};
+	static struct {
+		struct dp_acl head;
+		struct dp_acl_rule rules[3];
+	} acl;
+	struct dp_acl_name acl_name = {.name = "a", .family = n & 1 ? 4 : 6};
+	struct dp_access access = {.n = 1, .ports = {{.port = "p", .in4 = "a"}}};
 	const void *from = NULL;
 	size_t len = 0;
+	acl.head = (struct dp_acl){.name = "a", .family = acl_name.family, .n = n % 4};
+	for (unsigned int i = 0; i < 3; i++)
+		acl.rules[i] = (struct dp_acl_rule){
+			.seq = i * n + 1, .flags = (uint8_t)(DP_ACL_ANY_PROTO | (n & 1))};
 	addr.addr = sample_ip("192.0.2.1", 0);
 	s.leg[0].flags |= DP_LEG_LATCH;
 	s.leg[0].timeout_ms = 1000;
@@ -323,6 +361,16 @@ static size_t sample(uint16_t type, uint8_t n, uint8_t *body)
 	case DP_POLICE_SET:
 		from = &police, len = sizeof police;
 		break;
+	case DP_ACL_SET:
+		from = &acl, len = sizeof acl.head + acl.head.n * sizeof acl.rules[0];
+		break;
+	case DP_ACL_DEL:
+	case DP_ACL_CLEAR:
+		from = &acl_name, len = sizeof acl_name;
+		break;
+	case DP_ACCESS_SET:
+		from = &access, len = sizeof access;
+		break;
 	case DP_PORT_SET:
 		from = &port, len = sizeof port;
 		break;
@@ -348,8 +396,14 @@ static size_t step_request(int fd, uint8_t op, const uint8_t *data, size_t size)
 	static const uint16_t types[] = {DP_SESSION_ADD, DP_SESSION_ADD, DP_SESSION_ADD,
 		DP_SESSION_MODIFY, DP_SESSION_REMOVE, DP_SESSION_DUMP, DP_SESSION_SWEEP,
 		DP_MEDIA_ADDR_SET, DP_MEDIA_ADDR_DEL, DP_PORT_SET, DP_PORT_DEL, DP_POLICE_SET,
-		DP_PROMPT_SET, DP_PROMPT_SET, DP_PROMPT_DEL};
-	uint8_t body[sizeof(struct dp_session)] __attribute__((aligned(8)));
+		DP_PROMPT_SET, DP_PROMPT_SET, DP_PROMPT_DEL, DP_ACL_SET, DP_ACL_SET, DP_ACL_DEL,
+		DP_ACL_CLEAR, DP_ACCESS_SET};
+	union {
+		struct dp_session session;
+		struct dp_access access;
+		uint8_t bytes[sizeof(struct dp_access)];
+	} room;
+	uint8_t *body = room.bytes;
 	if (size < 4)
 		return size;
 	uint16_t type = types[op % (sizeof types / sizeof types[0])];

@@ -146,7 +146,7 @@ static void segment_make(uint64_t boot_id)
 	size_t streams = 8;
 
 	w.boot_id = boot_id;
-	w.segment_len = 65536;
+	w.segment_len = 65536 + 200000 + w.n_workers * DP_ACLS_MAX * DP_ACL_ROWS * 8;
 	w.segment_fd = memfd_create("test", MFD_ALLOW_SEALING | MFD_CLOEXEC);
 	assert_int_equal(ftruncate(w.segment_fd, w.segment_len), 0);
 	w.header = mmap(NULL, w.segment_len, PROT_READ | PROT_WRITE, MAP_SHARED, w.segment_fd, 0);
@@ -162,7 +162,9 @@ static void segment_make(uint64_t boot_id)
 		.off_ports = 32768,
 		.off_streams = 40960,
 		.off_rare = 49152,
-		.off_srtp = 57344};
+		.off_srtp = 57344,
+		.off_acls = 65536,
+		.off_acl_counts = 65536 + 200000};
 	assert_int_equal(fcntl(w.segment_fd, F_ADD_SEALS, F_SEAL_SHRINK), 0);
 }
 
@@ -486,19 +488,21 @@ static void test_segment(void **state)
 	BAD(w.header->n_ports = DP_PORTS_MAX + 1);
 	BAD(w.header->n_drops--);
 	BAD(w.header->tsc_hz = 0);
-	BAD(w.header->off_workers = 65536);
-	BAD(w.header->off_ports = 65529);
+	BAD(w.header->off_workers = w.segment_len);
+	BAD(w.header->off_ports = w.segment_len - 7);
 	BAD(w.header->off_ports = 3);
 	BAD(w.header->off_streams = UINT64_MAX);
 	BAD(w.header->off_streams = UINT64_MAX - 63);
 	BAD(w.header->n_streams = UINT32_MAX);
-	BAD(w.header->off_rare = 65536 - 8 * 64 + 8);
+	BAD(w.header->off_rare = w.segment_len - 8 * 64 + 8);
+	BAD(w.header->off_acls = w.segment_len - 8);
+	BAD(w.header->off_acl_counts += 8);
 	*w.header = good;
 	hello.stats_len = 100;
 	assert_int_equal(segment_map(w.segment_fd, &hello, &map), -EPROTO);
-	hello.stats_len = 65536 * 2;
+	hello.stats_len = w.segment_len * 2;
 	assert_int_equal(segment_map(w.segment_fd, &hello, &map), -EPROTO);
-	hello.stats_len = 65536;
+	hello.stats_len = w.segment_len;
 	int fd = memfd_create("unsealed", MFD_CLOEXEC);
 	assert_int_equal(segment_map(fd, &hello, &map), -EPERM);
 	close(fd);

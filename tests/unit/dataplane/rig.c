@@ -173,6 +173,10 @@ struct rig *rig_new(const struct rig_conf *conf)
 	rig->srtp_slots = calloc(conf->n_streams, sizeof(*rig->srtp_slots));
 	if (!rig->srtp_slots || srtp_engine_new(&rig->conf.srtp, &rig->srtp) < 0)
 		rte_exit(1, "rig: SRTP\n");
+	rig->acl_counts = calloc(
+		(size_t)conf->n_workers * DP_ACLS_MAX * DP_ACL_ROWS, sizeof(*rig->acl_counts));
+	if (!rig->acl_counts)
+		rte_exit(1, "rig: memory\n");
 	struct worker_group_conf group = {.name = name,
 		.n_workers = conf->n_workers,
 		.n_streams = conf->n_streams,
@@ -181,6 +185,7 @@ struct rig *rig_new(const struct rig_conf *conf)
 		.stream_stats = rig->stream_stats,
 		.stream_rare = rig->stream_rare,
 		.stream_srtp = rig->stream_srtp,
+		.acl_counts = rig->acl_counts,
 		.srtp = rig->conf.srtp,
 		.n_mcores = conf->n_mcores,
 		.mcore_stats = rig->mcore_stats,
@@ -210,6 +215,7 @@ void rig_free(struct rig *rig)
 	}
 	srtp_engine_free(rig->srtp);
 	free(rig->srtp_slots);
+	free(rig->acl_counts);
 	worker_group_free(rig->group);
 	munmap(rig->segment, rig->segment_len);
 	rte_mempool_free(rig->pool);

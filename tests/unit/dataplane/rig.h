@@ -43,7 +43,8 @@ struct rig {
 	struct srtp_engine *srtp; /* its contexts are what rig_session() lends */
 	struct rig_srtp *srtp_slots;
 	struct dp_mcore_stats *mcore_stats;
-	uint64_t now_tsc; /* 0: real time; else the clock of all turns, set by the test */
+	uint64_t *acl_counts; /* as in struct worker_group_conf */
+	uint64_t now_tsc;     /* 0: real time; else the clock of all turns, set by the test */
 	void *segment;
 	size_t segment_len;
 	bool stats_on_hugepages;

@@ -34,6 +34,7 @@ struct world {
 	struct prompts *prompts;
 	struct ports *ports;
 	struct media media;
+	struct acls *acls;
 	struct sessions *ss;
 	struct segment segment;
 	struct natlink *natlink;
@@ -107,6 +108,19 @@ static void nat_packet(void *arg, const struct dp_nat_packet *head, const uint8_
 
 static const struct natlink_ops natlink_ops = {nat_packet, egress};
 
+/* In place of librte_acl, which needs DPDK to run. */
+static int make_acl(const struct dp_acl *conf, const uint16_t *rows, uint64_t number, int socket_id,
+	struct acl **ret_acl)
+{
+	*ret_acl = malloc(1);
+	return *ret_acl ? 0 : -ENOMEM;
+}
+
+static void unmake_acl(struct acl *acl)
+{
+	free(acl);
+}
+
 static int setup(void **state)
 {
 	struct world *w = calloc(1, sizeof *w);
@@ -148,6 +162,15 @@ static int setup(void **state)
 		.mirror = w->mirror, .sessions = w->ss, .ops = &natlink_ops, .arg = w};
 	w->natlink = natlink_new(&natlink);
 	assert_non_null(w->natlink);
+	struct acls_conf acls = {
+		.ports = w->ports,
+		.mail = w->mail,
+		.n_workers = 1,
+		.info = w->segment.acls,
+		.make = make_acl,
+		.unmake = unmake_acl,
+	};
+	assert_int_equal(acls_new(&acls, &w->acls), 0);
 	struct server_conf server = {
 		.base = w->base,
 		.n_workers = 1,
@@ -157,6 +180,7 @@ static int setup(void **state)
 		.prompts = w->prompts,
 		.ports = w->ports,
 		.media = &w->media,
+		.acls = w->acls,
 		.natlink = w->natlink,
 		.segment = &w->segment,
 		.tsc = tsc,
@@ -173,6 +197,7 @@ static int teardown(void **state)
 	natlink_free(w->natlink);
 	sessions_free(w->ss);
 	ports_free(w->ports);
+	acls_free(w->acls);
 	mirror_free(w->mirror);
 	addrs_free(w->addrs);
 	prompts_free(w->prompts);

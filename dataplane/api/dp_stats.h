@@ -170,7 +170,7 @@ struct dp_port_stats {
 
 /*
  * What nearly every packet of a stream counts: one cache line, written by the owning worker
- * alone. Row of a slot: dp_stats_header.off_streams + slot * 64. rx is what came from the leg
+ * alone. Row of a slot: dp_stats_header.off_streams + slot * 128. rx is what came from the leg
  * and was valid. stream_sum() of dataplane/session/stream.h makes dp_stream_sum of both rows.
  */
 struct dp_stream_stats {
@@ -186,8 +186,13 @@ struct dp_stream_stats {
 	uint32_t clock_hz;	/* 0: no packet with a clock yet */
 	uint32_t transit_valid; /* 0: the next packet only sets transit */
 	uint32_t limit_mark;	/* of rx_packets: then the limit of the leg is looked at */
-} __attribute__((aligned(64)));
-_Static_assert(sizeof(struct dp_stream_stats) == 64, "one cache line");
+	/*
+	 * What the worker reads per packet lies beside what it counts, as neighbours in one page:
+	 * struct stream of dataplane/session/stream.h. It means nothing to anybody else.
+	 */
+	uint8_t worker[64];
+} __attribute__((aligned(128)));
+_Static_assert(sizeof(struct dp_stream_stats) == 128, "two cache lines");
 
 #define DP_ECHOES 4
 

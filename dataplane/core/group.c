@@ -75,7 +75,6 @@ static int worker_new(const struct worker_group_conf *conf, struct worker_group 
 	memcpy(w->name_key, g->name_key, sizeof(w->name_key));
 	secret_random(w->police.key, sizeof(w->police.key));
 	police_configure(&w->police, &police_default, w->tsc_hz);
-	w->streams = g->streams;
 	w->more = g->more;
 	w->stream_stats = conf->stream_stats;
 	w->stream_rare = conf->stream_rare;
@@ -177,15 +176,13 @@ int worker_group_new(const struct worker_group_conf *conf, struct worker_group *
 		r = -errno;
 		goto out;
 	}
-	g->streams = rte_zmalloc_socket("streams", sizeof(struct stream) * (size_t)conf->n_streams,
-		RTE_CACHE_LINE_SIZE, conf->socket_id);
 	g->more = rte_zmalloc_socket("streams2",
 		sizeof(struct stream_more) * (size_t)conf->n_streams, RTE_CACHE_LINE_SIZE,
 		conf->socket_id);
 	g->srtp = rte_zmalloc_socket("streams3",
 		sizeof(struct stream_srtp) * (size_t)conf->n_streams, RTE_CACHE_LINE_SIZE,
 		conf->socket_id);
-	if (!g->streams || !g->more || !g->srtp)
+	if (!g->more || !g->srtp)
 		goto out;
 	r = mail_rings_new(conf, g);
 	if (r < 0)
@@ -273,7 +270,6 @@ void worker_group_free(struct worker_group *group)
 		rte_ring_free(group->threads[i].mailbox);
 		rte_ring_free(group->threads[i].completions);
 	}
-	rte_free(group->streams);
 	rte_free(group->more);
 	rte_free(group->srtp);
 	if (group->bell.fd >= 0)

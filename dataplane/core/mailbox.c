@@ -211,7 +211,7 @@ static void srtp_set(struct worker *w, struct worker_stream_set *set, bool fresh
 	*have = set->srtp;
 	w->more[set->slot].proven = have->rx != NULL;
 	if (have->rx || have->tx)
-		w->streams[set->slot].flags |= STREAM_SRTP;
+		stream_at(w, set->slot)->flags |= STREAM_SRTP;
 }
 
 /* Whether a stream may be linked at its port; *ret_row stays NULL for one of a leg that is not there. */
@@ -240,7 +240,7 @@ static int stream_may_link(
 
 static int stream_set(struct worker *w, struct worker_stream_set *set)
 {
-	struct stream *s = &w->streams[set->slot];
+	struct stream *s = stream_at(w, set->slot);
 	struct stream_more *more = &w->more[set->slot];
 	bool fresh = !(s->flags & STREAM_LIVE);
 	uint32_t *row = NULL;
@@ -280,7 +280,7 @@ static void srtp_unlink(struct worker *w, struct worker_stream_unlink *unlink)
 
 static int stream_unlink(struct worker *w, struct worker_stream_unlink *unlink)
 {
-	struct stream *s = &w->streams[unlink->slot];
+	struct stream *s = stream_at(w, unlink->slot);
 	struct stream_more *more = &w->more[unlink->slot];
 	uint32_t *row;
 
@@ -296,10 +296,10 @@ static int stream_unlink(struct worker *w, struct worker_stream_unlink *unlink)
 	memset(unlink->learned, 0, sizeof(unlink->learned));
 	if (s->flags & STREAM_LATCH)
 		memcpy(unlink->learned, more->expect, sizeof(unlink->learned));
-	memset(&w->stream_stats[unlink->slot], 0, sizeof(struct dp_stream_stats));
 	memset(&w->stream_rare[unlink->slot], 0, sizeof(struct dp_stream_rare));
 	memset(more, 0, sizeof(*more));
-	memset(s, 0, sizeof(*s));
+	/* and with it the stream */
+	memset(&w->stream_stats[unlink->slot], 0, sizeof(struct dp_stream_stats));
 	return 0;
 }
 

@@ -21,7 +21,7 @@ static struct dp_stream_stats sent_stats(const struct worker *w, uint32_t to, ui
 	const struct stream_wire *wire = &w->more[to].wire;
 	struct dp_stream_stats s = w->stream_stats[to];
 
-	if (!(w->streams[to].edit & STREAM_EDIT_WIRE))
+	if (!(stream_at(w, to)->edit & STREAM_EDIT_WIRE))
 		return s;
 	s.ssrc = wire->ssrc;
 	s.rx_packets += w->stream_rare[to].made_packets;
@@ -36,7 +36,7 @@ static uint32_t write_report(
 {
 	uint32_t to = msg->slot ^ 1;
 	const struct stream_voice *voice = &w->more[to].voice;
-	uint32_t clock_mult = voice->tag ? voice->clock_mult : w->streams[to].clock_mult;
+	uint32_t clock_mult = voice->tag ? voice->clock_mult : stream_at(w, to)->clock_mult;
 	struct dp_stream_stats sent = sent_stats(w, to, clock_mult);
 	struct rtcp_subject subject = {.from = &w->stream_stats[msg->slot],
 		.to = &sent,
@@ -79,7 +79,7 @@ static int send_report(struct worker *w, struct worker_report *msg)
 	uint8_t *frame;
 
 	if (to >= w->n_streams || msg->slot >= w->n_streams ||
-		!(w->streams[msg->slot].flags & w->streams[to].flags & STREAM_LIVE))
+		!(stream_at(w, msg->slot)->flags & stream_at(w, to)->flags & STREAM_LIVE))
 		return -ENOENT;
 	path = &w->more[to].path[STREAM_RTCP];
 	if (!path->family || !path->ready)
@@ -102,7 +102,7 @@ static int send_report(struct worker *w, struct worker_report *msg)
 		.flags = PACKET_RTCP};
 	msg->frame = NULL;
 	w->stats->injected_packets++;
-	if (w->streams[to].flags & STREAM_SRTP)
+	if (stream_at(w, to)->flags & STREAM_SRTP)
 		stage_seal(w, b);
 	stage_rewrite(w, b);
 	stage_transmit(w);

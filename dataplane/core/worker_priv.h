@@ -133,9 +133,8 @@ struct worker {
 	uint64_t name_key[2]; /* of the group: see stages/rtcp.c */
 
 	/* arrays by slot; only the rows of this worker's streams are touched */
-	struct stream *streams;
 	struct stream_more *more;
-	struct dp_stream_stats *stream_stats;
+	struct dp_stream_stats *stream_stats; /* and in them struct stream: stream_at() */
 	struct dp_stream_rare *stream_rare;
 	struct stream_srtp *srtp;
 	struct dp_stream_srtp *stream_srtp;
@@ -221,7 +220,6 @@ struct worker_group {
 	uint32_t port_tx_worker[DP_PORTS_MAX]; /* who sends injected frames; control thread */
 	uint32_t next_completion, next_event, next_punt,
 		next_nat; /* round robin over the workers */
-	struct stream *streams;
 	struct stream_more *more;
 	struct stream_srtp *srtp;
 };
@@ -234,6 +232,19 @@ int worker_do_report(struct worker *w, struct worker_report *msg);
 void doorbell_ring(struct doorbell_use *use);
 unsigned int turn(struct worker *w, uint64_t now_tsc);
 int worker_main(void *arg);
+
+_Static_assert(sizeof(struct stream) == sizeof(((struct dp_stream_stats *)0)->worker),
+	"a stream has its place in the row of its counters");
+
+static inline struct stream *stream_of(struct dp_stream_stats *stats)
+{
+	return (struct stream *)(void *)stats->worker;
+}
+
+static inline struct stream *stream_at(const struct worker *w, uint32_t slot)
+{
+	return stream_of(&w->stream_stats[slot]);
+}
 
 /* The owner of a half port, and the row in that owner's table. */
 static inline uint32_t owner_of(const struct worker *w, uint32_t half, uint32_t *ret_row)

@@ -6,11 +6,12 @@
  * session are slot and slot ^ 1, and have the same owner:
  *
  *   struct stream           what nearly every packet reads: guard and IPv4 rewriting, one line
+ *                           beside that of its counters (shared segment, of no use to others)
  *   struct stream_more      IPv6, RTCP, payload types, learning: read by the other packets
  *   struct dp_stream_stats  (shared segment) what nearly every packet counts, one line
  *   struct dp_stream_rare   (shared segment) what is counted now and then
  *
- * The control thread never touches the first two: it builds a stream_conf with the pure function
+ * The control thread touches neither of the first two: it builds a stream_conf with the pure function
  * stream_build() and mails it to the owner (WORKER_STREAM_SET), who copies it between two bursts.
  * So every variable has one writer and no reader on another core, except the statistics, which
  * are read with relaxed loads.

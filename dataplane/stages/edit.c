@@ -146,7 +146,7 @@ static inline bool edit_fast(const struct stream *s, struct packet *p)
 /* DP_DROP_N, or why the packet cannot go on. */
 static enum dp_drop edit_one(struct worker *w, struct packet *p, uint64_t now)
 {
-	const struct stream *s = &w->streams[p->slot];
+	const struct stream *s = stream_at(w, p->slot);
 	struct stream_more *more = &w->more[p->slot];
 	uint8_t *udp = udp_of(p), *rtp = udp + UDP_HDR_LEN;
 	enum direction_law law = DIRECTION_LAW_KEEP;
@@ -177,7 +177,7 @@ static void fetch_payloads(const struct worker *w, const struct batch *b)
 {
 	for (unsigned int i = 0; i < b->n; i++) {
 		const struct packet *p = &b->pkt[i];
-		if (w->streams[p->slot].law == DIRECTION_LAW_KEEP)
+		if (stream_at(w, p->slot)->law == DIRECTION_LAW_KEEP)
 			continue;
 		for (uint32_t at = RTE_CACHE_LINE_SIZE; at < p->m->data_len;
 			at += RTE_CACHE_LINE_SIZE)
@@ -194,12 +194,12 @@ void stage_edit(struct worker *w, struct batch *b)
 	for (unsigned int i = 0; i < b->n; i++) {
 		struct packet *p = &b->pkt[i];
 		if (p->flags & PACKET_VOICE) {
-			if (w->streams[p->slot].edit & STREAM_EDIT_TAP)
+			if (stream_at(w, p->slot)->edit & STREAM_EDIT_TAP)
 				stage_tap(w, p, b->now);
 			hand_to_mcore(w, p, b->now);
 			continue;
 		}
-		if (p->flags & PACKET_EDIT && !edit_fast(&w->streams[p->slot], p)) {
+		if (p->flags & PACKET_EDIT && !edit_fast(stream_at(w, p->slot), p)) {
 			enum dp_drop reason = edit_one(w, p, b->now);
 			if (reason != DP_DROP_N) {
 				transmit_unsent(w, p->m, p->slot);
@@ -221,7 +221,7 @@ void stage_made(struct worker *w, struct batch *b, const struct voice_packet *ma
 	for (unsigned int i = 0; i < n; i++) {
 		struct rte_mbuf *m = made[i].m;
 		uint32_t slot = made[i].slot;
-		const struct stream *s = &w->streams[slot];
+		const struct stream *s = stream_at(w, slot);
 		enum dp_drop reason = shed ? DP_DROP_VOICE_FULL : way_out(s);
 		if (!(s->flags & STREAM_LIVE) || w->more[slot].voice.tag != made[i].tag)
 			reason = DP_DROP_VOICE_GONE;

@@ -38,9 +38,10 @@ _Static_assert(offsetof(struct stream, src_ip_be32) == 0 &&
 		       offsetof(struct stream, flags) == 6,
 	"state and source lie together");
 
-static __rte_always_inline bool guard_fast(struct stream *s, struct dp_stream_stats *stats,
-	struct packet *p, uint64_t now, uint16_t mask)
+static __rte_always_inline bool guard_fast(
+	struct dp_stream_stats *stats, struct packet *p, uint64_t now, uint16_t mask)
 {
+	const struct stream *s = stream_of(stats);
 	const uint8_t *rtp = p->frame + RTP4_OFF;
 	uint32_t src_ip;
 	uint16_t src_port, first;
@@ -141,7 +142,7 @@ static void remember_payload(struct stream *s, const struct stream_more *more, u
 static enum dp_drop accept_rtp(
 	struct worker *w, const struct batch *b, const struct packet *p, const uint8_t *rtp)
 {
-	struct stream *s = &w->streams[p->slot];
+	struct stream *s = stream_at(w, p->slot);
 	struct stream_more *more = &w->more[p->slot];
 	struct dp_stream_stats *stats = &w->stream_stats[p->slot];
 	struct dp_stream_rare *rare = &w->stream_rare[p->slot];
@@ -183,7 +184,7 @@ static enum dp_drop accept_rtp(
 static enum dp_drop guard_rtp(
 	struct worker *w, const struct batch *b, struct packet *p, const uint8_t *rtp)
 {
-	struct stream *s = &w->streams[p->slot];
+	struct stream *s = stream_at(w, p->slot);
 	struct dp_stream_rare *rare = &w->stream_rare[p->slot];
 	uint64_t octets = w->stream_stats[p->slot].rx_octets;
 	enum dp_drop reason = accept_rtp(w, b, p, rtp);
@@ -210,7 +211,7 @@ static void read_rtcp(
 {
 	uint32_t other = (slot ^ 1) < w->n_streams ? slot ^ 1 : slot;
 	const struct dp_stream_stats *stats = &w->stream_stats[other];
-	bool made = w->streams[other].edit & STREAM_EDIT_WIRE;
+	bool made = stream_at(w, other)->edit & STREAM_EDIT_WIRE;
 	struct rtcp_heard_of sent = {.ssrc = made ? w->more[other].wire.ssrc : stats->ssrc,
 		.clock_hz = stats->clock_hz,
 		.echoes = &w->stream_rare[other].quality};
@@ -234,7 +235,7 @@ static bool strip(struct packet *p, uint8_t *rtcp)
  */
 static bool rtcp_ends(const struct worker *w, uint32_t slot)
 {
-	return (w->streams[slot].edit | w->streams[slot ^ 1].edit) & STREAM_EDIT_WIRE;
+	return (stream_at(w, slot)->edit | stream_at(w, slot ^ 1)->edit) & STREAM_EDIT_WIRE;
 }
 
 /*
@@ -244,7 +245,7 @@ static bool rtcp_ends(const struct worker *w, uint32_t slot)
 static enum dp_drop guard_rtcp(
 	struct worker *w, const struct batch *b, struct packet *p, uint8_t *rtcp)
 {
-	struct stream *s = &w->streams[p->slot];
+	struct stream *s = stream_at(w, p->slot);
 	struct stream_more *more = &w->more[p->slot];
 	struct dp_stream_rare *rare = &w->stream_rare[p->slot];
 	const struct stream_path *path = &more->path[STREAM_RTCP];
@@ -317,7 +318,7 @@ static enum dp_drop guard_nat(struct worker *w, const struct batch *b, const str
 static __rte_noinline enum dp_drop guard_slow(
 	struct worker *w, const struct batch *b, struct packet *p)
 {
-	struct stream *s = &w->streams[p->slot];
+	struct stream *s = stream_at(w, p->slot);
 	bool in6 = p->flags & PACKET_IN6;
 	uint8_t *payload = p->frame + (in6 ? RTP6_OFF : RTP4_OFF);
 
@@ -339,7 +340,7 @@ static __rte_noinline enum dp_drop guard_slow(
 static __rte_noinline enum dp_drop guard_first(
 	struct worker *w, const struct batch *b, struct packet *p)
 {
-	if (!(w->streams[p->slot].flags & STREAM_SRTP) ||
+	if (!(stream_at(w, p->slot)->flags & STREAM_SRTP) ||
 		(is_for_nat(p, packet_payload(p)) && w->more[p->slot].nat))
 		return guard_slow(w, b, p);
 	rte_prefetch0(&w->srtp[p->slot]);
@@ -350,7 +351,6 @@ static __rte_noinline enum dp_drop guard_first(
 
 static __rte_always_inline void guard(struct worker *w, struct batch *b, uint16_t fast_mask)
 {
-	struct stream *streams = w->streams;
 	struct dp_stream_stats *stats = w->stream_stats;
 	uint64_t now = b->now;
 	uint16_t flags = 0;
@@ -359,7 +359,7 @@ static __rte_always_inline void guard(struct worker *w, struct batch *b, uint16_
 	for (unsigned int i = 0; i < b->n; i++) {
 		struct packet *p = &b->pkt[i];
 
-		if (unlikely(!guard_fast(&streams[p->slot], &stats[p->slot], p, now, fast_mask))) {
+		if (unlikely(!guard_fast(&stats[p->slot], p, now, fast_mask))) {
 			enum dp_drop reason = fast_mask & FAST_SEALED ? guard_first(w, b, p)
 								      : guard_slow(w, b, p);
 			if (reason == GUARD_TAKEN)

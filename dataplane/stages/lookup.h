@@ -25,8 +25,8 @@ static inline void lookup_slot(const struct worker *w, struct batch *b)
 		slot = 0;
 	}
 	p->slot = slot;
-	rte_prefetch0(&w->streams[slot]);
 	rte_prefetch0(&w->stream_stats[slot]);
+	rte_prefetch0(stream_at(w, slot));
 	if (unlikely(p->flags))
 		rte_prefetch0(&w->more[slot]);
 }

@@ -28,7 +28,7 @@ static const uint8_t drops[] = {
 /* Whether a source that is known already is another's. Of a stream that learns there is none. */
 static bool source_differs(const struct worker *w, const struct packet *p, enum stream_kind kind)
 {
-	const struct stream *s = &w->streams[p->slot];
+	const struct stream *s = stream_at(w, p->slot);
 	const struct ipaddr *expect = w->more[p->slot].expect;
 
 	if (kind == STREAM_RTP && !(p->flags & PACKET_IN6)) {
@@ -49,7 +49,7 @@ static bool source_differs(const struct worker *w, const struct packet *p, enum 
 
 static enum dp_drop admit(const struct worker *w, const struct packet *p, enum stream_kind kind)
 {
-	const struct stream *s = &w->streams[p->slot];
+	const struct stream *s = stream_at(w, p->slot);
 
 	if ((s->flags & STREAM_MUX) && (p->flags & PACKET_RTCP))
 		return DP_DROP_NO_STREAM; /* the second port of the pair is not in use */
@@ -63,7 +63,7 @@ static enum dp_drop admit(const struct worker *w, const struct packet *p, enum s
 /* RFC 5761: SRTP and SRTCP on one port are told apart as RTP and RTCP are. */
 static enum stream_kind kind_of(const struct worker *w, const struct packet *p)
 {
-	bool mux = w->streams[p->slot].flags & STREAM_MUX;
+	bool mux = stream_at(w, p->slot)->flags & STREAM_MUX;
 
 	if (mux && p->udp_len >= 2 && rtp_is_rtcp(packet_payload(p)))
 		return STREAM_RTCP;

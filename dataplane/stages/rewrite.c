@@ -176,13 +176,13 @@ static inline void way_close(struct worker *w, const struct way *way)
 
 void stage_rewrite(struct worker *w, struct batch *b)
 {
-	const struct stream *streams = w->streams;
+	struct dp_stream_stats *stats = w->stream_stats;
 	const unsigned int n = b->n;
 	struct way way = {NULL};
 
 	for (unsigned int i = 0; i < n; i++) {
 		struct packet *p = &b->pkt[i];
-		const struct stream *s = &streams[p->slot];
+		const struct stream *s = stream_of(&stats[p->slot]);
 		struct port *port = &w->ports[s->port];
 		uint32_t ip_len = p->udp_len + (uint32_t)(UDP_HDR_LEN + IPV4_HDR_LEN);
 

@@ -410,7 +410,7 @@ static struct still look(void)
 	memset(&now, 0, sizeof(now)); /* holes, too: it is compared as bytes */
 	now.stats = rig->stream_stats[0];
 	now.srtp = rig->stream_srtp[0];
-	now.stream = w->streams[0];
+	now.stream = *stream_at(w, 0);
 	now.last_rtcp = rig->stream_rare[0].last_rtcp_tsc;
 	now.rtcp_packets = rig->stream_rare[0].rtcp_packets;
 	return now;

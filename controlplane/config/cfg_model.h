@@ -144,6 +144,7 @@ static inline const char *cfg_tone_word(unsigned int tone)
 
 #define CFG_PATH_MAX 160
 #define CFG_HOST_MAX 128
+#define CFG_AUTH_MAX 128
 
 /* "voice class tls-profile TAG": files in PEM, which limen-sip reads. */
 struct cfg_tls_profile {
@@ -235,6 +236,8 @@ struct cfg_trunk {
 	char music_on_hold[CFG_NAME_MAX]; /* empty: the realm's */
 	uint32_t tls_profile;		  /* 0: the realm's */
 	char tls_name[CFG_HOST_MAX];	  /* in its certificate; empty: the target's address */
+	char auth_username[CFG_AUTH_MAX]; /* what a 401 or 407 is answered with; empty: nothing */
+	char auth_password[CFG_AUTH_MAX];
 	bool shutdown;
 };
 

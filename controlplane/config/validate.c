@@ -306,6 +306,10 @@ static int check_trunks(const struct cfg *cfg, char *error)
 	for (uint32_t i = 0; i < cfg->n_trunks; i++) {
 		const struct cfg_trunk *trunk = &cfg->trunks[i];
 		const struct cfg_realm *realm = cfg_find_realm(cfg, trunk->realm);
+		if (!trunk->auth_username[0] != !trunk->auth_password[0])
+			return fault(error, -ENODATA,
+				"trunk %s: \"authentication\" needs both a username and a password",
+				trunk->name);
 		if (!realm || !ipaddr_is_set(&trunk->target) || realm->n_listen == 0)
 			continue;
 		if (!realm_listens(realm, trunk->target.family, trunk->transport))

@@ -110,6 +110,7 @@ static void leg_clear(struct leg *leg)
 	sip_resend_stop(&leg->ok);
 	secret_free(leg->ack, leg->ack_len);
 	leg->ack = NULL;
+	leg_auth_forget(leg);
 	call_dialog_free(leg->call, &leg->dialog);
 }
 
@@ -195,13 +196,20 @@ static void bye_over(struct leg *leg)
 	call_release(leg->call);
 }
 
+static int bye_send(struct leg *leg, const struct call_why *why);
+
 static void bye_response(
 	struct sip_ctxn *ctxn, const struct sip_msg *msg, const struct sip_path *path, void *arg)
 {
+	struct leg *leg = arg;
+
 	if (msg->status < 200)
 		return;
 	sip_ctxn_detach(ctxn);
-	bye_over(arg);
+	if (leg_auth_take(leg, msg->status, msg) &&
+		bye_send(leg, &(struct call_why){.q850 = (uint16_t)leg->call->rec.q850}) == 0)
+		return;
+	bye_over(leg);
 }
 
 static void bye_failed(struct sip_ctxn *ctxn, int err, void *arg)
@@ -225,11 +233,36 @@ static void put_why(struct sip_buf *buf, const struct call_why *why)
 	}
 }
 
-void leg_bye(struct leg *leg, const struct call_why *why)
+static int bye_send(struct leg *leg, const struct call_why *why)
 {
 	struct b2b *b = leg->call->b;
 	struct sip_buf buf;
+	int rc = sip_ctxn_new(b->env.txns, SIP_M_BYE, &bye_ops, leg, &leg->bye);
 
+	if (rc < 0) {
+		log_warning("call %016llx: no BYE to its leg %u: too many transactions",
+			(unsigned long long)leg->call->rec.id, leg->side);
+		leg->bye = NULL;
+		return rc;
+	}
+	sip_buf_init(&buf, b->msg_buf, sizeof(b->msg_buf));
+	dialog_put_request(&buf, leg->dialog, SIP_M_BYE, dialog_next_cseq(leg->dialog),
+		sip_ctxn_branch(leg->bye), b->cfg->max_forwards);
+	put_why(&buf, why);
+	sip_put_hdr(&buf, SIP_H_USER_AGENT, VIEW(POLICY_PRODUCT));
+	leg_put_auth(leg, &buf, SIP_M_BYE, dialog_request_uri(leg->dialog));
+	rc = sip_build_end(&buf, (struct view){NULL, 0}, (struct view){NULL, 0});
+	if (rc < 0)
+		sip_ctxn_discard(leg->bye);
+	else
+		rc = sip_ctxn_send(leg->bye, &leg->dialog->path, sip_buf_view(&buf));
+	if (rc < 0)
+		leg->bye = NULL;
+	return rc;
+}
+
+void leg_bye(struct leg *leg, const struct call_why *why)
+{
 	leg->bye_done = true;
 	leg->bye_wanted = false;
 	if (!leg->dialog || leg->bye)
@@ -237,23 +270,7 @@ void leg_bye(struct leg *leg, const struct call_why *why)
 	if (leg->ack_owed)
 		leg_ack(leg, (struct view){NULL, 0});
 	leg->dialog->state = DIALOG_TERMINATED;
-	if (sip_ctxn_new(b->env.txns, SIP_M_BYE, &bye_ops, leg, &leg->bye) < 0) {
-		log_warning("call %016llx: no BYE to its leg %u: too many transactions",
-			(unsigned long long)leg->call->rec.id, leg->side);
-		leg->bye = NULL;
-		return;
-	}
-	sip_buf_init(&buf, b->msg_buf, sizeof(b->msg_buf));
-	dialog_put_request(&buf, leg->dialog, SIP_M_BYE, dialog_next_cseq(leg->dialog),
-		sip_ctxn_branch(leg->bye), b->cfg->max_forwards);
-	put_why(&buf, why);
-	sip_put_hdr(&buf, SIP_H_USER_AGENT, VIEW(POLICY_PRODUCT));
-	if (sip_build_end(&buf, (struct view){NULL, 0}, (struct view){NULL, 0}) < 0) {
-		sip_ctxn_discard(leg->bye);
-		leg->bye = NULL;
-	} else if (sip_ctxn_send(leg->bye, &leg->dialog->path, sip_buf_view(&buf)) < 0) {
-		leg->bye = NULL;
-	}
+	(void)bye_send(leg, why);
 }
 
 void leg_ack(struct leg *leg, struct view sdp)

@@ -42,6 +42,7 @@ enum call_then {
 #define CALL_HEADERS_MAX 512 /* header lines of a refusal */
 
 struct call;
+struct digest_client;
 
 struct leg {
 	struct call *call;
@@ -62,6 +63,7 @@ struct leg {
 	char *ack;		   /* our ACK to its 2xx, for copies of that */
 	uint32_t ack_len;
 	struct oa oa;
+	struct digest_client *auth; /* call_auth.c; NULL: nobody asked for credentials */
 };
 
 struct candidate {
@@ -197,6 +199,19 @@ void call_hunt(struct call *call);
 /* Sends the INVITE (or re-INVITE) with the pending offer, or none, to a leg. */
 int call_invite_out(struct call *call);
 int leg_reinvite(struct leg *leg);
+
+/* The same INVITE once more in the same call of SIP, after a challenge (RFC 3261 22.2). */
+int call_invite_retry(struct call *call);
+
+/* ---- call_auth.c: credentials ---- */
+/* Takes a challenge. true: the request is to be sent again, with leg_put_auth(). */
+bool leg_auth_take(struct leg *leg, unsigned int status, const struct sip_msg *answer);
+void leg_auth_accepted(struct leg *leg); /* a request got another final answer */
+void leg_auth_forget(struct leg *leg);	 /* another far end takes the leg's place, or it ends */
+/* Authorization for a request to the leg, when it was asked for. */
+void leg_put_auth(struct leg *leg, struct sip_buf *b, enum sip_method method, struct view uri);
+/* Why a 401 or 407 is the end, in words. */
+const char *leg_auth_problem(const struct leg *leg);
 
 /* ---- call_answer.c: what comes back ---- */
 extern const struct sip_ctxn_ops leg_invite_ops;

@@ -356,6 +356,7 @@ static void success(struct leg *leg, const struct sip_msg *msg, const struct sip
 				.reason = "the 200 of the called side has no usable Contact"});
 		return;
 	}
+	leg_auth_accepted(leg);
 	leg->out_cseq = msg->cseq.number;
 	event = oa_receive(&leg->oa, OA_SUCCESS, sip_msg_is_sdp(msg));
 	if (event == OA_OFFER) {
@@ -403,6 +404,8 @@ static void reinvite_refused(struct leg *leg, unsigned int status, const struct 
 	struct sip_buf headers;
 	char text[256];
 
+	if (leg_auth_take(leg, status, msg) && leg_reinvite(leg) == 0)
+		return;
 	sip_buf_init(&headers, text, sizeof(text));
 	if (msg)
 		policy_put_headers(&headers, msg, POLICY_FAILURE);
@@ -448,6 +451,22 @@ static void plain_refused(struct leg *leg, unsigned int status)
 				    .reason = reason});
 }
 
+/* The same trunk is asked again, with the credentials that it wants. */
+static bool refused_for_auth(struct leg *leg, unsigned int status, const struct sip_msg *msg)
+{
+	struct call *call = leg->call;
+
+	if (!leg_auth_take(leg, status, msg))
+		return false;
+	for (unsigned int i = 0; i < call->n_forks; i++)
+		call_dialog_free(call, &call->early[i]);
+	if (call->offer)
+		call_offer_again(call);
+	if (call_invite_retry(call) < 0)
+		call_hunt(call);
+	return true;
+}
+
 static void call_refused(struct leg *leg, unsigned int status, const struct sip_msg *msg)
 {
 	struct call *call = leg->call;
@@ -457,12 +476,15 @@ static void call_refused(struct leg *leg, unsigned int status, const struct sip_
 	char reason[sizeof(call->rec.reason)], text[256];
 	struct sip_buf headers;
 
-	if (msg && refused_for_srtp(call, status))
+	if (msg && (refused_for_auth(leg, status, msg) || refused_for_srtp(call, status)))
 		return;
 	if (msg && secure && refuses_offer(status))
 		snprintf(reason, sizeof(reason),
 			"trunk %s answered %u to an offer of SRTP, which is required there",
 			call->rec.trunk[LEG_B], status);
+	else if (msg && (status == 401 || status == 407))
+		snprintf(reason, sizeof(reason), "trunk %s answered %u: %s", call->rec.trunk[LEG_B],
+			status, leg_auth_problem(leg));
 	else if (msg)
 		snprintf(reason, sizeof(reason), "trunk %s answered %u", call->rec.trunk[LEG_B],
 			status);

@@ -209,6 +209,7 @@ static int candidate_take(struct call *call, const struct sip_msg *invite)
 		if (uri.overflow)
 			return -ENOENT;
 		call->uri[uri.n] = '\0';
+		leg_auth_forget(&call->leg[LEG_B]);
 		call->out_path = call_path_to(listener, &trunk->target);
 		media_map_set_side(&call->media, LEG_B, realm, &listener->addr);
 		name_copy(call->rec.realm[LEG_B], realm->name);
@@ -454,6 +455,7 @@ static int invite_build(struct call *call, const struct sip_msg *from, struct vi
 	leg_put_contact(buf, leg, path);
 	sip_put_hdr(buf, SIP_H_ALLOW, VIEW(POLICY_ALLOW));
 	sip_put_hdr(buf, SIP_H_USER_AGENT, VIEW(POLICY_PRODUCT));
+	leg_put_auth(leg, buf, SIP_M_INVITE, view_of(call->uri));
 	policy_put_headers(buf, from, POLICY_INVITE);
 	if (identity_passes(call, from))
 		policy_put_identity(buf, from, &path->local);
@@ -476,7 +478,7 @@ static void no_codec(struct call *call)
 		call->rec.reason[0] = '\0';
 }
 
-int call_invite_out(struct call *call)
+static int invite_send(struct call *call)
 {
 	struct b2b *b = call->b;
 	struct leg *leg = &call->leg[LEG_B];
@@ -500,8 +502,6 @@ int call_invite_out(struct call *call)
 		leg->out = NULL;
 		return rc;
 	}
-	call->attempt++;
-	leg->out_cseq = 1;
 	sip_buf_init(&buf, b->msg_buf, sizeof(b->msg_buf));
 	rc = invite_build(call, from, sip_ctxn_branch(leg->out), sdp, &buf);
 	if (rc < 0) {
@@ -518,6 +518,19 @@ int call_invite_out(struct call *call)
 	call->state = CALL_CALLING;
 	twheel_start(b->env.wheel, &call->timer, (uint64_t)b->cfg->timer_no_answer_s * 1000);
 	return 0;
+}
+
+int call_invite_out(struct call *call)
+{
+	call->attempt++;
+	call->leg[LEG_B].out_cseq = 1;
+	return invite_send(call);
+}
+
+int call_invite_retry(struct call *call)
+{
+	call->leg[LEG_B].out_cseq++;
+	return invite_send(call);
 }
 
 int leg_reinvite(struct leg *leg)
@@ -545,6 +558,7 @@ int leg_reinvite(struct leg *leg)
 	leg_put_contact(&buf, leg, &leg->dialog->path);
 	sip_put_hdr(&buf, SIP_H_ALLOW, VIEW(POLICY_ALLOW));
 	sip_put_hdr(&buf, SIP_H_USER_AGENT, VIEW(POLICY_PRODUCT));
+	leg_put_auth(leg, &buf, SIP_M_INVITE, dialog_request_uri(leg->dialog));
 	rc = sip_build_end(&buf, sdp.n > 0 ? VIEW("application/sdp") : none, sdp);
 	if (rc < 0) {
 		sip_ctxn_discard(leg->out);

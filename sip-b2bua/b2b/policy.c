@@ -305,7 +305,7 @@ struct failure_row {
  */
 static const struct failure_row failure_rows[] = {
 	{400, 500, false, 127},
-	{401, 502, true, 63}, /* the trunk wants credentials that we do not have */
+	{401, 502, true, 63}, /* the trunk wants credentials, and those we have do not do */
 	{402, 402, false, 21},
 	{403, 403, false, 21},
 	{404, 404, false, 1},

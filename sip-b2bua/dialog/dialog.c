@@ -316,13 +316,19 @@ static bool route_is_loose(struct view route)
 	return sip_uri_parse(route_uri(route), &uri) == 0 && sip_params_has(uri.params, VIEW("lr"));
 }
 
+struct view dialog_request_uri(const struct dialog *dialog)
+{
+	if (dialog->n_routes > 0 && !route_is_loose(dialog->routes[0]))
+		return route_uri(dialog->routes[0]);
+	return dialog->target;
+}
+
 void dialog_put_request(struct sip_buf *b, const struct dialog *dialog, enum sip_method method,
 	uint32_t cseq, struct view branch, uint32_t max_forwards)
 {
 	bool strict = dialog->n_routes > 0 && !route_is_loose(dialog->routes[0]);
 
-	sip_build_request(
-		b, sip_method_text(method), strict ? route_uri(dialog->routes[0]) : dialog->target);
+	sip_build_request(b, sip_method_text(method), dialog_request_uri(dialog));
 	sip_put_via(b, sip_transport_text(dialog->path.transport), &dialog->path.local, branch);
 	for (unsigned int i = strict; i < dialog->n_routes; i++)
 		sip_put_hdr(b, SIP_H_ROUTE, dialog->routes[i]);

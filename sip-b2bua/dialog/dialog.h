@@ -85,6 +85,9 @@ int dialog_confirm(struct dialog **dialog, const struct sip_msg *response, struc
 /* The tag that we show the peer changes while a dialog is early (one per fork behind us). */
 void dialog_set_local_tag(struct dialog *dialog, const char tag[SIP_TOKEN_LEN]);
 
+/* The Request-URI of requests in the dialog (RFC 3261 12.2.1.1). */
+struct view dialog_request_uri(const struct dialog *dialog);
+
 /*
  * Appends request line, Via, Route, Max-Forwards, From, To, Call-ID and CSeq of a request inside
  * the dialog (RFC 3261 12.2.1.1, strict routers included). The Via names dialog->path.local. cseq:

@@ -102,8 +102,8 @@ class Case:
         self._cleanup.append(phone.stop)
         return phone
 
-    def kamailio(self, far=f"{net.FAR4}:5060", local=net.KAMAILIO4):
-        proxy = peers.Kamailio(self.dir, self._name("kamailio"), self.net.peering, local, far)
+    def kamailio(self, far=f"{net.FAR4}:5060", local=net.KAMAILIO4, secret=None):
+        proxy = peers.Kamailio(self.dir, self._name("kamailio"), self.net.peering, local, far, secret)
         self._cleanup.append(proxy.stop)
         return proxy
 

@@ -104,6 +104,8 @@ struct cli_source {
 	void (*sip)(void *ctx, cli_sip_fn row, void *arg);
 	/* own NONE: limen-nat is away, and the rest is what it told last. */
 	void (*nat)(void *ctx, struct ctl_nat_info *ret);
+	/* What limen-sip knows of transcoding. */
+	void (*transcoder)(void *ctx, struct ctl_transcoder *ret);
 	void (*processes)(void *ctx, cli_process_fn row, void *arg);
 	/* The segment, mapped; NULL while limen-dataplane is away. */
 	const struct dp_stats_header *(*dp_stats)(void *ctx);

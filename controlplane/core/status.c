@@ -232,6 +232,11 @@ static void nat(void *ctx, struct ctl_nat_info *ret)
 	*ret = *nat_peer_info(((const struct control *)ctx)->nat);
 }
 
+static void transcoder(void *ctx, struct ctl_transcoder *ret)
+{
+	*ret = ((const struct control *)ctx)->transcoder;
+}
+
 static void fill_stats(struct cli_process *p, const struct ipc_stats *stats)
 {
 	p->rx_msgs = stats->rx_msgs;
@@ -304,6 +309,7 @@ void status_source(struct control *control, struct cli_source *ret_source)
 		.ports = ports,
 		.sip = sip,
 		.nat = nat,
+		.transcoder = transcoder,
 		.processes = processes,
 		.dp_stats = dp_stats,
 		.call_clear = call_clear};

@@ -252,6 +252,13 @@ static void nat(void *ctx, struct ctl_nat_info *ret)
 		ret->own = (struct fingerprint){0};
 }
 
+static void transcoder(void *ctx, struct ctl_transcoder *ret)
+{
+	*ret = (struct ctl_transcoder){
+		.state = fake_no_dataplane ? CTL_TRANSCODER_AWAY : CTL_TRANSCODER_READY,
+		.codecs = 1u << DP_CODEC_PCMU | 1u << DP_CODEC_PCMA};
+}
+
 static void processes(void *ctx, cli_process_fn row, void *arg)
 {
 	struct cli_process dp = {.name = "limen-dataplane",
@@ -339,6 +346,7 @@ const struct cli_source fake_source = {.now_ms = now_ms,
 	.ports = ports,
 	.sip = sip,
 	.nat = nat,
+	.transcoder = transcoder,
 	.processes = processes,
 	.dp_stats = dp_stats,
 	.call_clear = call_clear};

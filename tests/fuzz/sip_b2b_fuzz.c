@@ -176,6 +176,12 @@ static void config(void)
 		snprintf(cfg->dial_peers[i].destination_pattern, CFG_TEXT_MAX, "1T");
 		snprintf(cfg->dial_peers[i].trunk, CFG_NAME_MAX, "t%u", i);
 	}
+	cfg->voice_codecs = calloc(1, sizeof(*cfg->voice_codecs));
+	cfg->n_voice_codecs = 1;
+	cfg->voice_codecs[0] = (struct cfg_voice_codec){.tag = 1,
+		.codec = {{1, CFG_CODEC_OPUS}, {2, CFG_CODEC_G711U}, {3, CFG_CODEC_AMR}},
+		.n_codec = 3};
+	cfg->trunks[1].voice_codec = 1;
 	cfg->max_forwards = 70;
 	cfg->timer_no_answer_s = 180;
 	f.cfg = cfg;
@@ -213,6 +219,7 @@ static void start(void)
 	b2b_config_apply(f.b, f.cfg);
 	b2b_control_up(f.b);
 	b2b_nat_info(f.b, &nat);
+	b2b_transcoder(f.b, &(struct ctl_transcoder){.codecs = UINT32_MAX});
 }
 
 static void stop(void)

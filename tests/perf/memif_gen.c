@@ -32,6 +32,12 @@
 _Static_assert(sizeof(struct dp_port) == 248 && sizeof(struct dp_media_addr) == 40 &&
 		       sizeof(struct dp_leg) == 680 && sizeof(struct dp_hello_reply) == 32,
 	"dpapi.py has another layout of the session API");
+/* versus.py of limenbench reads three counters of each row. */
+_Static_assert(offsetof(struct dp_worker_stats, cycles_total) == 80 &&
+		       offsetof(struct dp_worker_stats, cycles_asleep) == 96 &&
+		       offsetof(struct dp_mcore_stats, cycles_total) == 64 &&
+		       offsetof(struct dp_mcore_stats, cycles_asleep) == 80,
+	"POLLERS in limenbench/versus.py");
 _Static_assert(offsetof(struct dp_stats_header, off_ports) == 52 &&
 		       offsetof(struct dp_worker_stats, relayed_packets) == 16 &&
 		       offsetof(struct dp_worker_stats, cycles_busy) == 88,

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The names of ./bench. One line a name; names of one function are measured together."""
-from . import calls, memif, relay, srtp, transcode, voice
+from . import calls, memif, relay, srtp, transcode, versus, voice
 
 BENCHES = {
     "relay.rtp.1": relay.inproc,
@@ -16,6 +16,7 @@ BENCHES = {
     "path.srtp-rtp.gcm": srtp.inproc,
     "relay.memif": memif.relay,
     **{name: transcode.channels for name in transcode.PAIRS},
+    **{name: versus.versus for name in versus.KINDS},
     "voice.jitter": voice.frames,
     "voice.dtmf-detect": voice.frames,
     "voice.mixer": voice.frames,

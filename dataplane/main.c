@@ -140,10 +140,17 @@ static uint64_t on_ntp(void *arg, uint64_t *ret_tsc)
 	       ((uint64_t)ts.tv_nsec << 32) / 1000000000u;
 }
 
+static void on_dtmf(void *arg, const struct dp_event_dtmf *event)
+{
+	struct dp *dp = arg;
+	server_dtmf_event(dp->server, event);
+}
+
 static const struct sessions_ops sessions_ops = {.done = on_session_done,
 	.event = on_session_event,
 	.frame = on_frame,
 	.ntp = on_ntp,
+	.dtmf = on_dtmf,
 	.egress = on_egress};
 
 static void on_nat_packet(void *arg, const struct dp_nat_packet *head, const uint8_t *bytes)
@@ -201,12 +208,17 @@ static bool collect(struct dp *dp)
 	unsigned int n_events = worker_events(dp->group, events, EVENT_BURST);
 	for (unsigned int i = 0; i < n_events; i++)
 		sessions_learned(dp->sessions, &events[i]);
+	struct worker_digit digits[EVENT_BURST];
+	unsigned int n_digits = worker_digits(dp->group, digits, EVENT_BURST);
+	for (unsigned int i = 0; i < n_digits; i++)
+		sessions_digit(dp->sessions, &digits[i]);
 	unsigned int n_frames = worker_punts(dp->group, frames, PUNT_BURST);
 	ports_punt(dp->ports, frames, n_frames);
 	bool more_nat = natlink_collect(dp->natlink) > 0;
 	bool more_tap = taplink_collect(dp->taplink, clock_mono_us(), rte_rdtsc());
 	bool more = sessions_turn(dp->sessions, clock_mono_ms(), rte_rdtsc());
-	return more || more_nat || more_tap || n_events == EVENT_BURST || n_frames == PUNT_BURST;
+	return more || more_nat || more_tap || n_events == EVENT_BURST || n_digits == EVENT_BURST ||
+	       n_frames == PUNT_BURST;
 }
 
 static void loop(struct dp *dp)

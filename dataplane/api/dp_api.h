@@ -56,10 +56,12 @@ enum dp_msg {
 	DP_SESSION_REMOVE = 12,	   /* dp_session_id; reply dp_session_final; -ENOENT when unknown */
 	DP_SESSION_DUMP = 13,	   /* dp_dump; reply dp_dump_reply with a counted array */
 	DP_SESSION_SWEEP = 14,	   /* no body: removes sessions older than hdr.generation */
+	DP_DTMF_SEND = 15,	   /* dp_dtmf_send: a digit towards a leg */
 	DP_EVENT_TIMEOUT = 20,	   /* dp -> control, droppable: dp_event */
 	DP_EVENT_LATCH = 21,	   /* dp -> control, droppable: dp_event */
 	DP_EVENT_PORT = 22,	   /* dp -> control, droppable: dp_event_port */
 	DP_EVENT_PLAY_DONE = 23,   /* dp -> control, droppable: dp_event_play */
+	DP_EVENT_DTMF = 24,	   /* dp -> control, droppable: dp_event_dtmf */
 	DP_NAT_RX = 30,		   /* dp -> nat, droppable: dp_nat_packet */
 	DP_NAT_TX = 31,		   /* nat -> dp: dp_nat_packet; no reply, may be lost */
 	DP_ACL_SET = 40,	   /* dp_acl with its rules: a new list, or all of one anew */
@@ -274,6 +276,13 @@ enum dp_leg_flags {
 	 * changed, for limen-rec (DP_TAP).
 	 */
 	DP_LEG_TAP = 1 << 12,
+	/* Digits that come from this leg (payload types EVENT; tones, with TONES) are told: EVENT_DTMF. */
+	DP_LEG_DTMF = 1 << 10,
+	/*
+	 * Digits are looked for in what this leg says, and taken out of it, which costs the voice a
+	 * delay of 45 ms. Only where it is decoded by a media core.
+	 */
+	DP_LEG_TONES = 1 << 11,
 };
 
 /*
@@ -290,8 +299,13 @@ enum dp_pt_action {
 	DP_PT_RELAY,	 /* they pass as they are */
 	DP_PT_RENUMBER,	 /* they pass with another payload type, pt_out */
 	DP_PT_TRANSCODE, /* decoded, and encoded as the other leg's dp_send says */
+	/*
+	 * RFC 4733. Where the rest of what the leg sends is transcoded they are made anew for the
+	 * other leg. Else they pass as pt_out, or when that is 0 as the other leg's event_pt; when
+	 * that is 0 too they are taken out of the stream.
+	 */
+	DP_PT_EVENT,
 	/* where the rest of what the leg sends is transcoded, or could be: */
-	DP_PT_EVENT, /* RFC 4733: made anew with the other leg's event_pt */
 	DP_PT_NOISE, /* RFC 3389 */
 };
 
@@ -310,6 +324,12 @@ struct dp_payload {
 };
 _Static_assert(sizeof(struct dp_payload) == 24, "wire struct");
 
+/* How digits of the other leg get to this one. */
+enum dp_digits {
+	DP_DIGITS_MEDIA, /* as events where there is an event_pt, else as tones in what is encoded */
+	DP_DIGITS_AWAY,	 /* the leg hears of the other's digits by other means (SIP INFO) */
+};
+
 /*
  * What the data plane makes itself towards a leg, when payload types accepted from the other leg
  * are to be transcoded, or something is played to it (codec not 0). It then has an SSRC, sequence
@@ -326,7 +346,8 @@ struct dp_send {
 	uint8_t event_pt;  /* of RFC 4733 events; 0: the leg takes none */
 	uint8_t noise_pt;  /* of RFC 3389 comfort noise; 0: the leg takes none */
 	uint8_t event_khz; /* clock of event_pt: 8, 16, 32 or 48; 0: that of the codec */
-	uint8_t zero[3];
+	uint8_t digits;	   /* enum dp_digits */
+	uint8_t zero[2];
 	struct dp_codec_params params;
 };
 _Static_assert(sizeof(struct dp_send) == 24, "wire struct");
@@ -587,6 +608,39 @@ struct dp_event_play {
 	uint32_t zero;
 };
 _Static_assert(sizeof(struct dp_event_play) == 32, "as tests/lib/limenlab/dp_client.py has it");
+
+/* A key was pressed and let go. */
+struct dp_event_dtmf {
+	uint64_t session_id;
+	uint64_t call_id;
+	uint32_t leg;	      /* that it came from */
+	uint32_t lost_events; /* as in dp_event */
+	uint32_t duration_ms;
+	uint8_t digit;	/* '0' to '9', '*', '#', 'A' to 'D', '!' for flash */
+	uint8_t source; /* enum dp_dtmf_source */
+	uint8_t zero[2];
+};
+_Static_assert(sizeof(struct dp_event_dtmf) == 32, "as tests/lib/limenlab/dp_client.py has it");
+
+enum dp_dtmf_source { DP_DTMF_RFC4733, DP_DTMF_INBAND };
+
+/*
+ * A digit for a leg, as its dp_send says: in the stream that it hears, whose numbers run on, whether
+ * that is relayed or made by a media core. -ENOENT: no such session; -EOPNOTSUPP: the leg takes no
+ * events and nothing is encoded for it. Digits queue. The serial that the leg was sent last does
+ * nothing; 0 is none.
+ */
+#define DP_DTMF_MIN_MS 40
+#define DP_DTMF_MAX_MS 60000
+struct dp_dtmf_send {
+	uint64_t session_id;
+	uint32_t leg;
+	uint32_t serial;
+	uint32_t duration_ms; /* DP_DTMF_MIN_MS to DP_DTMF_MAX_MS */
+	uint8_t digit;
+	uint8_t zero[3];
+};
+_Static_assert(sizeof(struct dp_dtmf_send) == 24, "as tests/lib/limenlab/dp_client.py has it");
 
 struct dp_event_port {
 	char name[DP_NAME_MAX];

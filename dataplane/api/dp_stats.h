@@ -71,7 +71,8 @@
 	X(VOICE_FULL, "voice-full", "a media core or its worker fell behind (oldest dropped)")   \
 	X(VOICE_GONE, "voice-gone", "to or from a media core for a session that has ended")      \
 	X(VOICE_BROKEN, "voice-broken", "payload that its codec cannot decode")                  \
-	X(UNHEARD, "unheard", "media for a leg that is played something else, or is not there")
+	X(UNHEARD, "unheard", "media for a leg that is played something else, or is not there")  \
+	X(DTMF, "dtmf", "digits that go on otherwise, and voice in place of which one is sent")
 
 enum dp_drop {
 #define X(sym, name, text) DP_DROP_##sym,

@@ -105,7 +105,9 @@ static int worker_new(const struct worker_group_conf *conf, struct worker_group 
 	w->punt_ring = ring_new(conf, "punt", id, 0, WORKER_PUNT, sizeof(void *));
 	w->nat_ring = ring_new(conf, "nat", id, 0, WORKER_NAT, sizeof(struct worker_nat));
 	w->tap = tap_ring_new();
-	if (!w->inject || !w->events || !w->punt_ring || !w->nat_ring || !w->tap)
+	w->digit_ring = ring_new(conf, "digit", id, 0, WORKER_DIGITS, sizeof(struct worker_digit));
+	w->pool = conf->pool;
+	if (!w->inject || !w->events || !w->punt_ring || !w->nat_ring || !w->tap || !w->digit_ring)
 		return -ENOMEM;
 	return 0;
 }
@@ -131,6 +133,10 @@ static int mcore_join(const struct worker_group_conf *conf, struct worker_group 
 	g->mcores[id] = m;
 	m->mailbox = g->threads[g->n_workers + id].mailbox;
 	m->completions = g->threads[g->n_workers + id].completions;
+	m->digit_ring = ring_new(
+		conf, "digit", g->n_workers + id, 0, WORKER_DIGITS, sizeof(struct worker_digit));
+	if (!m->digit_ring)
+		return -ENOMEM;
 	for (uint32_t i = 0; i < g->n_workers; i++) {
 		struct worker *w = g->workers[i];
 		m->from_worker[i] = w->to_mcore[id] = ring_new(
@@ -241,6 +247,7 @@ static void worker_free(struct worker *w)
 		rte_pktmbuf_free(nat.frame);
 	rte_ring_free(w->nat_ring);
 	tap_ring_free(w->tap);
+	rte_ring_free(w->digit_ring);
 	srtp_engine_free(w->srtp_engine);
 	rte_ring_free(w->events);
 	ring_free_frames(w->inject);
@@ -262,8 +269,11 @@ void worker_group_free(struct worker_group *group)
 {
 	if (!group)
 		return;
-	for (uint32_t i = 0; i < group->n_mcores; i++)
+	for (uint32_t i = 0; i < group->n_mcores; i++) {
+		if (group->mcores[i])
+			rte_ring_free(group->mcores[i]->digit_ring);
 		mcore_free(group->mcores[i]);
+	}
 	for (uint32_t i = 0; i < group->n_workers; i++)
 		worker_free(group->workers[i]);
 	for (uint32_t i = 0; i < group->n_workers + group->n_mcores; i++) {
@@ -415,6 +425,25 @@ unsigned int worker_events(
 	return total;
 }
 
+static struct rte_ring *digit_ring(const struct worker_group *group, uint32_t i)
+{
+	return i < group->n_workers ? group->workers[i]->digit_ring
+				    : group->mcores[i - group->n_workers]->digit_ring;
+}
+
+unsigned int worker_digits(
+	struct worker_group *group, struct worker_digit *ret_digits, unsigned int max)
+{
+	unsigned int total = 0;
+
+	for (uint32_t k = 0; k < n_threads(group) && total < max; k++) {
+		uint32_t i = group->next_digit++ % n_threads(group);
+		total += rte_ring_sc_dequeue_burst_elem(digit_ring(group, i), ret_digits + total,
+			sizeof(*ret_digits), max - total, NULL);
+	}
+	return total;
+}
+
 unsigned int worker_nats(
 	struct worker_group *group, struct worker_nat *ret_frames, unsigned int max)
 {
@@ -471,7 +500,8 @@ bool worker_doorbell_arm(struct worker_group *group)
 	atomic_thread_fence(memory_order_seq_cst);
 	bool empty = true;
 	for (uint32_t i = 0; i < n_threads(group); i++)
-		empty = empty && rte_ring_empty(group->threads[i].completions);
+		empty = empty && rte_ring_empty(group->threads[i].completions) &&
+			rte_ring_empty(digit_ring(group, i));
 	for (uint32_t i = 0; i < group->n_workers; i++)
 		empty = empty && rte_ring_empty(group->workers[i]->events) &&
 			rte_ring_empty(group->workers[i]->punt_ring) &&

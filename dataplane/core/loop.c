@@ -8,6 +8,7 @@
  * total = busy + asleep + polling for nothing.
  */
 #include "dataplane/core/worker_priv.h"
+#include "dataplane/stages/digits.h"
 #include "dataplane/stages/stages.h"
 
 #include <rte_cycles.h>
@@ -279,6 +280,8 @@ unsigned int turn(struct worker *w, uint64_t now)
 	if (w->n_mcores)
 		work += poll_mcores(w);
 	work += poll_linux(w);
+	if (unlikely(digits_wait(w)))
+		digits_turn(w);
 	if (unlikely(w->bell.ring))
 		doorbell_ring(&w->bell);
 	w->turn_packets = work > 0;

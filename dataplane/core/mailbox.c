@@ -6,6 +6,7 @@
 #include "dataplane/core/worker_priv.h"
 
 #include "dataplane/srtp/index.h"
+#include "dataplane/stages/digits.h"
 
 #include <errno.h>
 
@@ -286,6 +287,7 @@ static int stream_unlink(struct worker *w, struct worker_stream_unlink *unlink)
 
 	if (!(s->flags & STREAM_LIVE))
 		return -ENOENT;
+	digits_forget(w, unlink->slot);
 	row = table_row(w, more);
 	if (row && *row == unlink->slot + 1)
 		*row = 0;
@@ -377,6 +379,9 @@ unsigned int mailbox_run(struct worker *w)
 			break;
 		case WORKER_REPORT:
 			msg->result = worker_do_report(w, &msg->report);
+			break;
+		case WORKER_PRESS:
+			msg->result = digits_press(w, &msg->press);
 			break;
 		case WORKER_STOP:
 			w->stop = true;

@@ -3,6 +3,7 @@
 #include "dataplane/core/mcore.h"
 
 #include "dataplane/stages/csum.h"
+#include "dataplane/transcode/keys.h"
 
 #include <rte_cycles.h>
 #include <rte_malloc.h>
@@ -83,6 +84,24 @@ static void put_headers(uint8_t *frame, uint16_t len)
 	memcpy(udp + 6, &csum, 2);
 }
 
+/* ---- digits ---- */
+
+static void tell_digits(struct mcore *m, const struct mcore_dir *d)
+{
+	struct vp_keys_told told;
+
+	while (unlikely(voice_told(d->voice, &told))) {
+		struct worker_digit digit = {.slot = d->row * DP_LEGS + d->leg,
+			.mark = m->sessions[d->row].tag,
+			.duration_ms = told.duration_ms,
+			.code = told.code,
+			.core = true,
+			.tone = told.tone};
+		if (rte_ring_sp_enqueue_elem(m->digit_ring, &digit, sizeof(digit)) == 0)
+			m->bell.ring = true;
+	}
+}
+
 /* The packet that a direction has due. */
 static void make(struct mcore *m, struct mcore_dir *d)
 {
@@ -124,6 +143,7 @@ static void serve(struct mcore *m, struct mcore_dir *d)
 		} else {
 			make(m, d);
 		}
+		tell_digits(m, d);
 	}
 	dir_queue(m, d);
 }
@@ -202,6 +222,24 @@ static int voice_end(struct mcore *m, struct worker_voice *v)
 	return 0;
 }
 
+static int press(struct mcore *m, const struct worker_press *press)
+{
+	struct mcore_session *s;
+	struct mcore_dir *d;
+	int r;
+
+	if (press->slot / DP_LEGS >= m->n_rows)
+		return -EINVAL;
+	s = &m->sessions[press->slot / DP_LEGS];
+	d = &s->dir[press->slot % DP_LEGS];
+	if (s->tag != press->tag || !d->voice)
+		return -ENOENT;
+	r = voice_press(d->voice, press->code, press->duration_ms, m->now_us);
+	dir_leave(m, d);
+	dir_queue(m, d);
+	return r;
+}
+
 /* Does what is in the mailbox; number of messages. */
 static unsigned int mail_run(struct mcore *m)
 {
@@ -214,7 +252,9 @@ static unsigned int mail_run(struct mcore *m)
 			m->stop = true;
 			continue;
 		}
-		if (msg->voice.row >= m->n_rows)
+		if (msg->op == MCORE_PRESS)
+			msg->result = press(m, &msg->press);
+		else if (msg->voice.row >= m->n_rows)
 			msg->result = -EINVAL;
 		else if (msg->op == MCORE_VOICE_SET)
 			msg->result = voice_set(m, &msg->voice);

@@ -52,6 +52,7 @@ struct mcore {
 	struct rte_mempool *pool;
 	struct dp_mcore_stats *stats;
 	struct rte_ring *mailbox, *completions;
+	struct rte_ring *digit_ring; /* to the control thread */
 	struct rte_ring *from_worker[DP_WORKERS_MAX], *to_worker[DP_WORKERS_MAX];
 	struct doorbell_use bell;
 	bool stop;

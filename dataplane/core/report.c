@@ -5,7 +5,7 @@
  * other from rewriting on. Runs in the worker's thread, between two bursts.
  */
 #include "dataplane/core/worker_priv.h"
-#include "dataplane/stages/csum.h"
+#include "dataplane/stages/made.h"
 #include "dataplane/stages/rtcp.h"
 #include "dataplane/stages/rtcp_write.h"
 #include "dataplane/stages/rtp.h"
@@ -13,16 +13,17 @@
 
 #include <errno.h>
 
-#define HEADERS (ETH_HDR_LEN + IPV4_HDR_LEN + UDP_HDR_LEN)
-
 /* Of a leg that hears what a media core makes, or once has: what left, in place of what came. */
 static struct dp_stream_stats sent_stats(const struct worker *w, uint32_t to, uint32_t clock_mult)
 {
 	const struct stream_wire *wire = &w->more[to].wire;
 	struct dp_stream_stats s = w->stream_stats[to];
 
-	if (!(stream_at(w, to)->edit & STREAM_EDIT_WIRE))
+	if (!stream_is_made(stream_at(w, to), &w->more[to])) {
+		s.rx_packets += w->stream_rare[to].made_packets;
+		s.rx_octets += w->stream_rare[to].made_octets;
 		return s;
+	}
 	s.ssrc = wire->ssrc;
 	s.rx_packets += w->stream_rare[to].made_packets;
 	s.rx_octets += w->stream_rare[to].made_octets;
@@ -53,24 +54,6 @@ static uint32_t write_report(
 	return rtcp_write(&report, payload, room);
 }
 
-/*
- * As if it had come from nowhere: addresses and ports are 0, the checksum is right for that, and
- * rewriting carries it on by difference.
- */
-static void put_headers(uint8_t *frame, uint32_t len)
-{
-	uint8_t *udp = frame + ETH_HDR_LEN + IPV4_HDR_LEN;
-	uint16_t total = (uint16_t)(UDP_HDR_LEN + len), csum;
-
-	memset(frame, 0, HEADERS);
-	udp[4] = (uint8_t)(total >> 8);
-	udp[5] = (uint8_t)total;
-	uint8_t pseudo[4] = {0, 17, udp[4], udp[5]};
-	csum = (uint16_t)~csum_fold(csum_add(csum_add(0, pseudo, 4), udp, total));
-	csum = csum ? csum : 0xffff;
-	memcpy(udp + 6, &csum, 2);
-}
-
 static int send_report(struct worker *w, struct worker_report *msg)
 {
 	uint32_t to = msg->slot ^ 1;
@@ -84,15 +67,15 @@ static int send_report(struct worker *w, struct worker_report *msg)
 	path = &w->more[to].path[STREAM_RTCP];
 	if (!path->family || !path->ready)
 		return -EHOSTUNREACH;
-	frame = (uint8_t *)rte_pktmbuf_append(msg->frame, HEADERS + RTCP_REPORT_MAX);
+	frame = (uint8_t *)rte_pktmbuf_append(msg->frame, MADE_HEADERS + RTCP_REPORT_MAX);
 	if (!frame)
 		return -ENOBUFS;
-	uint32_t len = write_report(w, msg, frame + HEADERS, RTCP_REPORT_MAX);
+	uint32_t len = write_report(w, msg, frame + MADE_HEADERS, RTCP_REPORT_MAX);
 	if (!len)
 		return -EMSGSIZE;
 	rte_pktmbuf_trim(msg->frame, (uint16_t)(RTCP_REPORT_MAX - len));
-	put_headers(frame, len);
-	rtcp_note_sent(&w->stream_rare[to].quality, frame + HEADERS, len, w->now);
+	made_put_headers(frame, len);
+	rtcp_note_sent(&w->stream_rare[to].quality, frame + MADE_HEADERS, len, w->now);
 	b->n = 1;
 	b->now = w->now;
 	b->pkt[0] = (struct packet){.m = msg->frame,

@@ -7,7 +7,8 @@
  *
  *   control -> worker   mailbox (struct worker_msg *), inject (frames from Linux)
  *   worker -> control   completions (the same messages back), events, punt (frames for Linux),
- *                       nat (frames for limen-nat), tap (copies for limen-rec, see tap.h)
+ *                       nat (frames for limen-nat), tap (copies for limen-rec, see tap.h),
+ *                       digits (media cores have that ring, too)
  *   worker -> worker    hand-over of packets whose stream, or whose transmit queue, is another's
  *   worker <-> media core  voice that is transcoded, see mcore.h; a media core, too, has a mailbox
  *                          and completions, by the numbers after those of the workers
@@ -50,6 +51,7 @@
 #define WORKER_EVENTS	     1024
 #define WORKER_PUNT	     2048
 #define WORKER_NAT	     512
+#define WORKER_DIGITS	     1024
 #define WORKER_INJECT	     1024
 #define WORKER_HANDOVER	     2048 /* room; what is over WORKER_BACKLOG at a turn is shed */
 #define WORKER_BACKLOG	     1024
@@ -76,7 +78,7 @@ struct worker_group_conf {
 	uint64_t *acl_counts;
 	struct srtp_choice srtp; /* the back ends; contexts must come from an engine of the same */
 	struct dp_mcore_stats *mcore_stats; /* [n_mcores] */
-	struct rte_mempool *pool;	    /* for what media cores make */
+	struct rte_mempool *pool;	    /* for what media cores and workers make */
 	/*
 	 * Microseconds without work before a worker sleeps for the first time, and the longest
 	 * sleep; 0, 0: 50 and 2000. While media flowed within the last second sleeps are at most
@@ -118,8 +120,10 @@ enum worker_op {
 	WORKER_ACL_SET,
 	WORKER_ACCESS_SET,
 	WORKER_REPORT,
-	MCORE_VOICE_SET, /* these two to media cores, all others to workers */
+	WORKER_PRESS,
+	MCORE_VOICE_SET, /* these three to media cores, all others to workers */
 	MCORE_VOICE_END,
+	MCORE_PRESS,
 	WORKER_STOP, /* by worker_group_stop() */
 };
 
@@ -227,6 +231,17 @@ struct worker_voice {
 	struct voice *from[DP_LEGS];
 };
 
+/*
+ * A digit to be sent where the packets of stream slot go: by the worker that owns it, or by the media
+ * core that makes those packets. -ENOENT, -EOPNOTSUPP: digits do not go that way there; -ENOSPC.
+ */
+struct worker_press {
+	uint32_t slot;
+	uint32_t tag; /* to a media core: as in worker_voice */
+	uint8_t code; /* RFC 4733 3.2: 0 to 16 */
+	uint32_t duration_ms;
+};
+
 /* Owned by the control thread, lent to the worker from post to completion. */
 struct worker_msg {
 	enum worker_op op;
@@ -243,6 +258,7 @@ struct worker_msg {
 		struct worker_access access;
 		struct worker_report report;
 		struct worker_voice voice;
+		struct worker_press press;
 	};
 };
 
@@ -271,6 +287,19 @@ struct worker_event {
 
 unsigned int worker_events(
 	struct worker_group *group, struct worker_event *ret_events, unsigned int max);
+
+/* A key was pressed at the far end of the stream, and let go. */
+struct worker_digit {
+	uint32_t slot;
+	uint32_t mark; /* epoch of the stream; from a media core the session's tag */
+	uint32_t duration_ms;
+	uint8_t code;
+	bool core, tone; /* told by a media core; it came as a tone */
+};
+
+/* From all workers and media cores. What finds no room in their rings is lost. */
+unsigned int worker_digits(
+	struct worker_group *group, struct worker_digit *ret_digits, unsigned int max);
 
 /* ---- frames from and to Linux ---- */
 

@@ -9,6 +9,7 @@
 #include "dataplane/core/worker.h"
 #include "dataplane/stages/acl.h"
 #include "dataplane/stages/police.h"
+#include "dataplane/transcode/event_tx.h"
 
 #include <rte_ring.h>
 #include <stdatomic.h>
@@ -118,6 +119,26 @@ struct poll {
 	uint8_t port;
 };
 
+#define WORKER_PRESSED 1024 /* streams whose key is pressed at a time */
+#define WORKER_SENDING 64   /* streams to which digits are sent at a time */
+
+/* A stream into which digits are put. */
+struct worker_sending {
+	uint32_t slot;
+	uint32_t clock;		      /* of tx */
+	uint32_t press_ts, press_out; /* the same when the key was pressed, and on the wire */
+	uint64_t due_tsc;
+	struct vp_event_tx tx;
+};
+
+/* See stages/digits.h. */
+struct worker_digits {
+	uint32_t n_sending, n_pressed;
+	uint64_t look_tsc; /* when those that are pressed are looked at */
+	struct worker_sending sending[WORKER_SENDING];
+	uint32_t pressed[WORKER_PRESSED]; /* slots */
+};
+
 /* Who may do the mail of a worker: itself, or while it is in a long sleep the control thread. */
 enum mail_hands {
 	MAIL_OWN,
@@ -159,6 +180,8 @@ struct worker {
 	struct rte_ring *punt_ring;   /* to the control thread */
 	struct rte_ring *nat_ring;    /* to the control thread */
 	struct tap_ring *tap;	      /* to the control thread, see tap.h */
+	struct rte_ring *digit_ring;  /* to the control thread */
+	struct rte_mempool *pool;     /* for digits; NULL: none are sent */
 	/* by worker: to_rx/to_tx the other consumes, from_rx/from_tx the other fills */
 	struct rte_ring *to_rx[DP_WORKERS_MAX], *to_tx[DP_WORKERS_MAX];
 	struct rte_ring *from_rx[DP_WORKERS_MAX], *from_tx[DP_WORKERS_MAX];
@@ -195,6 +218,7 @@ struct worker {
 	const struct acl *acls[DP_ACLS_MAX];
 	uint64_t *acl_counts; /* [DP_ACLS_MAX][DP_ACL_ROWS] */
 	struct police police;
+	struct worker_digits digits;
 } __rte_cache_aligned;
 
 /* One thread: a worker or a media core. */
@@ -218,8 +242,8 @@ struct worker_group {
 	struct mcore *mcores[DP_MCORES_MAX];
 	struct thread_mail threads[DP_WORKERS_MAX + DP_MCORES_MAX]; /* media cores after workers */
 	uint32_t port_tx_worker[DP_PORTS_MAX]; /* who sends injected frames; control thread */
-	uint32_t next_completion, next_event, next_punt,
-		next_nat; /* round robin over the workers */
+	uint32_t next_completion, next_event, next_punt, next_nat,
+		next_digit; /* round robin over the workers */
 	struct stream_more *more;
 	struct stream_srtp *srtp;
 };

@@ -306,6 +306,14 @@ static int on_sweep(struct ipc_peer *peer, const struct ipc_hdr *hdr, const void
 	return answer_later(peer, hdr, sessions_sweep(server_of(peer)->conf.sessions, &t));
 }
 
+static int on_dtmf_send(
+	struct ipc_peer *peer, const struct ipc_hdr *hdr, const void *body, size_t len)
+{
+	struct server *s = server_of(peer);
+	s->requests++;
+	return answer(peer, hdr, sessions_press(s->conf.sessions, body));
+}
+
 static int on_dump(struct ipc_peer *peer, const struct ipc_hdr *hdr, const void *body, size_t len)
 {
 	const struct dp_dump *dump = body;
@@ -375,6 +383,7 @@ static const struct ipc_row rows[] = {
 	ROW(DP_SESSION_ADD, struct dp_session, "SESSION_ADD", on_add),
 	ROW(DP_SESSION_MODIFY, struct dp_session, "SESSION_MODIFY", on_modify),
 	ROW(DP_SESSION_REMOVE, struct dp_session_id, "SESSION_REMOVE", on_remove),
+	ROW(DP_DTMF_SEND, struct dp_dtmf_send, "DTMF_SEND", on_dtmf_send),
 	ROW(DP_SESSION_DUMP, struct dp_dump, "SESSION_DUMP", on_dump),
 	{DP_NAT_TX, 0, IPC_ROLE_NAT, sizeof(struct dp_nat_packet) + 1,
 		sizeof(struct dp_nat_packet) + DP_NAT_BYTES_MAX, "NAT_TX", on_nat_tx},
@@ -386,6 +395,7 @@ static const struct ipc_table table = {
 static const struct ipc_row tx_rows[] = {
 	{DP_EVENT_TIMEOUT, IPC_DROPPABLE, 0, 0, 0, "EVENT_TIMEOUT", NULL},
 	{DP_EVENT_LATCH, IPC_DROPPABLE, 0, 0, 0, "EVENT_LATCH", NULL},
+	{DP_EVENT_DTMF, IPC_DROPPABLE, 0, 0, 0, "EVENT_DTMF", NULL},
 	{DP_NAT_RX, IPC_DROPPABLE, 0, 0, 0, "NAT_RX", NULL},
 	{DP_EVENT_PORT, IPC_DROPPABLE, 0, 0, 0, "EVENT_PORT", NULL},
 	{DP_EVENT_PLAY_DONE, IPC_DROPPABLE, 0, 0, 0, "EVENT_PLAY_DONE", NULL},
@@ -515,6 +525,17 @@ void server_session_event(struct server *server, enum dp_msg type, const struct 
 	struct dp_event e = *event;
 	e.lost_events = lost_since(server);
 	(void)ipc_send(server->active->peer, (uint16_t)type, 0, 0, 0, &e, sizeof e, NULL, 0);
+}
+
+void server_dtmf_event(struct server *server, const struct dp_event_dtmf *event)
+{
+	if (!server->active) {
+		server->lost_alone++;
+		return;
+	}
+	struct dp_event_dtmf e = *event;
+	e.lost_events = lost_since(server);
+	(void)ipc_send(server->active->peer, DP_EVENT_DTMF, 0, 0, 0, &e, sizeof e, NULL, 0);
 }
 
 void server_nat_packet(

@@ -9,9 +9,10 @@
 #include "dataplane/session/direction.h"
 #include "dataplane/session/stream.h"
 
-#define FLAGS_KNOWN                                                                   \
-	(DP_LEG_SEND | DP_LEG_RECV | DP_LEG_RTCP_MUX | DP_LEG_LATCH | DP_LEG_ANY_PT | \
-		DP_LEG_EARLY | DP_LEG_RTCP_OWN | DP_LEG_RTCP_STRICT | DP_LEG_NAT | DP_LEG_TAP)
+#define FLAGS_KNOWN                                                                             \
+	(DP_LEG_SEND | DP_LEG_RECV | DP_LEG_RTCP_MUX | DP_LEG_LATCH | DP_LEG_ANY_PT |           \
+		DP_LEG_EARLY | DP_LEG_RTCP_OWN | DP_LEG_RTCP_STRICT | DP_LEG_NAT | DP_LEG_TAP | \
+		DP_LEG_DTMF | DP_LEG_TONES)
 
 #define TONE_HZ_MIN    20
 #define TONE_HZ_MAX    3400
@@ -89,7 +90,7 @@ static const char *payload_fault(const struct dp_payload *p)
 		return "clock rate out of range";
 	if (p->action > DP_PT_NOISE)
 		return "unknown action";
-	if (p->pt_out && p->action != DP_PT_RENUMBER)
+	if (p->pt_out && p->action != DP_PT_RENUMBER && p->action != DP_PT_EVENT)
 		return "another payload type without the action for it";
 	if (p->action == DP_PT_TRANSCODE && !p->codec)
 		return "transcoding from no codec";
@@ -158,6 +159,8 @@ static const char *send_fault(const struct dp_send *s)
 	if (s->event_khz && s->event_khz != 8 && s->event_khz != 16 && s->event_khz != 32 &&
 		s->event_khz != 48)
 		return "clock of telephone-event that is none";
+	if (s->digits > DP_DIGITS_AWAY)
+		return "unknown way of digits";
 	if (!s->codec && s->pt)
 		return "payload type of no codec";
 	/* 0 is PCMU, never one of the two */
@@ -259,6 +262,8 @@ static const char *direction_fault(const struct dp_session *s, unsigned int leg)
 	const struct dp_leg *in = &s->leg[leg];
 	const struct dp_send *send = &s->leg[!leg].send;
 	bool voice = direction_is_voice(s, leg);
+	if (!voice && in->flags & DP_LEG_TONES)
+		return "tones to be found where nothing is decoded";
 	if (voice && in->flags & DP_LEG_ANY_PT)
 		return "any payload type, where some are transcoded";
 	for (unsigned int i = 0; i < in->n_payloads; i++) {

@@ -37,6 +37,8 @@ uint8_t direction_pt_out(const struct dp_session *session, unsigned int leg, uns
 	case DP_PT_TRANSCODE:
 		return send->pt;
 	case DP_PT_EVENT:
+		if (p->pt_out)
+			return p->pt_out;
 		return send->event_pt ? send->event_pt : DIRECTION_PT_NONE;
 	case DP_PT_NOISE:
 		return send->noise_pt ? send->noise_pt : DIRECTION_PT_NONE;

@@ -8,6 +8,7 @@
  *   locals.c      UDP ports of media addresses
  *   silence.c     legs that send nothing
  *   voice_mail.c  what media cores are told
+ *   digits.c      digits that come and digits that are sent
  */
 #pragma once
 
@@ -101,6 +102,9 @@ void silence_fire(struct twheel_timer *timer, void *arg);
 void silence_restart(struct sessions *ss, struct row *row, const struct dp_session *old);
 
 /* ---- voice_mail.c ---- */
+
+/* With what a new row's streams begin, where they are not the far end's. */
+void voices_seed(struct row *row);
 
 /* For a session whose present one is old (NULL: none). ret->from is all NULL when nothing is
  * to be told to a media core. */

@@ -127,6 +127,7 @@ static int row_create(
 	}
 	row->conf = *conf;
 	keys_take(row, &keys, (const bool[DP_LEGS]){false, false});
+	voices_seed(row);
 	row->generation = ticket->generation;
 	row->worker = dp_port_owner(ipaddr_port(&conf->leg[0].local), ss->conf.n_workers);
 	locals_take(ss, row, index);

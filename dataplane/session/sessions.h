@@ -38,6 +38,8 @@ struct sessions_ops {
 	/* For RTCP of our own, as in reports_conf; frame NULL: there is none. */
 	struct rte_mbuf *(*frame)(void *arg);
 	uint64_t (*ntp)(void *arg, uint64_t *ret_tsc);
+	/* A digit of a leg that has DP_LEG_DTMF; NULL: nobody is told. */
+	void (*dtmf)(void *arg, const struct dp_event_dtmf *event);
 };
 
 struct sessions_conf {
@@ -91,6 +93,16 @@ uint32_t sessions_dump(struct sessions *ss, uint64_t after_id, uint32_t max, uin
 bool sessions_slot(struct sessions *ss, uint32_t slot, uint64_t *ret_id, unsigned int *ret_leg);
 /* As configured; NULL: there is no such session. Valid until the next call of this module. */
 const struct dp_leg *sessions_leg(struct sessions *ss, uint64_t id, unsigned int leg);
+
+/*
+ * -ENOENT, -EINVAL, -EOPNOTSUPP as DP_DTMF_SEND says; -ETIMEDOUT. 0: it is on its way; whether there
+ * was room for it in the leg's queue is only logged.
+ */
+int sessions_press(struct sessions *ss, const struct dp_dtmf_send *press)
+	__attribute__((warn_unused_result));
+
+/* A worker or a media core heard a digit. */
+void sessions_digit(struct sessions *ss, const struct worker_digit *digit);
 
 /* A worker learned a source. */
 void sessions_learned(struct sessions *ss, const struct worker_event *event);

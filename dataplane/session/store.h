@@ -43,9 +43,10 @@ struct row_leg {
 	uint64_t recv_since_ms;
 	uint64_t told_tsc; /* last packet before the silence that was told */
 	struct leg_report report;
+	uint32_t press_serial; /* of the digit that it was sent last; 0: none */
 };
 
-/* The media core of a session that is transcoded. */
+/* The media core of a session that is transcoded, and what it and digits need. */
 struct row_voice {
 	bool live;
 	uint8_t core;

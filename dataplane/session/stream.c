@@ -9,7 +9,8 @@
 #include <errno.h>
 #include <string.h>
 
-#define IPV4_TTL 64
+#define IPV4_TTL	  64
+#define EVENT_DEFAULT_KHZ 8
 
 static struct ipaddr next_port(const struct ipaddr *addr)
 {
@@ -88,11 +89,19 @@ static uint32_t clock_mult(uint64_t hz, uint64_t tsc_hz)
 	return (uint32_t)(((hz << STREAM_CLOCK_SHIFT) + tsc_hz / 2) / tsc_hz);
 }
 
+/* A clock that no telephone-event has is that of most. */
+static uint8_t event_khz(uint32_t hz)
+{
+	return hz >= 1000 && hz <= 48000 && hz % 1000 == 0 ? (uint8_t)(hz / 1000)
+							   : EVENT_DEFAULT_KHZ;
+}
+
 /* What becomes of the payload; guard_fast() and the stages after it go by it. */
 static void build_payloads(struct stream_conf *conf, const struct stream_args *args)
 {
 	const struct dp_leg *in = &args->session->leg[args->leg];
-	const struct dp_codec *made = dp_codec_row(args->session->leg[!args->leg].send.codec);
+	const struct dp_send *send = &args->session->leg[!args->leg].send;
+	const struct dp_codec *made = dp_codec_row(send->codec);
 	struct stream_more *more = &conf->more;
 
 	conf->hot.fast = PACKET_PLAIN;
@@ -101,14 +110,21 @@ static void build_payloads(struct stream_conf *conf, const struct stream_args *a
 		more->laws[i] = direction_law(args->session, args->leg, i);
 		if (more->pts_out[i] != more->pts[i] || more->laws[i] != DIRECTION_LAW_KEEP)
 			conf->hot.edit |= STREAM_EDIT_PT;
+		if (in->payloads[i].action == DP_PT_EVENT)
+			more->digits.khz[i] = event_khz(in->payloads[i].clock_hz);
 	}
+	more->digits.tell = (in->flags & DP_LEG_DTMF) != 0;
+	if (send->event_pt && send->digits == DP_DIGITS_MEDIA) {
+		more->digits.pt = send->event_pt;
+		more->digits.out_khz = send->event_khz ? send->event_khz : EVENT_DEFAULT_KHZ;
+	}
+	more->wire = (struct stream_wire){
+		.ssrc = args->voice.ssrc, .seq = args->voice.seq, .ts = args->voice.ts};
 	if (direction_is_voice(args->session, args->leg) && made) {
 		conf->hot.edit = STREAM_EDIT_WIRE;
 		more->voice = (struct stream_voice){.tag = args->voice.tag,
 			.core = args->voice.core,
 			.clock_mult = clock_mult(made->clock_hz, args->tsc_hz)};
-		more->wire = (struct stream_wire){
-			.ssrc = args->voice.ssrc, .seq = args->voice.seq, .ts = args->voice.ts};
 	}
 }
 
@@ -217,6 +233,15 @@ static void apply_sources(struct stream *s, struct stream_more *more, const stru
 	s->src_port_be16 = rtp->port_be16;
 }
 
+static void keep_digits(struct stream_digits *digits, const struct stream_digits *old)
+{
+	digits->pressed = old->pressed;
+	digits->sending = old->sending;
+	digits->cut = old->cut;
+	digits->cut_seq = old->cut_seq;
+	digits->rx = old->rx;
+}
+
 void stream_apply(struct stream *s, struct stream_more *more, const struct stream_conf *conf,
 	bool fresh, bool relearn)
 {
@@ -245,6 +270,7 @@ void stream_apply(struct stream *s, struct stream_more *more, const struct strea
 		more->rtcp_tsc = old_more.rtcp_tsc;
 		more->nat_budget = old_more.nat_budget;
 		more->nat_tsc = old_more.nat_tsc;
+		keep_digits(&more->digits, &old_more.digits);
 		/* What has been on the wire stays there, also when the packets pass again. */
 		if (old.edit & STREAM_EDIT_WIRE) {
 			more->wire = old_more.wire;
@@ -270,4 +296,30 @@ void stream_wire_continue(struct stream *s, struct stream_more *more,
 	wire->tsc = stats->last_rx_tsc;
 	if (stats->transit_valid && clock_mult)
 		wire->ts = rtp_arrival(wire->tsc, clock_mult) - stats->transit;
+}
+
+/* Of the payload type that came last, or of one that may come; 0: not known. */
+uint32_t stream_clock_mult(const struct stream *s, const struct stream_more *more)
+{
+	uint32_t mult = s->clock_mult;
+
+	for (unsigned int i = 0; i < more->n_payloads && !mult; i++)
+		mult = more->clock_mult[i];
+	return mult;
+}
+
+void stream_wire_begin(struct stream *s, struct stream_more *more,
+	const struct dp_stream_stats *stats, const struct dp_stream_rare *rare)
+{
+	struct stream_wire *wire = &more->wire;
+
+	if (s->edit & STREAM_EDIT_WIRE)
+		return;
+	s->edit |= STREAM_EDIT_WIRE;
+	s->fast |= PACKET_EDIT;
+	stream_wire_continue(s, more, stats, rare, stream_clock_mult(s, more));
+	if (stats->rx_packets <= rare->unsent_packets)
+		return;
+	wire->from = wire->ssrc;
+	wire->anchored = wire->same = 1;
 }

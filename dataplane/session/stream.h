@@ -24,6 +24,7 @@
 #include "dataplane/api/dp_api.h"
 #include "dataplane/api/dp_stats.h"
 #include "dataplane/session/direction.h"
+#include "dataplane/transcode/event_rx.h"
 
 enum stream_kind { STREAM_RTP, STREAM_RTCP, STREAM_KINDS };
 
@@ -136,7 +137,22 @@ struct stream_wire {
 	uint32_t ts_add;
 	uint32_t from;	  /* SSRC of the source that the sums are for */
 	uint8_t anchored; /* 0: there was no source yet */
-	uint8_t zero[3];
+	uint8_t same;	  /* SSRC and timestamps are the source's: only sequence numbers move */
+	uint8_t zero[2];
+};
+
+/* Digits (RFC 4733) in a stream that is relayed; see stages/digits.h. */
+struct stream_digits {
+	/* from the configuration */
+	uint8_t khz[DP_PAYLOAD_TYPES]; /* clock of a payload type that carries them, else 0 */
+	uint8_t tell;		       /* 1: they are told to the control thread */
+	uint8_t pt, out_khz; /* as what one is sent, and its clock; out_khz 0: it is not */
+	/* the owner's own */
+	uint8_t pressed; /* one is, and the stream is among those that are looked at */
+	uint8_t sending; /* one of ours goes out: meanwhile nothing else does */
+	uint8_t cut;	 /* something was taken out of the stream, last: */
+	uint16_t cut_seq;
+	struct vp_event_rx rx;
 };
 
 /* What becomes of media that the leg may send. */
@@ -182,6 +198,7 @@ struct stream_more {
 	struct stream_wire wire;	    /* in the configuration: what it begins with */
 	struct stream_voice voice;
 	uint64_t tap_id; /* of the session, for limen-rec */
+	struct stream_digits digits;
 
 	uint8_t pts[DP_PAYLOAD_TYPES];
 	uint8_t pts_out[DP_PAYLOAD_TYPES]; /* as what each leaves */
@@ -226,7 +243,7 @@ struct stream_args {
 	uint8_t addr_index; /* of the leg's local address; STREAM_ADDR_NONE: no such leg */
 	uint32_t epoch; /* chosen anew whenever the slot is reused, so that late events are known */
 	uint64_t tsc_hz;
-	/* For a direction that a media core serves. */
+	/* For a direction that a media core serves, and where the box sends digits. */
 	struct {
 		uint32_t tag; /* not 0; chosen anew whenever the slot is reused */
 		uint8_t core;
@@ -259,6 +276,21 @@ void stream_apply(struct stream *s, struct stream_more *more, const struct strea
 void stream_wire_continue(struct stream *s, struct stream_more *more,
 	const struct dp_stream_stats *stats, const struct dp_stream_rare *rare,
 	uint32_t clock_mult);
+
+/*
+ * The same of a stream that is relayed and goes on being so, before a packet is put into it or taken
+ * out of it: from now on its sequence numbers are its own. No more than once.
+ */
+void stream_wire_begin(struct stream *s, struct stream_more *more,
+	const struct dp_stream_stats *stats, const struct dp_stream_rare *rare);
+
+uint32_t stream_clock_mult(const struct stream *s, const struct stream_more *more);
+
+/* SSRC or timestamps are others than those that the far end sends. */
+static inline bool stream_is_made(const struct stream *s, const struct stream_more *more)
+{
+	return (s->edit & STREAM_EDIT_WIRE) && !more->wire.same;
+}
 
 /*
  * The sums of the session API from the two rows of a slot. ret_sum->latched stays zero: the

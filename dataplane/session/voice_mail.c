@@ -34,10 +34,15 @@ static void voice_letter(
 
 static void voice_begin(struct sessions *ss, struct row *row)
 {
-	row->voice = (struct row_voice){.live = true, .core = placing_take(&ss->placing)};
+	row->voice.live = true;
+	row->voice.core = placing_take(&ss->placing);
 	row->voice.tag = ss->next_tag++;
 	if (!row->voice.tag)
 		row->voice.tag = ss->next_tag++; /* 0 is none */
+}
+
+void voices_seed(struct row *row)
+{
 	secret_random(row->voice.ssrc, sizeof row->voice.ssrc);
 	secret_random(&row->voice.ts, sizeof row->voice.ts);
 	secret_random(&row->voice.seq, sizeof row->voice.seq);

@@ -11,6 +11,7 @@
  * Runs after guard, which has seen to it that the packet is RTP whose lengths fit.
  */
 #include "dataplane/stages/csum.h"
+#include "dataplane/stages/digits.h"
 #include "dataplane/stages/rtp.h"
 #include "dataplane/stages/stages.h"
 #include "dataplane/transcode/g711_map.h"
@@ -58,6 +59,7 @@ static void wire_anchor(
 {
 	uint32_t elapsed = wire->tsc ? rtp_arrival(now - wire->tsc, clock_mult) : 0;
 
+	wire->same = 0;
 	wire->from = rtp_be32(rtp + 8);
 	wire->seq_add = (uint16_t)(wire->seq + 1 - rtp_be16(rtp + 2));
 	wire->ts_add = wire->ts + elapsed - rtp_be32(rtp + 4);
@@ -143,6 +145,44 @@ static inline bool edit_fast(const struct stream *s, struct packet *p)
 	return true;
 }
 
+/*
+ * A packet stays behind, and those after it close up, so that the far end misses nothing. What comes
+ * twice closes one gap only.
+ */
+static enum dp_drop cut(struct worker *w, uint32_t slot, const uint8_t *rtp)
+{
+	struct stream_more *more = &w->more[slot];
+	struct stream_digits *digits = &more->digits;
+	uint16_t seq = rtp_be16(rtp + 2);
+
+	if (digits->cut && (int16_t)(seq - digits->cut_seq) <= 0)
+		return DP_DROP_DTMF;
+	if (!(stream_at(w, slot)->edit & STREAM_EDIT_WIRE)) {
+		stream_wire_begin(
+			stream_at(w, slot), more, &w->stream_stats[slot], &w->stream_rare[slot]);
+		if (more->wire.seq == seq)
+			more->wire.seq--; /* guard has counted this one already */
+	}
+	digits->cut = 1;
+	digits->cut_seq = seq;
+	if (more->wire.anchored && rtp_be32(rtp + 8) == more->wire.from)
+		more->wire.seq_add--;
+	return DP_DROP_DTMF;
+}
+
+/* What is not to be in the stream: events for a leg without them, voice while a digit is sent. */
+static inline bool is_cut(
+	const struct stream_more *more, const struct packet *p, const uint8_t *rtp, uint8_t pt_to)
+{
+	const struct stream_digits *digits = &more->digits;
+
+	if (likely(pt_to != DIRECTION_PT_NONE && !digits->sending))
+		return false;
+	if (p->flags & PACKET_MADE)
+		return false;
+	return digits_are_in(more, rtp[1] & 0x7f) == (pt_to == DIRECTION_PT_NONE);
+}
+
 /* DP_DROP_N, or why the packet cannot go on. */
 static enum dp_drop edit_one(struct worker *w, struct packet *p, uint64_t now)
 {
@@ -158,6 +198,8 @@ static enum dp_drop edit_one(struct worker *w, struct packet *p, uint64_t now)
 		return DP_DROP_N;
 	if (!(p->flags & PACKET_MADE)) {
 		uint8_t pt = pt_out(s, more, rtp[1] & 0x7f, &law);
+		if (unlikely(is_cut(more, p, rtp, pt)))
+			return cut(w, p->slot, rtp);
 		if (pt == DIRECTION_PT_NONE)
 			return DP_DROP_PAYLOAD_TYPE;
 		rtp[1] = (rtp[1] & 0x80) | pt;

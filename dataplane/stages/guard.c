@@ -6,6 +6,7 @@
  * each of state, source, first octet, payload type, SSRC and sequence number. Whatever differs
  * in any of them is judged by guard_rtp(), which knows all the rules.
  */
+#include "dataplane/stages/digits.h"
 #include "dataplane/stages/rtcp.h"
 #include "dataplane/stages/rtp.h"
 #include "dataplane/stages/source.h"
@@ -169,7 +170,11 @@ static enum dp_drop accept_rtp(
 	if (reason != DP_DROP_N)
 		return reason;
 
-	remember_payload(s, more, pt, i);
+	/* digits are few, and what guard_fast() knows is the voice's */
+	if (i < DP_PAYLOAD_TYPES && unlikely(more->digits.khz[i]))
+		digits_heard(w, p->slot, i, rtp, p->udp_len, b->now);
+	else
+		remember_payload(s, more, pt, i);
 	if (i < DP_PAYLOAD_TYPES) {
 		uint32_t mult = more->clock_mult[i], hz = more->clock_hz[i];
 		rtp_place(stats, &rare->quality, &before, seq, timestamp, b->now, mult, hz);
@@ -235,7 +240,8 @@ static bool strip(struct packet *p, uint8_t *rtcp)
  */
 static bool rtcp_ends(const struct worker *w, uint32_t slot)
 {
-	return (stream_at(w, slot)->edit | stream_at(w, slot ^ 1)->edit) & STREAM_EDIT_WIRE;
+	return stream_is_made(stream_at(w, slot), &w->more[slot]) ||
+	       stream_is_made(stream_at(w, slot ^ 1), &w->more[slot ^ 1]);
 }
 
 /*

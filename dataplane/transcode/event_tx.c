@@ -70,6 +70,18 @@ static void next_press(struct vp_event_tx *tx)
 	tx->n--;
 	tx->started = false;
 	tx->ends = 0;
+	tx->again = 0;
+}
+
+/* The end of the segment before, as often as is still owed. */
+static int put_again(struct vp_event_tx *tx, const struct vp_event_tx_press *press,
+	struct vp_event_tx_packet *ret_packet)
+{
+	if (!tx->again)
+		return 0;
+	tx->again--;
+	packet(press, tx->before_ts, SEGMENT, false, ret_packet);
+	return 1;
 }
 
 int vp_event_tx_run(struct vp_event_tx *tx, uint32_t timestamp, uint32_t ptime_ts,
@@ -83,10 +95,11 @@ int vp_event_tx_run(struct vp_event_tx *tx, uint32_t timestamp, uint32_t ptime_t
 	if (!tx->n)
 		return 0;
 	if (tx->ends) {
-		packet(press, tx->segment_ts, tx->end_units, true, &packets[0]);
+		n = put_again(tx, press, packets);
+		packet(press, tx->segment_ts, tx->end_units, true, &packets[n++]);
 		if (++tx->ends == VP_EVENT_TX_ENDS)
 			next_press(tx);
-		return 1;
+		return n;
 	}
 	if (!tx->started) {
 		tx->started = marker = true;
@@ -102,7 +115,11 @@ int vp_event_tx_run(struct vp_event_tx *tx, uint32_t timestamp, uint32_t ptime_t
 	}
 	if (units - (tx->segment_ts - tx->start_ts) > SEGMENT) {
 		packet(press, tx->segment_ts, SEGMENT, false, &packets[n++]);
+		tx->before_ts = tx->segment_ts;
 		tx->segment_ts += SEGMENT;
+		tx->again = VP_EVENT_TX_ENDS - 1;
+	} else {
+		n = put_again(tx, press, packets);
 	}
 	tx->end_units = (uint16_t)(units - (tx->segment_ts - tx->start_ts));
 	packet(press, tx->segment_ts, tx->end_units, tx->ends, &packets[n]);

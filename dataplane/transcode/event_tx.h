@@ -2,10 +2,11 @@
 /*
  * Sender of telephone-events (RFC 4733): one packet each packet time while a key is pressed, the
  * first with the marker bit, the end three times. All packets of a press have the timestamp of its
- * start and a duration that grows; a press longer than 0xffff units goes on in a new segment.
+ * start and a duration that grows; a press longer than 0xffff units goes on in a new segment, and
+ * the last packet of the one before is sent three times, too (RFC 4733 2.5.1.3, 2.5.1.4).
  * Presses queue; none is shorter than VP_EVENT_TX_MIN_MS, and the end packets keep them apart.
  *
- * Owner: one thread. Memory: 180 bytes, the caller's.
+ * Owner: one thread. Memory: 190 bytes, the caller's.
  */
 #pragma once
 
@@ -30,9 +31,11 @@ struct vp_event_tx {
 	uint32_t clock_hz;
 	uint8_t n, first; /* of queue; the first is being sent */
 	uint8_t ends;	  /* end packets that were sent */
+	uint8_t again;	  /* times that the end of the segment before is still to be sent */
 	bool started;
 	uint32_t start_ts;   /* of the press */
 	uint32_t segment_ts; /* of the segment, as is in packets */
+	uint32_t before_ts;  /* of the segment before */
 	uint16_t end_units;  /* duration in the end packets */
 	uint64_t refused;    /* events: the queue was full, or no such event */
 	struct vp_event_tx_press queue[VP_EVENT_TX_QUEUE];

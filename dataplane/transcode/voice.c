@@ -30,6 +30,7 @@ void voice_conf_of(const struct dp_session *session, unsigned int leg, struct vo
 	ret_conf->n_payloads = in->n_payloads;
 	memcpy(ret_conf->payloads, in->payloads, sizeof(ret_conf->payloads));
 	ret_conf->send = session->leg[!leg].send;
+	ret_conf->tones = in->flags & DP_LEG_TONES;
 }
 
 /* A rate that all parts of a direction have; codecs have some more. */
@@ -100,14 +101,17 @@ static int encoder_new(struct voice *v)
 	return codec_encoder_new(codec, &config, &v->enc);
 }
 
-/* Tones are looked for where no events can come and events may be sent. */
 static int keys_init(struct voice *v)
 {
-	bool find = v->conf.send.event_pt != 0;
+	const struct dp_send *send = &v->conf.send;
 
-	for (uint32_t i = 0; i < v->conf.n_payloads; i++)
-		find = find && v->conf.payloads[i].action != DP_PT_EVENT;
-	return vp_keys_init(&v->keys, v->rate_hz, v->event_hz, v->out_hz, find);
+	return vp_keys_init(&v->keys, &(struct vp_keys_conf){.rate_hz = v->rate_hz,
+					      .event_hz = v->event_hz,
+					      .out_hz = v->out_hz,
+					      .to = send->digits == DP_DIGITS_AWAY ? VP_KEYS_NOTHING
+						    : send->event_pt		   ? VP_KEYS_EVENTS
+										   : VP_KEYS_TONES,
+					      .find = v->conf.tones});
 }
 
 int voice_new(const struct voice_conf *conf, uint32_t ssrc, struct voice **ret_voice)

@@ -13,18 +13,21 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "dataplane/api/dp_api.h"
 #include "dataplane/api/dp_stats.h"
 
 struct voice;
+struct vp_keys_told; /* transcode/keys.h */
 
 /* Everything a direction is made for. Equal configurations are equal bytes. */
 struct voice_conf {
 	uint32_t n_payloads;
 	struct dp_payload payloads[DP_PAYLOAD_TYPES]; /* TRANSCODE, EVENT, NOISE */
 	struct dp_send send;
+	bool tones; /* DP_LEG_TONES of who is heard */
 };
 
 /* What leg of a session sends; session_check() has found it in order. */
@@ -50,6 +53,14 @@ void voice_adopt(struct voice *v, struct voice *old);
 /* An RTP packet of the leg: its lengths fit, its payload type is one of the configuration. */
 void voice_put(struct voice *v, const uint8_t *rtp, uint32_t len, uint64_t now_us,
 	struct dp_mcore_stats *stats);
+
+/*
+ * A digit (code of RFC 4733) in what is sent, as conf.send says. -EOPNOTSUPP: it says that digits do
+ * not go that way; -ENOSPC: too many are waiting; -EINVAL: no such digit.
+ */
+int voice_press(struct voice *v, uint8_t code, uint32_t duration_ms, uint64_t now_us);
+/* The next digit that was pressed at the far end and let go; false: none. */
+bool voice_told(struct voice *v, struct vp_keys_told *ret_told);
 
 /* When voice_tick() is to be called next; UINT64_MAX: not before another packet has arrived. */
 uint64_t voice_due_us(const struct voice *v);

@@ -81,7 +81,7 @@ static void consume(struct voice *v)
 }
 
 /* Keys in place of what was to be heard, or of nothing. Whether there are any. */
-static bool put_tones(struct voice *v, uint64_t now_us)
+static bool put_keys(struct voice *v, uint64_t now_us)
 {
 	if (!vp_keys_busy(&v->keys, now_us))
 		return false;
@@ -97,7 +97,7 @@ static bool put_tones(struct voice *v, uint64_t now_us)
 static bool find_tones(struct voice *v, uint32_t ts, uint64_t now_us)
 {
 	struct vp_event_tx_packet packets[VP_EVENT_TX_PACKETS];
-	int n = vp_keys_find(&v->keys, v->fifo, v->enc->n_samples, ts, v->ptime_us / 1000, packets);
+	int n = vp_keys_run(&v->keys, v->fifo, v->enc->n_samples, ts, v->ptime_us / 1000, packets);
 
 	for (int i = 0; i < n && v->n_events < VOICE_EVENTS; i++) {
 		struct voice_event *e = &v->events[(v->event_at + v->n_events) % VOICE_EVENTS];
@@ -120,7 +120,7 @@ uint32_t voice_tick(
 	if (v->n_events)
 		return send_event(v, rtp);
 	heard = voice_fill(v, now_us, stats);
-	heard = put_tones(v, now_us) || heard;
+	heard = put_keys(v, now_us) || heard;
 	if (!heard) {
 		v->marker = true;
 		advance(v, now_us);

@@ -66,12 +66,14 @@ struct voice {
 	struct {
 		uint64_t seen_us; /* last packet of it; 0: none goes on */
 		uint32_t in_ts, out_ts;
-		bool live;
+		uint32_t before_ts, before_out_ts; /* of the segment before, with segments */
+		uint8_t code;
+		bool live, segments;
 	} event;
 	struct voice_event events[VOICE_EVENTS];
 	uint32_t n_events, event_at;
-	uint64_t event_us;   /* when the oldest of them came */
-	struct vp_keys keys; /* where only one of the legs has events */
+	uint64_t event_us; /* when the oldest of them came */
+	struct vp_keys keys;
 
 	uint32_t n_held; /* to be merged with what follows */
 	uint32_t n_fifo, fifo_max;

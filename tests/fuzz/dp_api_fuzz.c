@@ -322,6 +322,8 @@ static size_t sample(uint16_t type, uint8_t n, uint8_t *body)
 	} acl;
 	struct dp_acl_name acl_name = {.name = "a", .family = n & 1 ? 4 : 6};
 	struct dp_access access = {.n = 1, .ports = {{.port = "p", .in4 = "a"}}};
+	struct dp_dtmf_send press = {
+		.session_id = id.id, .leg = n & 1, .serial = n, .duration_ms = 100, .digit = '5'};
 	const void *from = NULL;
 	size_t len = 0;
 	acl.head = (struct dp_acl){.name = "a", .family = acl_name.family, .n = n % 4};
@@ -374,6 +376,9 @@ static size_t sample(uint16_t type, uint8_t n, uint8_t *body)
 	case DP_PORT_SET:
 		from = &port, len = sizeof port;
 		break;
+	case DP_DTMF_SEND:
+		from = &press, len = sizeof press;
+		break;
 	case DP_PORT_DEL:
 		from = &name, len = sizeof name;
 		break;
@@ -397,7 +402,7 @@ static size_t step_request(int fd, uint8_t op, const uint8_t *data, size_t size)
 		DP_SESSION_MODIFY, DP_SESSION_REMOVE, DP_SESSION_DUMP, DP_SESSION_SWEEP,
 		DP_MEDIA_ADDR_SET, DP_MEDIA_ADDR_DEL, DP_PORT_SET, DP_PORT_DEL, DP_POLICE_SET,
 		DP_PROMPT_SET, DP_PROMPT_SET, DP_PROMPT_DEL, DP_ACL_SET, DP_ACL_SET, DP_ACL_DEL,
-		DP_ACL_CLEAR, DP_ACCESS_SET};
+		DP_ACL_CLEAR, DP_ACCESS_SET, DP_DTMF_SEND};
 	union {
 		struct dp_session session;
 		struct dp_access access;
@@ -429,6 +434,11 @@ static void step_event(const uint8_t *data, size_t size)
 		if (slot == e.slot && fake.slots[slot].live)
 			e.epoch = fake.slots[slot].conf.more.epoch;
 	sessions_learned(ss, &e);
+	sessions_digit(ss, &(struct worker_digit){.slot = data[0],
+				   .mark = e.epoch,
+				   .code = data[1],
+				   .core = data[2] & 1,
+				   .duration_ms = data[2]});
 	struct ipaddr n = sample_ip("198.51.100.10", 0);
 	n.ip[3] = data[0];
 	if (mirror_neigh_set(mirror, 3, &n, data[2] & 4 ? data : NULL, data[2] & 8))

@@ -22,11 +22,11 @@ from .proc import LabError, Proc, wait_for
 API_VERSION, ROLE_CONTROL, IPC_VERSION = 3, 1, 2
 HELLO, PORT_SET, PORT_DEL, MEDIA_ADDR_SET, MEDIA_ADDR_DEL = 1, 2, 3, 4, 5
 PROMPT_SET, PROMPT_DEL = 7, 8
-ADD, MODIFY, REMOVE, DUMP, SWEEP = 10, 11, 12, 13, 14
-EVENT_TIMEOUT, EVENT_LATCH, EVENT_PORT, EVENT_PLAY_DONE = 20, 21, 22, 23
+ADD, MODIFY, REMOVE, DUMP, SWEEP, DTMF_SEND = 10, 11, 12, 13, 14, 15
+EVENT_TIMEOUT, EVENT_LATCH, EVENT_PORT, EVENT_PLAY_DONE, EVENT_DTMF = 20, 21, 22, 23, 24
 REPLY = 0x8000
 SEND, RECV, RTCP_MUX, LATCH, ANY_PT = 1, 2, 4, 8, 16
-RTCP_OWN, RTCP_STRICT, BUNDLED = 64, 128, 512
+RTCP_OWN, RTCP_STRICT, BUNDLED, DTMF, TONES = 64, 128, 512, 1024, 2048
 
 HDR = struct.Struct("=HHIIiII")
 HELLO_REPLY = struct.Struct("=IIQIIII")
@@ -40,7 +40,7 @@ TONE_STEP = struct.Struct("=HHHxx")
 PLAY_NONE, PLAY_PROMPT, PLAY_TONE, PLAY_ROOM = range(4)
 PLAY_LOOP = 1
 PAYLOAD = struct.Struct("=BBBBI16s")
-SEND_TO = struct.Struct("=BBBBB3x16s")
+SEND_TO = struct.Struct("=BBBBBB2x16s")
 CODEC_PARAMS = struct.Struct("=BBBBBB2xII")
 # enum dp_codec_id and enum dp_pt_action
 (PCMU, PCMA, L16_8K, L16_16K, G722, G726_32, AAL2_G726_32, G729, OPUS, GSM, AMR, AMR_WB) = range(1, 13)
@@ -55,6 +55,9 @@ SUM_FIELDS = ("rx_packets rx_octets tx_packets tx_octets lost jitter_us max_jitt
               "zero").split()
 EVENT = struct.Struct("=QQII20sI")
 EVENT_PORT_S = struct.Struct("=16sII")
+EVENT_DTMF_S = struct.Struct("=QQIIIcB2x")
+DTMF_SOURCES = ("rfc4733", "inband")
+PRESS = struct.Struct("=QIIIc3x")
 SRTP_STATE = struct.Struct("=QIIII")
 SRTP_STATE_FIELDS = "rtp_next rtp_ssrc rtcp_ssrc rtcp_next".split()
 SESSION_LEN = SESSION_HEAD.size + 2 * LEG.size + 4 * SRTP_STATE.size
@@ -96,9 +99,9 @@ def payload(pt, clock_hz=0, action=RELAY, codec=0, pt_out=0, fmtp=b""):
     return PAYLOAD.pack(pt, pt_out, action, codec, clock_hz, fmtp)
 
 
-def send_to(codec=0, pt=0, event_pt=0, noise_pt=0, event_khz=0, fmtp=b""):
+def send_to(codec=0, pt=0, event_pt=0, noise_pt=0, event_khz=0, fmtp=b"", digits=0):
     """struct dp_send: what is made for a leg."""
-    return SEND_TO.pack(codec, pt, event_pt, noise_pt, event_khz, fmtp)
+    return SEND_TO.pack(codec, pt, event_pt, noise_pt, event_khz, digits, fmtp)
 
 
 def leg(local, port, remote=None, remote_port=0, flags=SEND | RECV, timeout_ms=0, dscp=0,
@@ -199,6 +202,10 @@ class Client:
         if mtype == EVENT_PLAY_DONE:
             ident, call, n, lost, serial, _ = EVENT_PLAY.unpack(body)
             return {"type": mtype, "id": ident, "call_id": call, "leg": n, "lost": lost, "serial": serial}
+        if mtype == EVENT_DTMF:
+            ident, call, n, lost, ms, digit, source = EVENT_DTMF_S.unpack(body)
+            return {"type": mtype, "id": ident, "call_id": call, "leg": n, "lost": lost, "ms": ms,
+                    "digit": digit.decode(), "source": DTMF_SOURCES[source]}
         ident, call, n, lost, addr, _ = EVENT.unpack(body)
         return {"type": mtype, "id": ident, "call_id": call, "leg": n, "lost": lost, "addr": parse_ipaddr(addr)}
 
@@ -283,6 +290,9 @@ class Client:
         """How far SRTP had come: rx of both legs, tx of both legs; for add(state=...)."""
         raw = self.ask(REMOVE, struct.pack("=Q", ident))[8 + 2 * SUM.size:]
         return [dict(zip(SRTP_STATE_FIELDS, SRTP_STATE.unpack_from(raw, i * SRTP_STATE.size))) for i in range(4)]
+
+    def press(self, ident, to_leg, digit, duration_ms=100, serial=0):
+        self.ask(DTMF_SEND, PRESS.pack(ident, to_leg, serial, duration_ms, digit.encode()))
 
     def sweep(self, generation):
         self.ask(SWEEP, generation=generation)

@@ -118,6 +118,13 @@ static void do_unlink(struct worker_msg *msg)
 	msg->unlink.learned[STREAM_RTP] = fake.learned;
 }
 
+static void do_press(const struct worker_msg *msg)
+{
+	fake.n_presses++;
+	fake.press_thread = msg->worker;
+	fake.press = msg->press;
+}
+
 static void do_report(struct worker_msg *msg)
 {
 	fake.n_reports++;
@@ -151,6 +158,8 @@ unsigned int worker_completions(
 			do_set(msg);
 		else if (msg->op == WORKER_STREAM_UNLINK)
 			do_unlink(msg);
+		else if (msg->op == WORKER_PRESS || msg->op == MCORE_PRESS)
+			do_press(msg);
 		else if (msg->op == WORKER_REPORT)
 			do_report(msg);
 		else if (msg->op == WORKER_ADDR_SET)

@@ -45,6 +45,10 @@ struct fake {
 	unsigned int n_reports;
 	uint32_t report_worker;
 	struct worker_report report;
+	/* the last digit, and for whom: a worker, or a media core by the numbers after those */
+	unsigned int n_presses;
+	uint32_t press_thread;
+	struct worker_press press;
 };
 
 extern struct fake fake;

@@ -33,7 +33,12 @@
 	X(-EINVAL, sample_voice(s, DP_CODEC_PCMA, DP_CODEC_L16_8K); s->leg[1].send.pt = 128)       \
 	X(-EINVAL, sample_voice(s, DP_CODEC_PCMA, DP_CODEC_L16_8K); s->leg[1].send.event_pt = 96)  \
 	X(-EINVAL, sample_voice(s, DP_CODEC_PCMA, DP_CODEC_L16_8K); s->leg[1].send.noise_pt = 128) \
-	X(-EINVAL, sample_voice(s, DP_CODEC_PCMA, DP_CODEC_L16_8K); s->leg[1].send.zero[2] = 1)    \
+	X(-EINVAL, sample_voice(s, DP_CODEC_PCMA, DP_CODEC_L16_8K); s->leg[1].send.zero[1] = 1)    \
+	X(-EINVAL, s->leg[1].send.digits = DP_DIGITS_AWAY + 1)                                     \
+	X(0, s->leg[1].send.digits = DP_DIGITS_AWAY; s->leg[0].flags |= DP_LEG_DTMF)               \
+	X(0, sample_voice(s, DP_CODEC_PCMA, DP_CODEC_L16_8K); s->leg[0].flags |= DP_LEG_TONES)     \
+	X(-EINVAL, s->leg[0].flags |= DP_LEG_TONES)                                                \
+	X(0, s->leg[0].payloads[1].action = DP_PT_EVENT; s->leg[0].payloads[1].pt_out = 97)        \
 	X(-EINVAL, sample_voice(s, DP_CODEC_PCMA, DP_CODEC_L16_8K);                                \
 		s->leg[1].send.params.ptime_ms = 15)                                               \
 	X(-EINVAL, sample_voice(s, DP_CODEC_PCMA, DP_CODEC_L16_8K);                                \

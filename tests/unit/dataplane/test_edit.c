@@ -123,7 +123,7 @@ static void renumber(bool ipv6)
 	s.leg[1].send.event_pt = 0;
 	put_session(&s);
 	assert_int_equal(pass(101, 9, 9 * 160, SSRC, got), 0);
-	assert_int_equal(rig_drops(rig, DP_DROP_PAYLOAD_TYPE), 1);
+	assert_int_equal(rig_drops(rig, DP_DROP_DTMF), 1);
 	assert_int_equal(rig->stream_rare[0].unsent_packets, 1);
 }
 

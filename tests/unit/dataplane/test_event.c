@@ -285,6 +285,36 @@ static void test_told_late(void **state)
 	}
 }
 
+/* A long press: whole segments end three times, the first twice more behind the next one's begin. */
+static void test_segments(void **state)
+{
+	struct vp_event e = {.what = VP_EVENT_END, .code = 5, .duration_ms = 20000};
+	uint32_t n_full[3] = {0}, n_marked = 0, n_ends = 0, last_segment = 0;
+	struct vp_event_tx_packet p[VP_EVENT_TX_PACKETS];
+	struct vp_event_tx tx;
+
+	vp_event_tx_init(&tx, 8000);
+	assert_int_equal(vp_event_tx_put(&tx, &e), 0);
+	for (uint32_t at = 0; vp_event_tx_busy(&tx); at++) {
+		for (int k = 0, n = vp_event_tx_run(&tx, 1000 + at * 160, 160, p); k < n; k++) {
+			uint32_t segment = (p[k].timestamp - 1000) / 0xffff;
+			assert_int_equal((p[k].timestamp - 1000) % 0xffff, 0);
+			assert_true(segment < 3 && segment + 1 >= last_segment);
+			n_full[segment] += (p[k].payload[2] << 8 | p[k].payload[3]) == 0xffff;
+			if (segment < 2)
+				assert_int_equal(p[k].payload[1] & 0x80, 0);
+			last_segment = segment;
+			n_marked += p[k].marker;
+			n_ends += p[k].payload[1] >> 7;
+		}
+	}
+	assert_int_equal(n_full[0], VP_EVENT_TX_ENDS);
+	assert_int_equal(n_full[1], VP_EVENT_TX_ENDS);
+	assert_int_equal(n_full[2], 0);
+	assert_int_equal(n_marked, 1);
+	assert_int_equal(n_ends, VP_EVENT_TX_ENDS);
+}
+
 /* A key that nobody releases is released after a minute. */
 static void test_never_released(void **state)
 {
@@ -423,11 +453,14 @@ static void test_long_press(void **state)
 		t.clock_hz = clocks[c];
 		t.ptime_ms = 20;
 		send(&t, presses, 2);
-		for (uint32_t i = 1; i < 1003; i++) {
-			/* one press: one marker, and never back */
+		for (uint32_t i = 1; i < 1002; i++) {
+			int64_t step = (int64_t)t.packets[i].p.timestamp -
+				       t.packets[i - 1].p.timestamp;
+			/* one press: one marker, and never back but for the end of a segment */
 			assert_false(t.packets[i].p.marker);
-			assert_true(
-				t.packets[i].p.timestamp - t.packets[i - 1].p.timestamp <= 0xffff);
+			assert_true(step == 0 || step == 0xffff || step == -0xffff);
+			if (step < 0)
+				assert_int_equal(t.packets[i].p.payload[2], 0xff);
 		}
 		for (int lost = -1; lost < (int)t.n; lost++) {
 			receive(&t, lost, lost, false, text, sizeof(text));
@@ -480,6 +513,7 @@ int main(void)
 		cmocka_unit_test(test_malformed),
 		cmocka_unit_test(test_sent),
 		cmocka_unit_test(test_told_late),
+		cmocka_unit_test(test_segments),
 		cmocka_unit_test(test_never_released),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_any_two_lost),

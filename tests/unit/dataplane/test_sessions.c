@@ -39,6 +39,7 @@ struct world {
 	struct dp_session_final final;
 	enum dp_msg event_type;
 	struct dp_event event;
+	struct dp_event_dtmf dtmf;
 	bool no_egress;
 };
 
@@ -75,7 +76,15 @@ static bool egress(void *arg, int ifindex, uint8_t *ret_port, uint8_t ret_mac[6]
 	return true;
 }
 
-static const struct sessions_ops ops = {done, event, egress};
+static void dtmf(void *arg, const struct dp_event_dtmf *e)
+{
+	struct world *w = arg;
+	w->n_events++;
+	w->dtmf = *e;
+}
+
+static const struct sessions_ops ops = {
+	.done = done, .event = event, .egress = egress, .dtmf = dtmf};
 
 static void hop_changed(struct mirror_hop *hop, void *arg)
 {
@@ -479,6 +488,101 @@ static void test_learning(void **state)
 	sessions_learned(w->ss, &(struct worker_event){.slot = w->reply.stream[0], .kind = 9});
 }
 
+/* Digits to a leg go to whom its packets are made by, once for a serial. */
+static void test_press(void **state)
+{
+	struct world *w = *state;
+	struct dp_session s = sample_session(1);
+	struct dp_dtmf_send p = {
+		.session_id = 1, .leg = 1, .serial = 9, .duration_ms = 100, .digit = '#'};
+	assert_int_equal(sessions_press(w->ss, &p), -ENOENT);
+	assert_int_equal(add(w, &s, 1), 0);
+	assert_int_equal(sessions_press(w->ss, &p), -EOPNOTSUPP);
+	s.leg[1].send.event_pt = 101;
+	assert_int_equal(modify(w, &s, 1), 0);
+	for (unsigned int i = 0; i < 2; i++) {
+		assert_int_equal(sessions_press(w->ss, &p), 0);
+		mail_turn(w->mail);
+		assert_int_equal(fake.n_presses, 1);
+	}
+	assert_int_equal(fake.press.slot, w->reply.stream[0]);
+	assert_int_equal(fake.press.code, 11);
+	assert_int_equal(fake.press.duration_ms, 100);
+	assert_true(fake.press_thread < N_WORKERS);
+	p.serial = 0;
+	assert_int_equal(sessions_press(w->ss, &p), 0);
+	assert_int_equal(sessions_press(w->ss, &p), 0);
+	mail_turn(w->mail);
+	assert_int_equal(fake.n_presses, 3);
+	static const struct dp_dtmf_send bad[] = {{1, 2, 0, 100, '1', {0}},
+		{1, 1, 0, 100, 'E', {0}}, {1, 1, 0, 100, 0, {0}},
+		{1, 1, 0, DP_DTMF_MIN_MS - 1, '1', {0}}, {1, 1, 0, DP_DTMF_MAX_MS + 1, '1', {0}},
+		{1, 1, 0, 100, '1', {0, 0, 1}}};
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+		assert_int_equal(sessions_press(w->ss, &bad[i]), -EINVAL);
+	/* what a media core makes takes them with events and without, but not when they go elsewhere */
+	sample_voice(&s, DP_CODEC_PCMA, DP_CODEC_L16_8K);
+	for (unsigned int i = 0; i < 2; i++) {
+		assert_int_equal(modify(w, &s, 1), 0);
+		assert_int_equal(sessions_press(w->ss, &p), 0);
+		mail_turn(w->mail);
+		assert_int_equal(fake.n_presses, 4 + i);
+		assert_true(fake.press_thread >= N_WORKERS);
+		assert_int_equal(fake.press.tag, fake.voices[0].tag);
+		s.leg[1].send.event_pt = 0;
+	}
+	s.leg[1].send.digits = DP_DIGITS_AWAY;
+	assert_int_equal(modify(w, &s, 1), 0);
+	assert_int_equal(sessions_press(w->ss, &p), -EOPNOTSUPP);
+	assert_int_equal(del(w, 1), 0);
+}
+
+/* Digits of a leg are told when it was asked for, and not when they are those of another session. */
+static void test_digits(void **state)
+{
+	struct world *w = *state;
+	struct dp_session s = sample_session(1);
+	assert_int_equal(add(w, &s, 1), 0);
+	struct worker_digit d = {.slot = w->reply.stream[1],
+		.mark = fake.slots[w->reply.stream[1]].conf.more.epoch,
+		.code = 10,
+		.duration_ms = 170};
+	sessions_digit(w->ss, &d);
+	assert_int_equal(w->n_events, 0);
+	s.leg[1].flags |= DP_LEG_DTMF;
+	assert_int_equal(modify(w, &s, 1), 0);
+	sessions_digit(w->ss, &d);
+	assert_int_equal(w->n_events, 1);
+	assert_int_equal(w->dtmf.session_id, 1);
+	assert_int_equal(w->dtmf.call_id, 1000001);
+	assert_int_equal(w->dtmf.leg, 1);
+	assert_int_equal(w->dtmf.digit, '*');
+	assert_int_equal(w->dtmf.duration_ms, 170);
+	assert_int_equal(w->dtmf.source, DP_DTMF_RFC4733);
+	d.mark++;
+	sessions_digit(w->ss, &d);
+	d.slot = UINT32_MAX;
+	sessions_digit(w->ss, &d);
+	d = (struct worker_digit){.slot = w->reply.stream[1], .code = 99};
+	sessions_digit(w->ss, &d);
+	assert_int_equal(w->n_events, 1);
+	sample_voice(&s, DP_CODEC_PCMA, DP_CODEC_L16_8K);
+	s.leg[0].flags |= DP_LEG_DTMF | DP_LEG_TONES;
+	assert_int_equal(modify(w, &s, 1), 0);
+	d = (struct worker_digit){.slot = w->reply.stream[0],
+		.mark = fake.voices[0].tag,
+		.core = true,
+		.tone = true,
+		.code = 1,
+		.duration_ms = 60};
+	sessions_digit(w->ss, &d);
+	assert_int_equal(w->n_events, 2);
+	assert_int_equal(w->dtmf.source, DP_DTMF_INBAND);
+	assert_int_equal(del(w, 1), 0);
+	sessions_digit(w->ss, &d);
+	assert_int_equal(w->n_events, 2);
+}
+
 /* Whoever talks before the far end has said where it is may be heard, but is sent nothing. */
 static void test_early_learning(void **state)
 {
@@ -855,6 +959,8 @@ int main(void)
 		T(test_next_hop_follows),
 		T(test_learning),
 		T(test_early_learning),
+		T(test_press),
+		T(test_digits),
 		T(test_silence),
 		T(test_sweep),
 		T(test_dump),

@@ -21,9 +21,10 @@
 #include "dataplane/transcode/dtmf_tx.h"
 #include "dataplane/transcode/event_rx.h"
 #include "dataplane/transcode/g711.h"
+#include "dataplane/transcode/keys.h"
 #include "dataplane/transcode/voice.h"
 
-#define OUT_MAX	    400
+#define OUT_MAX	    1200
 #define SAMPLES_MAX (60 * 16000)
 #define SSRC	    0x5001
 
@@ -253,10 +254,10 @@ static void test_loss(void **state)
 	end();
 }
 
-/* A key: event and end bit as they are, timestamp and duration in our clock, no audio meanwhile. */
+/* A key: event and end bit as they are, the timestamp that of our clock, no audio meanwhile. */
 static void test_event(void **state)
 {
-	struct voice_conf c = make_conf(DP_CODEC_PCMU, DP_CODEC_L16_16K, 0);
+	struct voice_conf c = make_conf(DP_CODEC_PCMU, DP_CODEC_L16_8K, 0);
 	uint16_t seq = 1;
 	uint32_t ts = 0, n_events = 0, first_ts = 0;
 
@@ -283,7 +284,7 @@ static void test_event(void **state)
 		assert_int_equal(rtp[1] >> 7, n_events == 0);
 		assert_int_equal(rtp[12], 7);
 		assert_int_equal(rtp[13], n_events < 5 ? 10 : 0x80 | 10);
-		assert_int_equal(rtp_be16(rtp + 14), k * 320);
+		assert_int_equal(rtp_be16(rtp + 14), k * 160);
 		first_ts = n_events ? first_ts : rtp_be32(rtp + 4);
 		assert_int_equal(rtp_be32(rtp + 4), first_ts);
 		n_events++;
@@ -298,7 +299,160 @@ static void test_event(void **state)
 	talk(10, 20, &seq, &ts);
 	assert_true(w.n_out > after + 5);
 	assert_int_equal(w.out[after].rtp[1], 0x80 | 97); /* audio again, after a pause */
-	assert_true(rtp_be32(w.out[after].rtp + 4) >= first_ts + 5 * 320);
+	assert_true(rtp_be32(w.out[after].rtp + 4) >= first_ts + 5 * 160);
+	end();
+}
+
+/* What a receiver makes of the events among what was sent; how many of each kind there were. */
+struct heard_keys {
+	uint32_t n, n_marked, n_ends, n_full; /* full: of a whole segment */
+	uint8_t code[8];
+	uint32_t duration_ms[8];
+};
+
+static void hear_keys(uint32_t clock_hz, struct heard_keys *ret)
+{
+	struct vp_event events[VP_EVENT_RX_MAX];
+	struct vp_event_rx rx;
+
+	memset(ret, 0, sizeof(*ret));
+	vp_event_rx_init(&rx, clock_hz);
+	for (uint32_t i = 0; i < w.n_out; i++) {
+		const uint8_t *p = w.out[i].rtp;
+		if (i)
+			assert_int_equal(
+				rtp_be16(p + 2), (rtp_be16(w.out[i - 1].rtp + 2) + 1) & 0xffff);
+		if ((p[1] & 0x7f) != 102)
+			continue;
+		ret->n_marked += p[1] >> 7;
+		ret->n_ends += p[13] >> 7;
+		ret->n_full += rtp_be16(p + 14) == 0xffff;
+		int n = vp_event_rx_put(
+			&rx, p + 12, 4, rtp_be32(p + 4), p[1] >> 7, w.out[i].us, events);
+		for (int e = 0; e < n; e++)
+			if (events[e].what == VP_EVENT_END) {
+				ret->code[ret->n] = events[e].code;
+				ret->duration_ms[ret->n++] = events[e].duration_ms;
+			}
+	}
+}
+
+static void put_key(
+	uint8_t code, bool end, uint32_t duration, bool marker, uint16_t *seq, uint32_t ts)
+{
+	uint8_t rtp[16];
+
+	head(rtp, (uint8_t)(marker << 7 | 101), (*seq)++, ts);
+	rtp[12] = code;
+	rtp[13] = (uint8_t)(end << 7 | 10);
+	rtp[14] = (uint8_t)(duration >> 8);
+	rtp[15] = (uint8_t)duration;
+	voice_put(w.v, rtp, 16, w.now_us, &w.stats);
+}
+
+/*
+ * A key that is pressed for ten seconds, in two segments of 8000 Hz: one press for a receiver of the
+ * same clock, and of another whose segments are others; the ends three times each.
+ */
+static void test_long_press(void **state)
+{
+	static const struct {
+		uint8_t to;
+		uint32_t clock_hz, n_full;
+	} rows[] = {{DP_CODEC_L16_8K, 8000, 3}, {DP_CODEC_L16_16K, 16000, 6}};
+
+	for (size_t r = 0; r < sizeof(rows) / sizeof(rows[0]); r++) {
+		struct voice_conf c = make_conf(DP_CODEC_PCMU, rows[r].to, 0);
+		struct vp_keys_told told;
+		struct heard_keys keys;
+		uint16_t seq = 1;
+		uint32_t ts = 0, start;
+
+		begin(&c);
+		talk(10, 20, &seq, &ts);
+		start = ts;
+		for (uint32_t ms = 20; ms <= 10000; ms += 20) {
+			uint32_t units = ms * 8;
+			if (units > 0xffff && units - 480 <= 0xffff) /* three times */
+				put_key(9, false, 0xffff, false, &seq, start);
+			if (units <= 0xffff)
+				put_key(9, false, units, ms == 20, &seq, start);
+			else
+				put_key(9, false, units - 0xffff, false, &seq, start + 0xffff);
+			pass(20);
+		}
+		for (int i = 0; i < 3; i++)
+			put_key(9, true, 80000 - 0xffff, false, &seq, start + 0xffff);
+		pass(200);
+		hear_keys(rows[r].clock_hz, &keys);
+		assert_int_equal(keys.n, 1);
+		assert_int_equal(keys.code[0], 9);
+		assert_in_range(keys.duration_ms[0], 9980, 10040);
+		assert_int_equal(keys.n_marked, 1);
+		assert_int_equal(keys.n_ends, 3);
+		assert_int_equal(keys.n_full, rows[r].n_full);
+		assert_true(voice_told(w.v, &told));
+		assert_int_equal(told.code, 9);
+		assert_false(told.tone);
+		assert_int_equal(told.duration_ms, 10000);
+		assert_false(voice_told(w.v, &told));
+		end();
+	}
+}
+
+/* Digits from elsewhere, while nobody talks and while somebody does. */
+static void test_press(void **state)
+{
+	struct voice_conf c = make_conf(DP_CODEC_PCMU, DP_CODEC_L16_8K, 0);
+	struct vp_dtmf_rx_conf find = {.rate_hz = 8000};
+	struct vp_event events[VP_DTMF_RX_EVENTS];
+	struct heard_keys keys;
+	struct vp_dtmf_rx *rx;
+	uint32_t ts = 0, n = 0;
+	uint16_t seq = 1;
+
+	begin(&c);
+	assert_int_equal(voice_press(w.v, 5, 100, w.now_us), 0);
+	pass(400);
+	talk(20, 20, &seq, &ts);
+	assert_int_equal(voice_press(w.v, 11, 60, w.now_us), 0);
+	assert_int_equal(voice_press(w.v, 17, 60, w.now_us), -EINVAL);
+	talk(20, 20, &seq, &ts);
+	hear_keys(8000, &keys);
+	assert_int_equal(keys.n, 2);
+	assert_int_equal(keys.code[0], 5);
+	assert_int_equal(keys.duration_ms[0], 100);
+	assert_int_equal(keys.code[1], 11);
+	assert_int_equal(keys.n_marked, 2);
+	assert_int_equal(keys.n_ends, 6);
+	end();
+
+	c.send.event_pt = 0;
+	begin(&c);
+	assert_int_equal(voice_press(w.v, 5, 100, w.now_us), 0);
+	assert_int_equal(voice_press(w.v, 6, 100, w.now_us), 0);
+	pass(600);
+	assert_int_equal(vp_dtmf_rx_new(&find, &rx), 0);
+	for (uint32_t at = 0; at + 160 <= w.n_heard; at += 160) {
+		int got = vp_dtmf_rx_run(rx, w.heard + at, 160, events);
+		for (int i = 0; i < got; i++)
+			if (events[i].what == VP_EVENT_END)
+				assert_int_equal(events[i].code, 5 + n++);
+	}
+	vp_dtmf_rx_free(rx);
+	assert_int_equal(n, 2);
+	end();
+
+	c.send.digits = DP_DIGITS_AWAY;
+	begin(&c);
+	assert_int_equal(voice_press(w.v, 5, 100, w.now_us), -EOPNOTSUPP);
+	/* and an event of the far end is told, and goes nowhere */
+	put_key(7, false, 160, true, &seq, ts);
+	pass(300);
+	struct vp_keys_told told;
+	assert_true(voice_told(w.v, &told)); /* its ends were lost */
+	assert_int_equal(told.code, 7);
+	assert_int_equal(w.n_out, 0);
 	end();
 }
 
@@ -415,6 +569,7 @@ static void test_tones_as_keys(void **state)
 		struct vp_dtmf_tx tx;
 
 		c.n_payloads = 1;
+		c.tones = true;
 		c.send.event_khz = rows[k].event_khz;
 		begin(&c);
 		vp_dtmf_tx_init(&tx, 8000);
@@ -709,6 +864,8 @@ int main(void)
 		cmocka_unit_test(test_rates),
 		cmocka_unit_test(test_loss),
 		cmocka_unit_test(test_event),
+		cmocka_unit_test(test_long_press),
+		cmocka_unit_test(test_press),
 		cmocka_unit_test(test_keys_as_tones),
 		cmocka_unit_test(test_tones_as_keys),
 		cmocka_unit_test(test_conceal),

@@ -50,7 +50,12 @@ void b2b_nat_info(struct b2b *b, const struct ctl_nat_info *info)
 
 void b2b_transcoder(struct b2b *b, const struct ctl_transcoder *transcoder)
 {
+	uint32_t codecs = b->transcoder.codecs;
+
 	b->transcoder = *transcoder;
+	/* A limen-control that has just started does not know it; calls that are up still do. */
+	if (transcoder->state == CTL_TRANSCODER_AWAY && transcoder->codecs == 0)
+		b->transcoder.codecs = codecs;
 }
 
 void b2b_media_reply(struct b2b *b, uint32_t seq, int32_t status, const struct ctl_media *media)

@@ -383,6 +383,40 @@ static void pass(struct codec_leg *leg, const struct codec_format *format, uint8
 		p->pt_out = out;
 }
 
+/*
+ * The answering side sends with the numbers of our offer (RFC 3264 5.1); there are ends that use
+ * those of their own answer. Both are taken, unless a number means something else.
+ */
+static void take_own_numbers(
+	const struct codec_list *said, const struct pairs *pairs, struct codec_leg *leg)
+{
+	unsigned int n = leg->n_payloads;
+
+	for (unsigned int i = 0; i < pairs->n; i++) {
+		const struct pair *p = &pairs->pair[i];
+
+		if (by_pt(said, p->answer->pt))
+			continue;
+		for (unsigned int k = 0; k < n && leg->n_payloads < DP_PAYLOAD_TYPES; k++) {
+			struct dp_payload *more = &leg->payloads[leg->n_payloads];
+
+			if (leg->payloads[k].pt != p->said->pt)
+				continue;
+			*more = leg->payloads[k];
+			more->pt = p->answer->pt;
+			if (more->action == DP_PT_RENUMBER && more->pt_out == more->pt) {
+				more->action = DP_PT_RELAY;
+				more->pt_out = 0;
+			} else if (more->action == DP_PT_RELAY) {
+				more->action = DP_PT_RENUMBER;
+				more->pt_out = leg->payloads[k].pt;
+			}
+			leg->n_payloads++;
+			break;
+		}
+	}
+}
+
 static void said_add(struct codec_list *said, const struct codec_format *f, uint8_t source)
 {
 	said->format[said->n] = *f;
@@ -588,6 +622,7 @@ enum codec_why codec_answer(const struct codec_sides *sides, const struct codec_
 		relay(sides, answer, &pairs, first, r);
 	else if (!transcode(sides, offer, answer, &pairs, first, chosen, r))
 		return CODEC_NO_TRANSCODER;
+	take_own_numbers(said, &pairs, &r->answerer);
 	return CODEC_FITS;
 }
 

@@ -9,6 +9,9 @@
 
 #define NO_PT 0xff
 
+/* Of a side where all codecs pass. */
+static const struct codec_policy any = {.transcoding = CFG_TRANSCODING_NEVER};
+
 bool media_line_wants_codecs(const struct media_map *map, const struct sdp_media *m)
 {
 	return view_eq(m->media, VIEW("audio")) &&
@@ -47,11 +50,15 @@ void media_line_forget_codecs(struct media_line *line, unsigned int leg)
 bool media_line_early_codecs(
 	const struct media_map *map, const struct media_line *line, struct codec_result *ret_result)
 {
+	const struct codec_list *offer = &line->pending[map->offerer].codecs;
 	struct codec_sides sides = sides_of(map, line);
 
-	return line->codec_why == CODEC_FITS &&
-	       codec_early(&sides, &line->pending[map->offerer].codecs, &line->said[!map->offerer],
-		       ret_result) == CODEC_FITS;
+	if (line->coded)
+		return line->codec_why == CODEC_FITS &&
+		       codec_early(&sides, offer, &line->said[!map->offerer], ret_result) ==
+			       CODEC_FITS;
+	sides.offerer = sides.answerer = &any;
+	return codec_early(&sides, offer, offer, ret_result) == CODEC_FITS;
 }
 
 /*
@@ -61,7 +68,6 @@ bool media_line_early_codecs(
 enum codec_why media_line_answer_codecs(const struct media_map *map, const struct media_line *line,
 	const struct codec_list *answer, struct codec_result *ret_result)
 {
-	static const struct codec_policy any = {.transcoding = CFG_TRANSCODING_NEVER};
 	const struct codec_list *offer = &line->pending[map->offerer].codecs;
 	struct codec_sides sides = sides_of(map, line);
 	enum codec_why why;

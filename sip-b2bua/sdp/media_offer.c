@@ -31,23 +31,27 @@ static void line_expect_early(const struct media_map *map, struct media_line *li
 	const struct media_desc *offer = &line->pending[map->offerer];
 	struct dp_leg *to = &line->ctl.leg[map->offerer], *from = &line->ctl.leg[!map->offerer];
 	struct codec_result codecs;
+	bool fits;
 
 	if (!media_direction_receives(offer->direction) || !ipaddr_is_set(&offer->rtp))
 		return;
 	if (offer->peer.srtp.suite != DP_SRTP_NONE ||
 		offer->dtls.fingerprint.hash != FINGERPRINT_NONE ||
-		media_line_mode(map, line, !map->offerer) != MEDIA_PLAIN ||
-		(line->coded && !media_line_early_codecs(map, line, &codecs)))
+		media_line_mode(map, line, !map->offerer) != MEDIA_PLAIN)
+		return;
+	fits = media_line_early_codecs(map, line, &codecs);
+	if (line->coded && !fits)
 		return;
 	to->remote_rtp = offer->rtp;
 	to->remote_rtcp = offer->rtcp;
 	to->flags = DP_LEG_SEND | (line->any_pt ? DP_LEG_ANY_PT : 0);
 	from->flags = DP_LEG_RECV | DP_LEG_EARLY | (line->any_pt ? DP_LEG_ANY_PT : 0);
+	if (fits)
+		to->send = codecs.offerer.send;
 	if (!line->coded) {
 		media_codec_pass(&offer->codecs, from);
 		return;
 	}
-	to->send = codecs.offerer.send;
 	to->flags |= codecs.by_core ? DP_LEG_RTCP_OWN : 0;
 	from->flags |= codecs.by_core ? DP_LEG_RTCP_OWN : 0;
 	from->n_payloads = codecs.answerer.n_payloads;

@@ -28,7 +28,10 @@ bool media_line_wants_codecs(const struct media_map *map, const struct sdp_media
 void media_line_offer_codecs(const struct media_map *map, struct media_line *line);
 /* The call goes to another far end on that leg: what was learned of the former one is void. */
 void media_line_forget_codecs(struct media_line *line, unsigned int leg);
-/* What the data plane is told while there is no answer. False: it relays nothing yet. */
+/*
+ * What the data plane is told while there is no answer; of lines that are not coded only what could
+ * be made for the offerer. False: there is no such thing.
+ */
 bool media_line_early_codecs(const struct media_map *map, const struct media_line *line,
 	struct codec_result *ret_result);
 /* What comes of an answer; of lines that are not coded only what could be made for the legs. */

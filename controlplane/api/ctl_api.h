@@ -17,8 +17,9 @@
 #include "controlplane/base/ipc.h"
 #include "dataplane/api/dp_api.h"
 
-#define CTL_API_VERSION 2
+#define CTL_API_VERSION 3
 #define CTL_NAME_MAX	32 /* realm, trunk */
+#define CTL_TARGET_MAX	48
 #define CTL_NUMBER_MAX	64
 #define CTL_MEDIA_MAX	4 /* media lines of a call */
 #define CTL_TOKEN_KEY	32
@@ -42,6 +43,7 @@ enum ctl_msg {
 	CTL_RESTORE_DONE = 31, /* no body */
 	CTL_TRANSCODER = 33,   /* ctl_transcoder, after HELLO and at each change */
 	CTL_CALL_CLEAR = 32,   /* ctl_call_clear: end the call (operator, media timeout) */
+	CTL_PLAY_DONE = 34,    /* ctl_play_done: what was played to a leg has come to its end */
 	/* DTLS handshakes, control <-> nat; CTL_NAT_INFO also control -> sip */
 	CTL_NAT_SET = 50,	  /* ctl_nat: an association is wanted, or wanted otherwise */
 	CTL_NAT_DEL = 51,	  /* ctl_nat_id */
@@ -110,8 +112,35 @@ struct ctl_dtls {
 };
 _Static_assert(sizeof(struct ctl_dtls) == 76, "wire struct");
 
+enum ctl_play_kind {
+	CTL_PLAY_NONE = 0, /* what the other leg sends; the rest is zero */
+	CTL_PLAY_PROMPT,   /* the voice class prompt of that name */
+	CTL_PLAY_TONE,
+	CTL_PLAY_ROOM, /* the conference of that name: all in it hear each other */
+	CTL_PLAY_N_KINDS,
+};
+
+enum ctl_play_flags { CTL_PLAY_LOOP = 1 << 0 };
+
 /*
- * One media line of a call. Leg 0 faces the caller's realm, leg 1 the called realm. A local
+ * What a leg is to hear in place of the other one. It begins anew when the serial changes. A prompt
+ * that is not there is refused (-ENODATA) when the session has one leg; with two it is silence.
+ */
+struct ctl_play {
+	uint8_t kind;	 /* enum ctl_play_kind */
+	uint8_t flags;	 /* enum ctl_play_flags */
+	uint8_t tone;	 /* enum cfg_tone */
+	uint8_t country; /* enum cfg_cptone */
+	uint32_t serial;
+	uint32_t max_ms;	 /* 0: to its own end */
+	uint32_t length_ms;	 /* in the reply: of the prompt once; else 0 */
+	char name[CTL_NAME_MAX]; /* of a PROMPT or ROOM */
+};
+_Static_assert(sizeof(struct ctl_play) == 48, "wire struct");
+
+/*
+ * One media line of a call. Without a realm for leg 1 the session has leg 0 alone, and all else of
+ * leg 1 is zero. Leg 0 faces the caller's realm, leg 1 the called realm. A local
  * address with port 0 is allocated from that leg's realm (family: wanted family, 0 any); one with
  * a port is claimed (replay after a restart of limen-control): -EADDRINUSE when it is another
  * call's. Repeating the message with other legs modifies the session.
@@ -119,11 +148,25 @@ _Static_assert(sizeof(struct ctl_dtls) == 76, "wire struct");
 struct ctl_media {
 	uint64_t call_id;
 	uint32_t media_index; /* 0..CTL_MEDIA_MAX-1 */
-	uint32_t zero;
+	uint32_t cookie;      /* limen-sip's; comes back with CTL_PLAY_DONE */
 	char realm[DP_LEGS][CTL_NAME_MAX];
-	struct dp_leg leg[DP_LEGS];
+	struct dp_leg leg[DP_LEGS]; /* without dp_play */
+	struct ctl_play play[DP_LEGS];
 	/* With a role the leg has no keys, and neither sends nor receives until it has some. */
 	struct ctl_dtls dtls[DP_LEGS];
+};
+
+static inline unsigned int ctl_media_n_legs(const struct ctl_media *media)
+{
+	return media->realm[1][0] ? 2 : 1;
+}
+
+struct ctl_play_done {
+	uint64_t call_id;
+	uint32_t media_index;
+	uint32_t cookie;
+	uint32_t leg;
+	uint32_t serial;
 };
 
 struct ctl_media_id {
@@ -195,7 +238,8 @@ struct ctl_call {
 	char codec[DP_LEGS][CTL_CODEC_MAX]; /* encoding names */
 	uint32_t transcoded;		    /* 1: the voice is decoded and encoded */
 	uint32_t zero;
-	char reason[160]; /* one sentence: why it ended, or was refused */
+	char target[CTL_TARGET_MAX]; /* "announcement NAME", ... of a call that ends in the box */
+	char reason[160];	     /* one sentence: why it ended, or was refused */
 };
 
 /* Whether media cores take new voice. X(symbol, why not, in a sentence). */

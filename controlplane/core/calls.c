@@ -74,7 +74,8 @@ bool ctl_call_ok(const struct ctl_call *c)
 {
 	if (c->id == 0 || c->state < CTL_CALL_SETUP || c->state > CTL_CALL_ENDED ||
 		c->released_by > CTL_BY_OPERATOR || c->n_media > CTL_MEDIA_MAX ||
-		c->transcoded > 1 || c->zero != 0 || !ipc_str_ok(c->reason, sizeof(c->reason)))
+		c->transcoded > 1 || c->zero != 0 || !ipc_str_ok(c->target, sizeof(c->target)) ||
+		!ipc_str_ok(c->reason, sizeof(c->reason)))
 		return false;
 	for (unsigned int i = 0; i < DP_LEGS; i++) {
 		if (c->srtp[i] >= DP_SRTP_N || c->srtp_note[i] >= CTL_SRTP_N_NOTES ||
@@ -210,9 +211,17 @@ void calls_media_answer(void *arg, const struct media_session *session,
 	}
 	memcpy(media.realm, session->realm_name, sizeof(media.realm));
 	memcpy(media.leg, session->conf.leg, sizeof(media.leg));
+	memcpy(media.play, session->play, sizeof(media.play));
+	media.cookie = session->cookie;
 	/* limen-sip wants to know the ports; the keys it has. */
 	for (unsigned int leg = 0; leg < DP_LEGS; leg++)
 		media.leg[leg].rx = media.leg[leg].tx = (struct dp_srtp){0};
+	for (unsigned int leg = 0; leg < DP_LEGS; leg++) {
+		media.leg[leg].play = (struct dp_play){0};
+		if (media.play[leg].kind == CTL_PLAY_PROMPT)
+			media.play[leg].length_ms = cs->ops.prompt_ms(
+				cs->ops.arg, media.play[leg].name);
+	}
 	cs->ops.reply(cs->ops.arg, ticket, CTL_MEDIA_SET, 0, &media, sizeof(media));
 }
 
@@ -249,6 +258,25 @@ void calls_media_timeout(void *arg, struct media_session *session, unsigned int 
 		session->conf.leg[leg].timeout_ms / 1000);
 	cs->counts.cleared_for_silence++;
 	calls_clear(cs, call->info.id, Q850_TEMPORARY_FAILURE, CTL_BY_BOX, reason);
+}
+
+void calls_play_done(
+	void *arg, const struct media_session *session, unsigned int leg, uint32_t serial)
+{
+	struct calls *cs = arg;
+	const struct call *call = calls_find(cs, session->call_id);
+	struct ctl_play_done done = {.call_id = session->call_id,
+		.media_index = session->index,
+		.cookie = session->cookie,
+		.leg = leg,
+		.serial = serial};
+
+	/* limen-sip that is away, or does not get it, knows how long the prompt is. */
+	if (call != NULL && call->phase == CALL_LIVE &&
+		!cs->ops.send(
+			cs->ops.arg, call->worker, CTL_PLAY_DONE, &done, sizeof(done), NULL, 0))
+		log_debug("call %016llx: nobody is told that its prompt is over",
+			(unsigned long long)session->call_id);
 }
 
 void calls_media_no_keys(void *arg, const struct media_session *session, unsigned int leg)

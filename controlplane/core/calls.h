@@ -55,6 +55,7 @@ struct calls_ops {
 	unsigned int (*room)(void *arg, uint32_t worker);
 	uint64_t (*wall_ms)(void *arg);
 	uint64_t (*mono_ms)(void *arg);
+	uint32_t (*prompt_ms)(void *arg, const char *name); /* its length; 0: there is none */
 	void *arg;
 };
 
@@ -98,6 +99,8 @@ void calls_media_answer(void *arg, const struct media_session *session,
 	const struct media_ticket *ticket, int32_t status);
 void calls_media_gone(void *arg, struct media_session *session);
 void calls_media_lost(void *arg, struct media_session *session, int error);
+void calls_play_done(
+	void *arg, const struct media_session *session, unsigned int leg, uint32_t serial);
 void calls_media_timeout(void *arg, struct media_session *session, unsigned int leg);
 void calls_media_no_keys(void *arg, const struct media_session *session, unsigned int leg);
 void calls_record_written(void *arg, uint64_t id);

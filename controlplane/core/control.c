@@ -136,6 +136,24 @@ static bool get_srtp(void *arg, const struct media_session *session, struct dp_s
 	return dpclient_srtp(((struct control *)arg)->dp, session, conf);
 }
 
+static int resolve_play(void *arg, const struct ctl_play *play, struct dp_play *ret_play)
+{
+	return prompts_resolve(((struct control *)arg)->prompts, play, ret_play);
+}
+
+static uint32_t get_prompt_ms(void *arg, const char *name)
+{
+	const struct prompt *prompt = prompts_find(((struct control *)arg)->prompts, name);
+
+	return prompt != NULL ? (uint32_t)prompt_sound_ms(&prompt->sound) : 0;
+}
+
+static void on_play_done(
+	void *arg, struct media_session *session, unsigned int leg, uint32_t serial)
+{
+	calls_play_done(((struct control *)arg)->calls, session, leg, serial);
+}
+
 static void on_media_timeout(void *arg, struct media_session *session, unsigned int leg)
 {
 	calls_media_timeout(((struct control *)arg)->calls, session, leg);
@@ -209,7 +227,14 @@ static int media_prepare(void *arg, struct cfg_txn *txn, const struct cfg *old,
 	struct control *c = arg;
 	int ret = media_realms_check(c->realms, next, error);
 
-	return ret < 0 ? ret : dpclient_check(next, error);
+	if (ret == 0)
+		ret = dpclient_check(next, error);
+	return ret < 0 ? ret : prompts_prepare(c->prompts, next, old == NULL, error);
+}
+
+static void media_abort(void *arg, uint64_t revision)
+{
+	prompts_abort(((struct control *)arg)->prompts);
 }
 
 static void media_apply(void *arg, const struct cfg *old, const struct cfg *next, uint64_t revision)
@@ -219,6 +244,7 @@ static void media_apply(void *arg, const struct cfg *old, const struct cfg *next
 
 	if (media_realms_apply(c->realms, next, n_workers > 0 ? n_workers : 1) < 0)
 		log_err("memory is short: not all realms have media ports");
+	prompts_apply(c->prompts, clock_mono_ms());
 	dpclient_apply(c->dp, next);
 	spool_set_node(c->spool, next->hostname);
 }
@@ -264,7 +290,7 @@ static void on_started(void *arg, int status, const char *text)
 	}
 	static const struct timeval grace = {.tv_sec = GRACE_S};
 	event_add(c->grace_event, &grace);
-	dpclient_start(c->dp, c->sessions);
+	dpclient_start(c->dp, c->sessions, c->prompts);
 	log_notice("running: revision %llu of the configuration, generation %u",
 		(unsigned long long)cfg_store_revision(c->store), c->generation);
 	notify_send("READY=1");
@@ -304,14 +330,19 @@ static int open_state(struct control *c, char *error)
 
 static int make_media(struct control *c)
 {
-	struct calls_ops calls_ops = {ops_send, ops_reply, ops_room, ops_wall_ms, ops_mono_ms, c};
+	struct calls_ops calls_ops = {
+		ops_send, ops_reply, ops_room, ops_wall_ms, ops_mono_ms, get_prompt_ms, c};
 	struct sessions_ops sessions_ops = {on_media_answer, on_media_gone, on_media_lost,
-		on_media_dtls, on_media_dirty, get_sums, get_srtp, c};
+		on_media_dtls, on_media_dirty, get_sums, resolve_play, get_srtp, c};
 	struct nat_peer_ops nat_ops = {on_nat_changed, on_nat_failed, c};
-	struct dpclient_ops dp_ops = {dp_generation, on_media_timeout, look_at_transcoder, c};
-	char path[108];
+	struct dpclient_ops dp_ops = {
+		dp_generation, on_media_timeout, on_play_done, look_at_transcoder, c};
+	char path[108], dir[256];
 
+	snprintf(dir, sizeof(dir), "%s/prompts", c->options.state_dir);
 	snprintf(path, sizeof(path), "%s/dataplane.sock", c->options.run_dir);
+	if (prompts_new(dir, &c->prompts) < 0)
+		return -ENOMEM;
 	c->realms = media_realms_new();
 	c->calls = calls_new(&calls_ops);
 	c->dp = dpclient_new(c->base, path, &dp_ops);
@@ -363,7 +394,7 @@ static int make_peers(struct control *c, char *error)
 static int subscribe(struct control *c)
 {
 	c->media_subscriber = (struct cfg_subscriber){
-		"media", media_prepare, media_apply, nothing_to_abort, c};
+		"media", media_prepare, media_apply, media_abort, c};
 	c->netlink_subscriber = (struct cfg_subscriber){
 		"netlink", nothing_to_prepare, netlink_apply, nothing_to_abort, c};
 	int ret = cfg_store_subscribe(c->store, &c->media_subscriber);
@@ -451,6 +482,7 @@ void control_free(struct control *c)
 	calls_free(c->calls);
 	sessions_free(c->sessions);
 	nat_peer_free(c->nat);
+	prompts_free(c->prompts);
 	media_realms_free(c->realms);
 	spool_close(c->spool);
 	cfg_store_close(c->store);

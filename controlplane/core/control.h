@@ -34,6 +34,7 @@ struct control {
 	struct cfg_store *store;
 	struct spool *spool;
 	struct media_realms *realms;
+	struct prompts *prompts;
 	struct sessions *sessions;
 	struct dpclient *dp;
 	struct calls *calls;

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "controlplane/api/ctl_play.h"
+
 #define FLAGS_KNOWN                                                                   \
 	(DP_LEG_SEND | DP_LEG_RECV | DP_LEG_RTCP_MUX | DP_LEG_LATCH | DP_LEG_ANY_PT | \
 		DP_LEG_EARLY | DP_LEG_RTCP_OWN)
@@ -11,6 +13,10 @@
 static bool leg_ok(const struct dp_leg *leg)
 {
 	static const struct dp_payload none;
+	static const struct dp_play no_play;
+
+	if (memcmp(&leg->play, &no_play, sizeof(no_play)) != 0)
+		return false;
 
 	if (!ipaddr_valid(&leg->remote_rtp) || !ipaddr_valid(&leg->remote_rtcp))
 		return false;
@@ -56,11 +62,28 @@ static bool local_ok(const struct ipaddr *local)
 	       (ipaddr_is_set(local) && ipaddr_valid(local));
 }
 
+/* Nothing is said of a leg that is not there. */
+static bool no_leg_ok(const struct ctl_media *media)
+{
+	static const struct ctl_media none;
+
+	return memcmp(media->realm[1], none.realm[1], sizeof(none.realm[1])) == 0 &&
+	       memcmp(&media->leg[1], &none.leg[1], sizeof(none.leg[1])) == 0 &&
+	       memcmp(&media->play[1], &none.play[1], sizeof(none.play[1])) == 0 &&
+	       memcmp(&media->dtls[1], &none.dtls[1], sizeof(none.dtls[1])) == 0;
+}
+
 bool ctl_media_ok(const struct ctl_media *media)
 {
-	if (media->call_id == 0 || media->media_index >= CTL_MEDIA_MAX || media->zero != 0)
+	unsigned int n_legs = ctl_media_n_legs(media);
+
+	if (media->call_id == 0 || media->media_index >= CTL_MEDIA_MAX)
 		return false;
-	for (unsigned int i = 0; i < DP_LEGS; i++) {
+	if (n_legs == 1 && !no_leg_ok(media))
+		return false;
+	for (unsigned int i = 0; i < n_legs; i++) {
+		if (!ctl_play_ok(&media->play[i]))
+			return false;
 		if (!ipc_str_ok(media->realm[i], CTL_NAME_MAX) || media->realm[i][0] == '\0' ||
 			!local_ok(&media->leg[i].local) || !leg_ok(&media->leg[i]) ||
 			!dtls_ok(&media->dtls[i], &media->leg[i]))

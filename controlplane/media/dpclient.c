@@ -34,6 +34,7 @@ struct dpclient {
 	char path[108];
 	struct dpclient_ops ops;
 	struct sessions *sessions;
+	struct prompts *prompts;
 	struct ipc_peer *peer; /* NULL: not connected */
 	bool up;	       /* HELLO was answered */
 	bool pump_pending, sweep_wanted, sweep_under_way;
@@ -51,7 +52,9 @@ struct dpclient {
 
 /* ---- requests ---- */
 
-static int request(struct dpclient *dp, uint16_t type, uint64_t id, const void *body, size_t len)
+/* fd: goes along, or -1. */
+static int request_fd(
+	struct dpclient *dp, uint16_t type, uint64_t id, const void *body, size_t len, int fd)
 {
 	uint32_t seq = ipc_next_seq(dp->peer);
 	struct inflight *slot = &dp->inflight[seq % INFLIGHT_SLOTS];
@@ -60,13 +63,19 @@ static int request(struct dpclient *dp, uint16_t type, uint64_t id, const void *
 		seq = ipc_next_seq(dp->peer);
 		slot = &dp->inflight[seq % INFLIGHT_SLOTS];
 	}
-	int ret = ipc_send(dp->peer, type, seq, 0, dp->generation, body, len, NULL, 0);
+	int ret = fd >= 0 ? ipc_send_fd(dp->peer, type, seq, 0, dp->generation, body, len, fd)
+			  : ipc_send(dp->peer, type, seq, 0, dp->generation, body, len, NULL, 0);
 
 	if (ret < 0)
 		return ret;
 	*slot = (struct inflight){seq, type, id, clock_mono_ms()};
 	dp->n_inflight++;
 	return 0;
+}
+
+static int request(struct dpclient *dp, uint16_t type, uint64_t id, const void *body, size_t len)
+{
+	return request_fd(dp, type, id, body, len, -1);
 }
 
 static bool may_send(const struct dpclient *dp)
@@ -98,6 +107,26 @@ static bool pump_objs(struct dpclient *dp)
 	return dpobjs_settled(&dp->objs);
 }
 
+/* false: there are more, and sessions may need them. */
+static bool pump_prompts(struct dpclient *dp)
+{
+	struct dp_prompt prompt;
+	uint16_t type;
+	int fd;
+
+	while (may_send(dp) && prompts_next(dp->prompts, clock_mono_ms(), &type, &prompt, &fd)) {
+		struct dp_prompt_id id = {.id = prompt.id};
+		bool is_del = type == DP_PROMPT_DEL;
+		int ret = request_fd(dp, type, prompt.id, is_del ? (void *)&id : &prompt,
+			is_del ? sizeof(id) : sizeof(prompt), is_del ? -1 : fd);
+		if (ret < 0) {
+			cannot_send(dp, ret);
+			return false;
+		}
+	}
+	return may_send(dp);
+}
+
 static void pump_sessions(struct dpclient *dp)
 {
 	struct media_session *s;
@@ -117,7 +146,7 @@ static void pump_sessions(struct dpclient *dp)
 
 static void pump(struct dpclient *dp)
 {
-	if (!dp->up || !pump_objs(dp))
+	if (!dp->up || !pump_objs(dp) || !pump_prompts(dp))
 		return;
 	pump_sessions(dp);
 	if (dp->sweep_wanted && !dp->sweep_under_way && sessions_idle(dp->sessions)) {
@@ -166,6 +195,10 @@ static int on_reply(struct ipc_peer *peer, const struct ipc_hdr *hdr, const void
 		dp->sweep_wanted |= hdr->status < 0; /* the tick tries again */
 		return 0;
 	}
+	if (type == DP_PROMPT_SET || type == DP_PROMPT_DEL) {
+		prompts_done(dp->prompts, (uint32_t)id, type, hdr->status, clock_mono_ms());
+		return 0;
+	}
 	if (type < DP_SESSION_ADD) {
 		if (dpobjs_done(&dp->objs, (unsigned int)id, type, hdr->status, clock_mono_ms()))
 			sessions_retry(dp->sessions);
@@ -200,6 +233,7 @@ static int take_segment(struct dpclient *dp, int fd, const struct dp_hello_reply
 	 */
 	dp->generation = dp->ops.generation(dp->ops.arg, same_boot);
 	dpobjs_reset(&dp->objs, same_boot);
+	prompts_reset(dp->prompts);
 	sessions_up(dp->sessions, hello->n_workers, same_boot);
 	segment_unmap(&dp->segment);
 	dp->segment = map;
@@ -300,6 +334,23 @@ static int on_event(struct ipc_peer *peer, const struct ipc_hdr *hdr, const void
 	return 0;
 }
 
+static int on_play_done(
+	struct ipc_peer *peer, const struct ipc_hdr *hdr, const void *body, size_t len)
+{
+	struct dpclient *dp = ipc_peer_ctx(peer);
+	struct dp_event_play ev;
+
+	memcpy(&ev, body, sizeof(ev));
+	if (ev.leg >= DP_LEGS || ev.zero != 0)
+		return -EPROTO;
+	struct media_session *s = sessions_by_id(dp->sessions, ev.session_id);
+	if (s != NULL && s->wanted)
+		dp->ops.play_done(dp->ops.arg, s, ev.leg, ev.serial);
+	if (ev.lost_events > 0)
+		check_silence(dp);
+	return 0;
+}
+
 static int on_port_event(
 	struct ipc_peer *peer, const struct ipc_hdr *hdr, const void *body, size_t len)
 {
@@ -361,6 +412,8 @@ static const struct ipc_row rows[] = {
 	REPLY(DP_MEDIA_ADDR_SET, 0),
 	REPLY(DP_MEDIA_ADDR_DEL, 0),
 	REPLY(DP_POLICE_SET, 0),
+	REPLY(DP_PROMPT_SET, 0),
+	REPLY(DP_PROMPT_DEL, 0),
 	REPLY(DP_SESSION_ADD, sizeof(struct dp_session_reply)),
 	REPLY(DP_SESSION_MODIFY, sizeof(struct dp_session_reply)),
 	REPLY(DP_SESSION_REMOVE, sizeof(struct dp_session_final)),
@@ -369,6 +422,8 @@ static const struct ipc_row rows[] = {
 		"DP_EVENT_TIMEOUT", on_event},
 	{DP_EVENT_LATCH, 0, IPC_ROLE_DATAPLANE, sizeof(struct dp_event), sizeof(struct dp_event),
 		"DP_EVENT_LATCH", on_event},
+	{DP_EVENT_PLAY_DONE, 0, IPC_ROLE_DATAPLANE, sizeof(struct dp_event_play),
+		sizeof(struct dp_event_play), "DP_EVENT_PLAY_DONE", on_play_done},
 	{DP_EVENT_PORT, 0, IPC_ROLE_DATAPLANE, sizeof(struct dp_event_port),
 		sizeof(struct dp_event_port), "DP_EVENT_PORT", on_port_event},
 };
@@ -455,11 +510,12 @@ void dpclient_free(struct dpclient *dp)
 	free(dp);
 }
 
-void dpclient_start(struct dpclient *dp, struct sessions *sessions)
+void dpclient_start(struct dpclient *dp, struct sessions *sessions, struct prompts *prompts)
 {
 	static const struct timeval tick = {.tv_usec = TICK_MS * 1000};
 
 	dp->sessions = sessions;
+	dp->prompts = prompts;
 	event_add(dp->tick_event, &tick);
 	connect_now(dp);
 }

@@ -14,6 +14,7 @@
 #include <sys/types.h>
 
 #include "controlplane/config/cfg.h"
+#include "controlplane/media/prompts.h"
 #include "controlplane/media/segment.h"
 #include "controlplane/media/sessions.h"
 
@@ -27,6 +28,9 @@ struct dpclient_ops {
 	uint32_t (*generation)(void *arg, bool bump);
 	/* A leg that should receive did not. */
 	void (*media_timeout)(void *arg, struct media_session *session, unsigned int leg);
+	/* What was played to a leg has come to its end. */
+	void (*play_done)(
+		void *arg, struct media_session *session, unsigned int leg, uint32_t serial);
 	/* It is connected now, or no longer. NULL: nobody wants to know. */
 	void (*changed)(void *arg);
 	void *arg;
@@ -46,8 +50,8 @@ struct dpclient_state {
 struct dpclient *dpclient_new(
 	struct event_base *base, const char *path, const struct dpclient_ops *ops);
 void dpclient_free(struct dpclient *dp);
-/* The sessions it serves; their ops.dirty and ops.sums are the two functions below. */
-void dpclient_start(struct dpclient *dp, struct sessions *sessions);
+/* The sessions and prompts it serves; the sessions' ops.dirty and ops.sums are the two functions below. */
+void dpclient_start(struct dpclient *dp, struct sessions *sessions, struct prompts *prompts);
 void dpclient_pump_later(struct dpclient *dp);
 bool dpclient_sums(const struct dpclient *dp, const struct media_session *session,
 	struct dp_stream_sum ret_sums[DP_LEGS]);

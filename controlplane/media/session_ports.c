@@ -81,11 +81,27 @@ static int take_both(
 	return -ENOSPC;
 }
 
+static int take_alone(
+	struct session_ports *ports, uint32_t n_workers, uint32_t *rotor, uint64_t now_ms)
+{
+	for (uint32_t i = 0; i < n_workers; i++) {
+		uint32_t owner = (*rotor + i) % n_workers;
+
+		if (take_leg(ports, 0, owner, now_ms) == 0) {
+			*rotor = (owner + 1) % n_workers;
+			return 0;
+		}
+	}
+	return -ENOSPC;
+}
+
 static int take_missing(
 	struct session_ports *ports, uint32_t n_workers, uint32_t *rotor, uint64_t now_ms)
 {
 	uint16_t port[DP_LEGS] = {ipaddr_port(&ports->local[0]), ipaddr_port(&ports->local[1])};
 
+	if (ports->realm[1] == NULL)
+		return port[0] != 0 ? 0 : take_alone(ports, n_workers, rotor, now_ms);
 	if (port[0] == 0 && port[1] == 0)
 		return take_both(ports, n_workers, rotor, now_ms);
 	if (port[0] == 0)
@@ -103,7 +119,7 @@ int session_ports_take(struct session_ports *ports, struct media_realms *realms,
 
 	memset(ports, 0, sizeof(*ports));
 	ret = resolve(ports, realms, media, present, 0);
-	if (ret == 0)
+	if (ret == 0 && ctl_media_n_legs(media) == DP_LEGS)
 		ret = resolve(ports, realms, media, present, 1);
 	if (ret == 0)
 		ret = take_missing(ports, n_workers, rotor, now_ms);
@@ -135,7 +151,7 @@ void session_ports_commit(
 	const struct session_ports *ports, const struct media_session *present, uint64_t now_ms)
 {
 	for (unsigned int i = 0; i < DP_LEGS; i++) {
-		if (ports->taken[i])
+		if (ports->taken[i] || ports->realm[i] == NULL)
 			give_leg(present, i, now_ms);
 	}
 }

@@ -240,24 +240,57 @@ void sessions_keys_told(struct sessions *ss)
 			mark_dirty(ss, s);
 }
 
-static void conf_from_media(
-	struct media_session *s, const struct ctl_media *media, const struct session_ports *ports)
+/*
+ * What is played to each leg. s: the session as it is, or NULL. Music for a call that goes on is not
+ * worth ending it: where a prompt is missing, there is silence.
+ */
+static int plays_resolve(const struct sessions *ss, const struct media_session *s,
+	const struct ctl_media *media, struct dp_play ret_plays[DP_LEGS])
+{
+	for (unsigned int i = 0; i < DP_LEGS; i++) {
+		const struct ctl_play *play = &media->play[i];
+		int ret = ss->ops.play(ss->ops.arg, play, &ret_plays[i]);
+
+		if (ret == 0)
+			continue;
+		if (s != NULL && memcmp(&s->play[i], play, sizeof(*play)) == 0) {
+			ret_plays[i] = s->conf.leg[i].play;
+			continue;
+		}
+		if (ctl_media_n_legs(media) == 1)
+			return ret;
+		log_warning("call %016llx: prompt %s is not there: silence is played for it",
+			(unsigned long long)media->call_id, play->name);
+		ret_plays[i] = (struct dp_play){.kind = DP_PLAY_TONE, .serial = play->serial};
+	}
+	return 0;
+}
+
+static void conf_from_media(struct media_session *s, const struct ctl_media *media,
+	const struct session_ports *ports, const struct dp_play plays[DP_LEGS])
 {
 	for (unsigned int i = 0; i < DP_LEGS; i++) {
 		const struct media_realm *realm = ports->realm[i];
 		struct dp_leg *leg = &s->conf.leg[i];
 		*leg = media->leg[i];
+		leg->play = plays[i];
+		s->play[i] = media->play[i];
+		s->realm[i] = ports->realm[i];
+		memcpy(s->realm_name[i], media->realm[i], CTL_NAME_MAX);
+		if (realm == NULL)
+			continue;
 		leg->local = ports->local[i];
 		/* What the realm says is control's business; limen-sip does not know it. */
 		leg->dscp = leg->flags & DP_LEG_ANY_PT ? realm->dscp_video : realm->dscp;
-		leg->timeout_ms = realm->timeout_ms;
+		/* Who listens to the box while a call waits need not talk. */
+		leg->timeout_ms = plays[i].kind != DP_PLAY_NONE && ports->realm[1] != NULL
+					  ? 0
+					  : realm->timeout_ms;
 		leg->max_pps = leg->flags & DP_LEG_ANY_PT ? realm->other_pps : realm->audio_pps;
 		leg->flags &= ~(uint32_t)DP_LEG_LATCH;
 		leg->flags |= realm->latch ? DP_LEG_LATCH : 0;
 		leg->flags &= ~(uint32_t)DP_LEG_RTCP_STRICT;
 		leg->flags |= realm->rtcp_strict ? DP_LEG_RTCP_STRICT : 0;
-		s->realm[i] = ports->realm[i];
-		memcpy(s->realm_name[i], media->realm[i], CTL_NAME_MAX);
 	}
 }
 
@@ -303,14 +336,14 @@ int sessions_set(struct sessions *ss, const struct ctl_media *media,
 	struct media_session *s = sessions_find(ss, media->call_id, media->media_index);
 	struct media_waiter *w = malloc(sizeof(*w));
 	struct ipaddr old_remote[DP_LEGS] = {0};
+	struct dp_play plays[DP_LEGS];
 	struct session_ports ports;
 	int ret = -ENOMEM;
 
 	if (w == NULL)
 		return ret;
-	if (ss->n_workers == 0)
-		ret = -EAGAIN;
-	else
+	ret = ss->n_workers == 0 ? -EAGAIN : plays_resolve(ss, s, media, plays);
+	if (ret == 0)
 		ret = session_ports_take(
 			&ports, ss->realms, media, s, ss->n_workers, &ss->rotor, now_ms);
 	bool fresh = s == NULL;
@@ -333,7 +366,8 @@ int sessions_set(struct sessions *ss, const struct ctl_media *media,
 	session_ports_commit(&ports, s, now_ms);
 	for (unsigned int i = 0; i < DP_LEGS; i++)
 		old_remote[i] = s->conf.leg[i].remote_rtp;
-	conf_from_media(s, media, &ports);
+	conf_from_media(s, media, &ports, plays);
+	s->cookie = media->cookie;
 	take_dtls(ss, s, media, old_remote);
 	s->owner = owner;
 	s->wanted = true;

@@ -38,8 +38,10 @@ struct media_session {
 	struct dp_session conf; /* as wanted */
 	struct ctl_dtls dtls[DP_LEGS];
 	struct media_dtls_keys *dtls_keys; /* by handshake; NULL: no leg has a role */
+	uint32_t cookie;		   /* of limen-sip */
+	struct ctl_play play[DP_LEGS];
 	char realm_name[DP_LEGS][CTL_NAME_MAX];
-	struct media_realm *realm[DP_LEGS]; /* whose ports it holds */
+	struct media_realm *realm[DP_LEGS]; /* whose ports it holds; NULL: there is no such leg */
 	uint64_t set_ms;		    /* monotonic: of the last change */
 	/* private to sessions.c */
 	bool wanted; /* it is to be in the data plane */
@@ -83,6 +85,8 @@ struct sessions_ops {
 	/* The counters as the shared segment has them now; false: there is no segment. */
 	bool (*sums)(void *arg, const struct media_session *session,
 		struct dp_stream_sum ret_sums[DP_LEGS]);
+	/* What the data plane is told of what is to be played; as prompts_resolve(). */
+	int (*play)(void *arg, const struct ctl_play *play, struct dp_play *ret_play);
 	/* The same of how far its SRTP has come: into srtp_rx and srtp_tx of conf. */
 	bool (*srtp)(void *arg, const struct media_session *session, struct dp_session *conf);
 	void *arg;

@@ -375,6 +375,11 @@ size_t record_print(const struct record *record, const char *node, char *buf, si
 	jout_key_str(&out, "codec", call->codec[0]);
 	jout_key(&out, "transcoded");
 	jout_bool(&out, call->transcoded);
+	jout_key(&out, "target");
+	if (call->target[0] != '\0')
+		jout_str(&out, call->target);
+	else
+		jout_null(&out);
 	jout_key_u64(&out, "media_lines", record->n_media);
 	jout_key_str(&out, "media_source", source_word(record->source));
 	jout_key(&out, "verdict");
@@ -386,7 +391,8 @@ size_t record_print(const struct record *record, const char *node, char *buf, si
 	jout_key(&out, "legs");
 	jout_open(&out, '[');
 	print_leg(&out, record, 0);
-	print_leg(&out, record, 1);
+	if (call->target[0] == '\0' || call->realm[1][0] != '\0')
+		print_leg(&out, record, 1);
 	jout_close(&out, ']');
 	jout_close(&out, '}');
 	jout_newline(&out);

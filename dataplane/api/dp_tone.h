@@ -23,6 +23,7 @@ _Static_assert(sizeof(struct dp_tone_step) == 8, "travels in the session API");
 
 enum dp_tone_kind {
 	DP_TONE_DIAL,
+	DP_TONE_STUTTER, /* dial tone with a notice: a service is on, a message waits */
 	DP_TONE_RINGBACK,
 	DP_TONE_BUSY,
 	DP_TONE_CONGESTION,

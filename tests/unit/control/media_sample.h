@@ -2,6 +2,7 @@
 /* A small configuration and messages for the tests of media and calls. */
 #pragma once
 
+#include <errno.h>
 #include <string.h>
 
 #include "controlplane/api/ctl_api.h"
@@ -61,6 +62,22 @@ static inline struct ctl_media sample_media(uint64_t call_id, uint32_t index)
 		m.leg[i].payloads[0].clock_hz = 8000;
 	}
 	return m;
+}
+
+/* As prompts_resolve() does: there is every prompt but the one named "none". */
+static inline int sample_play(void *arg, const struct ctl_play *play, struct dp_play *ret_play)
+{
+	struct dp_play dp = {.serial = play->serial, .id = 7, .kind = play->kind};
+
+	if (play->kind == CTL_PLAY_PROMPT && strcmp(play->name, "none") == 0)
+		return -ENODATA;
+	*ret_play = play->kind == CTL_PLAY_NONE ? (struct dp_play){0} : dp;
+	return 0;
+}
+
+static inline uint32_t sample_prompt_ms(void *arg, const char *name)
+{
+	return 1500;
 }
 
 static inline struct ctl_call sample_call(uint64_t id, uint32_t state)

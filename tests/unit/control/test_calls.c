@@ -143,9 +143,10 @@ static void on_written(void *arg, uint64_t id)
 
 static void open_world(void)
 {
-	struct sessions_ops ops = {
-		on_answer, on_gone, on_lost, on_dtls, on_dirty, get_sums, get_srtp, NULL};
-	struct calls_ops calls_ops = {ops_send, ops_reply, ops_room, ops_wall, ops_mono, NULL};
+	struct sessions_ops ops = {on_answer, on_gone, on_lost, on_dtls, on_dirty, get_sums,
+		sample_play, get_srtp, NULL};
+	struct calls_ops calls_ops = {
+		ops_send, ops_reply, ops_room, ops_wall, ops_mono, sample_prompt_ms, NULL};
 	struct spool_conf conf = {.dir = w.dir, .node = "n", .written = on_written};
 	char error[256];
 

@@ -35,7 +35,9 @@ static struct {
 	struct sessions *ss;
 	struct dpclient *dp;
 	uint32_t generation;
-	unsigned int n_answers, n_timeouts, n_bumps;
+	unsigned int n_answers, n_timeouts, n_bumps, n_played, n_prompt_fds;
+	struct prompts *prompts;
+	char prompts_dir[48];
 	int32_t answer_status;
 	/* the played data plane */
 	struct ipc_listener *listener;
@@ -84,6 +86,13 @@ static int dp_on_request(
 	size_t answer_len = 0;
 	int32_t status = 0;
 
+	if (hdr->type == DP_PROMPT_SET) {
+		int fd = ipc_take_fd(peer);
+
+		w.n_prompt_fds += fd >= 0;
+		if (fd >= 0)
+			close(fd);
+	}
 	if (hdr->type == DP_POLICE_SET) {
 		w.n_police++;
 		memcpy(&w.police, body, sizeof(w.police));
@@ -128,6 +137,8 @@ static const struct ipc_row dp_rows[] = {
 	ROW(DP_MEDIA_ADDR_SET, sizeof(struct dp_media_addr)),
 	ROW(DP_MEDIA_ADDR_DEL, sizeof(struct dp_media_addr)),
 	ROW(DP_POLICE_SET, sizeof(struct dp_police)),
+	ROW(DP_PROMPT_SET, sizeof(struct dp_prompt)),
+	ROW(DP_PROMPT_DEL, sizeof(struct dp_prompt_id)),
 	ROW(DP_SESSION_ADD, sizeof(struct dp_session)),
 	ROW(DP_SESSION_MODIFY, sizeof(struct dp_session)),
 	ROW(DP_SESSION_REMOVE, sizeof(struct dp_session_id)),
@@ -228,6 +239,12 @@ static void on_timeout(void *arg, struct media_session *s, unsigned int leg)
 	w.n_timeouts++;
 }
 
+static void on_play_done(
+	void *arg, struct media_session *session, unsigned int leg, uint32_t serial)
+{
+	w.n_played += session->play[leg].serial == serial;
+}
+
 /* Runs the loop until done is true; the deadline is far above what is needed. */
 #define RUN_UNTIL(done)                                       \
 	do {                                                  \
@@ -239,9 +256,9 @@ static void on_timeout(void *arg, struct media_session *s, unsigned int leg)
 
 static int setup(void **state)
 {
-	struct sessions_ops ops = {
-		on_answer, on_gone, on_lost, on_dtls, on_dirty, get_sums, get_srtp, NULL};
-	struct dpclient_ops dp_ops = {get_generation, on_timeout, NULL, NULL};
+	struct sessions_ops ops = {on_answer, on_gone, on_lost, on_dtls, on_dirty, get_sums,
+		sample_play, get_srtp, NULL};
+	struct dpclient_ops dp_ops = {get_generation, on_timeout, on_play_done, NULL, NULL};
 
 	memset(&w, 0, sizeof(w));
 	w.base = event_base_new();
@@ -256,6 +273,8 @@ static int setup(void **state)
 	assert_int_equal(media_realms_apply(w.realms, &w.cfg, 1), 0);
 	w.ss = sessions_new(w.realms, &ops);
 	w.dp = dpclient_new(w.base, w.path, &dp_ops);
+	snprintf(w.prompts_dir, sizeof(w.prompts_dir), "%s/prompts", w.dir);
+	assert_int_equal(prompts_new(w.prompts_dir, &w.prompts), 0);
 	dpclient_apply(w.dp, &w.cfg);
 	segment_make(77);
 	assert_int_equal(ipc_listen(w.base, w.path, 0600, dp_on_accept, NULL, &w.listener), 0);
@@ -271,6 +290,8 @@ static int teardown(void **state)
 	ipc_listener_free(w.listener);
 	segment_drop();
 	event_base_free(w.base);
+	prompts_free(w.prompts);
+	assert_int_equal(rmdir(w.prompts_dir), 0);
 	return rmdir(w.dir);
 }
 
@@ -305,7 +326,7 @@ static void dp_kill(uint64_t next_boot_id)
 
 static void test_replay_order(void **state)
 {
-	dpclient_start(w.dp, w.ss);
+	dpclient_start(w.dp, w.ss, w.prompts);
 	RUN_UNTIL(w.n_seen == 5);
 	/* Ports, then media addresses (two of access, one of peering), nothing else. */
 	assert_int_equal(w.seen[0].type, DP_PORT_SET);
@@ -339,7 +360,7 @@ static void test_replay_order(void **state)
 
 static void test_broken_connection(void **state)
 {
-	dpclient_start(w.dp, w.ss);
+	dpclient_start(w.dp, w.ss, w.prompts);
 	RUN_UNTIL(w.n_seen == 5);
 	struct media_session *s = add_session(1);
 	add_session(2);
@@ -364,7 +385,7 @@ static void test_broken_connection(void **state)
 static void test_refused_port(void **state)
 {
 	w.refuse_port = -ENODEV;
-	dpclient_start(w.dp, w.ss);
+	dpclient_start(w.dp, w.ss, w.prompts);
 	/* The other port and its address do not wait; the refused one comes again, then its own. */
 	RUN_UNTIL(count(DP_MEDIA_ADDR_SET) == 1);
 	assert_int_equal(count(DP_PORT_SET), 2);
@@ -375,7 +396,7 @@ static void test_refused_port(void **state)
 static void test_port_with_other_device(void **state)
 {
 	w.refuse_port = -EBUSY;
-	dpclient_start(w.dp, w.ss);
+	dpclient_start(w.dp, w.ss, w.prompts);
 	RUN_UNTIL(count(DP_MEDIA_ADDR_SET) == 3);
 	assert_int_equal(count(DP_PORT_DEL), 1);
 	assert_int_equal(count(DP_PORT_SET), 3);
@@ -403,7 +424,7 @@ static void test_old_port(void **state)
 
 	strcpy(ports[1].name, "gone0");
 	ports[1].used = 1;
-	dpclient_start(w.dp, w.ss);
+	dpclient_start(w.dp, w.ss, w.prompts);
 	RUN_UNTIL(count(DP_PORT_DEL) == 1 && count(DP_MEDIA_ADDR_SET) == 3);
 	assert_int_equal(count(DP_PORT_SET), 2);
 }
@@ -423,7 +444,7 @@ static void send_event(uint16_t type, uint64_t session_id, uint32_t leg, uint32_
 
 static void test_events(void **state)
 {
-	dpclient_start(w.dp, w.ss);
+	dpclient_start(w.dp, w.ss, w.prompts);
 	RUN_UNTIL(w.n_seen == 5);
 	struct media_session *s = add_session(1);
 	RUN_UNTIL(w.n_answers == 1);
@@ -446,7 +467,7 @@ static void test_bad_replies(void **state)
 {
 	struct dp_session_reply reply = {.id = 1};
 
-	dpclient_start(w.dp, w.ss);
+	dpclient_start(w.dp, w.ss, w.prompts);
 	RUN_UNTIL(w.n_seen == 5);
 	static const uint32_t seqs[] = {0, 99999, 2};
 	for (unsigned int i = 0; i < 3; i++) {
@@ -526,11 +547,50 @@ static void test_segment(void **state)
 static void test_other_version(void **state)
 {
 	w.hello_version = DP_API_VERSION + 1;
-	dpclient_start(w.dp, w.ss);
+	dpclient_start(w.dp, w.ss, w.prompts);
 	RUN_UNTIL(w.n_closed == 2); /* it tries again, and sends nothing */
 	assert_int_equal(w.n_seen, 0);
 	w.hello_version = DP_API_VERSION;
 	RUN_UNTIL(w.n_seen == 5);
+}
+
+/* Prompts go before the sessions that play them, again to each data plane; its end is told. */
+static void test_prompts(void **state)
+{
+	static const uint8_t wav[] =
+		"RIFF\x28\0\0\0WAVEfmt \x10\0\0\0\1\0\1\0\x40\x1f\0\0\x80\x3e\0\0"
+		"\2\0\x10\0data\4\0\0\0\1\0\2";
+	struct cfg_prompt prompt = {.name = "music", .file = "flash:/m.wav"};
+	struct cfg cfg = {.prompts = &prompt, .n_prompts = 1};
+	struct dp_event_play ev = {.leg = 0, .serial = 3};
+	char path[64], error[CFG_ERROR_MAX];
+	struct media_session *s;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/m.wav", w.prompts_dir);
+	file = fopen(path, "w");
+	assert_int_equal(fwrite(wav, 1, sizeof(wav), file), sizeof(wav));
+	fclose(file);
+	assert_int_equal(prompts_prepare(w.prompts, &cfg, false, error), 0);
+	prompts_apply(w.prompts, 0);
+	dpclient_start(w.dp, w.ss, w.prompts);
+	RUN_UNTIL(count(DP_PROMPT_SET) == 1);
+	struct ctl_media m = sample_media(1, 0);
+	struct media_ticket ticket = {.connection = 1};
+	m.play[0] = (struct ctl_play){.kind = CTL_PLAY_PROMPT, .serial = 3, .name = "music"};
+	assert_int_equal(sessions_set(w.ss, &m, &ticket, NULL, clock_mono_ms(), &s), 0);
+	RUN_UNTIL(w.n_answers == 1);
+	ev.session_id = s->id;
+	ipc_send(w.peer, DP_EVENT_PLAY_DONE, 0, 0, 0, &ev, sizeof(ev), NULL, 0);
+	RUN_UNTIL(w.n_played == 1);
+
+	dp_kill(w.boot_id + 1);
+	RUN_UNTIL(count(DP_SESSION_ADD) == 1);
+	assert_int_equal(count(DP_PROMPT_SET), 1);
+	for (unsigned int i = 0; w.seen[i].type != DP_PROMPT_SET; i++)
+		assert_int_not_equal(w.seen[i].type, DP_SESSION_ADD);
+	assert_int_equal(w.n_prompt_fds, 2);
+	unlink(path);
 }
 
 int main(void)
@@ -546,6 +606,7 @@ int main(void)
 		TEST(test_bad_replies),
 		TEST(test_segment),
 		TEST(test_other_version),
+		TEST(test_prompts),
 	};
 	/* What is refused on purpose would fill the log. */
 	log_init("test_dpclient", LOG_L_ERR);

@@ -145,9 +145,10 @@ static void on_commit(void *arg, int status, const char *text)
 
 static void open_modules(void)
 {
-	struct sessions_ops ops = {
-		on_answer, on_gone, on_lost, on_dtls, on_dirty, get_sums, get_srtp, NULL};
-	struct calls_ops calls_ops = {ops_send, ops_reply, ops_room, ops_wall, ops_mono, NULL};
+	struct sessions_ops ops = {on_answer, on_gone, on_lost, on_dtls, on_dirty, get_sums,
+		sample_play, get_srtp, NULL};
+	struct calls_ops calls_ops = {
+		ops_send, ops_reply, ops_room, ops_wall, ops_mono, sample_prompt_ms, NULL};
 	struct spool_conf spool = {.dir = w.records, .node = "n"};
 	struct peers_conf conf = {.path = w.path,
 		.sip_uid = 12345,

@@ -96,7 +96,7 @@ static bool get_srtp(void *arg, const struct media_session *s, struct dp_session
 static void world_open(struct world *w, unsigned int n_pairs, uint32_t n_workers)
 {
 	struct sessions_ops ops = {
-		on_answer, on_gone, on_lost, on_dtls, on_dirty, get_sums, get_srtp, w};
+		on_answer, on_gone, on_lost, on_dtls, on_dirty, get_sums, sample_play, get_srtp, w};
 
 	memset(w, 0, sizeof(*w));
 	sample_cfg(&w->cfg, w->realms_cfg, w->interfaces, n_pairs);
@@ -600,6 +600,66 @@ static void test_configuration_changes(void **state)
 	world_close(&w);
 }
 
+static struct ctl_media one_leg(uint64_t call_id)
+{
+	struct ctl_media m = sample_media(call_id, 0);
+
+	memset(m.realm[1], 0, sizeof(m.realm[1]));
+	memset(&m.leg[1], 0, sizeof(m.leg[1]));
+	m.play[0] = (struct ctl_play){.kind = CTL_PLAY_PROMPT, .serial = 1, .name = "hello"};
+	return m;
+}
+
+/* A session takes one pair of ports, gives back what it needs no more, and plays. */
+static void test_one_leg(void **state)
+{
+	struct ctl_media m = one_leg(1);
+	struct media_session *s;
+	struct world w;
+
+	world_open(&w, 2, 1);
+	assert_int_equal(set(&w, &m, 1, &s), 0);
+	assert_int_equal(s->conf.leg[0].local.family, 4);
+	assert_int_equal(s->conf.leg[1].local.family, 0);
+	assert_int_equal(s->conf.leg[0].play.kind, DP_PLAY_PROMPT);
+	assert_int_equal(s->conf.leg[0].play.serial, 1);
+	assert_int_equal(dp_session_n_legs(&s->conf), 1);
+	s = serve(&w, DP_SESSION_ADD, 0);
+
+	/* a called side comes, and goes again */
+	m = sample_media(1, 0);
+	assert_int_equal(set(&w, &m, 2, NULL), 0);
+	assert_int_equal(dp_session_n_legs(&s->conf), 2);
+	assert_int_equal(s->conf.leg[0].play.kind, DP_PLAY_NONE);
+	m = one_leg(1);
+	assert_int_equal(set(&w, &m, 3, NULL), 0);
+	assert_int_equal(dp_session_n_legs(&s->conf), 1);
+	s = serve(&w, DP_SESSION_REMOVE, 0);
+	s = serve(&w, DP_SESSION_ADD, 0);
+	nothing_more(&w);
+	sessions_close(w.ss, s, 1000000);
+	serve(&w, DP_SESSION_REMOVE, 0);
+	sessions_forget(w.ss, s, 1000000);
+	for (unsigned int i = 0; i < 2; i++) {
+		struct pool_counts counts;
+
+		pool_counts(
+			media_realm_pool(media_realm_find(w.realms, i ? "peering" : "access"), 4),
+			&counts);
+		assert_int_equal(counts.in_use, 0);
+	}
+
+	/* A prompt that is not there: refused with one leg, silence with two. */
+	strcpy(m.play[0].name, "none");
+	assert_int_equal(set(&w, &m, 4, NULL), -ENODATA);
+	m = sample_media(2, 0);
+	m.play[1] = (struct ctl_play){.kind = CTL_PLAY_PROMPT, .name = "none"};
+	assert_int_equal(set(&w, &m, 5, &s), 0);
+	assert_int_equal(s->conf.leg[1].play.kind, DP_PLAY_TONE);
+	assert_int_equal(s->conf.leg[1].play.steps[0].hz[0], 0);
+	world_close(&w);
+}
+
 static void test_form(void **state)
 {
 	struct ctl_media m = sample_media(1, 0);
@@ -611,7 +671,16 @@ static void test_form(void **state)
 	assert_false(ctl_media_ok(&m))
 	BAD(m.call_id = 0);
 	BAD(m.media_index = CTL_MEDIA_MAX);
-	BAD(m.zero = 1);
+	BAD(m.realm[1][0] = '\0'); /* one leg, and something about the other */
+	BAD(m.play[0].serial = 1);
+	BAD(m.play[0].kind = CTL_PLAY_N_KINDS);
+	BAD(m.play[0].kind = CTL_PLAY_PROMPT);
+	BAD(m.play[0].kind = CTL_PLAY_TONE; m.play[0].name[0] = 'x');
+	BAD(m.play[0].kind = CTL_PLAY_TONE; m.play[0].tone = CFG_N_TONES);
+	BAD(m.play[0].kind = CTL_PLAY_TONE; m.play[0].flags = 2);
+	BAD(m.leg[0].play.kind = DP_PLAY_TONE);
+	m = one_leg(1);
+	assert_true(ctl_media_ok(&m));
 	BAD(m.realm[0][0] = '\0');
 	BAD(memset(m.realm[1], 'x', CTL_NAME_MAX));
 	BAD(m.realm[1][1] = '\n');
@@ -806,6 +875,7 @@ int main(void)
 		cmocka_unit_test(test_srtp_goes_on),
 		cmocka_unit_test(test_answers_of_the_data_plane),
 		cmocka_unit_test(test_configuration_changes),
+		cmocka_unit_test(test_one_leg),
 		cmocka_unit_test(test_form),
 		cmocka_unit_test(test_jitter_samples),
 		cmocka_unit_test(test_dtls),

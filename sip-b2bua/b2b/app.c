@@ -180,6 +180,11 @@ static void app_call_clear(void *app, const struct ctl_call_clear *clear)
 	b2b_call_clear(app, clear);
 }
 
+static void app_play_done(void *app, const struct ctl_play_done *done)
+{
+	b2b_play_done(app, done);
+}
+
 static uint32_t app_n_calls(void *app)
 {
 	return b2b_n_calls(app);
@@ -210,6 +215,7 @@ const struct sip_app_ops b2b_app_ops = {
 	.call_restore = app_call_restore,
 	.restore_done = app_restore_done,
 	.call_clear = app_call_clear,
+	.play_done = app_play_done,
 	.n_calls = app_n_calls,
 	.gauges = app_gauges,
 };

@@ -169,6 +169,11 @@ void b2b_call_restore(
 		b->n_calls++;
 		atomic_fetch_add_explicit(&b->env.shared->n_calls, 1, memory_order_relaxed);
 		log_info("call %016" PRIx64 ": is back", rec->id);
+		/* The end of its prompt may have come meanwhile: the reply tells how long it is. */
+		for (unsigned int i = 0; call->local.on && i < call->media.n_lines; i++) {
+			if (call->media.line[i]->state == MEDIA_OPEN)
+				control_media_set(call, i);
+		}
 		return;
 	}
 	log_warning("call %016" PRIx64 " cannot be restored: %s", rec->id, strerror(-rc));

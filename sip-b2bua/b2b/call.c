@@ -30,7 +30,9 @@ static void timer_fired(struct twheel_timer *timer, void *arg)
 {
 	struct call *call = arg;
 
-	if (call->state == CALL_CALLING && call->then == THEN_NOTHING) {
+	if (call->state == CALL_CALLING && call->then == THEN_NOTHING && call->local.on) {
+		call_local_over(call);
+	} else if (call->state == CALL_CALLING && call->then == THEN_NOTHING) {
 		bool rang = call->rec.ringing_ms != 0;
 
 		/* RFC 3261 21.4.19, 21.4.9: somebody was reached, or nobody. */
@@ -59,6 +61,7 @@ void call_timers_init(struct call *call)
 {
 	twheel_timer_init(&call->timer, timer_fired, call);
 	twheel_timer_init(&call->ringing_timer, ringing_fired, call);
+	twheel_timer_init(&call->local_timer, call_local_timer, call);
 }
 
 struct call *call_new(struct b2b *b)
@@ -80,6 +83,7 @@ struct call *call_new(struct b2b *b)
 		call->leg[side].side = (uint8_t)side;
 	}
 	media_map_init(&call->media, call->rec.id, b->id_key);
+	call->media.cookie = slot;
 	call_timers_init(call);
 	b->n_calls++;
 	atomic_fetch_add_explicit(&b->env.shared->n_calls, 1, memory_order_relaxed);
@@ -128,6 +132,7 @@ void call_release(struct call *call)
 	}
 	twheel_stop(b->env.wheel, &call->timer);
 	twheel_stop(b->env.wheel, &call->ringing_timer);
+	twheel_stop(b->env.wheel, &call->local_timer);
 	call_invite_over(call);
 	for (unsigned int i = 0; i < call->n_forks; i++)
 		call_dialog_free(call, &call->early[i]);
@@ -311,7 +316,7 @@ void leg_refuse(struct leg *leg, unsigned int status, struct view headers)
 	sip_stxn_detach(in);
 }
 
-static void leg_end(struct leg *leg, const struct call_why *why)
+void leg_end(struct leg *leg, const struct call_why *why)
 {
 	struct call *call = leg->call;
 
@@ -363,13 +368,16 @@ static void record_finish(struct call *call, const struct call_why *why)
 void call_end(struct call *call, const struct call_why *why)
 {
 	struct b2b *b = call->b;
+	struct call_why own;
 
-	if (call->state == CALL_ENDING)
+	if (call->state == CALL_ENDING || call_announce(call, why))
 		return;
+	why = call_local_why(call, why, &own);
 	log_info("call %016llx: ends, %u: %s", (unsigned long long)call->rec.id, why->status,
 		why->reason);
 	twheel_stop(b->env.wheel, &call->timer);
 	twheel_stop(b->env.wheel, &call->ringing_timer);
+	twheel_stop(b->env.wheel, &call->local_timer);
 	call_invite_over(call);
 	record_finish(call, why);
 	call->state = CALL_ENDING;

@@ -68,7 +68,19 @@ struct leg {
 
 struct candidate {
 	uint32_t tag;
+	bool local; /* the call ends in the box; trunk is empty */
 	char trunk[CTL_NAME_MAX];
+};
+
+/* A call that ends in the box: what the caller hears, and what comes of it. call_local.c. */
+struct call_local {
+	bool on;
+	bool early;	 /* it is not answered; status and the rest say how it is refused */
+	uint8_t by;	 /* enum ctl_released_by, of that refusal */
+	uint16_t status; /* early: of the refusal */
+	uint16_t q850;
+	uint32_t serial; /* of what is played; 0: nothing yet */
+	char reason[160];
 };
 
 struct call {
@@ -84,6 +96,7 @@ struct call {
 	bool in_b2b_count;     /* counted in shared->n_calls */
 	bool no_codec;	       /* the present offer has no codec for the leg that it is for */
 	bool early_sdp_sent;   /* the caller knows our media address */
+	bool ring_back;	       /* the box plays it, until the called side sends a description */
 	uint16_t last_failure; /* of the called side, mapped; while hunting */
 	uint32_t max_forwards; /* of the call's INVITE, already taken one off */
 	struct leg leg[DP_LEGS];
@@ -93,7 +106,9 @@ struct call {
 	uint32_t offer_len;
 	char *answer; /* copy of the last early answer; of a 2xx: as it goes on */
 	uint32_t answer_len;
-	struct twheel_timer timer;	   /* while then is set: for ports; else for an answer */
+	struct twheel_timer timer; /* while then is set: for ports; else for an answer */
+	struct call_local local;
+	struct twheel_timer local_timer;   /* should nobody tell the end of a prompt */
 	struct twheel_timer ringing_timer; /* tells limen-control, unless the answer comes first */
 	struct candidate candidates[B2B_CANDIDATES_MAX];
 	struct ctl_call rec;
@@ -167,6 +182,9 @@ struct call_why {
  */
 void call_end(struct call *call, const struct call_why *why);
 
+/* What is pending of a leg is refused or cancelled, a confirmed dialog gets its BYE. */
+void leg_end(struct leg *leg, const struct call_why *why);
+
 /* The call and leg that a tag of ours names; NULL when there is none (any more). */
 struct leg *call_find(struct b2b *b, struct view tag);
 /* Our tag of a leg towards its peer, for one fork (leg B: 0). */
@@ -196,6 +214,8 @@ void call_setup(struct b2b *b, struct sip_stxn *stxn, const struct sip_msg *msg,
 void call_invite_over(struct call *call);
 /* The next candidate, or the end of the call with the last failure. */
 void call_hunt(struct call *call);
+/* The called side is elsewhere now: the lines get other ports, then the pending offer goes on. */
+void call_reroute(struct call *call);
 /* Sends the INVITE (or re-INVITE) with the pending offer, or none, to a leg. */
 int call_invite_out(struct call *call);
 int leg_reinvite(struct leg *leg);
@@ -220,6 +240,30 @@ void call_send_success(struct leg *to, struct view sdp);
 void call_checkpoint(struct call *call);
 /* ACK and BYE for a 2xx that nobody wants (a second fork, one that came too late). */
 void dialog_drop(struct b2b *b, const struct sip_msg *success, const struct sip_path *path);
+
+/* 183, or another provisional, with a description; fork: of our tag. */
+void call_send_early(struct leg *to, unsigned int status, unsigned int fork, struct view sdp);
+
+/* ---- call_local.c: calls that end in the box, announcements before a refusal, ring-back ---- */
+
+/* The dial-peer's target becomes the called side. */
+void call_local_take(struct call *call, const struct cfg_dial_peer *peer);
+/* The caller asked for an offer. */
+void call_local_offer(struct call *call);
+/* The caller's offer has its ports: it is answered, or hears early media. */
+void call_local_proceed(struct call *call);
+/* What is played has come to its end. */
+void call_local_over(struct call *call);
+void call_local_timer(struct twheel_timer *timer, void *arg);
+/* limen-control told how long a prompt is. */
+void call_local_length(struct call *call, const struct ctl_play *play);
+/* The end of a call that plays before a refusal is that refusal. own: room for it. */
+const struct call_why *call_local_why(
+	const struct call *call, const struct call_why *why, struct call_why *own);
+/* Instead of ending, a call that was not answered plays an announcement first. */
+bool call_announce(struct call *call, const struct call_why *why);
+/* The called side rings without media: the caller hears what its realm says. true: 180 was sent. */
+bool call_ring_back(struct call *call, unsigned int status);
 
 /* ---- call_inside.c: requests within dialogs ---- */
 void call_inside(struct b2b *b, struct sip_stxn *stxn, const struct sip_msg *msg,

@@ -87,6 +87,21 @@ static void provisional_send(
 		to->call->early_sdp_sent = true;
 }
 
+void call_send_early(struct leg *to, unsigned int status, unsigned int fork, struct view sdp)
+{
+	struct sip_buf buf;
+
+	if (!oa_send(&to->oa, OA_PROVISIONAL, sdp.n > 0))
+		sdp = none;
+	if (!response_start(to, status, fork, &buf))
+		return;
+	if (sip_build_end(&buf, sdp.n > 0 ? VIEW("application/sdp") : none, sdp) < 0 ||
+		sip_stxn_respond(to->in, sip_buf_view(&buf)) < 0)
+		log_debug("call %016" PRIx64 ": %u not sent", to->call->rec.id, status);
+	else if (sdp.n > 0)
+		to->call->early_sdp_sent = true;
+}
+
 static void provisional(struct leg *leg, const struct sip_msg *msg, const struct sip_path *path)
 {
 	struct call *call = leg->call;
@@ -96,7 +111,7 @@ static void provisional(struct leg *leg, const struct sip_msg *msg, const struct
 	int fork;
 
 	/* 199 is for callers that asked for it (RFC 6228); re-INVITEs have had their 100. */
-	if (call->state != CALL_CALLING || leg->dialog || msg->status == 199)
+	if (call->state != CALL_CALLING || leg->dialog || msg->status == 199 || call->local.on)
 		return;
 	fork = fork_of(call, msg, path);
 	if (call->rec.ringing_ms == 0) {
@@ -113,6 +128,8 @@ static void provisional(struct leg *leg, const struct sip_msg *msg, const struct
 		} else {
 			call_copy_set(&call->answer, &call->answer_len, msg->body);
 		}
+	} else if (call_ring_back(call, msg->status)) {
+		return;
 	}
 	provisional_send(&call->leg[LEG_A], msg, fork < 0 ? 0 : (unsigned int)fork, sdp);
 }
@@ -340,6 +357,16 @@ static void success_again_plain(struct leg *leg)
 				.reason = "the re-INVITE without SRTP could not be sent"});
 }
 
+/* The caller hears an announcement by now: the called side came too late. */
+static void success_unwanted(
+	struct leg *leg, const struct sip_msg *msg, const struct sip_path *path)
+{
+	if (leg->accepted)
+		sip_ctxn_detach(leg->accepted);
+	leg->accepted = NULL;
+	dialog_drop(leg->call->b, msg, path);
+}
+
 static void success(struct leg *leg, const struct sip_msg *msg, const struct sip_path *path)
 {
 	struct call *call = leg->call;
@@ -513,6 +540,10 @@ static void refused(struct leg *leg, unsigned int status, const struct sip_msg *
 	struct call *call = leg->call;
 
 	oa_fail(&leg->oa);
+	if (call->local.on) {
+		call_release(call); /* what was cancelled for an announcement */
+		return;
+	}
 	twheel_stop(call->b->env.wheel, &call->timer);
 	if (call->state == CALL_ENDING)
 		call_release(call);
@@ -541,8 +572,11 @@ static void invite_response(
 			sip_ctxn_detach(leg->accepted);
 		leg->accepted = ctxn;
 		leg->out = NULL;
-		twheel_stop(leg->call->b->env.wheel, &leg->call->timer);
-		if (leg->call->state == CALL_ENDING)
+		if (!leg->call->local.on)
+			twheel_stop(leg->call->b->env.wheel, &leg->call->timer);
+		if (leg->call->local.on)
+			success_unwanted(leg, msg, path);
+		else if (leg->call->state == CALL_ENDING)
 			success_too_late(leg, msg, path);
 		else
 			success(leg, msg, path);

@@ -124,6 +124,8 @@ static void reinvite(struct leg *leg, struct sip_stxn *stxn, const struct sip_ms
 
 			if (rc < 0)
 				refuse_offer(leg, rc, reason);
+		} else if (call->local.on) {
+			call_local_offer(call);
 		} else if (leg_reinvite(leg_other(leg)) < 0) {
 			leg_refuse(leg, 500, none);
 		}
@@ -183,7 +185,8 @@ static void ack_answer(struct leg *leg, const struct sip_msg *msg)
 				.by = CTL_BY_BOX, .status = 200, .q850 = 127, .reason = reason});
 		return;
 	}
-	leg_ack(other, sdp);
+	if (!call->local.on)
+		leg_ack(other, sdp);
 	call_exchange_done(call);
 	call_checkpoint(call);
 }

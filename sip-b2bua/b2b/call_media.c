@@ -70,7 +70,8 @@ static void answer_proceed(struct call *call)
 {
 	struct leg *from = &call->leg[!call->media.offerer];
 
-	leg_ack(from, (struct view){NULL, 0});
+	if (!call->local.on)
+		leg_ack(from, (struct view){NULL, 0});
 	call_send_success(leg_other(from), (struct view){call->answer, call->answer_len});
 }
 
@@ -113,7 +114,9 @@ static void call_proceed(struct call *call)
 	sip_buf_init(&headers, text, sizeof(text));
 	call->then = THEN_NOTHING;
 	twheel_stop(call->b->env.wheel, &call->timer);
-	if (then == THEN_INVITE && call->state == CALL_UP) {
+	if (then == THEN_INVITE && call->local.on) {
+		call_local_proceed(call);
+	} else if (then == THEN_INVITE && call->state == CALL_UP) {
 		rc = leg_reinvite(to);
 		if (rc < 0) {
 			status = call_unprintable(call, rc, &headers, &reason);
@@ -183,7 +186,7 @@ int call_answer_wait(struct leg *from, struct view answer)
 	call_copy_set(&call->answer, &call->answer_len, answer);
 	if (!call->answer)
 		return -ENOMEM;
-	from->ack_owed = true;
+	from->ack_owed = !call->local.on;
 	call->then = THEN_ANSWER;
 	if (media_outstanding(call))
 		twheel_start(call->b->env.wheel, &call->timer, B2B_ANSWER_WAIT_MS);
@@ -328,8 +331,11 @@ void call_media_reply(
 	struct call *call, unsigned int index, int32_t status, const struct ctl_media *media)
 {
 	struct media_line *line = call->media.line[index];
+	bool alone = call->media.alone;
 
 	line->seq = 0;
+	if (status == 0 && media)
+		call_local_length(call, &media->play[LEG_A]);
 	if (line->state == MEDIA_ASKED) {
 		if (status == 0 && media && media_map_opened(&call->media, index, media) == 0) {
 			if (call->then != THEN_NOTHING && media_map_all_open(&call->media))
@@ -344,10 +350,14 @@ void call_media_reply(
 	} else if (status < 0 && call->state != CALL_ENDING) {
 		log_warning("call %016llx: media line %u was refused: %s",
 			(unsigned long long)call->rec.id, index, strerror(-status));
-		call_end(call, &(struct call_why){.by = CTL_BY_BOX,
-				       .status = 503,
-				       .q850 = 47,
-				       .reason = "the media session could not be set up"});
+		call_end(
+			call, &(struct call_why){.by = CTL_BY_BOX,
+				      .status = 503,
+				      .q850 = 47,
+				      .reason = status == -EUSERS ? "the conference is full"
+						: status == -ENODATA && alone
+							? "the prompt is not there"
+							: "the media session could not be set up"});
 	} else if (call->then == THEN_ANSWER && !media_outstanding(call)) {
 		call_proceed(call);
 	}

@@ -117,6 +117,7 @@ static bool check_source(struct call *call, const struct sip_path *path)
 	}
 	media_map_set_own(&call->media, &b->dtls_own);
 	media_map_set_side(&call->media, LEG_A, realm, &path->local);
+	media_map_set_music(&call->media, LEG_A, realm, trunk);
 	media_map_set_srtp(&call->media, LEG_A, b->cfg, realm, trunk);
 	media_map_set_codecs(&call->media, LEG_A, b->cfg, realm, trunk);
 	return true;
@@ -137,7 +138,8 @@ static bool find_candidates(struct call *call, const struct sip_msg *msg)
 		if (row->verdict != ROUTE_USE || call->n_candidates == B2B_CANDIDATES_MAX)
 			continue;
 		c->tag = row->peer->tag;
-		name_copy(c->trunk, row->trunk ? row->trunk->name : "");
+		c->local = cfg_dial_peer_is_local(row->peer);
+		name_copy(c->trunk, c->local ? "" : row->trunk->name);
 		call->n_candidates++;
 	}
 	if (call->n_candidates > 0)
@@ -191,6 +193,14 @@ static int candidate_take(struct call *call, const struct sip_msg *invite)
 		const struct sip_listener *listener;
 		struct sip_buf uri;
 
+		if (c->local) {
+			const struct cfg_dial_peer *peer = cfg_find_dial_peer(b->cfg, c->tag);
+
+			if (!peer || peer->shutdown || !cfg_dial_peer_is_local(peer))
+				continue;
+			call_local_take(call, peer);
+			return 0;
+		}
 		/* The configuration may have changed while another candidate was tried. */
 		if (!realm || trunk->shutdown)
 			continue;
@@ -212,6 +222,7 @@ static int candidate_take(struct call *call, const struct sip_msg *invite)
 		leg_auth_forget(&call->leg[LEG_B]);
 		call->out_path = call_path_to(listener, &trunk->target);
 		media_map_set_side(&call->media, LEG_B, realm, &listener->addr);
+		media_map_set_music(&call->media, LEG_B, realm, trunk);
 		name_copy(call->rec.realm[LEG_B], realm->name);
 		name_copy(call->rec.trunk[LEG_B], trunk->name);
 		call->rec.dial_peer_out = c->tag;
@@ -245,6 +256,8 @@ static void start_without_offer(struct call *call)
 	if (!call->b->control_up) {
 		refuse(call, 503, retry_after(&buf, text, sizeof(text)),
 			"limen-control is not reachable");
+	} else if (call->local.on) {
+		call_local_offer(call);
 	} else if (call_invite_out(call) < 0) {
 		call_hunt(call);
 	}
@@ -363,13 +376,23 @@ static void hunt_over(struct call *call)
 	refuse(call, call->last_failure ? call->last_failure : 503, sip_buf_view(&headers), why);
 }
 
+void call_reroute(struct call *call)
+{
+	uint32_t close = media_map_reroute(&call->media, call->early_sdp_sent);
+
+	for (unsigned int i = 0; i < call->media.n_lines; i++) {
+		if (close & 1u << i)
+			control_media_close(call, i);
+	}
+	call_offer_wait(call, THEN_INVITE);
+}
+
 void call_hunt(struct call *call)
 {
 	struct leg *a = &call->leg[LEG_A], *b_leg = &call->leg[LEG_B];
 	const struct sip_msg *invite = a->in ? sip_stxn_request(a->in) : NULL;
 	struct ipaddr before = call->rec.peer_sig[LEG_B];
 	char realm[CTL_NAME_MAX];
-	uint32_t close;
 
 	memcpy(realm, call->rec.realm[LEG_B], sizeof(realm));
 	for (unsigned int i = 0; i < call->n_forks; i++)
@@ -382,6 +405,10 @@ void call_hunt(struct call *call)
 	log_info("call %016llx: hunts on to trunk %s", (unsigned long long)call->rec.id,
 		call->rec.trunk[LEG_B]);
 	control_call_put(call, NULL, 0);
+	if (!call->offer && call->local.on) {
+		call_local_offer(call);
+		return;
+	}
 	if (!call->offer) {
 		if (call_invite_out(call) < 0)
 			call_hunt(call);
@@ -395,12 +422,7 @@ void call_hunt(struct call *call)
 			call_hunt(call);
 		return;
 	}
-	close = media_map_reroute(&call->media, call->early_sdp_sent);
-	for (unsigned int i = 0; i < call->media.n_lines; i++) {
-		if (close & 1u << i)
-			control_media_close(call, i);
-	}
-	call_offer_wait(call, THEN_INVITE);
+	call_reroute(call);
 }
 
 /* P-Asserted-Identity is believed from peers and the core, and given to an access realm only if

@@ -263,6 +263,17 @@ void b2b_call_clear(struct b2b *b, const struct ctl_call_clear *clear)
 	}
 }
 
+void b2b_play_done(struct b2b *b, const struct ctl_play_done *done)
+{
+	uint32_t pos = done->cookie;
+	struct call *call = sip_slab_next(b->calls, &pos);
+
+	/* Hold music and ring-back have no end; what was played before does not count. */
+	if (call && call->slot == done->cookie && call->rec.id == done->call_id && call->local.on &&
+		done->leg == LEG_A && done->serial == call->local.serial)
+		call_local_over(call);
+}
+
 void control_free(struct b2b *b)
 {
 	while (!STAILQ_EMPTY(&b->ends)) {

@@ -395,3 +395,47 @@ uint16_t policy_q850_of_status(unsigned int status)
 {
 	return status < 300 ? 16 : policy_failure_of(status).q850;
 }
+
+unsigned int policy_status_of_q850(unsigned int q850)
+{
+	static const struct {
+		uint8_t q850;
+		uint16_t status;
+	} rows[] = {
+		{1, 404},
+		{2, 404},
+		{3, 404},
+		{17, 486},
+		{18, 408},
+		{19, 480},
+		{20, 480},
+		{21, 403},
+		{22, 410},
+		{23, 410},
+		{26, 404},
+		{27, 502},
+		{28, 484},
+		{29, 501},
+		{31, 480},
+		{34, 503},
+		{38, 503},
+		{41, 503},
+		{42, 503},
+		{47, 503},
+		{55, 403},
+		{57, 403},
+		{58, 503},
+		{65, 488},
+		{70, 488},
+		{79, 501},
+		{87, 403},
+		{88, 503},
+		{102, 504},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (rows[i].q850 == q850)
+			return rows[i].status;
+	}
+	return q850 < 32 ? 480 : 500;
+}

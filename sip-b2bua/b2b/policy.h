@@ -65,3 +65,5 @@ struct policy_failure policy_failure_of(unsigned int status);
 unsigned int policy_reason_q850(const struct sip_msg *msg);
 /* The cause that stands for a final status when the peer gave none; 16 for 2xx. */
 uint16_t policy_q850_of_status(unsigned int status);
+/* The refusal that says a cause of Q.850 (RFC 3398 7.2.4.1). */
+unsigned int policy_status_of_q850(unsigned int q850);

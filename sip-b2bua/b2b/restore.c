@@ -15,7 +15,13 @@
 LOG_TOPIC("restore");
 
 #define CKPT_MAGIC   0x434d494c /* "LIMC" */
-#define CKPT_VERSION 1
+#define CKPT_VERSION 2
+
+/* A call that ends in the box has its caller alone. */
+static unsigned int n_legs(const struct call *call)
+{
+	return call->local.on ? 1 : DP_LEGS;
+}
 
 int call_checkpoint_write(const struct call *call, struct ckpt_out *out)
 {
@@ -26,8 +32,11 @@ int call_checkpoint_write(const struct call *call, struct ckpt_out *out)
 	ckpt_put_u(out, call->slot, 4);
 	ckpt_put_u(out, call->generation, 4);
 	ckpt_put_u(out, call->max_forwards, 4);
+	ckpt_put_u(out, call->local.on, 1);
+	ckpt_put_u(out, call->local.q850, 2);
+	ckpt_put_u(out, call->local.serial, 4);
 	media_map_checkpoint(&call->media, out);
-	for (unsigned int side = 0; side < DP_LEGS; side++) {
+	for (unsigned int side = 0; side < n_legs(call); side++) {
 		const struct leg *leg = &call->leg[side];
 
 		if (!leg->dialog)
@@ -54,6 +63,7 @@ static bool record_valid(const struct ctl_call *rec)
 		     ipc_str_ok(rec->sip_call_id[leg], sizeof(rec->sip_call_id[leg]));
 	}
 	return ok && rec->transcoded <= 1 && rec->zero == 0 &&
+	       ipc_str_ok(rec->target, sizeof(rec->target)) &&
 	       ipc_str_ok(rec->reason, sizeof(rec->reason));
 }
 
@@ -65,6 +75,8 @@ static int read_legs(struct call *call, struct ckpt_in *in)
 
 		leg->call = call;
 		leg->side = (uint8_t)side;
+		if (side >= n_legs(call))
+			continue;
 		leg->out_cseq = (uint32_t)ckpt_get_u(in, 4);
 		leg->oa.established = true;
 		rc = dialog_restore(in, &leg->dialog);
@@ -111,8 +123,13 @@ int call_checkpoint_read(
 	call->fork = (uint8_t)fork;
 	call->max_forwards = max_forwards;
 	call->rec = *rec;
+	call->local.on = ckpt_get_u(in, 1) != 0;
+	call->local.q850 = (uint16_t)ckpt_get_u(in, 2);
+	call->local.serial = (uint32_t)ckpt_get_u(in, 4);
 	media_map_init(&call->media, rec->id, b->id_key);
 	rc = media_map_restore(&call->media, in);
+	if (rc == 0 && call->media.alone != call->local.on)
+		rc = -EINVAL;
 	if (rc == 0)
 		rc = read_legs(call, in);
 	if (rc < 0) {

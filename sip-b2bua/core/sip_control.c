@@ -315,7 +315,8 @@ static bool call_is_text(const struct ctl_call *call)
 			!ipaddr_valid(&call->peer_sig[leg]))
 			return false;
 	}
-	return ipc_str_ok(call->reason, sizeof(call->reason));
+	return ipc_str_ok(call->target, sizeof(call->target)) &&
+	       ipc_str_ok(call->reason, sizeof(call->reason));
 }
 
 static int on_call_restore(
@@ -351,6 +352,16 @@ static int on_call_clear(
 	return 0;
 }
 
+static int on_play_done(
+	struct ipc_peer *peer, const struct ipc_hdr *hdr, const void *body, size_t len)
+{
+	struct sip_worker *w = ipc_peer_ctx(peer);
+
+	worker_time(w);
+	w->ops->play_done(w->app, body);
+	return 0;
+}
+
 #define BODY_MAX (IPC_MSG_MAX - sizeof(struct ipc_hdr))
 #define SIZED(t) sizeof(t), sizeof(t)
 static const struct ipc_row rows[] = {
@@ -369,6 +380,8 @@ static const struct ipc_row rows[] = {
 	{CTL_CALL_RESTORE, 0, IPC_ROLE_CONTROL, sizeof(struct ctl_call), BODY_MAX,
 		"CTL_CALL_RESTORE", on_call_restore},
 	{CTL_RESTORE_DONE, 0, IPC_ROLE_CONTROL, 0, 0, "CTL_RESTORE_DONE", on_restore_done},
+	{CTL_PLAY_DONE, 0, IPC_ROLE_CONTROL, SIZED(struct ctl_play_done), "CTL_PLAY_DONE",
+		on_play_done},
 	{CTL_CALL_CLEAR, 0, IPC_ROLE_CONTROL, SIZED(struct ctl_call_clear), "CTL_CALL_CLEAR",
 		on_call_clear},
 };

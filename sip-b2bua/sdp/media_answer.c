@@ -40,6 +40,11 @@ static void leg_compute(const struct media_map *map, struct media_line *line, un
 
 	memset(dp, 0, sizeof(*dp));
 	dp->local = local;
+	/* The box answers in its place: it may still do its handshake, and hears nothing yet. */
+	if (map->local && leg == 1) {
+		dp->dscp = side->dscp;
+		return;
+	}
 	dp->remote_rtp = own->rtp;
 	dp->remote_rtcp = own->rtcp;
 	dp->dscp = side->dscp;
@@ -112,6 +117,9 @@ static void line_answered(
 		if (was_secure && media_line_is_plain(line, leg))
 			map->side[leg].srtp.lost = true;
 	}
+	if (map->alone)
+		media_line_alone(line);
+	media_line_play(map, line);
 }
 
 /* Reads the lines of an answer before any of them counts. */

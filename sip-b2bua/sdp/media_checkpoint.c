@@ -7,7 +7,9 @@
 
 #include <errno.h>
 
-#define CKPT_VERSION 5
+#include "controlplane/api/ctl_play.h"
+
+#define CKPT_VERSION 6
 
 static void policy_checkpoint(const struct codec_policy *policy, struct ckpt_out *out)
 {
@@ -83,6 +85,10 @@ void media_map_checkpoint(const struct media_map *map, struct ckpt_out *out)
 	ckpt_put_u(out, CKPT_VERSION, 1);
 	ckpt_put_u(out, map->n_media, 1);
 	ckpt_put_u(out, map->n_lines, 1);
+	ckpt_put_u(out, map->cookie, 4);
+	ckpt_put_u(out, map->alone, 1);
+	ckpt_put_u(out, map->play_serial, 4);
+	ckpt_put(out, map->play, sizeof(map->play));
 	for (unsigned int leg = 0; leg < DP_LEGS; leg++) {
 		const struct media_side *side = &map->side[leg];
 
@@ -97,6 +103,7 @@ void media_map_checkpoint(const struct media_map *map, struct ckpt_out *out)
 		ckpt_put_u(out, side->latch, 1);
 		media_srtp_checkpoint(&side->srtp, out);
 		policy_checkpoint(&side->codecs, out);
+		ckpt_put_view(out, view_of(side->music));
 	}
 	for (unsigned int i = 0; i < map->n_lines; i++) {
 		const struct media_line *line = map->line[i];
@@ -128,8 +135,21 @@ static void restore_side(struct media_side *side, struct ckpt_in *in)
 	side->latch = ckpt_get_u(in, 1) != 0;
 	media_srtp_restore(&side->srtp, in);
 	policy_restore(&side->codecs, in);
+	if (view_copy(ckpt_get_view(in, CTL_NAME_MAX - 1), side->music, sizeof(side->music)) < 0)
+		in->failed = true;
 	if ((side->family != 4 && side->family != 6) || side->dscp > 63)
 		in->failed = true;
+}
+
+static void restore_plays(struct media_map *map, struct ckpt_in *in)
+{
+	const uint8_t *raw = ckpt_get(in, sizeof(map->play));
+
+	if (!raw)
+		return;
+	memcpy(map->play, raw, sizeof(map->play));
+	for (unsigned int leg = 0; leg < DP_LEGS; leg++)
+		in->failed = in->failed || !ctl_play_ok(&map->play[leg]);
 }
 
 static bool leg_valid(const struct dp_leg *leg)
@@ -178,7 +198,8 @@ static void restore_line(struct media_map *map, unsigned int index, struct ckpt_
 		return;
 	}
 	if (line->ctl.call_id != map->call_id || line->ctl.media_index != index ||
-		!leg_valid(&line->ctl.leg[0]) || !leg_valid(&line->ctl.leg[1]))
+		!leg_valid(&line->ctl.leg[0]) || (!map->alone && !leg_valid(&line->ctl.leg[1])) ||
+		!ctl_play_ok(&line->ctl.play[0]) || !ctl_play_ok(&line->ctl.play[1]))
 		in->failed = true;
 	for (unsigned int leg = 0; leg < DP_LEGS; leg++) {
 		if (memcmp(line->ctl.realm[leg], map->side[leg].realm, CTL_NAME_MAX) != 0 ||
@@ -195,6 +216,10 @@ int media_map_restore(struct media_map *map, struct ckpt_in *in)
 		return -EINVAL;
 	map->n_media = (uint8_t)ckpt_get_u(in, 1);
 	n_lines = (unsigned int)ckpt_get_u(in, 1);
+	map->cookie = (uint32_t)ckpt_get_u(in, 4);
+	map->alone = ckpt_get_u(in, 1) != 0;
+	map->play_serial = (uint32_t)ckpt_get_u(in, 4);
+	restore_plays(map, in);
 	if (map->n_media > SDP_MEDIA_MAX || n_lines > CTL_MEDIA_MAX || n_lines > map->n_media)
 		return -EINVAL;
 	for (unsigned int leg = 0; leg < DP_LEGS; leg++)

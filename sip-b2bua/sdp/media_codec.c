@@ -255,3 +255,9 @@ void media_codec_print(const struct sdp *sdp, unsigned int index, const struct c
 	if (lines)
 		packet_times(&sdp->media[index], list, policy, lines);
 }
+
+void media_codec_put_own(struct sip_buf *out, const struct codec_list *list)
+{
+	for (unsigned int i = 0; i < list->n; i++)
+		attrs_own(out, &list->format[i]);
+}

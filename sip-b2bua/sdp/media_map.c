@@ -88,7 +88,7 @@ enum media_srtp_mode media_line_mode(
 	const struct media_srtp *srtp = &map->side[leg].srtp;
 	bool dtls = srtp->keying == CFG_KEYING_DTLS;
 
-	if (srtp->policy == CFG_SRTP_NEVER)
+	if (srtp->policy == CFG_SRTP_NEVER || (map->local && leg == 1))
 		return MEDIA_PLAIN;
 	if (srtp->policy == CFG_SRTP_REQUIRE)
 		return dtls ? MEDIA_DTLS : MEDIA_SECURE;
@@ -129,8 +129,9 @@ int media_map_grow(struct media_map *map, unsigned int n)
 int media_map_opened(struct media_map *map, unsigned int index, const struct ctl_media *reply)
 {
 	struct media_line *line = map->line[index];
+	unsigned int n_legs = map->alone ? 1 : DP_LEGS;
 
-	for (unsigned int leg = 0; leg < DP_LEGS; leg++) {
+	for (unsigned int leg = 0; leg < n_legs; leg++) {
 		const struct ipaddr *local = &reply->leg[leg].local;
 
 		if (!ipaddr_valid(local) || !ipaddr_is_set(local) || local->port_be16 == 0) {
@@ -138,7 +139,7 @@ int media_map_opened(struct media_map *map, unsigned int index, const struct ctl
 			return -EPROTO;
 		}
 	}
-	for (unsigned int leg = 0; leg < DP_LEGS; leg++)
+	for (unsigned int leg = 0; leg < n_legs; leg++)
 		line->ctl.leg[leg].local = reply->leg[leg].local;
 	line->state = MEDIA_OPEN;
 	return 0;

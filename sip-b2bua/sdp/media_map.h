@@ -74,10 +74,12 @@ struct media_side {
 	bool latch;
 	struct media_srtp srtp;
 	struct codec_policy codecs;
+	char music[CTL_NAME_MAX]; /* the prompt that the other leg hears while this one holds */
 };
 
 struct media_map {
 	uint64_t call_id;
+	uint32_t cookie; /* the call's, for CTL_PLAY_DONE */
 	uint8_t n_media; /* media lines of the descriptions, also those that are not relayed */
 	uint8_t offerer; /* leg of the present or last offer */
 	bool answered;	 /* an answer was taken in the present exchange */
@@ -87,7 +89,11 @@ struct media_map {
 	struct fingerprint own;		    /* our certificate; hash NONE: no new handshakes now */
 	struct ctl_transcoder transcoder;   /* what the data plane can do */
 	char codec[DP_LEGS][CTL_CODEC_MAX]; /* that the legs talk since the last answer */
-	uint8_t n_lines;		    /* in line[] */
+	bool alone;			    /* leg 1 is the box itself: the session has leg 0 */
+	bool local; /* the box answers for leg 1, whose own answer is still to come */
+	uint32_t play_serial;
+	struct ctl_play play[DP_LEGS]; /* what the leg is to hear, besides hold music */
+	uint8_t n_lines;	       /* in line[] */
 	struct media_line *line[CTL_MEDIA_MAX];
 	struct media_side side[DP_LEGS];
 };
@@ -193,6 +199,24 @@ void media_map_done(struct media_map *map);
  */
 int media_map_print(struct media_map *map, const struct sdp *sdp, unsigned int to_leg,
 	struct sip_buf *out) __attribute__((warn_unused_result));
+
+/* ---- media_local.c: the box as leg 1, and what is played ---- */
+
+/* From now on leg 1 is the box. Lines that are open want ports anew: media_map_reroute(). */
+void media_map_set_alone(struct media_map *map);
+/* The music of a far end that holds, by its trunk or realm. */
+void media_map_set_music(struct media_map *map, unsigned int leg, const struct cfg_realm *realm,
+	const struct cfg_trunk *trunk);
+/* What a leg is to hear from the next answer on; kind NONE ends it. Its serial is set here. */
+void media_map_play(struct media_map *map, unsigned int leg, const struct ctl_play *play);
+/* false with a sentence: there are no media cores, or they are busy. */
+bool media_map_can_play(const struct media_map *map, const char **ret_reason);
+/* What the box answers to the present offer of leg 0, for media_map_answer(). -ENOTSUP, -EMSGSIZE. */
+int media_map_local_answer(const struct media_map *map, const struct sdp *offer,
+	struct sip_buf *out, const char **ret_reason) __attribute__((warn_unused_result));
+/* What it offers, where leg 0 wants an offer; for media_map_offer() of leg 1. */
+int media_map_local_offer(const struct media_map *map, struct sip_buf *out, const char **ret_reason)
+	__attribute__((warn_unused_result));
 
 /* ---- media_checkpoint.c ---- */
 

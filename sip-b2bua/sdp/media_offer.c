@@ -33,7 +33,8 @@ static void line_expect_early(const struct media_map *map, struct media_line *li
 	struct codec_result codecs;
 	bool fits;
 
-	if (!media_direction_receives(offer->direction) || !ipaddr_is_set(&offer->rtp))
+	if (map->alone || !media_direction_receives(offer->direction) ||
+		!ipaddr_is_set(&offer->rtp))
 		return;
 	if (offer->peer.srtp.suite != DP_SRTP_NONE ||
 		offer->dtls.fingerprint.hash != FINGERPRINT_NONE ||
@@ -66,7 +67,8 @@ static void line_ask(struct media_map *map, unsigned int index)
 	memset(&line->ctl, 0, sizeof(line->ctl));
 	line->ctl.call_id = map->call_id;
 	line->ctl.media_index = index;
-	for (unsigned int leg = 0; leg < DP_LEGS; leg++) {
+	line->ctl.cookie = map->cookie;
+	for (unsigned int leg = 0; leg < (map->alone ? 1 : DP_LEGS); leg++) {
 		const struct media_side *side = &map->side[leg];
 
 		memcpy(line->ctl.realm[leg], side->realm, sizeof(side->realm));
@@ -94,6 +96,7 @@ uint32_t media_map_offer_again(struct media_map *map)
 			line->ctl.leg[leg].local = before.leg[leg].local;
 			line->ctl.leg[leg].dscp = map->side[leg].dscp;
 		}
+		memset(line->ctl.play, 0, sizeof(line->ctl.play));
 		/* The offerer may have made its handshake, on an early answer, and will not again. */
 		memset(&line->ctl.dtls[!map->offerer], 0, sizeof(line->ctl.dtls[0]));
 		media_assoc_forget(&line->assoc[!map->offerer]);

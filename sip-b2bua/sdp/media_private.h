@@ -48,6 +48,19 @@ void media_codec_print(const struct sdp *sdp, unsigned int index, const struct c
 /* Nothing of the description that it comes from is said of its codecs: the box makes all. */
 bool media_codec_all_ours(const struct codec_list *list);
 
+/* The rtpmap and fmtp lines of formats as the box says them. */
+void media_codec_put_own(struct sip_buf *out, const struct codec_list *list);
+
+/* ---- media_local.c ---- */
+
+/* A leg that listens would hear music while the other one holds. */
+bool media_line_has_music(
+	const struct media_map *map, const struct media_line *line, unsigned int leg);
+/* What the legs hear, from both descriptions; after the legs were computed. */
+void media_line_play(struct media_map *map, struct media_line *line);
+/* Leg 1 is not there. */
+void media_line_alone(struct media_line *line);
+
 /* ---- media_desc.c ---- */
 
 bool media_direction_sends(uint8_t direction);

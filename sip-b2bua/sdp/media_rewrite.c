@@ -86,6 +86,31 @@ static bool plan_codecs(const struct media_map *map, const struct media_line *li
 	return true;
 }
 
+static enum sdp_direction direction_of(bool sends, bool receives)
+{
+	return sends ? (receives ? SDP_SENDRECV : SDP_SENDONLY)
+		     : (receives ? SDP_RECVONLY : SDP_INACTIVE);
+}
+
+/* Who would hear music is not told to be silent; and an answer keeps to its offer (RFC 3264 6.1). */
+static enum sdp_direction plan_direction(const struct media_map *map, const struct media_line *line,
+	unsigned int to_leg, uint8_t direction)
+{
+	uint8_t offered = line->pending[to_leg].direction;
+	bool sends = media_direction_sends(direction),
+	     receives = media_direction_receives(direction);
+
+	if (media_line_has_music(map, line, to_leg) && !receives)
+		sends = true;
+	else if (!media_line_has_music(map, line, !to_leg))
+		return (enum sdp_direction)direction;
+	if (to_leg == map->offerer) {
+		sends = sends && media_direction_receives(offered);
+		receives = receives && media_direction_sends(offered);
+	}
+	return direction_of(sends, receives);
+}
+
 static void plan_line(const struct media_map *map, const struct sdp *sdp, unsigned int index,
 	unsigned int to_leg, struct sip_buf *texts, struct sdp_media_plan *plan)
 {
@@ -104,7 +129,7 @@ static void plan_line(const struct media_map *map, const struct sdp *sdp, unsign
 	else if (!plan_codecs(map, line, sdp, index, to_leg, texts, plan))
 		return;
 	plan->addr = line->ctl.leg[to_leg].local;
-	plan->direction = (enum sdp_direction)media_held_direction(m);
+	plan->direction = plan_direction(map, line, to_leg, media_held_direction(m));
 	/*
 	 * An offer asks for mux when the offerer does; an answer says yes when the peer that gets
 	 * it had asked, whatever the other side does: each leg is muxed for itself.

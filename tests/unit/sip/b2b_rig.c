@@ -216,14 +216,16 @@ static void control_media(struct rig *r, uint32_t seq, const struct ctl_media *m
 
 	assert_true(media->media_index < CTL_MEDIA_MAX);
 	assert_string_equal(media->realm[0], "access");
-	assert_string_equal(media->realm[1], "peering");
+	assert_string_equal(media->realm[1], ctl_media_n_legs(media) == 1 ? "" : "peering");
 	assert_false(call->ended);
 	if (media->media_index == 0) {
 		call->conf = *media;
 		call->n_sets++;
 	}
 	r->media_status = 0;
-	for (unsigned int leg = 0; status == 0 && leg < DP_LEGS; leg++) {
+	if (out.play[0].kind == CTL_PLAY_PROMPT)
+		out.play[0].length_ms = 1000;
+	for (unsigned int leg = 0; status == 0 && leg < ctl_media_n_legs(media); leg++) {
 		if (out.leg[leg].local.port_be16 != 0)
 			continue;
 		out.leg[leg].local = addr(leg == 0 ? "10.0.0.1" : "10.0.1.1");

@@ -39,6 +39,21 @@ struct cli_ports {
 	uint32_t available, in_use; /* ports, RTP and RTCP counted */
 };
 
+/* A prompt as limen-control has it. */
+struct cli_prompt {
+	uint64_t length_ms;
+	uint32_t rate_hz;
+	char why[160]; /* a sentence: why there is no sound; else empty */
+};
+
+/* What a leg of a call hears from the box. */
+struct cli_play {
+	const struct ctl_call *call;
+	unsigned int leg;
+	uint8_t kind;	  /* enum ctl_play_kind */
+	const char *name; /* of the prompt or room */
+};
+
 /* A process of the box as limen-control sees it. */
 struct cli_process {
 	char name[32]; /* "limen-dataplane", "limen-sip 0" */
@@ -73,6 +88,7 @@ struct cli_totals {
 typedef int (*cli_call_fn)(const struct ctl_call *call, void *arg);
 typedef int (*cli_record_fn)(const struct cli_record *record, void *arg);
 typedef int (*cli_media_fn)(const struct cli_media *media, void *arg);
+typedef int (*cli_play_fn)(const struct cli_play *play, void *arg);
 typedef int (*cli_process_fn)(const struct cli_process *process, void *arg);
 /* How attempts ended: a word of records.h and how many of them. */
 typedef int (*cli_outcome_fn)(const char *word, uint64_t n, void *arg);
@@ -106,6 +122,10 @@ struct cli_source {
 	void (*nat)(void *ctx, struct ctl_nat_info *ret);
 	/* What limen-sip knows of transcoding. */
 	void (*transcoder)(void *ctx, struct ctl_transcoder *ret);
+	/* false: the data plane knows none of that name. */
+	bool (*prompt)(void *ctx, const char *name, struct cli_prompt *ret);
+	/* Legs of live calls that hear something from the box, by the age of their calls. */
+	void (*plays)(void *ctx, cli_play_fn row, void *arg);
 	void (*processes)(void *ctx, cli_process_fn row, void *arg);
 	/* The segment, mapped; NULL while limen-dataplane is away. */
 	const struct dp_stats_header *(*dp_stats)(void *ctx);

@@ -294,6 +294,49 @@ static int call_clear(void *ctx, uint64_t call_id, uint32_t q850, const char *re
 	return calls_clear(c->calls, call_id, q850, CTL_BY_OPERATOR, reason);
 }
 
+static bool one_prompt(void *ctx, const char *name, struct cli_prompt *ret)
+{
+	const struct control *c = ctx;
+	const struct prompt *p = prompts_find(c->prompts, name);
+
+	if (p == NULL)
+		return false;
+	*ret = (struct cli_prompt){
+		.length_ms = prompt_sound_ms(&p->sound), .rate_hz = p->sound.rate_hz};
+	if (p->sound.fd < 0)
+		snprintf(ret->why, sizeof(ret->why), "%s", p->why);
+	return true;
+}
+
+static int plays_of(const struct call *call, cli_play_fn row, void *arg)
+{
+	struct ctl_call info;
+	int ret = 0;
+
+	calls_info(call, &info);
+	for (unsigned int i = 0; i < CTL_MEDIA_MAX; i++) {
+		const struct media_session *s = call->media[i];
+		for (unsigned int leg = 0; s != NULL && s->wanted && leg < DP_LEGS; leg++) {
+			const struct ctl_play *play = &s->play[leg];
+			struct cli_play out = {&info, leg, play->kind, play->name};
+			if (ret == 0 && play->kind != CTL_PLAY_NONE)
+				ret = row(&out, arg);
+		}
+	}
+	return ret;
+}
+
+static void plays(void *ctx, cli_play_fn row, void *arg)
+{
+	const struct control *c = ctx;
+	const struct call *call;
+
+	TAILQ_FOREACH(call, calls_list(c->calls), link) {
+		if (call->phase == CALL_LIVE && plays_of(call, row, arg) != 0)
+			return;
+	}
+}
+
 void status_source(struct control *control, struct cli_source *ret_source)
 {
 	*ret_source = (struct cli_source){.ctx = control,
@@ -309,6 +352,8 @@ void status_source(struct control *control, struct cli_source *ret_source)
 		.ports = ports,
 		.sip = sip,
 		.nat = nat,
+		.prompt = one_prompt,
+		.plays = plays,
 		.transcoder = transcoder,
 		.processes = processes,
 		.dp_stats = dp_stats,

@@ -241,6 +241,27 @@ static void sip(void *ctx, cli_sip_fn row, void *arg)
 	row(1, &stats, arg);
 }
 
+static bool prompt(void *ctx, const char *name, struct cli_prompt *ret)
+{
+	*ret = (struct cli_prompt){.length_ms = 2500, .rate_hz = 16000};
+	return strcmp(name, "sorry") == 0;
+}
+
+static void plays(void *ctx, cli_play_fn row, void *arg)
+{
+	static const struct ctl_call call = {.id = 0x1234,
+		.answer_ms = 1767225600000,
+		.calling = {"+4930555"},
+		.realm = {"access"},
+		.codec = {"PCMA"}};
+	struct cli_play play = {&call, 0, CTL_PLAY_ROOM, "sales"};
+
+	row(&play, arg);
+	play.kind = CTL_PLAY_PROMPT;
+	play.name = "sorry";
+	row(&play, arg);
+}
+
 static void nat(void *ctx, struct ctl_nat_info *ret)
 {
 	*ret = (struct ctl_nat_info){.own = {.hash = FINGERPRINT_SHA_256, .len = 32},
@@ -346,6 +367,8 @@ const struct cli_source fake_source = {.now_ms = now_ms,
 	.ports = ports,
 	.sip = sip,
 	.nat = nat,
+	.prompt = prompt,
+	.plays = plays,
 	.transcoder = transcoder,
 	.processes = processes,
 	.dp_stats = dp_stats,

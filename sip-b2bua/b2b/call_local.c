@@ -276,6 +276,7 @@ bool call_announce(struct call *call, const struct call_why *why)
 		.status = why->status,
 		.q850 = why->q850 ? why->q850 : policy_q850_of_status(why->status)};
 	snprintf(call->local.reason, sizeof(call->local.reason), "%s", why->reason);
+	snprintf(call->rec.target, sizeof(call->rec.target), "announcement %.31s", name);
 	twheel_stop(b->env.wheel, &call->timer);
 	twheel_stop(b->env.wheel, &call->ringing_timer);
 	call->then = THEN_NOTHING;

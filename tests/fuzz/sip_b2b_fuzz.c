@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "controlplane/base/log.h"
+#include "controlplane/api/ctl_play.h"
 #include "sip-b2bua/b2b/b2b.h"
 
 #define TOKENS 10
@@ -38,6 +39,7 @@ static struct {
 		struct ctl_media media;
 	} replies[16];
 	unsigned int n_replies;
+	struct ctl_play_done last; /* of what is played by the last line */
 } f;
 
 static const struct sip_listener *env_listener(void *ctx, uint16_t id)
@@ -65,6 +67,9 @@ static void media_check(const struct ctl_media *media)
 		if (!dp_srtp_valid(&l->rx) || !dp_srtp_valid(&l->tx) ||
 			!l->rx.suite != !l->tx.suite)
 			abort();
+		if (!ctl_play_ok(&media->play[leg]) ||
+			(media->play[leg].kind != CTL_PLAY_NONE && !l->send.codec))
+			abort();
 		if (media->dtls[leg].role != CTL_DTLS_NONE &&
 			(l->rx.suite || !fingerprint_valid(&media->dtls[leg].peer) ||
 				media->dtls[leg].peer.hash == FINGERPRINT_NONE))
@@ -79,6 +84,11 @@ static int env_control_send(void *ctx, uint16_t type, uint32_t seq, const void *
 		f.replies[f.n_replies].type = type;
 		f.replies[f.n_replies].seq = seq;
 		if (type == CTL_MEDIA_SET) {
+			const struct ctl_media *media = part1;
+
+			f.last = (struct ctl_play_done){.call_id = media->call_id,
+				.cookie = media->cookie,
+				.serial = media->play[0].serial};
 			memcpy(&f.replies[f.n_replies].media, part1, len1);
 			media_check(part1);
 		}
@@ -157,8 +167,16 @@ static void config(void)
 	cfg->n_realms = 2;
 	cfg->trunks = calloc(2, sizeof(*cfg->trunks));
 	cfg->n_trunks = 2;
-	cfg->dial_peers = calloc(2, sizeof(*cfg->dial_peers));
-	cfg->n_dial_peers = 2;
+	cfg->dial_peers = calloc(5, sizeof(*cfg->dial_peers));
+	cfg->n_dial_peers = 5;
+	for (unsigned int i = 2; i < 5; i++) {
+		cfg->dial_peers[i].tag = i + 1;
+		snprintf(cfg->dial_peers[i].destination_pattern, CFG_TEXT_MAX, "%uT", i);
+	}
+	snprintf(cfg->dial_peers[2].announcement, CFG_NAME_MAX, "hello");
+	snprintf(cfg->dial_peers[3].conference, CFG_NAME_MAX, "sales");
+	cfg->dial_peers[4].tone = CFG_TONE_BUSY;
+	cfg->dial_peers[4].announcement_early = true;
 	for (unsigned int i = 0; i < 2; i++) {
 		snprintf(cfg->realms[i].name, CFG_NAME_MAX, i ? "peering" : "access");
 		cfg->realms[i].admission = CFG_ADMIT_ANY;
@@ -175,6 +193,15 @@ static void config(void)
 		cfg->dial_peers[i].preference = i;
 		snprintf(cfg->dial_peers[i].destination_pattern, CFG_TEXT_MAX, "1T");
 		snprintf(cfg->dial_peers[i].trunk, CFG_NAME_MAX, "t%u", i);
+	}
+	cfg->realms[0].ringback_tone = true;
+	snprintf(cfg->realms[0].music_on_hold, CFG_NAME_MAX, "music");
+	for (unsigned int i = 0; i < 4; i++) {
+		static const uint16_t statuses[] = {404, 486, 488, 503};
+
+		cfg->realms[0].announcements[i].status = statuses[i];
+		snprintf(cfg->realms[0].announcements[i].prompt, CFG_NAME_MAX, "sorry");
+		cfg->realms[0].n_announcements = i + 1;
 	}
 	cfg->voice_codecs = calloc(1, sizeof(*cfg->voice_codecs));
 	cfg->n_voice_codecs = 1;
@@ -243,6 +270,9 @@ static void replies(void)
 			continue;
 		}
 		for (unsigned int leg = 0; leg < DP_LEGS; leg++)
+			media.play[leg].length_ms = media.play[leg].kind == CTL_PLAY_PROMPT ? 100
+											    : 0;
+		for (unsigned int leg = 0; leg < ctl_media_n_legs(&media); leg++)
 			media.leg[leg].local = addr(leg ? "10.0.1.1:20000" : "10.0.0.1:20000");
 		b2b_media_reply(f.b, seq, 0, &media);
 	}
@@ -272,6 +302,19 @@ static void datagram(unsigned int side, const char *p, size_t n)
 	if (sip_msg_parse(&msg, text, len, false) == 0)
 		sip_txns_receive(f.txns, &msg, &path);
 	free(text);
+}
+
+static void play_over(const char *p, size_t n)
+{
+	struct ctl_play_done done;
+
+	if (n < sizeof(done))
+		return;
+	memcpy(&done, p, sizeof(done));
+	b2b_play_done(f.b, &done);
+	/* and of the last line that was asked for */
+	done = f.last;
+	b2b_play_done(f.b, &done);
 }
 
 static void restore(const char *p, size_t n)
@@ -311,6 +354,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 				datagram(what == 'b', p, n);
 			else if (what == 'c')
 				restore(p, n);
+			else if (what == 'd')
+				play_over(p, n);
 			p += n;
 		}
 		replies();

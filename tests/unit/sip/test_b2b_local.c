@@ -418,6 +418,28 @@ static void test_music_on_hold(void **state)
 	finish(r);
 }
 
+/* A caller with SRTP hears the box encrypted. */
+static void test_srtp(void **state)
+{
+	struct rig *r = rig_local(11);
+	struct rig_call *call;
+	struct rig_ua *a;
+
+	r->cfg->realms[0].srtp = CFG_SRTP_REQUIRE;
+	r->side[RIG_CALLER].srtp = RIG_SRTP;
+	a = rig_invite(r, "7", false);
+	rig_settle(r);
+	call = rig_last_call(r);
+	assert_int_equal(a->last, 200);
+	assert_non_null(strstr(a->last_sdp, "RTP/SAVP"));
+	assert_non_null(strstr(a->last_sdp, "a=crypto:"));
+	assert_int_not_equal(call->conf.leg[0].tx.suite, DP_SRTP_NONE);
+	expect_play(call, CTL_PLAY_PROMPT, "hello");
+	play_done(r);
+	assert_true(a->hung_up);
+	finish(r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -431,6 +453,7 @@ int main(void)
 		cmocka_unit_test(test_cannot_play),
 		cmocka_unit_test(test_ring_back),
 		cmocka_unit_test(test_music_on_hold),
+		cmocka_unit_test(test_srtp),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

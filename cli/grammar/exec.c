@@ -88,6 +88,55 @@ static int clear_call_cause(struct cli_ctx *ctx)
 	return call_clear(ctx, cli_arg(ctx, 1), (unsigned int)atoi(cli_arg(ctx, 0)));
 }
 
+static int play_call(struct cli_ctx *ctx, uint32_t legs)
+{
+	const char *id_text = cli_arg(ctx, 0), *prompt = cli_arg(ctx, 1);
+	uint64_t id;
+	char *end;
+	int rc;
+
+	id = strtoull(id_text, &end, 16);
+	if (strlen(id_text) > 16 || *end || strspn(id_text, "0123456789abcdefABCDEF") == 0)
+		return cli_fail(ctx, -EINVAL, "%.40s is not the number of a call", id_text);
+	rc = ctx->source->call_play(ctx->source->ctx, id, legs, prompt);
+	switch (rc) {
+	case 0:
+		return 0;
+	case -ENOENT:
+		return cli_fail(ctx, rc, "There is no call %s", id_text);
+	case -ENODATA:
+		return cli_fail(ctx, rc, "There is no prompt %.40s, or it has no sound", prompt);
+	case -EBUSY:
+		return cli_fail(
+			ctx, rc, "Call %s is not answered yet, or ends in the box itself", id_text);
+	case -EAGAIN:
+		return cli_fail(ctx, rc,
+			"The data plane can play nothing now: it has no media cores, they are "
+			"busy, or "
+			"it is away");
+	case -ENOTSUP:
+		return cli_fail(ctx, rc, "Call %s has a codec that the box cannot make", id_text);
+	default:
+		return cli_fail(ctx, rc, "Nothing can be played into call %s now: %s", id_text,
+			strerror(-rc));
+	}
+}
+
+static int play_both(struct cli_ctx *ctx)
+{
+	return play_call(ctx, 3);
+}
+
+static int play_caller(struct cli_ctx *ctx)
+{
+	return play_call(ctx, 1);
+}
+
+static int play_called(struct cli_ctx *ctx)
+{
+	return play_call(ctx, 2);
+}
+
 static const struct cli_row rows[] = {
 	{"enable", "Enter privileged mode", cmd_enable, 0},
 	{"disable", "Leave privileged mode", cmd_disable, 0},
@@ -101,6 +150,14 @@ static const struct cli_row rows[] = {
 		0},
 	{"terminal monitor", "Show log messages", terminal_monitor, CLI_PRIV},
 	{"terminal no monitor", "Stop\nShow no log messages", terminal_no_monitor, CLI_PRIV},
+	{"play call WORD prompt WORD",
+		"Play a sound\nInto a call in progress\n"
+		"Its number, as in `show call active voice brief`\nA voice class prompt, once; "
+		"meanwhile the other side is not heard\nIts name",
+		play_both, CLI_PRIV},
+	{"play call WORD prompt WORD caller", "Only the caller hears it", play_caller, CLI_PRIV},
+	{"play call WORD prompt WORD called", "Only the called side hears it", play_called,
+		CLI_PRIV},
 	{"clear call voice id WORD",
 		"Reset or end something\nCalls\nVoice calls\nOne call\n"
 		"Its number, as in `show call active voice brief`",

@@ -43,6 +43,7 @@ enum ctl_msg {
 	CTL_RESTORE_DONE = 31, /* no body */
 	CTL_TRANSCODER = 33,   /* ctl_transcoder, after HELLO and at each change */
 	CTL_CALL_CLEAR = 32,   /* ctl_call_clear: end the call (operator, media timeout) */
+	CTL_CALL_PLAY = 35,    /* ctl_call_play: an operator plays a prompt into an answered call */
 	CTL_PLAY_DONE = 34,    /* ctl_play_done: what was played to a leg has come to its end */
 	/* DTLS handshakes, control <-> nat; CTL_NAT_INFO also control -> sip */
 	CTL_NAT_SET = 50,	  /* ctl_nat: an association is wanted, or wanted otherwise */
@@ -167,6 +168,13 @@ struct ctl_play_done {
 	uint32_t cookie;
 	uint32_t leg;
 	uint32_t serial;
+};
+
+struct ctl_call_play {
+	uint64_t call_id;
+	uint32_t legs; /* bit i: leg i hears it, once; meanwhile it does not hear the other one */
+	uint32_t zero;
+	char prompt[CTL_NAME_MAX];
 };
 
 struct ctl_media_id {

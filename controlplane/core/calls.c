@@ -311,6 +311,31 @@ int calls_clear(
 	return send_clear(cs, call) ? 0 : -ENOTCONN;
 }
 
+int calls_play(struct calls *cs, uint64_t id, uint32_t legs, const char *prompt)
+{
+	const struct call *call = calls_find(cs, id);
+	struct ctl_call_play play = {.call_id = id, .legs = legs};
+	bool can = false;
+
+	if (call == NULL || call->phase != CALL_LIVE)
+		return -ENOENT;
+	if (cs->ops.prompt_ms(cs->ops.arg, prompt) == 0)
+		return -ENODATA;
+	if (call->info.answer_ms == 0 || call->info.target[0] != '\0')
+		return -EBUSY;
+	for (unsigned int i = 0; i < CTL_MEDIA_MAX; i++) {
+		const struct media_session *s = call->media[i];
+		for (unsigned int leg = 0; s != NULL && s->wanted && leg < DP_LEGS; leg++)
+			can = can || ((legs >> leg & 1) && s->conf.leg[leg].send.codec != 0);
+	}
+	if (!can)
+		return -ENOTSUP;
+	snprintf(play.prompt, sizeof(play.prompt), "%s", prompt);
+	return cs->ops.send(cs->ops.arg, call->worker, CTL_CALL_PLAY, &play, sizeof(play), NULL, 0)
+		       ? 0
+		       : -ENOTCONN;
+}
+
 void calls_clear_again(struct calls *cs, uint32_t worker)
 {
 	struct call *call;

@@ -86,6 +86,11 @@ void calls_media_close(struct calls *calls, const struct ctl_media_id *id);
 void calls_restore(struct calls *calls, uint32_t worker, uint32_t n_workers);
 void calls_restore_more(struct calls *calls, uint32_t worker);
 /* A worker that kept its calls is back: what was asked to be ended meanwhile is asked again. */
+/*
+ * An operator plays a prompt to legs (bits) of a call. -ENOENT; -ENODATA: no such prompt; -EBUSY: not
+ * answered, or its end is the box; -ENOTSUP: a codec that the box cannot make; -ENOTCONN.
+ */
+int calls_play(struct calls *calls, uint64_t id, uint32_t legs, const char *prompt);
 void calls_clear_again(struct calls *calls, uint32_t worker);
 
 /* Asks the owner to end a call. -ENOENT, -ENOTCONN (it is asked when it is back). */

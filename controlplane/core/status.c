@@ -2,6 +2,7 @@
 /* Getters: one for each figure, whoever shows it; see status.h. */
 #include "controlplane/core/status.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -337,6 +338,15 @@ static void plays(void *ctx, cli_play_fn row, void *arg)
 	}
 }
 
+static int call_play(void *ctx, uint64_t call_id, uint32_t legs, const char *prompt)
+{
+	const struct control *c = ctx;
+
+	if (c->transcoder.state != CTL_TRANSCODER_READY)
+		return -EAGAIN; /* no media cores, or they are busy */
+	return calls_play(c->calls, call_id, legs, prompt);
+}
+
 void status_source(struct control *control, struct cli_source *ret_source)
 {
 	*ret_source = (struct cli_source){.ctx = control,
@@ -357,5 +367,6 @@ void status_source(struct control *control, struct cli_source *ret_source)
 		.transcoder = transcoder,
 		.processes = processes,
 		.dp_stats = dp_stats,
+		.call_play = call_play,
 		.call_clear = call_clear};
 }

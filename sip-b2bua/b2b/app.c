@@ -185,6 +185,11 @@ static void app_play_done(void *app, const struct ctl_play_done *done)
 	b2b_play_done(app, done);
 }
 
+static void app_call_play(void *app, const struct ctl_call_play *play)
+{
+	b2b_call_play(app, play);
+}
+
 static uint32_t app_n_calls(void *app)
 {
 	return b2b_n_calls(app);
@@ -216,6 +221,7 @@ const struct sip_app_ops b2b_app_ops = {
 	.restore_done = app_restore_done,
 	.call_clear = app_call_clear,
 	.play_done = app_play_done,
+	.call_play = app_call_play,
 	.n_calls = app_n_calls,
 	.gauges = app_gauges,
 };

@@ -162,6 +162,7 @@ void b2b_call_restore(
 	struct ckpt_in in = {checkpoint, checkpoint_len, false};
 	struct ctl_call ended = *rec;
 	struct call *call;
+	bool plays;
 	int rc = b->cfg ? call_checkpoint_read(b, rec, &in, &call) : -EAGAIN;
 
 	if (rc == 0) {
@@ -170,7 +171,9 @@ void b2b_call_restore(
 		atomic_fetch_add_explicit(&b->env.shared->n_calls, 1, memory_order_relaxed);
 		log_info("call %016" PRIx64 ": is back", rec->id);
 		/* The end of its prompt may have come meanwhile: the reply tells how long it is. */
-		for (unsigned int i = 0; call->local.on && i < call->media.n_lines; i++) {
+		plays = call->media.play[LEG_A].kind != CTL_PLAY_NONE ||
+			call->media.play[LEG_B].kind != CTL_PLAY_NONE;
+		for (unsigned int i = 0; plays && i < call->media.n_lines; i++) {
 			if (call->media.line[i]->state == MEDIA_OPEN)
 				control_media_set(call, i);
 		}

@@ -96,6 +96,7 @@ void b2b_call_restore(
 	struct b2b *b, const struct ctl_call *call, const void *checkpoint, size_t checkpoint_len);
 void b2b_call_clear(struct b2b *b, const struct ctl_call_clear *clear);
 void b2b_play_done(struct b2b *b, const struct ctl_play_done *done);
+void b2b_call_play(struct b2b *b, const struct ctl_call_play *play);
 
 struct sip_txns *b2b_txns(const struct b2b *b);
 

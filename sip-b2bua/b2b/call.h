@@ -255,6 +255,8 @@ void call_local_proceed(struct call *call);
 /* What is played has come to its end. */
 void call_local_over(struct call *call);
 void call_local_timer(struct twheel_timer *timer, void *arg);
+/* A prompt that an operator plays into a call is over for a leg. */
+void call_insert_over(struct call *call, unsigned int side);
 /* limen-control told how long a prompt is. */
 void call_local_length(struct call *call, const struct ctl_play *play);
 /* The end of a call that plays before a refusal is that refusal. own: room for it. */

@@ -11,6 +11,7 @@
 #include <stdio.h>
 
 #include "controlplane/base/log.h"
+#include "sip-b2bua/core/sip_slab.h"
 
 LOG_TOPIC("local");
 
@@ -200,17 +201,67 @@ void call_local_timer(struct twheel_timer *timer, void *arg)
 	struct call *call = arg;
 
 	log_info("call %016" PRIx64 ": nobody told the end of its prompt", call->rec.id);
-	call_local_over(call);
+	if (call->local.on) {
+		call_local_over(call);
+		return;
+	}
+	for (unsigned int side = 0; side < DP_LEGS && call->state == CALL_UP; side++) {
+		if (call->media.play[side].kind != CTL_PLAY_NONE)
+			call_insert_over(call, side);
+	}
 }
 
 void call_local_length(struct call *call, const struct ctl_play *play)
 {
-	if (!call->local.on || call->state == CALL_ENDING || play->kind != CTL_PLAY_PROMPT ||
-		(play->flags & CTL_PLAY_LOOP) || play->serial != call->local.serial ||
-		play->length_ms == 0 || twheel_pending(&call->local_timer))
+	const struct ctl_play *now = call->media.play;
+
+	if (call->state == CALL_ENDING || play->kind != CTL_PLAY_PROMPT ||
+		(play->flags & CTL_PLAY_LOOP) || play->length_ms == 0 ||
+		(play->serial != now[LEG_A].serial && play->serial != now[LEG_B].serial) ||
+		twheel_pending(&call->local_timer))
 		return;
 	twheel_start(call->b->env.wheel, &call->local_timer,
 		2 * (uint64_t)play->length_ms + LOCAL_GRACE_MS);
+}
+
+/* ---- into a call in progress ---- */
+
+void b2b_call_play(struct b2b *b, const struct ctl_call_play *play)
+{
+	struct ctl_play prompt = play_prompt(play->prompt, false);
+	const char *reason;
+	struct call *call;
+	uint32_t pos = 0;
+
+	/* An operator's command: rare enough for a walk. */
+	while ((call = sip_slab_next(b->calls, &pos)) && call->rec.id != play->call_id)
+		;
+	if (!call || call->state != CALL_UP || call->local.on)
+		return;
+	media_map_set_transcoder(&call->media, &b->transcoder);
+	if (!media_map_can_play(&call->media, &reason)) {
+		log_notice("call %016" PRIx64 ": %s", call->rec.id, reason);
+		return;
+	}
+	for (unsigned int side = 0; side < DP_LEGS; side++) {
+		int line = play->legs >> side & 1 ? media_map_insert(&call->media, side, &prompt)
+						  : -ENOTSUP;
+
+		if (line >= 0 && control_media_set(call, (unsigned int)line) < 0)
+			log_debug("call %016" PRIx64 ": its prompt waits for limen-control",
+				call->rec.id);
+	}
+	twheel_stop(b->env.wheel, &call->local_timer);
+	call_checkpoint(call);
+}
+
+void call_insert_over(struct call *call, unsigned int side)
+{
+	int line = media_map_insert_over(&call->media, side);
+
+	if (line >= 0 && control_media_set(call, (unsigned int)line) < 0)
+		log_debug("call %016" PRIx64 ": media is set later", call->rec.id);
+	call_checkpoint(call);
 }
 
 /* ---- before a refusal ---- */

@@ -334,8 +334,8 @@ void call_media_reply(
 	bool alone = call->media.alone;
 
 	line->seq = 0;
-	if (status == 0 && media)
-		call_local_length(call, &media->play[LEG_A]);
+	for (unsigned int leg = 0; status == 0 && media && leg < DP_LEGS; leg++)
+		call_local_length(call, &media->play[leg]);
 	if (line->state == MEDIA_ASKED) {
 		if (status == 0 && media && media_map_opened(&call->media, index, media) == 0) {
 			if (call->then != THEN_NOTHING && media_map_all_open(&call->media))

@@ -269,9 +269,13 @@ void b2b_play_done(struct b2b *b, const struct ctl_play_done *done)
 	struct call *call = sip_slab_next(b->calls, &pos);
 
 	/* Hold music and ring-back have no end; what was played before does not count. */
-	if (call && call->slot == done->cookie && call->rec.id == done->call_id && call->local.on &&
-		done->leg == LEG_A && done->serial == call->local.serial)
+	if (!call || call->slot != done->cookie || call->rec.id != done->call_id ||
+		done->leg >= DP_LEGS || done->serial != call->media.play[done->leg].serial)
+		return;
+	if (call->local.on)
 		call_local_over(call);
+	else if (call->state == CALL_UP)
+		call_insert_over(call, done->leg);
 }
 
 void control_free(struct b2b *b)

@@ -362,6 +362,19 @@ static int on_play_done(
 	return 0;
 }
 
+static int on_call_play(
+	struct ipc_peer *peer, const struct ipc_hdr *hdr, const void *body, size_t len)
+{
+	struct sip_worker *w = ipc_peer_ctx(peer);
+	const struct ctl_call_play *play = body;
+
+	if (!ipc_str_ok(play->prompt, sizeof(play->prompt)) || !play->prompt[0])
+		return -EPROTO;
+	worker_time(w);
+	w->ops->call_play(w->app, play);
+	return 0;
+}
+
 #define BODY_MAX (IPC_MSG_MAX - sizeof(struct ipc_hdr))
 #define SIZED(t) sizeof(t), sizeof(t)
 static const struct ipc_row rows[] = {
@@ -380,6 +393,8 @@ static const struct ipc_row rows[] = {
 	{CTL_CALL_RESTORE, 0, IPC_ROLE_CONTROL, sizeof(struct ctl_call), BODY_MAX,
 		"CTL_CALL_RESTORE", on_call_restore},
 	{CTL_RESTORE_DONE, 0, IPC_ROLE_CONTROL, 0, 0, "CTL_RESTORE_DONE", on_restore_done},
+	{CTL_CALL_PLAY, 0, IPC_ROLE_CONTROL, SIZED(struct ctl_call_play), "CTL_CALL_PLAY",
+		on_call_play},
 	{CTL_PLAY_DONE, 0, IPC_ROLE_CONTROL, SIZED(struct ctl_play_done), "CTL_PLAY_DONE",
 		on_play_done},
 	{CTL_CALL_CLEAR, 0, IPC_ROLE_CONTROL, SIZED(struct ctl_call_clear), "CTL_CALL_CLEAR",

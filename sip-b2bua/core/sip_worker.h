@@ -70,6 +70,7 @@ struct sip_app_ops {
 		size_t checkpoint_len);
 	void (*restore_done)(void *app);
 	void (*call_clear)(void *app, const struct ctl_call_clear *clear);
+	void (*call_play)(void *app, const struct ctl_call_play *play);
 	void (*play_done)(void *app, const struct ctl_play_done *done);
 	/* For HELLO, and the gauges of CTL_SIP_STATS (dialogs, calls_active) once a second. */
 	uint32_t (*n_calls)(void *app);

@@ -111,6 +111,12 @@ static struct ctl_play music(struct media_map *map, const struct media_line *lin
 	return play;
 }
 
+/* Nothing is asked of the data plane that it has to refuse. */
+static bool can_make(const struct media_map *map, const struct dp_leg *leg)
+{
+	return leg->send.codec != DP_CODEC_NONE && (map->transcoder.codecs >> leg->send.codec & 1);
+}
+
 void media_line_play(struct media_map *map, struct media_line *line)
 {
 	for (unsigned int leg = 0; leg < DP_LEGS; leg++) {
@@ -122,7 +128,7 @@ void media_line_play(struct media_map *map, struct media_line *line)
 			play = map->play[leg];
 		else if (held)
 			play = music(map, line, leg);
-		if (dp->send.codec == DP_CODEC_NONE)
+		if (!can_make(map, dp))
 			play = (struct ctl_play){0}; /* a codec that only passes */
 		line->ctl.play[leg] = play;
 		if (play.kind == CTL_PLAY_NONE)
@@ -133,6 +139,46 @@ void media_line_play(struct media_map *map, struct media_line *line)
 		if (held)
 			line->ctl.leg[!leg].flags &= ~(uint32_t)DP_LEG_RECV;
 	}
+}
+
+static int first_audio(const struct media_map *map)
+{
+	for (unsigned int i = 0; i < map->n_lines; i++) {
+		if (map->line[i]->state == MEDIA_OPEN && is_first_audio(map, map->line[i]))
+			return (int)i;
+	}
+	return -ENOTSUP;
+}
+
+int media_map_insert(struct media_map *map, unsigned int leg, const struct ctl_play *play)
+{
+	int i = first_audio(map);
+	struct media_line *line = i < 0 ? NULL : map->line[i];
+
+	if (!line || !can_make(map, &line->ctl.leg[leg]) ||
+		!(line->ctl.leg[leg].flags & DP_LEG_SEND))
+		return -ENOTSUP;
+	if (map->play[leg].kind == CTL_PLAY_NONE)
+		line->under[leg] = line->ctl.play[leg];
+	media_map_play(map, leg, play);
+	line->ctl.play[leg] = map->play[leg];
+	return i;
+}
+
+int media_map_insert_over(struct media_map *map, unsigned int leg)
+{
+	static const struct ctl_play silence;
+	int i = first_audio(map);
+
+	media_map_play(map, leg, &silence);
+	if (i < 0)
+		return i;
+	/* An exchange meanwhile has told what is to be heard now; after a restart none has. */
+	if (map->line[i]->pending[leg].direction != SDP_DIR_NONE)
+		media_line_play(map, map->line[i]);
+	else
+		map->line[i]->ctl.play[leg] = map->line[i]->under[leg];
+	return i;
 }
 
 /* What leg 0 may send to the box: with its codecs, as a room decodes them. */

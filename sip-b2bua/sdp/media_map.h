@@ -61,6 +61,7 @@ struct media_line {
 	struct codec_numbers numbers[DP_LEGS]; /* coded */
 	struct media_keys *keys[DP_LEGS];      /* our last offer of SRTP to that leg, or NULL */
 	struct media_assoc assoc[DP_LEGS];
+	struct ctl_play under[DP_LEGS]; /* what media_map_insert() interrupted */
 };
 
 struct media_side {
@@ -209,6 +210,15 @@ void media_map_set_music(struct media_map *map, unsigned int leg, const struct c
 	const struct cfg_trunk *trunk);
 /* What a leg is to hear from the next answer on; kind NONE ends it. Its serial is set here. */
 void media_map_play(struct media_map *map, unsigned int leg, const struct ctl_play *play);
+/*
+ * In the middle of a call, without an exchange: a leg hears a prompt once, media_map_insert_over()
+ * gives it back what it heard. The line whose CTL_MEDIA_SET is to be sent, or -ENOTSUP: the leg does
+ * not listen, or its codec cannot be made.
+ */
+int media_map_insert(struct media_map *map, unsigned int leg, const struct ctl_play *play)
+	__attribute__((warn_unused_result));
+int media_map_insert_over(struct media_map *map, unsigned int leg)
+	__attribute__((warn_unused_result));
 /* false with a sentence: there are no media cores, or they are busy. */
 bool media_map_can_play(const struct media_map *map, const char **ret_reason);
 /* What the box answers to the present offer of leg 0, for media_map_answer(). -ENOTSUP, -EMSGSIZE. */

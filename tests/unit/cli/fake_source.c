@@ -262,6 +262,14 @@ static void plays(void *ctx, cli_play_fn row, void *arg)
 	row(&play, arg);
 }
 
+static int call_play(void *ctx, uint64_t call_id, uint32_t legs, const char *prompt_name)
+{
+	return call_id == 2		      ? -EBUSY
+	       : call_id != 1		      ? -ENOENT
+	       : strcmp(prompt_name, "sorry") ? -ENODATA
+					      : 0;
+}
+
 static void nat(void *ctx, struct ctl_nat_info *ret)
 {
 	*ret = (struct ctl_nat_info){.own = {.hash = FINGERPRINT_SHA_256, .len = 32},
@@ -368,6 +376,7 @@ const struct cli_source fake_source = {.now_ms = now_ms,
 	.sip = sip,
 	.nat = nat,
 	.prompt = prompt,
+	.call_play = call_play,
 	.plays = plays,
 	.transcoder = transcoder,
 	.processes = processes,

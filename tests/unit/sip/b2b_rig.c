@@ -223,8 +223,8 @@ static void control_media(struct rig *r, uint32_t seq, const struct ctl_media *m
 		call->n_sets++;
 	}
 	r->media_status = 0;
-	if (out.play[0].kind == CTL_PLAY_PROMPT)
-		out.play[0].length_ms = 1000;
+	for (unsigned int leg = 0; leg < DP_LEGS; leg++)
+		out.play[leg].length_ms = out.play[leg].kind == CTL_PLAY_PROMPT ? 1000 : 0;
 	for (unsigned int leg = 0; status == 0 && leg < ctl_media_n_legs(media); leg++) {
 		if (out.leg[leg].local.port_be16 != 0)
 			continue;

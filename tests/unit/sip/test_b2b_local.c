@@ -418,6 +418,46 @@ static void test_music_on_hold(void **state)
 	finish(r);
 }
 
+/* An operator's prompt in a call: once, to whom it is for; then what was heard before. */
+static void test_insert(void **state)
+{
+	struct rig *r = rig_local(12);
+	struct ctl_call_play play = {.legs = 2, .prompt = "hello"};
+	struct ctl_play_done done = {.leg = 1};
+	struct rig_ua *a = rig_invite(r, "100", false);
+	struct rig_call *call;
+
+	strcpy(r->cfg->realms[0].music_on_hold, "music");
+	rig_settle(r);
+	call = rig_last_call(r);
+	play.call_id = done.call_id = call->id;
+	done.cookie = call->conf.cookie;
+	b2b_call_play(r->b, &play);
+	rig_settle(r);
+	assert_string_equal(call->conf.play[1].name, "hello");
+	assert_int_equal(call->conf.play[0].kind, CTL_PLAY_NONE);
+	done.serial = call->conf.play[1].serial + 1;
+	b2b_play_done(r->b, &done);
+	assert_int_equal(call->conf.play[1].kind, CTL_PLAY_PROMPT);
+	done.serial--;
+	b2b_play_done(r->b, &done);
+	rig_settle(r);
+	assert_int_equal(call->conf.play[1].kind, CTL_PLAY_NONE);
+	/* Nobody tells its end, and limen-sip was away meanwhile. */
+	play.legs = 3;
+	b2b_call_play(r->b, &play);
+	rig_settle(r);
+	assert_string_equal(call->conf.play[0].name, "hello");
+	rig_restart_sip(r);
+	rig_settle(r);
+	rig_pass(r, 8000);
+	assert_int_equal(call->conf.play[0].kind, CTL_PLAY_NONE);
+	assert_int_equal(call->conf.play[1].kind, CTL_PLAY_NONE);
+	configure(r);
+	rig_bye(r, a);
+	finish(r);
+}
+
 /* A caller with SRTP hears the box encrypted. */
 static void test_srtp(void **state)
 {
@@ -454,6 +494,7 @@ int main(void)
 		cmocka_unit_test(test_ring_back),
 		cmocka_unit_test(test_music_on_hold),
 		cmocka_unit_test(test_srtp),
+		cmocka_unit_test(test_insert),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -143,6 +143,8 @@ uint32_t voice_tick(
 		v->marker = true;
 		return 0;
 	}
+	/* G.729 with annex B leaves out what was silent before speech set in. */
+	ts += (uint32_t)((uint64_t)v->enc->n_skipped * v->ptime_ts / v->enc->n_samples);
 	put_header(v, rtp, v->conf.send.pt, v->marker, ts);
 	v->marker = false;
 	return RTP_HDR_LEN + (uint32_t)n;

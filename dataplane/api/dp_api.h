@@ -469,8 +469,9 @@ struct dp_bundle {
 	uint8_t mid_len; /* 0: not known by MID */
 	uint8_t zero[5];
 	char mid[DP_MID_MAX]; /* zero behind mid_len */
+	uint8_t pts[16];      /* bit pt % 8 of octet pt / 8: it may have this payload type */
 };
-_Static_assert(sizeof(struct dp_bundle) == 56, "wire struct");
+_Static_assert(sizeof(struct dp_bundle) == 72, "wire struct");
 
 struct dp_leg {
 	struct ipaddr local;	   /* our RTP address and port; RTCP is port + 1 unless muxed */
@@ -488,7 +489,7 @@ struct dp_leg {
 	struct dp_bundle bundle; /* zero without DP_LEG_BUNDLE */
 	struct dp_play play;	 /* what is played to it */
 };
-_Static_assert(sizeof(struct dp_leg) == 680, "wire struct");
+_Static_assert(sizeof(struct dp_leg) == 696, "wire struct");
 
 struct dp_session {
 	uint64_t id;		    /* not 0; chosen by limen-control */
@@ -500,7 +501,7 @@ struct dp_session {
 	 */
 	struct dp_srtp_state srtp_rx[DP_LEGS], srtp_tx[DP_LEGS];
 };
-_Static_assert(sizeof(struct dp_session) == 1472, "wire struct");
+_Static_assert(sizeof(struct dp_session) == 1504, "wire struct");
 
 static inline unsigned int dp_session_n_legs(const struct dp_session *s)
 {
@@ -581,7 +582,7 @@ struct dp_dump_row {
 	uint8_t play_done[DP_LEGS]; /* 1: what is played to the leg has come to its end */
 	uint8_t zero[6];
 };
-_Static_assert(sizeof(struct dp_dump_row) == 1472 + 16 + 2 * 184 + 8, "no holes");
+_Static_assert(sizeof(struct dp_dump_row) == 1504 + 16 + 2 * 184 + 8, "no holes");
 
 struct dp_dump_reply {
 	uint32_t n;

@@ -45,6 +45,8 @@
 	X(SRTP_CLEAR, "srtp-clear", "SRTCP that is not encrypted")                               \
 	X(SRTP_KEY_LIMIT, "srtp-key-limit", "an SRTP key served all it may (RFC 3711 9.2)")      \
 	X(SRTP_REPEAT, "srtp-repeat", "sequence number that was sealed before")                  \
+	X(BUNDLE, "bundle", "of no media line that shares the port (MID, SSRC, payload type)")   \
+	X(BUNDLE_SSRC, "bundle-ssrc", "SSRC of another media line that shares the SRTP key")     \
 	X(NO_REMOTE, "no-remote", "the other leg's address is not known yet")                    \
 	X(NO_NEIGHBOUR, "no-neighbour", "no route or no MAC address for the next hop yet")       \
 	X(RING_FULL, "ring-full", "hand-over between workers was full (oldest dropped)")         \

@@ -5,6 +5,7 @@
  */
 #include "dataplane/core/worker_priv.h"
 
+#include "dataplane/session/bundle.h"
 #include "dataplane/srtp/index.h"
 #include "dataplane/stages/digits.h"
 
@@ -210,9 +211,62 @@ static void srtp_set(struct worker *w, struct worker_stream_set *set, bool fresh
 		}
 	}
 	*have = set->srtp;
+	if (have->tx)
+		srtp_ctx_share(have->tx, set->bundle_out ? &set->bundle_out->share : NULL,
+			set->slot + 1, &row->tx);
 	w->more[set->slot].proven = have->rx != NULL;
 	if (have->rx || have->tx)
 		stream_at(w, set->slot)->flags |= STREAM_SRTP;
+}
+
+/* ---- ports that are shared ---- */
+
+/* A stream does not arrive at its port any more. */
+static void port_leave(struct worker *w, uint32_t slot)
+{
+	struct stream_more *more = &w->more[slot];
+	uint32_t *row = table_row(w, more), next = 0;
+	struct bundle *b = more->bundle;
+
+	if (b) {
+		bool first = b->line[0].slot == slot;
+		bundle_leave(b, slot);
+		next = b->n_lines ? b->line[0].slot + 1 : 0;
+		/* SRTCP is opened by the first one, whose replay window goes on. */
+		if (first && next)
+			w->stream_srtp[next - 1].rx_rtcp = w->stream_srtp[slot].rx_rtcp;
+		more->bundle = NULL;
+	}
+	if (row && (*row & ~ROW_BUNDLE) == slot + 1)
+		*row = next ? next | ROW_BUNDLE : 0;
+}
+
+/* It is not sealed together with the others of its way out any more. */
+static void share_leave(struct worker *w, uint32_t slot)
+{
+	struct stream_more *more = &w->more[slot];
+
+	if (more->bundle_out)
+		srtp_share_leave(&more->bundle_out->share, slot + 1, w->srtp[slot].tx,
+			&w->stream_srtp[slot].tx);
+	more->bundle_out = NULL;
+}
+
+/* Whether a stream may arrive at the port of a row, by itself or with those of a bundle. */
+static int row_check(const struct worker *w, const struct worker_stream_set *set, uint32_t row)
+{
+	const struct bundle *b = set->bundle;
+	uint32_t there = row & ~ROW_BUNDLE;
+
+	if (b && b->n_lines == DP_BUNDLE_LINES && !bundle_has(b, set->slot))
+		return -ENOSPC;
+	if (!row || (!(row & ROW_BUNDLE) && there == set->slot + 1))
+		return 0;
+	if (!(row & ROW_BUNDLE))
+		return -EADDRINUSE;
+	const struct bundle *other = w->more[there - 1].bundle;
+	bool alone = other->n_lines == 1 && there == set->slot + 1;
+	return other == b || alone ? 0 : -EADDRINUSE;
 }
 
 /* Whether a stream may be linked at its port; *ret_row stays NULL for one of a leg that is not there. */
@@ -233,8 +287,9 @@ static int stream_may_link(
 		return -ENOENT;
 	if ((w->addrs[conf->addr_index].addr.family == 6) != !!(set->conf.hot.flags & STREAM_IN6))
 		return -EINVAL;
-	if (*row && *row != set->slot + 1)
-		return -EADDRINUSE;
+	int err = row_check(w, set, *row);
+	if (err)
+		return err;
 	*ret_row = row;
 	return 0;
 }
@@ -249,11 +304,10 @@ static int stream_set(struct worker *w, struct worker_stream_set *set)
 
 	if (r < 0)
 		return r;
-	if (!fresh) {
-		uint32_t *old = table_row(w, more);
-		if (old && *old == set->slot + 1)
-			*old = 0;
-	}
+	if (!fresh && (table_row(w, more) != row || more->bundle != set->bundle))
+		port_leave(w, set->slot);
+	if (!fresh && more->bundle_out != set->bundle_out)
+		share_leave(w, set->slot);
 	uint32_t clock_mult = s->clock_mult;
 	bool edited = s->edit & STREAM_EDIT_WIRE;
 	stream_apply(s, more, &set->conf, fresh, set->relearn);
@@ -263,7 +317,12 @@ static int stream_set(struct worker *w, struct worker_stream_set *set)
 	if (!fresh && !edited)
 		stream_wire_continue(s, more, &w->stream_stats[set->slot],
 			&w->stream_rare[set->slot], clock_mult);
-	if (row)
+	more->bundle = set->bundle;
+	more->bundle_out = set->bundle_out;
+	/* row_check() has seen to its room */
+	if (set->bundle && bundle_join(set->bundle, set->slot, &set->conf.bundle) == 0)
+		*row = (set->bundle->line[0].slot + 1) | ROW_BUNDLE;
+	else if (row)
 		*row = set->slot + 1;
 	return 0;
 }
@@ -283,14 +342,12 @@ static int stream_unlink(struct worker *w, struct worker_stream_unlink *unlink)
 {
 	struct stream *s = stream_at(w, unlink->slot);
 	struct stream_more *more = &w->more[unlink->slot];
-	uint32_t *row;
 
 	if (!(s->flags & STREAM_LIVE))
 		return -ENOENT;
 	digits_forget(w, unlink->slot);
-	row = table_row(w, more);
-	if (row && *row == unlink->slot + 1)
-		*row = 0;
+	port_leave(w, unlink->slot);
+	share_leave(w, unlink->slot);
 	unlink->stats = w->stream_stats[unlink->slot];
 	unlink->rare = w->stream_rare[unlink->slot];
 	unlink->srtp = w->stream_srtp[unlink->slot];

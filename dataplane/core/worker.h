@@ -176,6 +176,9 @@ struct worker_stream_set {
 	struct dp_srtp_state rx_state, tx_state; /* for a slot that was not in use */
 	bool tx_anew; /* the new key to seal with begins at index 0 (RFC 4568 7.1.4) */
 	struct srtp_ctx *returned[WORKER_SRTP_RETURNED];
+	/* That the leg is in, and the other leg (NULL: in none); the worker's while a stream of its
+	 * is in one. -ENOSPC: it is full. */
+	struct bundle *bundle, *bundle_out;
 };
 
 /* -ENOENT: the slot was not in use. Nothing of the stream is read or counted afterwards. */

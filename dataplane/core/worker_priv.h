@@ -17,8 +17,9 @@
 #define ADDR_BUCKETS	  128 /* twice DP_MEDIA_ADDRS_MAX, so that probing ends */
 #define STAGE_SAMPLE_MASK 63  /* one batch of 64 is timed stage by stage */
 #define PORT_TX_ROOM	  (2 * WORKER_BURST)
-#define SLOT_NONE	  UINT32_MAX	   /* no stream counts the frame */
-#define SLOT_LINUX	  (UINT32_MAX - 1) /* it comes from Linux */
+#define SLOT_NONE	  UINT32_MAX	       /* no stream counts the frame */
+#define SLOT_LINUX	  (UINT32_MAX - 1)     /* it comes from Linux */
+#define ROW_BUNDLE	  UINT32_C(0x80000000) /* of the port table: slot + 1 of one that shares it */
 #define ETH_HDR_LEN	  14
 #define IPV4_HDR_LEN	  20
 #define IPV6_HDR_LEN	  40

@@ -12,7 +12,7 @@
 #define FLAGS_KNOWN                                                                             \
 	(DP_LEG_SEND | DP_LEG_RECV | DP_LEG_RTCP_MUX | DP_LEG_LATCH | DP_LEG_ANY_PT |           \
 		DP_LEG_EARLY | DP_LEG_RTCP_OWN | DP_LEG_RTCP_STRICT | DP_LEG_NAT | DP_LEG_TAP | \
-		DP_LEG_DTMF | DP_LEG_TONES)
+		DP_LEG_BUNDLE | DP_LEG_DTMF | DP_LEG_TONES)
 
 #define TONE_HZ_MIN    20
 #define TONE_HZ_MAX    3400

@@ -24,6 +24,8 @@ struct op *op_new(struct sessions *ss, struct row *row, const struct session_tic
 
 static void op_free(struct op *op)
 {
+	for (unsigned int leg = 0; leg < DP_LEGS; leg++)
+		bundle_port_put(op->left[leg]);
 	op->next = op->ss->free_ops;
 	op->ss->free_ops = op;
 }
@@ -138,6 +140,10 @@ void op_post_stream(
 	l->msg.set.tx_state = row->conf.srtp_tx[!leg];
 	l->msg.set.tx_anew = row->leg[!leg].tx_anew;
 	row->leg[!leg].tx_anew = false;
+	if (row->leg[leg].bundle)
+		l->msg.set.bundle = row->leg[leg].bundle->shared;
+	if (row->leg[!leg].bundle)
+		l->msg.set.bundle_out = row->leg[!leg].bundle->shared;
 	if (stream_build(&args, &l->msg.set.conf))
 		abort(); /* session_check() is stricter */
 	mail_post(ss->conf.mail, row->worker, l);

@@ -29,6 +29,7 @@ struct op {
 	bool removes;
 	unsigned int n_left;
 	int status;
+	struct bundle_port *left[DP_LEGS]; /* that the worker may still know */
 	struct dp_session_final final;
 	struct op *next;
 };
@@ -89,11 +90,29 @@ bool ways_turn(struct sessions *ss);
 
 /* ---- locals.c ---- */
 
-/* The local ends: known addresses, ports in range and not another session's (self may be NULL). */
-int locals_check(const struct sessions *ss, const struct dp_session *conf, const struct row *self,
-	uint8_t ret_index[DP_LEGS]);
-void locals_take(struct sessions *ss, struct row *row, const uint8_t index[DP_LEGS]);
-void locals_release(struct sessions *ss, struct row *row);
+/* What a session needs to have its local ends. */
+struct locals {
+	uint8_t index[DP_LEGS];		     /* of the media address */
+	struct bundle_port *bundle[DP_LEGS]; /* NULL: the port is the leg's own */
+};
+
+/*
+ * Known addresses, ports in range and not another session's (self may be NULL), unless both share
+ * it. -EADDRNOTAVAIL, -EADDRINUSE, -ENOSPC (too many share it), -ENOMEM. What is prepared is to be
+ * taken or dropped.
+ */
+int locals_prepare(const struct sessions *ss, const struct dp_session *conf, const struct row *self,
+	struct locals *ret);
+void locals_drop(struct locals *locals);
+/* For a new row with its conf. */
+void locals_take(struct sessions *ss, struct row *row, const struct locals *locals);
+/*
+ * For a row that becomes conf, which is in place already. What it leaves goes with the letters: to
+ * be put into the op.
+ */
+void locals_change(struct sessions *ss, struct row *row, const struct dp_session *old,
+	const struct locals *locals, struct bundle_port *ret_left[DP_LEGS]);
+void locals_release(struct sessions *ss, struct row *row, struct bundle_port *ret_left[DP_LEGS]);
 
 /* ---- silence.c ---- */
 

@@ -59,8 +59,12 @@ void sessions_free(struct sessions *ss)
 {
 	if (!ss)
 		return;
-	for (uint32_t i = 0; ss->store && i < store_n_used(ss->store); i++)
-		keys_free(store_row(ss->store, i));
+	for (uint32_t i = 0; ss->store && i < store_n_used(ss->store); i++) {
+		struct row *row = store_row(ss->store, i);
+		keys_free(row);
+		for (unsigned int leg = 0; leg < DP_LEGS; leg++)
+			bundle_port_put(row->leg[leg].bundle);
+	}
 	store_free(ss->store);
 	twheel_free(ss->wheel);
 	free(ss->ops);
@@ -104,23 +108,27 @@ static struct row *row_take(struct sessions *ss, uint64_t id)
 static int row_create(
 	struct sessions *ss, const struct dp_session *conf, const struct session_ticket *ticket)
 {
-	uint8_t index[DP_LEGS];
+	struct locals locals;
 	struct voices voices;
-	int err = locals_check(ss, conf, NULL, index);
+	int err = locals_prepare(ss, conf, NULL, &locals);
 	if (err)
 		return session_refuse(conf, err, NULL);
 	static const struct dp_session plain;
 	struct keys keys;
 	err = voices_prepare(ss, NULL, conf, &voices);
-	if (err)
+	if (err) {
+		locals_drop(&locals);
 		return err;
+	}
 	err = keys_make(ss->conf.srtp, conf, &plain, &keys);
 	if (err) {
+		locals_drop(&locals);
 		voices_free(&voices);
 		return session_refuse(conf, err, "no memory for its keys");
 	}
 	struct row *row = row_take(ss, conf->id);
 	if (!row) {
+		locals_drop(&locals);
 		keys_drop(&keys);
 		voices_free(&voices);
 		return session_refuse(conf, -ENOSPC, "all sessions are in use");
@@ -130,7 +138,7 @@ static int row_create(
 	voices_seed(row);
 	row->generation = ticket->generation;
 	row->worker = dp_port_owner(ipaddr_port(&conf->leg[0].local), ss->conf.n_workers);
-	locals_take(ss, row, index);
+	locals_take(ss, row, &locals);
 	twheel_timer_init(&row->timer, silence_fire, ss);
 	for (unsigned int leg = 0; leg < DP_LEGS; leg++) {
 		row->leg[leg].epoch = ss->next_epoch++;
@@ -157,19 +165,24 @@ static bool leg_relearns(const struct dp_leg *old, const struct dp_leg *now)
 static int row_change(struct sessions *ss, struct row *row, const struct dp_session *conf,
 	uint32_t generation, const struct session_ticket *ticket)
 {
-	uint8_t index[DP_LEGS];
-	int err = locals_check(ss, conf, row, index);
+	struct locals locals;
+	int err = locals_prepare(ss, conf, row, &locals);
 	if (err)
 		return session_refuse(conf, err, NULL);
-	if (dp_port_owner(ipaddr_port(&conf->leg[0].local), ss->conf.n_workers) != row->worker)
+	if (dp_port_owner(ipaddr_port(&conf->leg[0].local), ss->conf.n_workers) != row->worker) {
+		locals_drop(&locals);
 		return session_refuse(conf, -EXDEV, "the new ports belong to another worker");
+	}
 	struct voices voices;
 	err = voices_prepare(ss, row->voice.live ? &row->conf : NULL, conf, &voices);
-	if (err)
+	if (err) {
+		locals_drop(&locals);
 		return err;
+	}
 	struct keys keys;
 	err = keys_make(ss->conf.srtp, conf, &row->conf, &keys);
 	if (err) {
+		locals_drop(&locals);
 		voices_free(&voices);
 		return session_refuse(conf, err, "no memory for its keys");
 	}
@@ -179,10 +192,10 @@ static int row_change(struct sessions *ss, struct row *row, const struct dp_sess
 		ss->n_doomed--;
 	}
 	struct dp_session old = row->conf;
-	locals_release(ss, row);
+	struct bundle_port *left[DP_LEGS];
 	row->conf = *conf;
 	row->generation = generation;
-	locals_take(ss, row, index);
+	locals_change(ss, row, &old, &locals, left);
 	bool relearn[DP_LEGS], moved[DP_LEGS];
 	for (unsigned int leg = 0; leg < DP_LEGS; leg++)
 		moved[leg] = !ipaddr_equal(&old.leg[leg].local, &conf->leg[leg].local);
@@ -196,6 +209,7 @@ static int row_change(struct sessions *ss, struct row *row, const struct dp_sess
 		ways_resolve(ss, row, leg);
 	}
 	struct op *op = op_new(ss, row, ticket, DP_LEGS + voices_n_letters(row, &voices));
+	memcpy(op->left, left, sizeof left);
 	voices_post(ss, row, &voices, op);
 	for (unsigned int leg = 0; leg < DP_LEGS; leg++)
 		op_post_stream(ss, row, leg, relearn[leg], op);
@@ -266,9 +280,11 @@ static void row_remove(struct sessions *ss, struct row *row, const struct sessio
 	twheel_stop(ss->wheel, &row->timer);
 	follow_reports(ss, row, false);
 	ways_clear(ss, row);
-	locals_release(ss, row);
+	struct bundle_port *left[DP_LEGS];
+	locals_release(ss, row, left);
 	store_unlink(ss->store, row);
 	struct op *op = op_new(ss, row, ticket, DP_LEGS + row->voice.live);
+	memcpy(op->left, left, sizeof left);
 	op->removes = true;
 	op_post_unlink(ss, row, op);
 	voices_end(ss, row, op);

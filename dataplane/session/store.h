@@ -15,6 +15,7 @@
 #include "controlplane/base/twheel.h"
 #include "dataplane/api/dp_api.h"
 #include "dataplane/linux/mirror.h"
+#include "dataplane/session/bundles.h"
 #include "dataplane/session/reports.h"
 #include "dataplane/session/stream.h"
 
@@ -36,8 +37,9 @@ struct row_leg {
 	struct ipaddr learned[STREAM_KINDS];
 	/* Opens what comes from the leg, seals what goes to it; lent to the worker. */
 	struct srtp_ctx *rx, *tx;
-	bool tx_anew;	/* for the next letter: see worker_stream_set */
-	uint32_t epoch; /* of the stream received from this leg */
+	struct bundle_port *bundle; /* with whom it shares its port; NULL: nobody */
+	bool tx_anew;		    /* for the next letter: see worker_stream_set */
+	uint32_t epoch;		    /* of the stream received from this leg */
 	uint8_t addr_index;
 	bool silent_told; /* of the present silence */
 	uint64_t recv_since_ms;

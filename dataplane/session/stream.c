@@ -204,6 +204,7 @@ int stream_build(const struct stream_args *args, struct stream_conf *ret_conf)
 		conf.hot.edit |= STREAM_EDIT_TAP;
 		conf.more.tap_id = args->session->id;
 	}
+	conf.bundle = in->bundle;
 	conf.more.epoch = args->epoch;
 	conf.more.half_port = ipaddr_port(&in->local) >> 1;
 	conf.more.addr_index = args->addr_index;

@@ -170,6 +170,8 @@ struct stream_voice {
 	uint8_t zero[6];
 };
 
+struct bundle;
+
 struct stream_more {
 	struct stream_path path[STREAM_KINDS];
 
@@ -200,6 +202,8 @@ struct stream_more {
 	uint64_t tap_id; /* of the session, for limen-rec */
 	struct stream_digits digits;
 
+	struct bundle *bundle, *bundle_out; /* that the leg is in, and the other one; or NULL */
+
 	uint8_t pts[DP_PAYLOAD_TYPES];
 	uint8_t pts_out[DP_PAYLOAD_TYPES]; /* as what each leaves */
 	uint8_t laws[DP_PAYLOAD_TYPES];	   /* enum direction_law */
@@ -218,6 +222,7 @@ struct stream_srtp {
 struct stream_conf {
 	struct stream hot; /* STREAM_OWN_FLAGS are clear */
 	struct stream_more more;
+	struct dp_bundle bundle; /* of the leg */
 };
 
 /* The next hop towards an address, as the netlink mirror resolved it. */

@@ -27,7 +27,9 @@ struct srtp_ctx {
 	bool careful[SRTP_KINDS];
 	bool old_is_over; /* old is not tried any more */
 	struct srtp_ctx *old;
-	uint64_t old_until; /* by the engine's clock */
+	uint64_t old_until;	  /* by the engine's clock */
+	struct srtp_share *share; /* NULL: nobody else seals with this key */
+	uint32_t owner;
 	uint32_t size;
 	uint8_t n_seen[SRTP_KINDS];    /* entries in use */
 	uint8_t next_seen[SRTP_KINDS]; /* the next to be overwritten, when opening */
@@ -47,6 +49,9 @@ static inline const struct srtp_backend *engine_backend(
 {
 	return class == SRTP_CM ? e->choice.cm : e->choice.gcm;
 }
+
+/* share.c: whether owner may seal with the SSRC; it goes on with ret_next (0: where it likes). */
+bool srtp_share_claim(struct srtp_share *share, uint32_t owner, uint32_t ssrc, uint64_t *ret_next);
 
 /* Memory for contexts, see memory.c. Control thread. */
 void *srtp_memory_get(size_t size);

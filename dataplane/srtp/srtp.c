@@ -433,24 +433,29 @@ void srtp_open(struct srtp_engine *engine, struct srtp_pkt *pkts, unsigned int n
 /* ---- sealing ---- */
 
 /* Makes the packet's SSRC the present one of the flow. */
-static bool seal_switch(struct srtp_ctx *ctx, struct dp_srtp_flow *flow, uint32_t ssrc)
+static enum srtp_result seal_switch(struct srtp_ctx *ctx, struct dp_srtp_flow *flow, uint32_t ssrc)
 {
 	struct dp_srtp_flow known;
+	uint64_t next = 0;
 
+	if (ctx->share && !srtp_share_claim(ctx->share, ctx->owner, ssrc, &next))
+		return SRTP_OTHERS;
 	seen_get(ctx, 0, ctx->n_seen[SRTP_RTP], ssrc, &known);
+	if (known.next < next)
+		srtp_flow_resume(&known, ssrc, next);
 	/* Nothing is forgotten here: an index that comes again would give the plaintext away. */
 	if (flow->next) {
 		unsigned int at = 0;
 		while (at < ctx->n_seen[SRTP_RTP] && ctx->seen[at].ssrc != flow->ssrc)
 			at++;
 		if (at == SRTP_SEEN_MAX)
-			return false;
+			return SRTP_LIMIT;
 		ctx->seen[at] = (struct srtp_seen){flow->next, flow->ssrc};
 		if (at == ctx->n_seen[SRTP_RTP])
 			ctx->n_seen[SRTP_RTP]++;
 	}
 	*flow = known;
-	return true;
+	return SRTP_OK;
 }
 
 static bool seal_rtp(struct srtp_job *j, struct srtp_pkt *p)
@@ -462,10 +467,12 @@ static bool seal_rtp(struct srtp_job *j, struct srtp_pkt *p)
 	if (!header)
 		return false;
 	ssrc = get_be32(p->data + 8);
+	if (__builtin_expect(!flow->next || flow->ssrc != ssrc, 0)) {
+		p->result = seal_switch(p->ctx, flow, ssrc);
+		if (p->result != SRTP_OK)
+			return false;
+	}
 	p->result = SRTP_LIMIT;
-	if (__builtin_expect(!flow->next || flow->ssrc != ssrc, 0) &&
-		!seal_switch(p->ctx, flow, ssrc))
-		return false;
 	uint64_t index = srtp_index_guess(flow->next, get_be16(p->data + 2));
 	if (index >= DP_SRTP_RTP_END)
 		return false;
@@ -490,9 +497,13 @@ static bool seal_rtcp(struct srtp_job *j, struct srtp_pkt *p)
 	if (p->len < RTCP_HDR || p->data[0] >> 6 != 2)
 		return false;
 	p->result = SRTP_LIMIT;
+	if (p->ctx->share && flow->next < p->ctx->share->rtcp_next)
+		flow->next = p->ctx->share->rtcp_next;
 	if (flow->next >= DP_SRTP_RTCP_END)
 		return false;
 	uint64_t index = flow->next++;
+	if (p->ctx->share)
+		p->ctx->share->rtcp_next = flow->next;
 	flow->ssrc = get_be32(p->data + 4);
 	job_common(j, p, p->ctx, flow->ssrc, index);
 	j->text_off = RTCP_HDR;

@@ -41,6 +41,7 @@ enum srtp_result {
 	SRTP_REPLAY, /* open: seen before; seal: this index was used before */
 	SRTP_LIMIT,  /* the key has served all the packets or SSRCs it may */
 	SRTP_CLEAR,  /* SRTCP that is authenticated, but not encrypted (E bit) */
+	SRTP_OTHERS, /* seal: the SSRC is another one's of those that share the key */
 };
 
 /* One packet of a burst. */
@@ -90,6 +91,29 @@ struct srtp_ctx *srtp_ctx_forget(struct srtp_ctx *ctx);
 bool srtp_ctx_has_old(const struct srtp_ctx *ctx, uint64_t now);
 /* A context to seal with goes on with the SSRCs that old has served. */
 void srtp_ctx_inherit(struct srtp_ctx *ctx, const struct srtp_ctx *old);
+
+/*
+ * Contexts of several streams that seal with the same key, for one transport (RFC 9143). An SSRC
+ * belongs to one of them, and SRTCP has one index for all, so that nothing is sealed twice with the
+ * same key stream whatever the senders do. Owner: the worker that has the contexts; all zero at
+ * first.
+ */
+#define SRTP_SHARE_MAX 64
+struct srtp_share {
+	uint64_t rtcp_next;
+	uint32_t n;
+	struct srtp_share_ssrc {
+		uint64_t next; /* where it goes on, when its stream has left */
+		uint32_t ssrc, owner;
+	} ssrc[SRTP_SHARE_MAX];
+};
+/* owner: the number of the stream among them, not 0; flow: its RTP. share NULL: for itself. */
+void srtp_ctx_share(
+	struct srtp_ctx *ctx, struct srtp_share *share, uint32_t owner, struct dp_srtp_flow *flow);
+/* The stream with that context (NULL: none now) and flow is no longer one of them. */
+void srtp_share_leave(struct srtp_share *share, uint32_t owner, const struct srtp_ctx *ctx,
+	const struct dp_srtp_flow *flow);
+
 /* Fetches what the next burst will need of a context into the cache. */
 void srtp_ctx_prefetch(const struct srtp_ctx *ctx);
 

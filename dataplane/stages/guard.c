@@ -6,6 +6,7 @@
  * each of state, source, first octet, payload type, SSRC and sequence number. Whatever differs
  * in any of them is judged by guard_rtp(), which knows all the rules.
  */
+#include "dataplane/session/bundle.h"
 #include "dataplane/stages/digits.h"
 #include "dataplane/stages/rtcp.h"
 #include "dataplane/stages/rtp.h"
@@ -119,6 +120,19 @@ static void learn(struct worker *w, struct stream *s, struct stream_more *more, 
 	tell(w, s, more, slot);
 }
 
+/* The source of RTP; where streams share a port they share the far end, too. */
+static void learn_source(struct worker *w, uint32_t slot, const struct ipaddr *src)
+{
+	const struct bundle *b = w->more[slot].bundle;
+
+	learn(w, stream_at(w, slot), &w->more[slot], slot, STREAM_RTP, src);
+	for (uint32_t i = 0; b && i < b->n_lines; i++) {
+		uint32_t other = b->line[i].slot;
+		if (stream_at(w, other)->flags & STREAM_LEARN)
+			learn(w, stream_at(w, other), &w->more[other], other, STREAM_RTP, src);
+	}
+}
+
 /* Index into more->pts, DP_PAYLOAD_TYPES when any type goes, -1 when it was not negotiated. */
 static int find_payload(const struct stream *s, const struct stream_more *more, uint8_t pt)
 {
@@ -181,8 +195,10 @@ static enum dp_drop accept_rtp(
 		rtp_clock(stats, timestamp, b->now, mult, hz);
 	}
 	count_rtp(stats, (uint32_t)octets, b->now);
+	if (more->bundle)
+		bundle_heard(more->bundle, stats->ssrc, p->slot);
 	if (s->flags & STREAM_LEARN)
-		learn(w, s, more, p->slot, STREAM_RTP, &src);
+		learn_source(w, p->slot, &src);
 	return DP_DROP_N;
 }
 

@@ -4,16 +4,21 @@
 
 #include "dataplane/stages/stages.h"
 
-/* The rows still are what they were: nobody writes them but this thread, between two batches. */
-static __rte_noinline void drop_strangers(struct worker *w, struct batch *b)
+/*
+ * Some packet has a row that names no stream by itself: nobody's port, or one that is shared. The
+ * rows still are what they were: nobody writes them but this thread, between two batches.
+ */
+static __rte_noinline void sort_strangers(struct worker *w, struct batch *b)
 {
 	unsigned int n = 0;
 
 	for (unsigned int i = 0; i < b->n; i++) {
-		if (*b->pkt[i].entry == 0)
-			drop(w, b->pkt[i].m, DP_DROP_NO_STREAM);
-		else
-			keep(b, n++, i);
+		struct packet *p = &b->pkt[i];
+		uint32_t slot = *p->entry - 1;
+		if (lookup_is_stranger(slot) && !stage_demux(w, p, &slot))
+			continue;
+		p->slot = slot;
+		keep(b, n++, i);
 	}
 	b->n = n;
 }
@@ -23,5 +28,5 @@ void stage_lookup(struct worker *w, struct batch *b)
 	while (b->n_slots < b->n)
 		lookup_slot(w, b);
 	if (unlikely(b->no_stream))
-		drop_strangers(w, b);
+		sort_strangers(w, b);
 }

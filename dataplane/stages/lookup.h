@@ -14,13 +14,19 @@
 
 #define LOOKUP_BEHIND 10
 
+/* Whether a row - 1 names no stream: nobody's (-1), or with ROW_BUNDLE. */
+static inline bool lookup_is_stranger(uint32_t slot)
+{
+	return (int32_t)slot < 0;
+}
+
 /* The next packet of the batch whose row has not been read yet. */
 static inline void lookup_slot(const struct worker *w, struct batch *b)
 {
 	struct packet *p = &b->pkt[b->n_slots++];
-	uint32_t row = *p->entry, slot = row - 1;
+	uint32_t slot = *p->entry - 1;
 
-	if (unlikely(row == 0)) {
+	if (unlikely(lookup_is_stranger(slot))) {
 		b->no_stream = true;
 		slot = 0;
 	}

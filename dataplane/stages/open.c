@@ -177,6 +177,13 @@ void stage_open(struct worker *w, struct batch *b)
 				continue;
 			}
 			payload_set_len(p, pkt->len);
+			if (unlikely(pkt->is_rtcp && w->more[p->slot].bundle)) {
+				p->slot = demux_rtcp(w, p->slot, packet_payload(p), pkt->len);
+				if (p->slot == SLOT_NONE) {
+					drop(w, p->m, DP_DROP_BUNDLE);
+					continue;
+				}
+			}
 		}
 		keep(b, n++, i);
 	}

@@ -13,6 +13,7 @@
 #include "dataplane/session/stream.h"
 
 #define RTP_HDR_LEN	 12
+#define RTCP_HDR_LEN	 8    /* with the SSRC of who sends it */
 #define RTP_MAX_DROPOUT	 3000 /* RFC 3550 A.1 */
 #define RTP_MAX_MISORDER 100
 /*

@@ -85,6 +85,8 @@ static enum dp_drop reason_of(uint8_t result)
 {
 	if (result == SRTP_LIMIT)
 		return DP_DROP_SRTP_KEY_LIMIT;
+	if (result == SRTP_OTHERS)
+		return DP_DROP_BUNDLE_SSRC;
 	return result == SRTP_REPLAY ? DP_DROP_SRTP_REPEAT : DP_DROP_SRTP_SHORT;
 }
 

@@ -16,6 +16,13 @@ void stage_classify(struct worker *w, struct batch *b, struct rte_mbuf **frames,
 	uint8_t in_port);
 /* Finds the streams, and fetches their lines into the cache. */
 void stage_lookup(struct worker *w, struct batch *b);
+/*
+ * For a row of the port table that names no stream by itself (*slot: the row - 1): whose the packet
+ * is. false: it was dropped.
+ */
+bool stage_demux(struct worker *w, struct packet *p, uint32_t *slot);
+/* Of RTCP that was opened, from a stream in a bundle; SLOT_NONE: nobody's. */
+uint32_t demux_rtcp(const struct worker *w, uint32_t slot, const uint8_t *rtcp, uint32_t len);
 /* Source and learning, direction, RTP and RTCP validity, payload type, sequence; counts. */
 void stage_guard(struct worker *w, struct batch *b);
 /* The same for what it had set aside for stage_open(): all its rules but the source's first. */

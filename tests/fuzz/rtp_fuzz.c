@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * Hostile frames through the whole packet path of two workers: classify to transmit, hand-over
- * included, between sessions of both families with and without learning, muxed and not.
+ * included, between sessions of both families with and without learning, muxed and not, and of two
+ * that share a port.
  *
  * The input is a list of steps: what (1 octet), how (1), length (2, little endian), octets. A
  * step is a raw frame, the payload of a frame with right headers, or a change of a session.
@@ -30,7 +31,7 @@
 #define ASAN_UNPOISON_MEMORY_REGION(at, len)
 #endif
 
-#define N_SESSIONS 6
+#define N_SESSIONS 8
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -52,10 +53,17 @@ static const struct {
 		DP_LEG_RTCP_MUX | DP_LEG_LATCH},
 	{"192.0.2.1", "203.0.113.1", "198.51.100.7", "203.0.113.99", 0, 1,
 		DP_LEG_RTCP_MUX | DP_LEG_ANY_PT, DP_LEG_RTCP_MUX},
+	{"192.0.2.1", "203.0.113.1", "198.51.100.7", "203.0.113.99", 0, 1,
+		DP_LEG_RTCP_MUX | DP_LEG_BUNDLE, DP_LEG_RTCP_MUX},
+	{"192.0.2.1", "203.0.113.1", "198.51.100.7", "203.0.113.99", 0, 1,
+		DP_LEG_RTCP_MUX | DP_LEG_BUNDLE | DP_LEG_LATCH, 0},
 };
 
-static uint16_t port_of(unsigned int i)
+/* One owner for both legs; those that share a port have that of the first. */
+static uint16_t port_of(unsigned int i, unsigned int leg)
 {
+	if (kinds[i].flags_a & DP_LEG_BUNDLE)
+		return (uint16_t)(leg ? 10200 + 4 * i : 10100);
 	return (uint16_t)(10000 + 2 * i);
 }
 
@@ -70,8 +78,8 @@ static void set_session(unsigned int i, uint8_t how)
 	struct dp_session s = {.id = i + 1};
 	bool a_known = kinds[i].remote_a && !(how & 1), b_known = kinds[i].remote_b && !(how & 2);
 
-	s.leg[0].local = rig_ip(kinds[i].local_a, port_of(i));
-	s.leg[1].local = rig_ip(kinds[i].local_b, port_of(i));
+	s.leg[0].local = rig_ip(kinds[i].local_a, port_of(i, 0));
+	s.leg[1].local = rig_ip(kinds[i].local_b, port_of(i, 1));
 	if (a_known)
 		s.leg[0].remote_rtp = rig_ip(kinds[i].remote_a, 4000);
 	if (b_known)
@@ -84,6 +92,13 @@ static void set_session(unsigned int i, uint8_t how)
 		s.leg[leg].payloads[1] = (struct dp_payload){
 			.pt = 101, .clock_hz = how & 16 ? 48000 : 0};
 	}
+	if (kinds[i].flags_a & DP_LEG_BUNDLE)
+		s.leg[0].bundle = (struct dp_bundle){.n_ssrcs = how >> 4 & 1,
+			.ssrc = {how & 16 ? 7 : 0},
+			.mid_ext = 3,
+			.mid_len = 1,
+			.mid = {(char)('0' + i)},
+			.pts = {(uint8_t)(1 << (i & 1)), [101 / 8] = 1 << 101 % 8}};
 	require(rig_session(rig, 2 * i, &s, kinds[i].addr_a, kinds[i].addr_b, 0, 1, how & 32) == 0);
 }
 
@@ -126,7 +141,7 @@ static void receive_payload(uint8_t how, const uint8_t *payload, uint16_t len)
 	uint8_t bytes[RIG_FRAME];
 	struct rig_frame f = {.dst_mac = {2, 0, 0, 0, 0, (uint8_t)leg},
 		.dst = leg ? kinds[i].local_b : kinds[i].local_a,
-		.dport = (uint16_t)(port_of(i) + (how >> 4 & 1)),
+		.dport = (uint16_t)(port_of(i, leg) + (how >> 4 & 1)),
 		.sport = (uint16_t)(4000 + (how >> 5 & 1)),
 		.no_udp_csum = how & 64,
 		.payload = payload,
@@ -169,7 +184,7 @@ static void unlink_all(void)
 {
 	for (uint32_t slot = 0; slot < 2 * N_SESSIONS; slot++) {
 		struct worker_msg msg = {.op = WORKER_STREAM_UNLINK, .unlink = {.slot = slot}};
-		uint32_t owner = dp_port_owner(port_of(slot / 2), 2);
+		uint32_t owner = dp_port_owner(port_of(slot / 2, 0), 2);
 		require(rig_post(rig, owner, &msg) == 0);
 		/* nothing was counted twice, lost, or sent without having come */
 		struct dp_stream_sum sum;

@@ -30,7 +30,7 @@
 
 /* What limenbench/dpapi.py builds and reads by hand. */
 _Static_assert(sizeof(struct dp_port) == 248 && sizeof(struct dp_media_addr) == 40 &&
-		       sizeof(struct dp_leg) == 680 && sizeof(struct dp_hello_reply) == 32,
+		       sizeof(struct dp_leg) == 696 && sizeof(struct dp_hello_reply) == 32,
 	"dpapi.py has another layout of the session API");
 /* versus.py of limenbench reads three counters of each row. */
 _Static_assert(offsetof(struct dp_worker_stats, cycles_total) == 80 &&

@@ -32,9 +32,9 @@ HDR = struct.Struct("=HHIIiII")
 HELLO_REPLY = struct.Struct("=IIQIIII")
 PORT = struct.Struct("=16s160sHHHH64s")
 MEDIA_ADDR = struct.Struct("=20sHH16s")
-LEG = struct.Struct("=20s20s20sIIBBH384s48s48s24s56s48s")
+LEG = struct.Struct("=20s20s20sIIBBH384s48s48s24s72s48s")
 RX = 9  # in LEG; tx follows
-BUNDLE = struct.Struct("=8IBBB5x16s")
+BUNDLE = struct.Struct("=8IBBB5x16s16s")
 PLAY = struct.Struct("=BBBxIII32s")
 TONE_STEP = struct.Struct("=HHHxx")
 PLAY_NONE, PLAY_PROMPT, PLAY_TONE, PLAY_ROOM = range(4)
@@ -113,9 +113,10 @@ def leg(local, port, remote=None, remote_port=0, flags=SEND | RECV, timeout_ms=0
                     len(payloads), max_pps, pts, rx, tx, send, bundle, play)
 
 
-def bundle(mid="", mid_ext=0, ssrcs=()):
+def bundle(mid="", mid_ext=0, ssrcs=(), pts=()):
     """struct dp_bundle of a leg with the flag BUNDLED."""
-    return BUNDLE.pack(*(list(ssrcs) + [0] * 8)[:8], len(ssrcs), mid_ext, len(mid), mid.encode())
+    bits = sum(1 << pt for pt in pts).to_bytes(16, "little")
+    return BUNDLE.pack(*(list(ssrcs) + [0] * 8)[:8], len(ssrcs), mid_ext, len(mid), mid.encode(), bits)
 
 
 def play(kind=PLAY_NONE, ident=0, serial=0, flags=0, level=0, max_ms=0, steps=()):

@@ -46,7 +46,7 @@ def leg(local, remote, payload_type=8, clock_hz=8000):
     """struct dp_leg; local and remote are (address, port)."""
     payloads = _PAYLOAD.pack(payload_type, clock_hz).ljust(_PAYLOAD.size * _PAYLOADS, b"\0")
     return (address(*local) + address(*remote) + address(None) +
-            struct.pack("=IIBB2x", LEG_SEND | LEG_RECV, 0, 46, 1) + payloads + bytes(2 * 48 + 24 + 56 + 48))
+            struct.pack("=IIBB2x", LEG_SEND | LEG_RECV, 0, 46, 1) + payloads + bytes(2 * 48 + 24 + 72 + 48))
 
 
 class Client:

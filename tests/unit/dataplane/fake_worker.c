@@ -101,6 +101,8 @@ static void do_set(struct worker_msg *msg)
 	s->rx_state = msg->set.rx_state;
 	s->tx_state = msg->set.tx_state;
 	s->tx_anew = msg->set.tx_anew;
+	s->bundle = msg->set.bundle;
+	s->bundle_out = msg->set.bundle_out;
 }
 
 static void do_unlink(struct worker_msg *msg)

@@ -21,6 +21,7 @@ struct fake_slot {
 	struct stream_srtp srtp;
 	struct dp_srtp_state rx_state, tx_state; /* of the last SET */
 	bool tx_anew;
+	const struct bundle *bundle, *bundle_out;
 };
 
 struct fake {

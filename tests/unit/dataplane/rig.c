@@ -2,6 +2,7 @@
 /* See rig.h. */
 #include "tests/unit/dataplane/rig.h"
 
+#include "dataplane/session/bundle.h"
 #include "dataplane/transcode/voice.h"
 
 #include <arpa/inet.h>
@@ -216,6 +217,8 @@ void rig_free(struct rig *rig)
 	srtp_engine_free(rig->srtp);
 	free(rig->srtp_slots);
 	free(rig->acl_counts);
+	for (unsigned int i = 0; i < RIG_BUNDLES; i++)
+		free(rig->bundle[i].shared);
 	worker_group_free(rig->group);
 	munmap(rig->segment, rig->segment_len);
 	rte_mempool_free(rig->pool);
@@ -297,6 +300,21 @@ static uint32_t mcore_of(const struct rig *rig, uint32_t slot)
 	return slot / DP_LEGS % rig->conf.n_mcores;
 }
 
+static struct bundle *bundle_of(struct rig *rig, const struct dp_leg *leg)
+{
+	if (!(leg->flags & DP_LEG_BUNDLE))
+		return NULL;
+	for (unsigned int i = 0; i < RIG_BUNDLES; i++) {
+		struct rig_bundle *b = &rig->bundle[i];
+		if (b->shared && !ipaddr_equal(&b->local, &leg->local))
+			continue;
+		if (!b->shared)
+			*b = (struct rig_bundle){leg->local, calloc(1, sizeof(struct bundle))};
+		return b->shared;
+	}
+	rte_exit(1, "rig: bundles\n");
+}
+
 int rig_stream(struct rig *rig, uint32_t slot, const struct stream_args *args, bool relearn)
 {
 	struct worker_msg msg = {
@@ -313,6 +331,8 @@ int rig_stream(struct rig *rig, uint32_t slot, const struct stream_args *args, b
 	srtp_ctx_follow(rig, &session->leg[args->leg].rx, &srtp->rx_key, &srtp->rx);
 	srtp_ctx_follow(rig, &session->leg[!args->leg].tx, &srtp->tx_key, &srtp->tx);
 	msg.set.srtp = (struct stream_srtp){srtp->rx, srtp->tx};
+	msg.set.bundle = bundle_of(rig, &session->leg[args->leg]);
+	msg.set.bundle_out = bundle_of(rig, &session->leg[!args->leg]);
 	msg.set.rx_state = session->srtp_rx[args->leg];
 	msg.set.tx_state = session->srtp_tx[!args->leg];
 	r = rig_post(rig, dp_port_owner(local, rig->conf.n_workers), &msg);

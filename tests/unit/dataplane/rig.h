@@ -13,12 +13,13 @@
 #include <rte_ring.h>
 #include <stddef.h>
 
-#define RIG_PORTS  4
-#define RIG_LCORES 4 /* the main one and three for worker_group_start() */
-#define RIG_SLOTS  64
-#define RIG_FRAME  2048
-#define RIG_RING   4096
-#define RIG_TSC_HZ rte_get_tsc_hz()
+#define RIG_PORTS   4
+#define RIG_LCORES  4 /* the main one and three for worker_group_start() */
+#define RIG_SLOTS   64
+#define RIG_BUNDLES 4
+#define RIG_FRAME   2048
+#define RIG_RING    4096
+#define RIG_TSC_HZ  rte_get_tsc_hz()
 
 struct rig_conf {
 	uint32_t n_workers, n_streams, n_ports;
@@ -42,6 +43,11 @@ struct rig {
 	struct dp_stream_srtp *stream_srtp;
 	struct srtp_engine *srtp; /* its contexts are what rig_session() lends */
 	struct rig_srtp *srtp_slots;
+	/* Ports that legs with DP_LEG_BUNDLE share, by local address. */
+	struct rig_bundle {
+		struct ipaddr local;
+		struct bundle *shared;
+	} bundle[RIG_BUNDLES];
 	struct dp_mcore_stats *mcore_stats;
 	uint64_t *acl_counts; /* as in struct worker_group_conf */
 	uint64_t now_tsc;     /* 0: real time; else the clock of all turns, set by the test */

@@ -339,6 +339,71 @@ static void test_one_leg(void **state)
 	assert_int_equal(add(w, &both, 1), 0);
 }
 
+/* Session n of one call, sharing the port of leg A; leg B has its own with the same owner. */
+static struct dp_session bundled(unsigned int n)
+{
+	struct dp_session s = sample_session(50 + N_WORKERS * n);
+	s.id = 500 + n;
+	s.call_id = 77;
+	s.leg[0].local = sample_session(50).leg[0].local;
+	s.leg[0].flags |= DP_LEG_BUNDLE | DP_LEG_RTCP_MUX;
+	return s;
+}
+
+static bool port_is_free(struct world *w)
+{
+	struct dp_session s = sample_session(50);
+	struct session_ticket t = ticket(9, 1);
+	if (add(w, &s, 1))
+		return false;
+	assert_int_equal(sessions_remove(w->ss, s.id, &t), 0);
+	mail_turn(w->mail);
+	return true;
+}
+
+static void test_bundle(void **state)
+{
+	struct world *w = *state;
+	struct session_ticket t = ticket(8, 1);
+	for (unsigned int n = 0; n < DP_BUNDLE_LINES; n++) {
+		struct dp_session s = bundled(n);
+		assert_int_equal(add(w, &s, 1), 0);
+	}
+	struct dp_session s = bundled(DP_BUNDLE_LINES);
+	assert_int_equal(add(w, &s, 1), -ENOSPC);
+	s.call_id++;
+	assert_int_equal(add(w, &s, 1), -EADDRINUSE);
+	s = bundled(0);
+	s.leg[0].flags &= ~(uint32_t)DP_LEG_BUNDLE;
+	assert_int_equal(modify(w, &s, 1), -EADDRINUSE);
+	assert_false(port_is_free(w));
+	/* the workers are told of the same place, and of what is said of each line */
+	s = bundled(1);
+	s.leg[0].bundle.mid_len = 1;
+	s.leg[0].bundle.mid[0] = 'v';
+	assert_int_equal(modify(w, &s, 1), 0);
+	uint32_t slot = w->reply.stream[0], other = w->reply.stream[1];
+	assert_non_null(fake.slots[slot].bundle);
+	assert_null(fake.slots[slot].bundle_out);
+	assert_ptr_equal(fake.slots[other].bundle_out, fake.slots[slot].bundle);
+	assert_int_equal(fake.slots[slot].conf.bundle.mid[0], 'v');
+	/* one moves to a port of its own and comes back; the first one leaves, the last one too */
+	s.leg[0].local = sample_session(50 + N_WORKERS).leg[0].local;
+	s.leg[0].flags &= ~(uint32_t)DP_LEG_BUNDLE;
+	s.leg[0].bundle = (struct dp_bundle){0};
+	assert_int_equal(modify(w, &s, 1), 0);
+	assert_null(fake.slots[slot].bundle);
+	s = bundled(1);
+	assert_int_equal(modify(w, &s, 1), 0);
+	for (unsigned int n = 0; n < DP_BUNDLE_LINES; n++) {
+		assert_false(port_is_free(w));
+		assert_int_equal(sessions_remove(w->ss, 500 + n, &t), 0);
+		mail_turn(w->mail);
+		assert_int_equal(w->status, 0);
+	}
+	assert_true(port_is_free(w));
+}
+
 static void test_capacity(void **state)
 {
 	struct world *w = *state;
@@ -953,6 +1018,7 @@ int main(void)
 		T(test_idempotent),
 		T(test_refused),
 		T(test_one_leg),
+		T(test_bundle),
 		T(test_capacity),
 		T(test_remove_sums),
 		T(test_worker_refuses),

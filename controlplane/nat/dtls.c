@@ -52,6 +52,7 @@ struct dtls_endpoint {
 	BIO_ADDR *unused_addr; /* DTLSv1_listen() wants to write one; our BIO has none */
 	struct fingerprint fingerprint;
 	uint64_t cookie_key[COOKIE_KEY_WORDS];
+	uint64_t handshake_ms;
 	struct ctl_nat_counts counts;
 };
 
@@ -254,6 +255,11 @@ static int make_identity(struct dtls_endpoint *endpoint)
 	return rc;
 }
 
+void dtls_endpoint_set_patience(struct dtls_endpoint *endpoint, uint64_t handshake_ms)
+{
+	endpoint->handshake_ms = handshake_ms;
+}
+
 int dtls_endpoint_new(struct dtls_endpoint **ret)
 {
 	struct dtls_endpoint *endpoint = calloc(1, sizeof(*endpoint));
@@ -261,6 +267,7 @@ int dtls_endpoint_new(struct dtls_endpoint **ret)
 
 	if (!endpoint)
 		return -ENOMEM;
+	endpoint->handshake_ms = DTLS_HANDSHAKE_MS;
 	secret_random(endpoint->cookie_key, sizeof(endpoint->cookie_key));
 	endpoint->bio_method = BIO_meth_new(
 		BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "datagrams of an association");
@@ -497,7 +504,7 @@ int dtls_assoc_new(struct dtls_endpoint *endpoint, const struct dtls_conf *conf,
 	assoc->conf = *conf;
 	assoc->ops = ops;
 	assoc->arg = arg;
-	assoc->give_up_ms = now_ms + DTLS_HANDSHAKE_MS;
+	assoc->give_up_ms = now_ms + endpoint->handshake_ms;
 	*ret = assoc;
 	if (conf->role == CTL_DTLS_CLIENT)
 		client_start(assoc, now_ms);

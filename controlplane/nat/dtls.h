@@ -24,8 +24,8 @@
 #include "dataplane/api/dp_api.h"
 
 #define DTLS_PEERS_MAX	  4
-#define DTLS_DATAGRAM_MAX 1200 /* ours; fits any path with room for IPv6 and a tunnel */
-#define DTLS_HANDSHAKE_MS 30000
+#define DTLS_DATAGRAM_MAX 1200	/* ours; fits any path with room for IPv6 and a tunnel */
+#define DTLS_HANDSHAKE_MS 30000 /* unless dtls_endpoint_set_patience() says otherwise */
 
 /* The certificate (ECDSA P-256, self-signed, made anew at each start) and what is common. */
 struct dtls_endpoint;
@@ -35,6 +35,8 @@ int dtls_endpoint_new(struct dtls_endpoint **ret) __attribute__((warn_unused_res
 void dtls_endpoint_free(struct dtls_endpoint *endpoint); /* after its associations */
 void dtls_endpoint_fingerprint(
 	const struct dtls_endpoint *endpoint, struct fingerprint *ret_fingerprint);
+/* How long an association that is made from now on waits for somebody to authenticate. */
+void dtls_endpoint_set_patience(struct dtls_endpoint *endpoint, uint64_t handshake_ms);
 /* Of all its associations; the caller counts what finds none (stray). */
 struct ctl_nat_counts *dtls_endpoint_counts(struct dtls_endpoint *endpoint);
 
@@ -51,7 +53,7 @@ struct dtls_ops {
 	/* Once: both directions' keys, as dp_leg wants them, and the authenticated source. */
 	void (*done)(void *arg, const struct ipaddr *source, const struct dp_srtp *rx,
 		const struct dp_srtp *tx);
-	/* Once, instead of done: nobody authenticated within DTLS_HANDSHAKE_MS. */
+	/* Once, instead of done: nobody authenticated in time. */
 	void (*timeout)(void *arg);
 };
 

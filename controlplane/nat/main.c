@@ -22,6 +22,7 @@
 #include "controlplane/base/log.h"
 #include "controlplane/base/notify.h"
 #include "controlplane/base/secret.h"
+#include "controlplane/base/view.h"
 #include "controlplane/nat/nat.h"
 
 LOG_TOPIC("main");
@@ -278,6 +279,7 @@ static void link_stop(struct link *link)
 struct args {
 	const char *run_dir, *user;
 	enum log_level level;
+	uint64_t handshake_s; /* 0: as usual */
 };
 
 static const char usage[] =
@@ -285,6 +287,7 @@ static const char usage[] =
 	"\n"
 	"  --run-dir DIR   sockets of limen-control and limen-dataplane (default /run/limen)\n"
 	"  --user USER     become this user when started as root\n"
+	"  --handshake-time S  end a call without keys after so long, 1 to 300 (default 30)\n"
 	"  --log LEVEL     err, warning, notice (default), info, debug\n"
 	"  --help, --version\n";
 
@@ -293,7 +296,8 @@ static int parse_args(int argc, char **argv, struct args *args)
 {
 	static const struct option longs[] = {{"run-dir", required_argument, NULL, 'r'},
 		{"user", required_argument, NULL, 'u'}, {"log", required_argument, NULL, 'l'},
-		{"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'v'}, {0}};
+		{"handshake-time", required_argument, NULL, 't'}, {"help", no_argument, NULL, 'h'},
+		{"version", no_argument, NULL, 'v'}, {0}};
 	int opt;
 
 	while ((opt = getopt_long(argc, argv, "", longs, NULL)) != -1) {
@@ -303,6 +307,14 @@ static int parse_args(int argc, char **argv, struct args *args)
 			break;
 		case 'u':
 			args->user = optarg;
+			break;
+		case 't':
+			if (view_to_u64(view_of(optarg), 300, &args->handshake_s) < 0 ||
+				args->handshake_s == 0) {
+				fprintf(stderr, "limen-nat: %s is no time of 1 to 300 seconds\n",
+					optarg);
+				return -EINVAL;
+			}
 			break;
 		case 'l':
 			if (log_level_parse(optarg, &args->level) < 0) {
@@ -411,6 +423,8 @@ int main(int argc, char **argv)
 	secret_random(&process.boot_id, sizeof(process.boot_id));
 	process.base = event_base_new();
 	rc = process.base ? nat_new(&nat_ops, &process, &process.nat) : -ENOMEM;
+	if (rc == 0 && args.handshake_s)
+		nat_set_patience(process.nat, args.handshake_s * 1000);
 	if (rc == 0)
 		rc = run(&process, args.run_dir);
 	if (rc < 0)

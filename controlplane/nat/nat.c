@@ -92,6 +92,11 @@ int nat_new(const struct nat_ops *ops, void *arg, struct nat **ret_nat)
 	return 0;
 }
 
+void nat_set_patience(struct nat *nat, uint64_t handshake_ms)
+{
+	dtls_endpoint_set_patience(nat->endpoint, handshake_ms);
+}
+
 static void leg_free(struct nat_leg *leg)
 {
 	not_busy(leg);

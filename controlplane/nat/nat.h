@@ -25,6 +25,8 @@ struct nat;
 int nat_new(const struct nat_ops *ops, void *arg, struct nat **ret_nat)
 	__attribute__((warn_unused_result));
 void nat_free(struct nat *nat);
+/* How long a handshake may take; for those that are wanted from now on. */
+void nat_set_patience(struct nat *nat, uint64_t handshake_ms);
 
 /*
  * Wants an association. The same once more changes nothing but a client's remote, if that one has

@@ -38,12 +38,12 @@ class Box:
     """run_dir: for sockets, short because Unix socket paths are; state_dir and logs: below workdir."""
 
     def __init__(self, network, workdir, run_dir, conf=None, workers=1, sip_workers=1, no_huge=False,
-                 max_sessions=2048, memory_mb=256, control_args=()):
+                 max_sessions=2048, memory_mb=256, control_args=(), nat_args=()):
         self.network, self.run_dir = network, run_dir
         self.conf = conf if conf is not None else boxconf.standard()
         self.workers, self.sip_workers, self.no_huge = workers, sip_workers, no_huge
         self.max_sessions, self.memory_mb = max_sessions, memory_mb
-        self.control_args = list(control_args)
+        self.control_args, self.nat_args = list(control_args), list(nat_args)
         self.state_dir = os.path.join(workdir, "state")
         self.log_dir = os.path.join(workdir, "logs")
         self.killed = []  # (program, how it must have ended): kills that a scenario did on purpose
@@ -63,7 +63,7 @@ class Box:
             {"name": "limen-sip", "ns": self.network.box, "uid": SIP_UID,
              "argv": [program("limen-sip"), "--run-dir", self.run_dir, "--workers", str(self.sip_workers)]},
             {"name": "limen-nat", "ns": self.network.box, "uid": NAT_UID,
-             "argv": [program("limen-nat"), "--run-dir", self.run_dir]},
+             "argv": [program("limen-nat"), "--run-dir", self.run_dir] + self.nat_args},
         ]
 
     def start(self, wait=True, detached=False):

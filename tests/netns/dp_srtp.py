@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """limen-dataplane alone, with libsrtp2 as both far ends: every suite to RTP, to itself and to another,
 both ways, with SRTCP; strangers, replays and floods of forged packets move nothing; new keys in mid-call
-leave no gap; a session that is added again after a restart goes on with its index."""
+leave no gap; what the box reports by itself is sealed; a session that is added again after a restart goes on with its index."""
 import signal
 import struct
 
@@ -198,6 +198,26 @@ def new_keys(t, dp):
     t.equal(s.end()[0]["dropped"], 0, "packets dropped")
 
 
+class Reported(Session):
+    """The box is the end of RTCP on both sides, and reports to them."""
+
+    def legs(self):
+        return [dpc.leg(box, self.port, s.ip, s.port, flags=dpc.SEND | dpc.RECV | dpc.RTCP_OWN, **s.structs())
+                for box, s in zip(self.boxes, self.sides)]
+
+    def judge(self):
+        """libsrtp2 opens the first report to each far end: on what came from it, of what it was sent."""
+        for side in (0, 1):
+            sock = self.sides[side].socks[1]
+            sock.settimeout(8)
+            sealed = sock.recv(2048)
+            plain = self.sides[side].open(sealed)
+            self.t.check(plain is not None, f"libsrtp2 does not authenticate the box's report ({sealed[:12].hex()})")
+            self.t.check(plain[8:] not in sealed and len(sealed) >= len(plain) + 14, "the report is in the clear")
+            kind, sender, count, about = struct.unpack("!xBxxI12xI4xI", plain[:32])
+            self.t.equal((kind, sender, count, about), (200, 7 + (1 - side), 10, 7 + side), "type, sender, packets, subject")
+
+
 def restart(t, program_path):
     """The index of both directions is given back at the end, and taken up by another data plane."""
     plane = dpc.Dataplane(t, program_path)
@@ -226,9 +246,14 @@ def run(t):
     dp = plane.client()
     dpc.ports_up(t, dp)
     neighbours_known(t, dp)
+    reported = Reported(t, dp, 70, (SUITES[0], SUITES[5]))
+    reported.add()
+    reported.talk(FIRST)
     suites(t, dp)
     attacks(t, dp)
     new_keys(t, dp)
+    reported.judge()
+    reported.end()
     rows = dp.dump()
     t.equal(rows, [], "sessions left")
     plane.stop(t)

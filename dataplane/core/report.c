@@ -65,7 +65,7 @@ static int send_report(struct worker *w, struct worker_report *msg)
 		!(stream_at(w, msg->slot)->flags & stream_at(w, to)->flags & STREAM_LIVE))
 		return -ENOENT;
 	path = &w->more[to].path[STREAM_RTCP];
-	if (!path->family || !path->ready)
+	if (!path->family || !path->ready || w->more[msg->slot].rtcp & STREAM_RTCP_KEYLESS)
 		return -EHOSTUNREACH;
 	frame = (uint8_t *)rte_pktmbuf_append(msg->frame, MADE_HEADERS + RTCP_REPORT_MAX);
 	if (!frame)

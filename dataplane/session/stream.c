@@ -155,6 +155,13 @@ static void build_guard(struct stream_conf *conf, const struct dp_leg *in, uint6
 	}
 }
 
+/* The keys of a leg come from a handshake, and have not come yet. */
+static bool waits_for_keys(const struct dp_leg *leg)
+{
+	return leg->flags & DP_LEG_NAT && leg->rx.suite == DP_SRTP_NONE &&
+	       !(leg->flags & (DP_LEG_SEND | DP_LEG_RECV));
+}
+
 int stream_build(const struct stream_args *args, struct stream_conf *ret_conf)
 {
 	const struct dp_leg *in = &args->session->leg[args->leg];
@@ -195,7 +202,9 @@ int stream_build(const struct stream_args *args, struct stream_conf *ret_conf)
 			  (in->flags & DP_LEG_ANY_PT ? STREAM_ANY_PT : 0);
 	build_guard(&conf, in, args->tsc_hz);
 	conf.more.rtcp = ((in->flags | out->flags) & DP_LEG_RTCP_OWN ? STREAM_RTCP_ENDS : 0) |
-			 (in->flags & DP_LEG_RTCP_STRICT ? STREAM_RTCP_STRICT : 0);
+			 (in->flags & DP_LEG_RTCP_STRICT ? STREAM_RTCP_STRICT : 0) |
+			 (waits_for_keys(in) || waits_for_keys(out) ? STREAM_RTCP_SHUT : 0) |
+			 (waits_for_keys(in) ? STREAM_RTCP_KEYLESS : 0);
 	conf.more.nat = (in->flags & DP_LEG_NAT) != 0;
 	build_payloads(&conf, args);
 	if (!direction_is_heard(args->session, args->leg))

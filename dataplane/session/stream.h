@@ -106,6 +106,8 @@ _Static_assert(sizeof(struct stream) == 64, "one cache line");
 enum stream_rtcp {
 	STREAM_RTCP_ENDS = 1 << 0,   /* DP_LEG_RTCP_OWN of either leg */
 	STREAM_RTCP_STRICT = 1 << 1, /* DP_LEG_RTCP_STRICT of the leg that it comes from */
+	STREAM_RTCP_SHUT = 1 << 2, /* one of the legs waits for its keys: nothing passes in clear */
+	STREAM_RTCP_KEYLESS = 1 << 3, /* the leg that it comes from does */
 };
 
 #define STREAM_CLOCK_SHIFT 36

@@ -287,6 +287,10 @@ static enum dp_drop guard_rtcp(
 		rare->dropped++;
 		return DP_DROP_RTCP_RATE;
 	}
+	if (more->rtcp & STREAM_RTCP_SHUT) {
+		rare->dropped++;
+		return DP_DROP_DIRECTION;
+	}
 	if (may_learn)
 		learn(w, s, more, p->slot, STREAM_RTCP, &src);
 	rare->rtcp_packets++;

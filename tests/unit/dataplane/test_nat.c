@@ -147,6 +147,44 @@ static void test_not_asked_for(void **state)
 	assert_int_equal(rig_drops(rig, DP_DROP_SOURCE), 2);
 }
 
+/* Until a leg has its keys, RTCP in clear neither comes from it nor goes to it, nor reports of ours. */
+static void test_rtcp_waits_for_keys(void **state)
+{
+	static const uint8_t rr[] = {0x80, 201, 0, 1, 0, 0, 0, 7};
+	struct dp_session s = {.id = 1,
+		.leg = {{.local = rig_ip(LOCAL, PORT), .remote_rtp = rig_ip(PHONE, 4000)},
+			{.local = rig_ip("203.0.113.1", 20000),
+				.remote_rtp = rig_ip("203.0.113.99", 4000)}}};
+	uint8_t out[RIG_FRAME];
+
+	for (unsigned int keyed = 0; keyed < 2; keyed++) {
+		for (unsigned int i = 0; i < DP_LEGS; i++)
+			s.leg[i].flags = DP_LEG_RTCP_MUX | DP_LEG_SEND | DP_LEG_RECV;
+		s.leg[0].flags = DP_LEG_RTCP_MUX | DP_LEG_NAT;
+		if (keyed) {
+			s.leg[0].flags |= DP_LEG_SEND | DP_LEG_RECV;
+			s.leg[0].rx = s.leg[0].tx = (struct dp_srtp){.suite = DP_SRTP_GCM_128};
+		}
+		assert_int_equal(rig_session(rig, 0, &s, 0, 1, 0, 1, false), 0);
+		send_bytes("203.0.113.99", "203.0.113.1", 20000, rr, sizeof(rr));
+		uint32_t n = rig_get(rig, 0, out);
+		/* E bit, index and tag of GCM behind it */
+		assert_int_equal(n, keyed ? 42 + sizeof(rr) + 20 : 0);
+		send_bytes(PHONE, LOCAL, PORT, rr, sizeof(rr));
+		assert_int_equal(rig_get(rig, 1, out), 0);
+		struct worker_msg msg = {.op = WORKER_REPORT,
+			.report = {
+				.slot = 0, .own_ssrc = 9, .frame = rte_pktmbuf_alloc(rig->pool)}};
+		memcpy(msg.report.cname, "abcdefghijklmnop", 16);
+		assert_int_equal(rig_post(rig, 0, &msg), keyed ? 0 : -EHOSTUNREACH);
+		rig_run(rig);
+		n = rig_get(rig, 0, out);
+		assert_int_equal(n != 0, keyed);
+	}
+	assert_int_equal(rig_drops(rig, DP_DROP_DIRECTION), 2);
+	assert_int_equal(rig_drops(rig, DP_DROP_SRTP_SHORT), 1);
+}
+
 static void test_ports(void **state)
 {
 	uint8_t bytes[RIG_FRAME];
@@ -494,6 +532,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_first_byte),
 		T(test_not_asked_for),
+		T(test_rtcp_waits_for_keys),
 		T(test_ports),
 		T(test_ipv6_and_empty),
 		T(test_rate),

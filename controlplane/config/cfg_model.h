@@ -36,6 +36,8 @@ enum cfg_admission { CFG_ADMIT_TRUNKS, CFG_ADMIT_ANY };
 enum cfg_srtp { CFG_SRTP_NEVER, CFG_SRTP_PREFER, CFG_SRTP_REQUIRE, CFG_SRTP_REALM };
 
 /* Where its keys come from: the session descriptions (RFC 4568), or a handshake (RFC 5763). */
+/* Whether media lines of a call share a port (BUNDLE, RFC 9143). */
+enum cfg_bundle { CFG_BUNDLE_NEVER, CFG_BUNDLE_ACCEPT, CFG_BUNDLE_OFFER };
 enum cfg_keying { CFG_KEYING_SDES, CFG_KEYING_DTLS, CFG_KEYING_REALM };
 
 /* One of several, in the order of their ranks: "crypto RANK SUITE". */
@@ -201,6 +203,7 @@ struct cfg_realm {
 	uint8_t dscp_media, dscp_video, dscp_signaling; /* ip qos dscp ef media | cs3 signaling */
 	uint8_t admission;				/* enum cfg_admission */
 	bool latch;		  /* media latching: learn the far media source (NAT) */
+	uint8_t bundle;		  /* media bundle: enum cfg_bundle */
 	bool rtcp_strict;	  /* media rtcp-strict: only RTCP of known types passes */
 	uint32_t media_timeout_s; /* 0: never */
 	uint8_t srtp;		  /* enum cfg_srtp, not CFG_SRTP_REALM */

@@ -59,6 +59,13 @@ static const struct cfg_word trunk_srtp_words[] = {
 	{NULL, 0, NULL},
 };
 
+static const struct cfg_word bundle_words[] = {
+	{"never", CFG_BUNDLE_NEVER, "Each media line has its own port"},
+	{"accept", CFG_BUNDLE_ACCEPT, "Where the far end offers it, lines share one"},
+	{"offer", CFG_BUNDLE_OFFER, "Offered as well"},
+	{NULL, 0, NULL},
+};
+
 static const struct cfg_word keying_words[] = {
 	{"sdes", CFG_KEYING_SDES, "The session descriptions (SDES, RFC 4568)"},
 	{"dtls", CFG_KEYING_DTLS, "A handshake on the media's own way (DTLS-SRTP, RFC 5763)"},
@@ -684,6 +691,16 @@ const struct cfg_leaf cfg_leaves[] = {
 		FIELD(cfg_realm, latch),
 		NO_REF,
 		.help = "Media\nLearn the far end's media address from its first packet (NAT)"},
+	{.kind = CFG_REALM,
+		.type = CFG_T_ENUM,
+		.name = "media_bundle",
+		.syntax = "media bundle",
+		FIELD(cfg_realm, bundle),
+		.words = bundle_words,
+		.max = CFG_BUNDLE_OFFER,
+		.def = CFG_BUNDLE_ACCEPT,
+		NO_REF,
+		.help = "Media\nWhether audio and video share one UDP port (BUNDLE)"},
 	{.kind = CFG_REALM,
 		.type = CFG_T_BOOL,
 		.name = "media_rtcp_strict",

@@ -8,7 +8,18 @@
 
 #define FLAGS_KNOWN                                                                   \
 	(DP_LEG_SEND | DP_LEG_RECV | DP_LEG_RTCP_MUX | DP_LEG_LATCH | DP_LEG_ANY_PT | \
-		DP_LEG_EARLY | DP_LEG_RTCP_OWN)
+		DP_LEG_EARLY | DP_LEG_RTCP_OWN | DP_LEG_BUNDLE)
+
+/* As the data plane demands it (session_check). */
+static bool bundle_ok(const struct dp_leg *leg)
+{
+	static const struct dp_bundle none;
+
+	if (!(leg->flags & DP_LEG_BUNDLE))
+		return memcmp(&leg->bundle, &none, sizeof(none)) == 0;
+	return leg->flags & DP_LEG_RTCP_MUX && leg->bundle.n_ssrcs <= DP_BUNDLE_SSRCS &&
+	       leg->bundle.mid_len <= DP_MID_MAX && leg->bundle.mid_ext != 15;
+}
 
 static bool leg_ok(const struct dp_leg *leg)
 {
@@ -25,7 +36,7 @@ static bool leg_ok(const struct dp_leg *leg)
 	if (!dp_srtp_valid(&leg->rx) || !dp_srtp_valid(&leg->tx) ||
 		!leg->rx.suite != !leg->tx.suite)
 		return false;
-	if (leg->max_pps != 0 || leg->dscp > 63)
+	if (leg->max_pps != 0 || leg->dscp > 63 || !bundle_ok(leg))
 		return false;
 	for (unsigned int i = 0; i < DP_PAYLOAD_TYPES; i++) {
 		const struct dp_payload *p = &leg->payloads[i];

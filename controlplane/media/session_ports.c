@@ -7,6 +7,40 @@
 
 #define OWNER_ANY UINT32_MAX
 
+/* Another session of the call that has a local address on this leg; NULL: none. */
+static const struct media_session *also_at(const struct sessions *ss, uint64_t call_id,
+	uint32_t index, unsigned int leg, const struct ipaddr *local)
+{
+	for (uint32_t i = 0; i < CTL_MEDIA_MAX; i++) {
+		const struct media_session *s = i == index ? NULL : sessions_find(ss, call_id, i);
+		if (s != NULL && ipaddr_equal(&s->conf.leg[leg].local, local))
+			return s;
+	}
+	return NULL;
+}
+
+/* The port that a leg is to share: the one it claims, or that of the bundle. NULL: there is none. */
+static const struct ipaddr *shared(
+	const struct sessions *ss, const struct ctl_media *media, unsigned int leg)
+{
+	const struct ipaddr *wish = &media->leg[leg].local;
+	const struct media_session *s;
+
+	if (!(media->leg[leg].flags & DP_LEG_BUNDLE))
+		return NULL;
+	if (ipaddr_port(wish) != 0) {
+		s = also_at(ss, media->call_id, media->media_index, leg, wish);
+		return s != NULL ? &s->conf.leg[leg].local : NULL;
+	}
+	for (uint32_t i = 0; i < CTL_MEDIA_MAX; i++) {
+		s = i == media->media_index ? NULL : sessions_find(ss, media->call_id, i);
+		if (s != NULL && s->conf.leg[leg].flags & DP_LEG_BUNDLE &&
+			memcmp(s->realm_name[leg], media->realm[leg], CTL_NAME_MAX) == 0)
+			return &s->conf.leg[leg].local;
+	}
+	return NULL;
+}
+
 /* The present local address is kept when the realm is the same and nothing else was asked for. */
 static bool keeps(const struct media_session *present, const struct session_ports *ports,
 	const struct ctl_media *media, unsigned int leg)
@@ -21,14 +55,20 @@ static bool keeps(const struct media_session *present, const struct session_port
 	return wish->family == 0 || wish->family == has->family;
 }
 
-static int resolve(struct session_ports *ports, const struct media_realms *realms,
-	const struct ctl_media *media, const struct media_session *present, unsigned int leg)
+static int resolve(struct session_ports *ports, const struct sessions *ss,
+	const struct media_realms *realms, const struct ctl_media *media,
+	const struct media_session *present, unsigned int leg)
 {
-	const struct ipaddr *wish = &media->leg[leg].local;
+	const struct ipaddr *wish = &media->leg[leg].local, *other = shared(ss, media, leg);
 
 	ports->realm[leg] = media_realm_find(realms, media->realm[leg]);
 	if (ports->realm[leg] == NULL)
 		return -ENOENT;
+	if (other != NULL) {
+		ports->local[leg] = *other;
+		ports->pool[leg] = media_realm_pool(ports->realm[leg], other->family);
+		return 0;
+	}
 	if (keeps(present, ports, media, leg)) {
 		ports->local[leg] = present->conf.leg[leg].local;
 		ports->pool[leg] = media_realm_pool(ports->realm[leg], ports->local[leg].family);
@@ -111,16 +151,16 @@ static int take_missing(
 	return dp_port_owner(port[0], n_workers) == dp_port_owner(port[1], n_workers) ? 0 : -EXDEV;
 }
 
-int session_ports_take(struct session_ports *ports, struct media_realms *realms,
-	const struct ctl_media *media, const struct media_session *present, uint32_t n_workers,
-	uint32_t *rotor, uint64_t now_ms)
+int session_ports_take(struct session_ports *ports, const struct sessions *ss,
+	struct media_realms *realms, const struct ctl_media *media,
+	const struct media_session *present, uint32_t n_workers, uint32_t *rotor, uint64_t now_ms)
 {
 	int ret;
 
 	memset(ports, 0, sizeof(*ports));
-	ret = resolve(ports, realms, media, present, 0);
+	ret = resolve(ports, ss, realms, media, present, 0);
 	if (ret == 0 && ctl_media_n_legs(media) == DP_LEGS)
-		ret = resolve(ports, realms, media, present, 1);
+		ret = resolve(ports, ss, realms, media, present, 1);
 	if (ret == 0)
 		ret = take_missing(ports, n_workers, rotor, now_ms);
 	if (ret < 0)
@@ -136,28 +176,33 @@ void session_ports_undo(const struct session_ports *ports, uint64_t now_ms)
 	}
 }
 
-static void give_leg(const struct media_session *s, unsigned int leg, uint64_t now_ms)
+static void give_leg(
+	const struct sessions *ss, const struct media_session *s, unsigned int leg, uint64_t now_ms)
 {
 	const struct ipaddr *local = &s->conf.leg[leg].local;
 
-	if (s->realm[leg] == NULL || !ipaddr_is_set(local))
+	if (s->realm[leg] == NULL || !ipaddr_is_set(local) ||
+		also_at(ss, s->call_id, s->index, leg, local) != NULL)
 		return;
 	struct pool *pool = media_realm_pool(s->realm[leg], local->family);
 	if (pool != NULL && ipaddr_same_ip(pool_addr(pool), local))
 		pool_give(pool, ipaddr_port(local), now_ms);
 }
 
-void session_ports_commit(
-	const struct session_ports *ports, const struct media_session *present, uint64_t now_ms)
+void session_ports_commit(const struct session_ports *ports, const struct sessions *ss,
+	const struct media_session *present, uint64_t now_ms)
 {
 	for (unsigned int i = 0; i < DP_LEGS; i++) {
-		if (ports->taken[i] || ports->realm[i] == NULL)
-			give_leg(present, i, now_ms);
+		/* taken anew, or shared now, or gone */
+		if (ports->taken[i] || ports->realm[i] == NULL ||
+			!ipaddr_equal(&ports->local[i], &present->conf.leg[i].local))
+			give_leg(ss, present, i, now_ms);
 	}
 }
 
-void session_ports_give(const struct media_session *session, uint64_t now_ms)
+void session_ports_give(
+	const struct sessions *ss, const struct media_session *session, uint64_t now_ms)
 {
 	for (unsigned int i = 0; i < DP_LEGS; i++)
-		give_leg(session, i, now_ms);
+		give_leg(ss, session, i, now_ms);
 }

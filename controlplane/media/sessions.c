@@ -345,7 +345,7 @@ int sessions_set(struct sessions *ss, const struct ctl_media *media,
 	ret = ss->n_workers == 0 ? -EAGAIN : plays_resolve(ss, s, media, plays);
 	if (ret == 0)
 		ret = session_ports_take(
-			&ports, ss->realms, media, s, ss->n_workers, &ss->rotor, now_ms);
+			&ports, ss, ss->realms, media, s, ss->n_workers, &ss->rotor, now_ms);
 	bool fresh = s == NULL;
 	if (ret == 0 && fresh)
 		s = session_new(ss, media);
@@ -363,7 +363,7 @@ int sessions_set(struct sessions *ss, const struct ctl_media *media,
 	}
 	if ((s->known || s->inflight != 0) && !same_local(&s->conf, &ports))
 		s->reset = true;
-	session_ports_commit(&ports, s, now_ms);
+	session_ports_commit(&ports, ss, s, now_ms);
 	for (unsigned int i = 0; i < DP_LEGS; i++)
 		old_remote[i] = s->conf.leg[i].remote_rtp;
 	conf_from_media(s, media, &ports, plays);
@@ -445,7 +445,7 @@ void sessions_forget(struct sessions *ss, struct media_session *s, uint64_t now_
 		TAILQ_REMOVE(&ss->dirty, s, dirty_link);
 	if (s->inflight != 0)
 		ss->n_inflight--;
-	session_ports_give(s, now_ms);
+	session_ports_give(ss, s, now_ms);
 	waiters_free(s);
 	session_drop(ss, s);
 }

@@ -241,6 +241,7 @@ int call_offer(struct leg *from, struct view sdp, enum call_then then, const cha
 	call->media.in_success = then == THEN_SUCCESS;
 	media_map_set_own(&call->media, &b->dtls_own);
 	media_map_set_transcoder(&call->media, &b->transcoder);
+	media_bundle_offer(&call->media, &b->sdp, from->side);
 	rc = media_map_offer(&call->media, &b->sdp, from->side, ret_reason);
 	srtp_count(call);
 	if (rc < 0)
@@ -264,6 +265,7 @@ int call_offer_text(struct call *call, struct view *ret_sdp)
 
 	if (!call->offer || sdp_parse(&b->sdp, (struct view){call->offer, call->offer_len}) < 0)
 		return -EINVAL;
+	media_bundle_offer(&call->media, &b->sdp, call->offer_leg);
 	sip_buf_init(&out, b->sdp_buf, sizeof(b->sdp_buf));
 	rc = media_map_print(&call->media, &b->sdp, !call->offer_leg, &out);
 	if (rc < 0)
@@ -284,6 +286,9 @@ int call_answer(struct leg *from, struct view sdp, struct view *ret_sdp, const c
 		*ret_reason = bad_sdp;
 		return -EBADMSG;
 	}
+	rc = media_bundle_answer(&call->media, &b->sdp, from->side, ret_reason);
+	if (rc < 0)
+		return rc;
 	rc = media_map_answer(&call->media, &b->sdp, from->side, &set, &close, ret_reason);
 	srtp_count(call);
 	if (rc < 0)

@@ -71,6 +71,7 @@ static void leg_compute(const struct media_map *map, struct media_line *line, un
 	if (line->any_pt)
 		dp->flags |= DP_LEG_ANY_PT;
 	leg_compute_codecs(map, line, leg, codecs, dp);
+	media_bundle_leg(line, leg, dp);
 }
 
 /* Name of a codec that a leg talks; of its description pt is a format. */
@@ -144,8 +145,9 @@ static int answer_take(struct media_map *map, const struct sdp *sdp, unsigned in
 			continue;
 		mode = media_line_mode(map, line, leg);
 		rc = mode == MEDIA_DTLS ? media_dtls_take_answer(sdp, i, &takes[i])
-					: media_srtp_take_answer(
-						  srtp, mode, line->keys[leg], sdp, i, &takes[i]);
+					: media_srtp_take_answer(srtp, mode,
+						  media_bundle_keys(map, sdp, i)->keys[leg], sdp, i,
+						  &takes[i]);
 		map->n_crypto_ignored += takes[i].n_ignored;
 		if (rc < 0) {
 			*ret_reason = takes[i].why;
@@ -195,6 +197,7 @@ int media_map_answer(struct media_map *map, const struct sdp *sdp, unsigned int 
 		}
 		/* RFC 5761 5.1.1: mux is used only when the offer had it, as with DTLS it always has. */
 		line->pending[leg].rtcp_mux &= line->pending[!leg].rtcp_mux ||
+					       line->pending[leg].bundle.in ||
 					       takes[i].dtls.fingerprint.hash != FINGERPRINT_NONE;
 		line_answered(map, line, &codecs[i]);
 		set |= 1u << i;
@@ -206,6 +209,7 @@ int media_map_answer(struct media_map *map, const struct sdp *sdp, unsigned int 
 	secret_wipe(takes, sizeof(takes));
 	if (rc < 0)
 		return rc;
+	media_bundle_move(map, leg);
 	map->answered = true;
 	*ret_set = set;
 	*ret_close = close;

@@ -9,7 +9,7 @@
 
 #include "controlplane/api/ctl_play.h"
 
-#define CKPT_VERSION 6
+#define CKPT_VERSION 7
 
 static void policy_checkpoint(const struct codec_policy *policy, struct ckpt_out *out)
 {
@@ -101,6 +101,7 @@ void media_map_checkpoint(const struct media_map *map, struct ckpt_out *out)
 		ckpt_put_u(out, side->family, 1);
 		ckpt_put_u(out, side->dscp, 1);
 		ckpt_put_u(out, side->latch, 1);
+		ckpt_put_u(out, side->bundle, 1);
 		media_srtp_checkpoint(&side->srtp, out);
 		policy_checkpoint(&side->codecs, out);
 		ckpt_put_view(out, view_of(side->music));
@@ -133,11 +134,13 @@ static void restore_side(struct media_side *side, struct ckpt_in *in)
 	side->family = (uint8_t)ckpt_get_u(in, 1);
 	side->dscp = (uint8_t)ckpt_get_u(in, 1);
 	side->latch = ckpt_get_u(in, 1) != 0;
+	side->bundle = (uint8_t)ckpt_get_u(in, 1);
 	media_srtp_restore(&side->srtp, in);
 	policy_restore(&side->codecs, in);
 	if (view_copy(ckpt_get_view(in, CTL_NAME_MAX - 1), side->music, sizeof(side->music)) < 0)
 		in->failed = true;
-	if ((side->family != 4 && side->family != 6) || side->dscp > 63)
+	if ((side->family != 4 && side->family != 6) || side->dscp > 63 ||
+		side->bundle > CFG_BUNDLE_OFFER)
 		in->failed = true;
 }
 

@@ -51,6 +51,7 @@ void media_desc_read(const struct sdp *sdp, unsigned int index, const struct med
 	desc->dtls = take->dtls;
 	desc->direction = media_held_direction(m);
 	desc->rtcp_mux = m->rtcp_mux;
+	media_bundle_read(sdp, index, &desc->bundle);
 	desc_addrs(m, desc);
 	codec_list_read(sdp, index, &desc->codecs);
 }

@@ -58,6 +58,7 @@ void media_map_set_side(struct media_map *map, unsigned int leg, const struct cf
 	side->timeout_ms = realm->media_timeout_s * 1000;
 	side->dscp = realm->dscp_media;
 	side->latch = realm->latch;
+	side->bundle = realm->bundle;
 }
 
 void media_map_set_srtp(struct media_map *map, unsigned int leg, const struct cfg *cfg,

@@ -21,6 +21,7 @@
 #include "controlplane/config/cfg_model.h"
 #include "sip-b2bua/dialog/checkpoint.h"
 #include "sip-b2bua/parser/sip_build.h"
+#include "sip-b2bua/sdp/bundle.h"
 #include "sip-b2bua/sdp/codec_policy.h"
 #include "sip-b2bua/sdp/media_dtls.h"
 #include "sip-b2bua/sdp/media_srtp.h"
@@ -43,6 +44,7 @@ struct media_desc {
 	struct codec_list codecs; /* the formats that it wants to receive */
 	/* Keys of what it sends and of what we send to it; suite NONE: RTP. */
 	struct sdp_crypto peer, ours;
+	struct media_bundle bundle;
 	struct sdp_dtls dtls; /* of its part of a handshake; fingerprint NONE: keys not by DTLS */
 };
 
@@ -53,6 +55,7 @@ struct media_line {
 	bool coded;	      /* audio, and a side has a voice class: codec_policy.h decides */
 	bool transcoded;      /* as last told to limen-control */
 	uint8_t codec_why;    /* enum codec_why: why the present offer has no codec */
+	bool bundle_offered;  /* the last offer had it in the group */
 	bool rekeyed;	      /* the offerer changed its key: the other leg gets new ones too */
 	uint32_t seq;	      /* of the outstanding CTL_MEDIA_SET, 0: none (the call's) */
 	struct ctl_media ctl; /* as last told, or to be told, to limen-control */
@@ -73,6 +76,7 @@ struct media_side {
 	uint8_t family; /* wanted for media: 4, 6 */
 	uint8_t dscp;
 	bool latch;
+	uint8_t bundle; /* enum cfg_bundle */
 	struct media_srtp srtp;
 	struct codec_policy codecs;
 	char music[CTL_NAME_MAX]; /* the prompt that the other leg hears while this one holds */

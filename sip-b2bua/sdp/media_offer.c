@@ -13,6 +13,8 @@ static const char no_media[] = "the session description offers no RTP media";
 static const char fewer_lines[] = "the new offer has fewer media lines than the session";
 static const char denied[] =
 	"the offer has no codec that the voice class of its side allows (voice-class codec)";
+static const char leaves_bundle[] =
+	"a media line leaves its bundle, which is not possible in mid-call";
 static const char no_memory[] = "memory is short";
 static const char no_handshakes[] = "a far end requires keys by DTLS, and limen-nat is not running";
 
@@ -77,6 +79,7 @@ static void line_ask(struct media_map *map, unsigned int index)
 		media_assoc_forget(&line->assoc[leg]);
 	}
 	line_expect_early(map, line);
+	media_bundle_leg(line, map->offerer, &line->ctl.leg[map->offerer]);
 	line->state = MEDIA_WANTED;
 	line->fresh = true;
 }
@@ -103,6 +106,12 @@ uint32_t media_map_offer_again(struct media_map *map)
 		media_line_forget_codecs(line, !map->offerer);
 		media_line_offer_codecs(map, line);
 		line_expect_early(map, line);
+		media_bundle_leg(line, map->offerer, &line->ctl.leg[map->offerer]);
+		/* a port that is shared stays so */
+		if (before.leg[!map->offerer].flags & DP_LEG_BUNDLE) {
+			line->ctl.leg[!map->offerer].flags |= DP_LEG_BUNDLE | DP_LEG_RTCP_MUX;
+			line->ctl.leg[!map->offerer].bundle = before.leg[!map->offerer].bundle;
+		}
 		if (!secret_equal(&before, &line->ctl, sizeof(before)))
 			set |= 1u << i;
 		secret_wipe(&before, sizeof(before));
@@ -249,6 +258,9 @@ int media_map_offer(
 	} else if (sdp->n_media < map->n_media) {
 		*ret_reason = fewer_lines;
 		rc = -EINVAL;
+	} else if (media_bundle_leaves(map, sdp, leg)) {
+		*ret_reason = leaves_bundle;
+		rc = -ENOTSUP;
 	} else if (media_map_grow(map, n) < 0) {
 		*ret_reason = no_memory;
 		rc = -ENOMEM;
@@ -260,6 +272,8 @@ int media_map_offer(
 	}
 	for (unsigned int i = 0; rc == 0 && i < n; i++)
 		offer_line(map, sdp, i, leg, &takes[i]);
+	if (rc == 0)
+		media_bundle_share_keys(map, leg);
 	secret_wipe(takes, sizeof(takes));
 	return rc;
 }

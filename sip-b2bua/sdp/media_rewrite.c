@@ -210,6 +210,7 @@ static int print_once(
 		return -EMSGSIZE;
 	if (!any && to_leg != map->offerer && lacks_codecs(map))
 		return -ENOTSUP;
+	media_bundle_plan(map, sdp, to_leg, &plan, lines);
 	origin.port_be16 = 0;
 	return sdp_print(sdp, &plan, out);
 }

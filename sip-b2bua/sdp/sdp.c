@@ -118,7 +118,7 @@ static int media_parse(struct sdp *sdp, uint16_t line)
 	if (sdp->n_media == SDP_MEDIA_MAX)
 		return bad(sdp, "too many media lines");
 	struct sdp_media *m = &sdp->media[sdp->n_media];
-	*m = (struct sdp_media){.line = line, .n_lines = 1};
+	*m = (struct sdp_media){.line = line, .n_lines = 1, .transport = sdp->n_media};
 	if (!word_take(&v, &m->media) || !word_take(&v, &port) || !word_take(&v, &m->proto))
 		return bad(sdp, "bad m=");
 	const char *slash = memchr(port.p, '/', port.n);

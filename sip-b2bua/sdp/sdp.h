@@ -46,6 +46,11 @@ struct sdp_media {
 	uint32_t rtcp_port;	      /* a=rtcp; 0: none */
 	struct ipaddr rtcp_addr;      /* of a=rtcp; family 0: none */
 	bool rtcp_mux;
+	/* Of a bundle (RFC 9143), set by bundle.h: in it, where in its group, and the section that
+	 * tells its keys (without a bundle its own). */
+	bool bundled;
+	uint8_t place;
+	uint16_t transport;
 	uint32_t ptime, maxptime; /* ms; 0: none */
 };
 
@@ -110,6 +115,9 @@ struct sdp_media_plan {
 	const struct sdp_crypto *crypto; /* a=crypto lines, of n_crypto of them */
 	unsigned int n_crypto;
 	struct sdp_dtls_plan dtls; /* a=fingerprint, a=setup, a=tls-id; own NONE: none of them */
+	struct view mid;	   /* a=mid; empty: none */
+	uint8_t mid_ext;	   /* id of the MID's a=extmap, 0: none */
+	bool mid_ext_recvonly;
 };
 
 struct sdp_plan {
@@ -120,9 +128,11 @@ struct sdp_plan {
 	const struct sdp_media_plan *media; /* one for each media section */
 	unsigned int n_media;
 	/* Attribute names that may pass, besides those that the plan itself writes (directions,
-	 * rtcp, rtcp-mux, crypto, fingerprint, setup, tls-id); NULL-terminated. Everything else of a=, and all of i= u= e= p= k= z= r=,
+	 * rtcp, rtcp-mux, crypto, fingerprint, setup, tls-id, mid, group, and extmap of the MID); NULL-terminated. Everything else of a=, and all of i= u= e= p= k= z= r=,
 	 * stays behind. b= and t= pass. */
 	const char *const *allow_attrs;
+	struct view group[SDP_MEDIA_MAX]; /* of a=group:BUNDLE */
+	unsigned int n_group;
 };
 
 /*

@@ -212,10 +212,11 @@ static bool tag_is_new(const struct sdp_cryptos *all, uint32_t tag)
 void sdp_cryptos_read(const struct sdp *sdp, unsigned int media_index, struct sdp_cryptos *ret)
 {
 	const struct sdp_line *l;
+	int section = sdp->media[media_index].transport;
 	uint16_t pos = 0;
 
 	memset(ret, 0, sizeof(*ret));
-	while ((l = sdp_attr(sdp, (int)media_index, VIEW("crypto"), &pos)) != NULL) {
+	while ((l = sdp_attr(sdp, section, VIEW("crypto"), &pos)) != NULL) {
 		enum sdp_crypto_fault fault;
 		struct sdp_crypto *c;
 

@@ -70,6 +70,7 @@ static uint64_t tls_id_read(const struct sdp *sdp, unsigned int index)
 void sdp_dtls_read(const struct sdp *sdp, unsigned int media_index, struct sdp_dtls *ret)
 {
 	memset(ret, 0, sizeof(*ret));
+	media_index = sdp->media[media_index].transport;
 	if (!fingerprints_read(sdp, (int)media_index, ret))
 		(void)fingerprints_read(sdp, -1, ret);
 	if (!setup_read(sdp, (int)media_index, ret))

@@ -4,6 +4,8 @@
 
 #include "sip-b2bua/sdp/sdp.h"
 
+#define MID_URI "urn:ietf:params:rtp-hdrext:sdes:mid"
+
 static void connection_put(struct sip_buf *b, const struct ipaddr *addr)
 {
 	if (addr->family == 6)
@@ -43,7 +45,45 @@ static bool is_planned(struct view attr)
 	       view_eq(attr, VIEW("recvonly")) || view_eq(attr, VIEW("inactive")) ||
 	       view_eq(attr, VIEW("rtcp")) || view_eq(attr, VIEW("rtcp-mux")) ||
 	       view_eq(attr, VIEW("crypto")) || view_eq(attr, VIEW("fingerprint")) ||
-	       view_eq(attr, VIEW("setup")) || view_eq(attr, VIEW("tls-id"));
+	       view_eq(attr, VIEW("setup")) || view_eq(attr, VIEW("tls-id")) ||
+	       view_eq(attr, VIEW("mid")) || view_eq(attr, VIEW("group"));
+}
+
+/* "3 URI", of whatever direction. */
+static bool is_mid_ext(const struct sdp_line *l)
+{
+	struct view v = l->attr_value, id, uri;
+
+	return view_eq(l->attr, VIEW("extmap")) && sdp_format_next(&v, &id) &&
+	       sdp_format_next(&v, &uri) && view_eq(uri, VIEW(MID_URI));
+}
+
+static void mid_put(struct sip_buf *b, const struct sdp_media_plan *plan)
+{
+	if (plan->mid.n) {
+		sip_put_lit(b, "a=mid:");
+		sip_put(b, plan->mid);
+		sip_put_crlf(b);
+	}
+	if (plan->mid_ext) {
+		sip_put_lit(b, "a=extmap:");
+		sip_put_u64(b, plan->mid_ext);
+		if (plan->mid_ext_recvonly)
+			sip_put_lit(b, "/recvonly");
+		sip_put_lit(b, " " MID_URI "\r\n");
+	}
+}
+
+static void group_put(struct sip_buf *b, const struct sdp_plan *plan)
+{
+	if (!plan->n_group)
+		return;
+	sip_put_lit(b, "a=group:BUNDLE");
+	for (unsigned int i = 0; i < plan->n_group; i++) {
+		sip_put_char(b, ' ');
+		sip_put(b, plan->group[i]);
+	}
+	sip_put_crlf(b);
 }
 
 static bool is_allowed(const char *const *allow, struct view attr)
@@ -91,7 +131,8 @@ static void attrs_put(struct sip_buf *b, const struct sdp *sdp, unsigned int fir
 {
 	for (unsigned int i = first; i < first + n; i++) {
 		const struct sdp_line *l = &sdp->lines[i];
-		if (l->type != 'a' || is_planned(l->attr) || !is_allowed(allow, l->attr))
+		if (l->type != 'a' || is_planned(l->attr) || is_mid_ext(l) ||
+			!is_allowed(allow, l->attr))
 			continue;
 		if (replaced ? is_replaced(l) : formats != NULL && is_of_gone_format(l, *formats))
 			continue;
@@ -140,6 +181,7 @@ static void media_put(struct sip_buf *b, const struct sdp *sdp, const struct sdp
 	}
 	if (plan->rtcp_mux)
 		sip_put_lit(b, "a=rtcp-mux\r\n");
+	mid_put(b, plan);
 	for (unsigned int i = 0; i < plan->n_crypto; i++)
 		sdp_crypto_put(b, &plan->crypto[i]);
 	sdp_dtls_put(b, &plan->dtls);
@@ -168,6 +210,7 @@ int sdp_print(const struct sdp *sdp, const struct sdp_plan *plan, struct sip_buf
 	(void)lines_put(out, sdp, 0, sdp->n_session_lines, 'b');
 	if (lines_put(out, sdp, 0, sdp->n_session_lines, 't') == 0)
 		sip_put_lit(out, "t=0 0\r\n");
+	group_put(out, plan);
 	attrs_put(out, sdp, 0, sdp->n_session_lines, plan->allow_attrs, NULL, false);
 	for (unsigned int i = 0; i < sdp->n_media; i++)
 		media_put(out, sdp, &sdp->media[i], &plan->media[i], plan);

@@ -86,10 +86,11 @@ class TalkingCall:
         if talk:
             self.talk()
 
-    def talk(self):
+    def talk(self, first=(100, 65500)):
+        """first: the sequence numbers that they begin with."""
         self.t._cleanup += [self.silence]  # before its sockets are closed
-        self.talkers = [Talker(self.sock_a, self.media_a, self.ssrc_a, "voice-a.pcap", seal=self.seals[0]),
-                        Talker(self.sock_b, self.media_b, self.ssrc_b, "voice-b.pcap", seq=65500, seal=self.seals[1])]
+        self.talkers = [Talker(self.sock_a, self.media_a, self.ssrc_a, "voice-a.pcap", seq=first[0], seal=self.seals[0]),
+                        Talker(self.sock_b, self.media_b, self.ssrc_b, "voice-b.pcap", seq=first[1], seal=self.seals[1])]
 
     def packets(self):
         """The captures of both sides as flow() looks at them."""

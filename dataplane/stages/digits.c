@@ -75,7 +75,7 @@ static void look(struct worker *w)
 	for (uint32_t k = 0; k < w->digits.n_pressed; k++) {
 		uint32_t slot = w->digits.pressed[k];
 		struct stream_digits *digits = &w->more[slot].digits;
-		struct vp_event event;
+		struct vp_event event = {0};
 
 		tell(w, slot, &event, vp_event_rx_tick(&digits->rx, now_us(w, w->now), &event));
 		digits->pressed = digits->rx.active;

@@ -178,6 +178,8 @@ static struct cli_tails add_leaf_value(const struct cli_tails *tails, const stru
 		break;
 	case CFG_T_LISTEN:
 		return add_listen(tails, leaf);
+	case CFG_T_RULE:
+		break; /* see build_rule() */
 	case CFG_T_PREFERENCE:
 		return add_preference(tails, leaf);
 	case CFG_T_ANNOUNCEMENT:
@@ -353,6 +355,43 @@ static void build_object(struct cli_node *root, struct cli_node *no, struct cli_
 	add_actions(&tails, &action);
 }
 
+/* "[10] permit ...", "no 10": a line of an access list, which the parser of values reads. */
+static void build_rule(struct cli_node *root, const struct cfg_leaf *leaf, enum cli_verb verb)
+{
+	static const char what[] =
+		"PROTOCOL SOURCE [PORTS] DESTINATION [PORTS] [established]; source "
+		"and destination: any, host ADDRESS, ADDRESS/LEN; ports: eq, range, gt, lt";
+	static const struct {
+		const char *word, *help, *line;
+	} kinds[] = {
+		{"permit", "Let in what fits", what},
+		{"deny", "Drop what fits", what},
+		{"remark", "Text about the rules behind it", "Up to 79 characters"},
+	};
+	struct cli_action action = {.handler = cli_run_setting,
+		.flags = CLI_PRIV,
+		.kind = leaf->kind,
+		.leaf = leaf,
+		.verb = (uint8_t)verb};
+	struct cli_tails start = one_tail(root), from = start, line = {0};
+
+	add_int(&start, leaf, 1, 2147483647, leaf->value_help, &from);
+	if (verb == CLI_NO)
+		cli_tree_action(from.node[1], &action);
+	for (unsigned int i = 0; i < from.n; i++) {
+		for (unsigned int k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++) {
+			struct cli_node *node = cli_tree_child(
+				from.node[i], CLI_KEYWORD, kinds[k].word, kinds[k].help);
+			struct cli_tails word = one_tail(node);
+			node->leaf = leaf;
+			node->is_arg = true;
+			line.n = 0;
+			add_value(&word, leaf, CLI_LINE, "LINE", kinds[k].line, &line);
+			add_actions(&line, &action);
+		}
+	}
+}
+
 static unsigned int n_forms(const char *syntax)
 {
 	return strchr(syntax, '|') ? 2 : 1;
@@ -366,6 +405,11 @@ void cli_settings_build(struct cli_node *root, enum cfg_kind kind)
 	const struct cfg_leaf *leaf, *end;
 
 	for (cfg_leaves_of(kind, &leaf, &end); leaf < end; leaf++) {
+		if (leaf->type == CFG_T_RULE) {
+			build_rule(root, leaf, CLI_SET);
+			build_rule(no, leaf, CLI_NO);
+			continue;
+		}
 		for (unsigned int form = 0;
 			!(leaf->flags & CFG_F_KEY) && form < n_forms(leaf->syntax); form++)
 			build_leaf(root, no, def, leaf, form);

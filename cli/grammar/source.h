@@ -129,6 +129,8 @@ struct cli_source {
 	void (*processes)(void *ctx, cli_process_fn row, void *arg);
 	/* The segment, mapped; NULL while limen-dataplane is away. */
 	const struct dp_stats_header *(*dp_stats)(void *ctx);
+	/* Of an access list, of all with an empty name and family 0. -ENOTCONN: no data plane. */
+	int (*acl_clear)(void *ctx, const char *name, uint32_t family);
 	/* As calls_play(), calls_clear(): -ENOENT, -ENOTCONN when its limen-sip is away. */
 	int (*call_play)(void *ctx, uint64_t call_id, uint32_t legs, const char *prompt);
 	int (*call_clear)(void *ctx, uint64_t call_id, uint32_t q850, const char *reason);

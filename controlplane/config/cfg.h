@@ -41,6 +41,9 @@ const struct cfg_interface *cfg_interface_parent(
 
 const struct cfg_realm *cfg_find_realm(const struct cfg *cfg, const char *name);
 const struct cfg_trunk *cfg_find_trunk(const struct cfg *cfg, const char *name);
+/* family 4 or 6. */
+const struct cfg_access_list *cfg_find_access_list(
+	const struct cfg *cfg, unsigned int family, const char *name);
 const struct cfg_interface *cfg_find_interface(const struct cfg *cfg, const char *name);
 const struct cfg_dial_peer *cfg_find_dial_peer(const struct cfg *cfg, uint32_t tag);
 const struct cfg_srtp_crypto *cfg_find_srtp_crypto(const struct cfg *cfg, uint32_t tag);

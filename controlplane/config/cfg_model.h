@@ -157,6 +157,21 @@ struct cfg_tls_profile {
 	uint8_t min_version;	  /* enum cfg_tls_version */
 };
 
+/* A line of an access list; with a remark the rest of match but seq is zero. */
+#define CFG_RULES_MAX  DP_ACL_RULES_MAX
+#define CFG_REMARK_MAX 80
+struct cfg_rule {
+	struct dp_acl_rule match;
+	char remark[CFG_REMARK_MAX];
+};
+
+/* "ip access-list extended NAME", "ipv6 access-list NAME" */
+struct cfg_access_list {
+	char name[CFG_NAME_MAX];
+	struct cfg_rule rules[CFG_RULES_MAX]; /* by ascending number */
+	uint32_t n_rules;
+};
+
 /* The priority of 802.1Q that a DSCP gets. */
 struct cfg_cos {
 	uint8_t dscp, cos;
@@ -175,6 +190,8 @@ struct cfg_interface {
 	uint32_t vlan;			  /* encapsulation dot1q; 0: none */
 	struct cfg_cos cos[CFG_LIST_MAX]; /* where it is not the upper three bits of the DSCP */
 	uint32_t n_cos;
+	char access4[CFG_NAME_MAX],
+		access6[CFG_NAME_MAX]; /* lists of what may come in; empty: all */
 	uint32_t mtu;
 	bool shutdown;
 };
@@ -281,6 +298,10 @@ struct cfg {
 	/* control-plane */
 	struct dp_police_rate police[DP_POLICE_N];
 	/* Each array is sorted by its key: name, destination, tag. */
+	struct cfg_access_list *access_lists4;
+	uint32_t n_access_lists4;
+	struct cfg_access_list *access_lists6;
+	uint32_t n_access_lists6;
 	struct cfg_interface *interfaces;
 	uint32_t n_interfaces;
 	struct cfg_route *routes;

@@ -4,6 +4,7 @@
  * cfg are kept sorted by key; their room is the next power of two of their count, so that reading
  * a large file costs no copy a line.
  */
+#include "controlplane/config/rule.h"
 #include "controlplane/config/schema.h"
 
 #include <errno.h>
@@ -30,6 +31,11 @@ static size_t value_size(const struct cfg_leaf *leaf)
 	return leaf->type == CFG_T_PORT_RANGE ? 2 * sizeof(uint32_t) : leaf->size;
 }
 
+static unsigned int list_max(const struct cfg_leaf *leaf)
+{
+	return leaf->type == CFG_T_RULE ? CFG_RULES_MAX : CFG_LIST_MAX;
+}
+
 /* ---- settings ---- */
 
 unsigned int cfg_leaf_count(const struct cfg_leaf *leaf, const void *obj)
@@ -45,7 +51,7 @@ const void *cfg_leaf_at(const struct cfg_leaf *leaf, const void *obj, unsigned i
 void cfg_leaf_none(const struct cfg_leaf *leaf, void *obj)
 {
 	if (leaf->flags & CFG_F_LIST) {
-		memset(field(leaf, obj), 0, (size_t)leaf->size * CFG_LIST_MAX);
+		memset(field(leaf, obj), 0, (size_t)leaf->size * list_max(leaf));
 		*count_of(leaf, obj) = 0;
 	} else if (leaf->type == CFG_T_BOOL || (leaf->flags & CFG_F_ZERO_NONE)) {
 		memset(field(leaf, obj), 0, leaf->size);
@@ -136,7 +142,7 @@ bool cfg_leaf_is_set(const struct cfg_leaf *leaf, const void *obj)
 void cfg_leaf_copy(const struct cfg_leaf *leaf, void *dst, const void *src)
 {
 	if (leaf->flags & CFG_F_LIST) {
-		memcpy(field(leaf, dst), field_of(leaf, src), (size_t)leaf->size * CFG_LIST_MAX);
+		memcpy(field(leaf, dst), field_of(leaf, src), (size_t)leaf->size * list_max(leaf));
 		*count_of(leaf, dst) = cfg_leaf_count(leaf, src);
 	} else {
 		memcpy(field(leaf, dst), field_of(leaf, src), value_size(leaf));
@@ -154,11 +160,14 @@ static int find_value(const struct cfg_leaf *leaf, const void *obj, const void *
 
 static bool is_ranked(const struct cfg_leaf *leaf)
 {
-	return leaf->type == CFG_T_PREFERENCE || leaf->type == CFG_T_ANNOUNCEMENT;
+	return leaf->type == CFG_T_PREFERENCE || leaf->type == CFG_T_ANNOUNCEMENT ||
+	       leaf->type == CFG_T_RULE;
 }
 
 static unsigned int rank_of(const struct cfg_leaf *leaf, const void *value)
 {
+	if (leaf->type == CFG_T_RULE)
+		return ((const struct cfg_rule *)value)->match.seq;
 	return leaf->type == CFG_T_PREFERENCE ? ((const struct cfg_preference *)value)->rank
 					      : ((const struct cfg_announcement *)value)->status;
 }
@@ -197,12 +206,14 @@ int cfg_leaf_set(
 		memcpy(field(leaf, obj), value, value_size(leaf));
 		return 0;
 	}
+	n = count_of(leaf, obj);
+	if (leaf->type == CFG_T_RULE && cfg_rule_number(field(leaf, obj), *n, (void *)value))
+		return 0;
 	if (find_value(leaf, obj, value) >= 0)
 		return 0;
-	n = count_of(leaf, obj);
 	at = is_ranked(leaf) ? place_of_rank(leaf, obj, value, &taken) : *n;
-	if (!taken && *n == CFG_LIST_MAX) {
-		snprintf(error, CFG_ERROR_MAX, "no more than %u values fit", CFG_LIST_MAX);
+	if (!taken && *n == list_max(leaf)) {
+		snprintf(error, CFG_ERROR_MAX, "no more than %u values fit", list_max(leaf));
 		return -ENOSPC;
 	}
 	p = (char *)field(leaf, obj) + (size_t)at * leaf->size;
@@ -218,11 +229,16 @@ int cfg_leaf_remove(
 	char value[CFG_VALUE_MAX] __attribute__((aligned(8))) = {0};
 	char *p = field(leaf, obj);
 	uint32_t *n = count_of(leaf, obj);
-	int i, rc = cfg_value_parse(leaf, text, value, error);
+	int i = 0, rc = 0;
 
+	if (leaf->type == CFG_T_RULE)
+		rc = i = cfg_rule_find(leaf->min, field(leaf, obj), *n, text, error);
+	else
+		rc = cfg_value_parse(leaf, text, value, error);
 	if (rc < 0)
 		return rc;
-	i = find_value(leaf, obj, value);
+	if (leaf->type != CFG_T_RULE)
+		i = find_value(leaf, obj, value);
 	if (i < 0) {
 		snprintf(error, CFG_ERROR_MAX, "%s is not configured",
 			cfg_value_print(leaf, value, (char[CFG_VALUE_MAX]){0}));
@@ -534,6 +550,12 @@ const struct cfg_realm *cfg_find_realm(const struct cfg *cfg, const char *name)
 const struct cfg_trunk *cfg_find_trunk(const struct cfg *cfg, const char *name)
 {
 	return find(cfg, CFG_TRUNK, name);
+}
+
+const struct cfg_access_list *cfg_find_access_list(
+	const struct cfg *cfg, unsigned int family, const char *name)
+{
+	return find(cfg, family == 4 ? CFG_ACCESS_LIST4 : CFG_ACCESS_LIST6, name);
 }
 
 const struct cfg_interface *cfg_find_interface(const struct cfg *cfg, const char *name)

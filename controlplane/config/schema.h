@@ -24,6 +24,8 @@ enum cfg_kind {
 	CFG_VOICE,
 	CFG_SIP_UA,
 	CFG_CONTROL_PLANE,
+	CFG_ACCESS_LIST4,
+	CFG_ACCESS_LIST6,
 	CFG_INTERFACE,
 	CFG_ROUTE,
 	CFG_SRTP_CRYPTO,
@@ -59,6 +61,8 @@ enum cfg_type {
 			   * is kept in the order of its ranks, one value a rank */
 	CFG_T_ANNOUNCEMENT, /* struct cfg_announcement: STATUS (min..max) and the name of an object
 			     * (ref); a list in the order of the statuses, one value a status */
+	CFG_T_RULE, /* struct cfg_rule of IPv4 or IPv6 (min 4 or 6); up to CFG_RULES_MAX of them in
+		     * the order of their numbers, one a number */
 };
 
 enum cfg_flags {

@@ -32,9 +32,10 @@ static int check_ref(const struct cfg *cfg, const struct cfg_leaf *leaf, const v
 
 	if (cfg_object_find(cfg, leaf->ref, view_of(name)))
 		return 0;
-	return fault(error, -EINVAL, "%.64s: %s \"%s\": there is no %s of that name",
-		cfg_object_title(leaf->kind, obj, title), leaf->syntax, text,
-		cfg_objects[leaf->ref].noun);
+	int words = (int)strcspn(leaf->syntax, "$"); /* the name may stand between them */
+	return fault(error, -EINVAL, "%.64s: %.*s%s\"%s\": there is no %s of that name",
+		cfg_object_title(leaf->kind, obj, title), words, leaf->syntax,
+		leaf->syntax[words] ? "" : " ", text, cfg_objects[leaf->ref].noun);
 }
 
 /* Every reference names an object that exists. */
@@ -126,18 +127,45 @@ static int check_vlan(const struct cfg *cfg, const struct cfg_interface *interfa
 	return 0;
 }
 
+/* A list of nothing would shut everybody out, which nobody means who has just made it. */
+static int check_access(const struct cfg *cfg, const struct cfg_interface *interface,
+	unsigned int family, char *error)
+{
+	const char *name = family == 4 ? interface->access4 : interface->access6;
+	const struct cfg_access_list *list = cfg_find_access_list(cfg, family, name);
+	uint32_t n = 0;
+
+	if (!name[0] || !list)
+		return 0; /* none, or check_refs() says so */
+	if (!cfg_interface_has_device(interface))
+		return fault(error, -EINVAL,
+			"interface %s: access list %s has no effect on an interface without a "
+			"device, "
+			"which Linux has alone",
+			interface->name, name);
+	for (uint32_t i = 0; i < list->n_rules; i++)
+		n += !list->rules[i].remark[0];
+	if (!n)
+		return fault(error, -EINVAL,
+			"interface %s: access list %s has no rules, so nothing would come in; say "
+			"\"deny %s any any\" if that is meant",
+			interface->name, name, family == 4 ? "ip" : "ipv6");
+	return 0;
+}
+
 static int check_interfaces(const struct cfg *cfg, char *error)
 {
 	for (uint32_t i = 0; i < cfg->n_interfaces; i++) {
 		if (strcmp(cfg->interfaces[i].name, "lo") == 0 && cfg->interfaces[i].device[0])
 			return fault(error, -EINVAL,
 				"interface lo: the loopback interface cannot have a device");
-		int vlan = check_vlan(cfg, &cfg->interfaces[i], error);
-		if (vlan < 0)
-			return vlan;
+		int rc = check_vlan(cfg, &cfg->interfaces[i], error);
+		rc = rc < 0 ? rc : check_access(cfg, &cfg->interfaces[i], 4, error);
+		rc = rc < 0 ? rc : check_access(cfg, &cfg->interfaces[i], 6, error);
+		if (rc < 0)
+			return rc;
 		for (uint32_t j = i; j < cfg->n_interfaces; j++) {
-			int rc = check_interface_pair(
-				&cfg->interfaces[i], &cfg->interfaces[j], error);
+			rc = check_interface_pair(&cfg->interfaces[i], &cfg->interfaces[j], error);
 			if (rc < 0)
 				return rc;
 		}

@@ -3,6 +3,7 @@
  * The text form of each type of value: one parser and one printer, used by the CLI, the start-up
  * file and JSON alike. What is printed parses to the same value.
  */
+#include "controlplane/config/rule.h"
 #include "controlplane/config/schema.h"
 
 #include <errno.h>
@@ -473,6 +474,8 @@ int cfg_value_parse(
 		return parse_cos(text, ret, error);
 	case CFG_T_PORT_RANGE:
 		return parse_port_range(leaf, text, ret, error);
+	case CFG_T_RULE:
+		return cfg_rule_parse(leaf->min, text, ret, error);
 	case CFG_T_PREFERENCE:
 		return parse_preference(leaf, text, ret, error);
 	case CFG_T_ANNOUNCEMENT:
@@ -566,6 +569,8 @@ char *cfg_value_print(const struct cfg_leaf *leaf, const void *value, char buf[C
 	case CFG_T_PORT_RANGE:
 		snprintf(buf, CFG_VALUE_MAX, "%u %u", numbers[0], numbers[1]);
 		break;
+	case CFG_T_RULE:
+		return cfg_rule_print(leaf->min, value, buf);
 	case CFG_T_PREFERENCE:
 		snprintf(buf, CFG_VALUE_MAX, "%u %s", small[0], word_of(leaf->words, small[1]));
 		break;

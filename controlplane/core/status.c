@@ -289,6 +289,13 @@ static const struct dp_stats_header *dp_stats(void *ctx)
 	return state.connected ? dpclient_segment(c->dp)->header : NULL;
 }
 
+static int acl_clear(void *ctx, const char *name, uint32_t family)
+{
+	struct control *c = ctx;
+
+	return dpclient_acl_clear(c->dp, name, family);
+}
+
 static int call_clear(void *ctx, uint64_t call_id, uint32_t q850, const char *reason)
 {
 	const struct control *c = ctx;
@@ -368,5 +375,6 @@ void status_source(struct control *control, struct cli_source *ret_source)
 		.processes = processes,
 		.dp_stats = dp_stats,
 		.call_play = call_play,
+		.acl_clear = acl_clear,
 		.call_clear = call_clear};
 }

@@ -199,7 +199,9 @@ static int on_reply(struct ipc_peer *peer, const struct ipc_hdr *hdr, const void
 		prompts_done(dp->prompts, (uint32_t)id, type, hdr->status, clock_mono_ms());
 		return 0;
 	}
-	if (type < DP_SESSION_ADD) {
+	if (type == DP_ACL_CLEAR)
+		return 0;
+	if (type < DP_SESSION_ADD || type >= DP_ACL_SET) {
 		if (dpobjs_done(&dp->objs, (unsigned int)id, type, hdr->status, clock_mono_ms()))
 			sessions_retry(dp->sessions);
 		return 0;
@@ -214,6 +216,11 @@ static void find_old_ports(struct dpclient *dp)
 	for (uint32_t i = 0; i < DP_PORTS_MAX; i++) {
 		if (segment_port(&dp->segment, i, &port))
 			dpobjs_found_port(&dp->objs, port.name);
+	}
+	for (uint32_t i = 0; i < DP_ACLS_MAX; i++) {
+		struct dp_acl_name acl;
+		if (segment_acl(&dp->segment, i, &acl))
+			dpobjs_found_acl(&dp->objs, acl.name, acl.family);
 	}
 }
 
@@ -414,6 +421,10 @@ static const struct ipc_row rows[] = {
 	REPLY(DP_POLICE_SET, 0),
 	REPLY(DP_PROMPT_SET, 0),
 	REPLY(DP_PROMPT_DEL, 0),
+	REPLY(DP_ACL_SET, 0),
+	REPLY(DP_ACL_DEL, 0),
+	REPLY(DP_ACL_CLEAR, 0),
+	REPLY(DP_ACCESS_SET, 0),
 	REPLY(DP_SESSION_ADD, sizeof(struct dp_session_reply)),
 	REPLY(DP_SESSION_MODIFY, sizeof(struct dp_session_reply)),
 	REPLY(DP_SESSION_REMOVE, sizeof(struct dp_session_final)),
@@ -507,6 +518,7 @@ void dpclient_free(struct dpclient *dp)
 	if (dp->tick_event != NULL)
 		event_free(dp->tick_event);
 	segment_unmap(&dp->segment);
+	dpobjs_free(&dp->objs);
 	free(dp);
 }
 
@@ -548,6 +560,16 @@ void dpclient_apply(struct dpclient *dp, const struct cfg *cfg)
 {
 	dpobjs_apply(&dp->objs, cfg);
 	dpclient_pump_later(dp);
+}
+
+int dpclient_acl_clear(struct dpclient *dp, const char *name, uint32_t family)
+{
+	struct dp_acl_name acl = {.family = family};
+
+	if (!dp->up || !may_send(dp))
+		return -ENOTCONN;
+	snprintf(acl.name, sizeof(acl.name), "%s", name);
+	return request(dp, DP_ACL_CLEAR, 0, &acl, sizeof(acl));
 }
 
 void dpclient_sweep(struct dpclient *dp)

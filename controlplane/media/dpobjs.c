@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "controlplane/base/log.h"
@@ -26,6 +27,33 @@ static bool addr_wanted(
 	return ipaddr_is_set(addr) && interface != NULL && interface_has_port(cfg, interface);
 }
 
+/* Lists of either family that an interface with a device uses; each is given to fn, once. */
+static uint32_t acls_walk(const struct cfg *cfg, struct dpobjs *set,
+	void (*fn)(struct dpobjs *set, const struct cfg_access_list *list, unsigned int family))
+{
+	uint32_t n = 0;
+
+	for (unsigned int family = 4; family <= 6; family += 2) {
+		uint32_t n_lists = family == 4 ? cfg->n_access_lists4 : cfg->n_access_lists6;
+		for (uint32_t i = 0; i < n_lists; i++) {
+			const struct cfg_access_list *list = family == 4 ? &cfg->access_lists4[i]
+									 : &cfg->access_lists6[i];
+			bool in_use = false;
+			for (uint32_t k = 0; k < cfg->n_interfaces; k++) {
+				const struct cfg_interface *interface = &cfg->interfaces[k];
+				in_use |= interface_has_port(cfg, interface) &&
+					  strcmp(family == 4 ? interface->access4
+							     : interface->access6,
+						  list->name) == 0;
+			}
+			n += in_use;
+			if (in_use && fn != NULL)
+				fn(set, list, family);
+		}
+	}
+	return n;
+}
+
 int dpobjs_check(const struct cfg *cfg, char error[CFG_ERROR_MAX])
 {
 	uint32_t n_ports = 0, n_addrs = 0;
@@ -41,6 +69,13 @@ int dpobjs_check(const struct cfg *cfg, char error[CFG_ERROR_MAX])
 			"%u interfaces with devices are more than the %u that the data plane "
 			"serves",
 			n_ports, DP_PORTS_MAX);
+		return -ENOSPC;
+	}
+	if (acls_walk(cfg, NULL, NULL) > DP_ACLS_MAX) {
+		snprintf(error, CFG_ERROR_MAX,
+			"%u access lists on interfaces are more than the %u that the data plane "
+			"serves",
+			acls_walk(cfg, NULL, NULL), DP_ACLS_MAX);
 		return -ENOSPC;
 	}
 	if (n_addrs > DP_MEDIA_ADDRS_MAX) {
@@ -62,7 +97,25 @@ static const struct {
 	[DPOBJ_ADDR] = {DP_MEDIA_ADDR_SET, DP_MEDIA_ADDR_DEL, sizeof(struct dp_media_addr),
 		sizeof(struct dp_media_addr)},
 	[DPOBJ_POLICE] = {DP_POLICE_SET, 0, sizeof(struct dp_police), 0},
+	[DPOBJ_ACL] = {DP_ACL_SET, DP_ACL_DEL, 0, sizeof(struct dp_acl_name)},
+	[DPOBJ_ACCESS] = {DP_ACCESS_SET, 0, 0, 0},
 };
+
+static void vacate(struct dpobj *obj)
+{
+	if (obj->kind == DPOBJ_ACL) {
+		free(obj->acl.conf);
+		obj->acl.conf = NULL;
+	}
+	obj->used = false;
+}
+
+void dpobjs_free(struct dpobjs *set)
+{
+	for (unsigned int i = 0; i < DPOBJS_MAX; i++)
+		if (set->objs[i].used)
+			vacate(&set->objs[i]);
+}
 
 /* Other contents for what is there once. An answer under way is to the old ones. */
 static void replace(struct dpobj *obj, const struct dpobj *wish)
@@ -153,12 +206,116 @@ static void want_police(struct dpobjs *set, const struct cfg *cfg)
 	want(set, &obj);
 }
 
+static struct dpobj *acl_find(struct dpobjs *set, const char *name, uint32_t family)
+{
+	for (unsigned int i = 0; i < DPOBJS_MAX; i++) {
+		struct dpobj *obj = &set->objs[i];
+		if (obj->used && obj->kind == DPOBJ_ACL && obj->acl.name.family == family &&
+			strcmp(obj->acl.name.name, name) == 0)
+			return obj;
+	}
+	return NULL;
+}
+
+static struct dpobj *place(struct dpobjs *set, enum dpobj_kind kind)
+{
+	for (unsigned int i = 0; i < DPOBJS_MAX; i++) {
+		struct dpobj *obj = &set->objs[i];
+		if (obj->used)
+			continue;
+		memset(obj, 0, sizeof(*obj));
+		obj->used = true;
+		obj->kind = kind;
+		return obj;
+	}
+	return NULL;
+}
+
+static size_t acl_len(const struct dp_acl *conf)
+{
+	return sizeof(*conf) + conf->n * sizeof(conf->rules[0]);
+}
+
+static struct dp_acl *acl_of(const struct cfg_access_list *list, unsigned int family)
+{
+	struct dp_acl *conf = calloc(1, sizeof(*conf) + list->n_rules * sizeof(conf->rules[0]));
+
+	if (conf == NULL)
+		return NULL;
+	snprintf(conf->name, sizeof(conf->name), "%s", list->name);
+	conf->family = family;
+	for (uint32_t i = 0; i < list->n_rules; i++)
+		if (list->rules[i].remark[0] == 0)
+			conf->rules[conf->n++] = list->rules[i].match;
+	return conf;
+}
+
+static void want_acl(struct dpobjs *set, const struct cfg_access_list *list, unsigned int family)
+{
+	struct dpobj *obj = acl_find(set, list->name, family);
+	struct dp_acl *conf = acl_of(list, family);
+
+	if (conf != NULL && obj == NULL)
+		obj = place(set, DPOBJ_ACL);
+	if (conf == NULL || obj == NULL) {
+		log_err("no memory for access list %s: what it lets in stays as it is", list->name);
+		free(conf);
+		return;
+	}
+	obj->wanted = true;
+	if (obj->acl.conf != NULL && acl_len(obj->acl.conf) == acl_len(conf) &&
+		memcmp(obj->acl.conf, conf, acl_len(conf)) == 0) {
+		free(conf);
+		return;
+	}
+	free(obj->acl.conf);
+	obj->acl.conf = conf;
+	snprintf(obj->acl.name.name, sizeof(obj->acl.name.name), "%s", list->name);
+	obj->acl.name.family = family;
+	obj->changed = obj->inflight != 0;
+	obj->known = false;
+}
+
+/* Said in any case: also that there is none, to a data plane that remembers another. */
+static void want_access(struct dpobjs *set, const struct cfg *cfg)
+{
+	struct dp_access access = {0};
+	struct dpobj *obj = NULL;
+
+	for (uint32_t i = 0; i < cfg->n_interfaces; i++) {
+		const struct cfg_interface *interface = &cfg->interfaces[i];
+		struct dp_access_port *port = &access.ports[access.n];
+		if (!interface_has_port(cfg, interface) || access.n == DP_PORTS_MAX ||
+			(interface->access4[0] == 0 && interface->access6[0] == 0))
+			continue;
+		snprintf(port->port, sizeof(port->port), "%s", interface->name);
+		snprintf(port->in4, sizeof(port->in4), "%s", interface->access4);
+		snprintf(port->in6, sizeof(port->in6), "%s", interface->access6);
+		access.n++;
+	}
+	for (unsigned int i = 0; i < DPOBJS_MAX; i++)
+		if (set->objs[i].used && set->objs[i].kind == DPOBJ_ACCESS)
+			obj = &set->objs[i];
+	if (obj == NULL)
+		obj = place(set, DPOBJ_ACCESS);
+	if (obj == NULL)
+		return; /* cannot be: there is room for it, and it never goes */
+	obj->wanted = true;
+	if (memcmp(&access, &set->access, sizeof(access)) == 0)
+		return;
+	set->access = access;
+	obj->changed = obj->inflight != 0;
+	obj->known = false;
+}
+
 void dpobjs_apply(struct dpobjs *set, const struct cfg *cfg)
 {
 	set->in_step = false;
 	for (unsigned int i = 0; i < DPOBJS_MAX; i++)
 		set->objs[i].wanted = false;
 	want_police(set, cfg);
+	acls_walk(cfg, set, want_acl);
+	want_access(set, cfg);
 	for (uint32_t i = 0; i < cfg->n_interfaces; i++) {
 		const struct cfg_interface *interface = &cfg->interfaces[i];
 		struct dpobj obj;
@@ -185,7 +342,7 @@ void dpobjs_apply(struct dpobjs *set, const struct cfg *cfg)
 	for (unsigned int i = 0; i < DPOBJS_MAX; i++) {
 		struct dpobj *obj = &set->objs[i];
 		if (!obj->wanted && !obj->known && obj->inflight == 0)
-			obj->used = false;
+			vacate(obj);
 		obj->failed = false;
 	}
 }
@@ -203,7 +360,7 @@ void dpobjs_reset(struct dpobjs *set, bool same_boot)
 		/* What is wanted is said again in any case; requests are idempotent. */
 		obj->known = same_boot && !obj->wanted && obj->known;
 		if (!obj->wanted && !obj->known)
-			obj->used = false;
+			vacate(obj);
 	}
 }
 
@@ -239,8 +396,31 @@ static bool is_sub_of(const struct dpobj *obj, const struct dpobj *other)
 	       strncmp(obj->port.name, other->port.name, (size_t)(dot - obj->port.name)) == 0;
 }
 
+/*
+ * Lists come before ports that use them, and those before their first frame; a list goes when
+ * nothing uses it any more.
+ */
+static bool is_blocked_by_access(const struct dpobj *obj, const struct dpobj *other)
+{
+	bool access_open = other->kind == DPOBJ_ACCESS && !other->known;
+
+	switch (obj->kind) {
+	case DPOBJ_PORT:
+		return obj->wanted && access_open;
+	case DPOBJ_ACL:
+		return !obj->wanted && access_open;
+	case DPOBJ_ACCESS:
+		return other->kind == DPOBJ_ACL && other->wanted && !other->known;
+	default:
+		return false;
+	}
+}
+
 static bool is_blocked(const struct dpobjs *set, const struct dpobj *obj)
 {
+	for (unsigned int i = 0; i < DPOBJS_MAX; i++)
+		if (set->objs[i].used && is_blocked_by_access(obj, &set->objs[i]))
+			return true;
 	/* A sub-interface waits for its port: for the one to come, if that is being replaced. */
 	for (unsigned int i = 0; obj->wanted && i < DPOBJS_MAX; i++) {
 		const struct dpobj *other = &set->objs[i];
@@ -267,6 +447,21 @@ static uint16_t request_for(const struct dpobj *obj)
 	return 0;
 }
 
+static const void *body_of(
+	const struct dpobjs *set, const struct dpobj *obj, uint16_t type, size_t *ret_len)
+{
+	bool is_set = type == kinds[obj->kind].set;
+
+	*ret_len = is_set ? kinds[obj->kind].len : kinds[obj->kind].del_len;
+	if (type == DP_ACL_SET)
+		*ret_len = acl_len(obj->acl.conf);
+	else if (type == DP_ACCESS_SET)
+		*ret_len = sizeof(set->access);
+	if (type == DP_ACCESS_SET)
+		return &set->access;
+	return type == DP_ACL_SET ? (const void *)obj->acl.conf : &obj->port;
+}
+
 bool dpobjs_next(struct dpobjs *set, uint64_t now_ms, uint16_t *ret_type, unsigned int *ret_index,
 	const void **ret_body, size_t *ret_len)
 {
@@ -280,9 +475,7 @@ bool dpobjs_next(struct dpobjs *set, uint64_t now_ms, uint16_t *ret_type, unsign
 		obj->inflight = type;
 		*ret_type = type;
 		*ret_index = i;
-		*ret_body = &obj->port;
-		*ret_len = type == kinds[obj->kind].set ? kinds[obj->kind].len
-							: kinds[obj->kind].del_len;
+		*ret_body = body_of(set, obj, type, ret_len);
 		return true;
 	}
 	return false;
@@ -298,6 +491,16 @@ static void tell_failure(struct dpobj *obj, uint16_t type, int32_t status)
 	if (obj->kind == DPOBJ_POLICE)
 		log_err("the data plane refuses the limits of control-plane: %s",
 			strerror(-status));
+	else if (obj->kind == DPOBJ_ACL)
+		log_err("the data plane cannot %s access list %s: %s; the list stays as it was, "
+			"and "
+			"it is tried again",
+			type == DP_ACL_DEL ? "remove" : "make", obj->acl.name.name,
+			strerror(-status));
+	else if (obj->kind == DPOBJ_ACCESS)
+		log_err("the data plane refuses the access lists of the interfaces: %s; new "
+			"interfaces wait for them",
+			strerror(-status));
 	else if (obj->kind == DPOBJ_ADDR)
 		log_err("the data plane refuses media address %s on port %s: %s",
 			ipaddr_print(&obj->addr.addr, addr), obj->addr.port_name,
@@ -312,7 +515,7 @@ bool dpobjs_done(
 	struct dpobjs *set, unsigned int index, uint16_t type, int32_t status, uint64_t now_ms)
 {
 	struct dpobj *obj = index < DPOBJS_MAX ? &set->objs[index] : NULL;
-	bool is_del = type == DP_PORT_DEL || type == DP_MEDIA_ADDR_DEL;
+	bool is_del = type == DP_PORT_DEL || type == DP_MEDIA_ADDR_DEL || type == DP_ACL_DEL;
 
 	if (obj == NULL || obj->inflight != type)
 		return false;
@@ -343,7 +546,7 @@ bool dpobjs_done(
 		sub->used = sub->wanted || sub->inflight != 0;
 	}
 	if (!obj->known && !obj->wanted)
-		obj->used = false;
+		vacate(obj);
 	return type == DP_MEDIA_ADDR_SET;
 }
 
@@ -364,6 +567,21 @@ void dpobjs_found_port(struct dpobjs *set, const char *name)
 	memset(free_obj, 0, sizeof(*free_obj));
 	free_obj->used = free_obj->known = true;
 	snprintf(free_obj->port.name, sizeof(free_obj->port.name), "%s", name);
+}
+
+void dpobjs_found_acl(struct dpobjs *set, const char *name, uint32_t family)
+{
+	struct dpobj *obj;
+
+	set->in_step = false;
+	if (acl_find(set, name, family) != NULL)
+		return;
+	obj = place(set, DPOBJ_ACL);
+	if (obj == NULL)
+		return;
+	obj->known = true;
+	snprintf(obj->acl.name.name, sizeof(obj->acl.name.name), "%s", name);
+	obj->acl.name.family = family;
 }
 
 bool dpobjs_settled(struct dpobjs *set)

@@ -84,6 +84,7 @@ int segment_map(int fd, const struct dp_hello_reply *hello, struct segment_map *
 		.boot_id = h->boot_id,
 		.n_streams = h->n_streams,
 		.n_ports = h->n_ports,
+		.off_acls = h->off_acls,
 		.off_ports = h->off_ports,
 		.n_mcores = h->n_mcores,
 		.off_mcore_loads = h->off_loads +
@@ -110,6 +111,20 @@ bool segment_port(const struct segment_map *map, uint32_t i, struct dp_port_stat
 	*ret_port = ((const struct dp_port_stats *)(const void *)(base + map->off_ports))[i];
 	return ret_port->used && ipc_str_ok(ret_port->name, sizeof(ret_port->name)) &&
 	       ipc_str_ok(ret_port->driver, sizeof(ret_port->driver));
+}
+
+bool segment_acl(const struct segment_map *map, uint32_t i, struct dp_acl_name *ret_acl)
+{
+	const uint8_t *base = (const uint8_t *)map->header;
+	const struct dp_acl_info *info;
+
+	if (base == NULL || i >= DP_ACLS_MAX)
+		return false;
+	info = (const struct dp_acl_info *)(const void *)(base + map->off_acls) + i;
+	memset(ret_acl, 0, sizeof(*ret_acl));
+	memcpy(ret_acl->name, info->name, sizeof(ret_acl->name));
+	ret_acl->family = info->family;
+	return ret_acl->name[0] != 0 && ipc_str_ok(ret_acl->name, sizeof(ret_acl->name));
 }
 
 bool segment_sum(const struct segment_map *map, uint32_t slot, struct dp_stream_sum *ret_sum)

@@ -356,6 +356,11 @@ static const struct dp_stats_header *dp_stats(void *ctx)
 	return fake_no_dataplane ? NULL : &segment.header;
 }
 
+static int acl_clear(void *ctx, const char *name, uint32_t family)
+{
+	return *name ? 0 : -ENOTCONN;
+}
+
 static int call_clear(void *ctx, uint64_t call_id, uint32_t q850, const char *reason)
 {
 	fake_cleared = call_id;
@@ -381,4 +386,5 @@ const struct cli_source fake_source = {.now_ms = now_ms,
 	.transcoder = transcoder,
 	.processes = processes,
 	.dp_stats = dp_stats,
+	.acl_clear = acl_clear,
 	.call_clear = call_clear};

@@ -33,6 +33,11 @@ static const struct sample samples[] = {
 		{"udp", "sctp 192.0.2.9 5060", "udp 0.0.0.0 5060", "udp 192.0.2.9 0",
 			"udp 192.0.2.9 5060 1", "udp 192.0.2.9 65536"}},
 	{CFG_T_COS, {"ef 6", "7 0", "default 7"}, {"", "ef", "ef 8", "64 1", "ef 6 1", "6 ef"}},
+	{CFG_T_RULE,
+		{"10 permit udp any any eq 5060", "20 remark two words",
+			"30 deny tcp any any established"},
+		{"", "10", "permit", "0 permit udp any any", "permit quic any any",
+			"permit udp any any eq"}},
 	{CFG_T_PORT_RANGE, {"20000 20001", "1024 65535"},
 		{"20001 20002", "20000 20000", "1022 2001", "30000 20001", "20000", "1024 65537"}},
 	/* the good ones are made of the row's own words */
@@ -78,6 +83,8 @@ const char *sample_good(const struct cfg_leaf *leaf, unsigned int i, char buf[CF
 const char *sample_key(enum cfg_kind kind)
 {
 	static const char *const keys[CFG_N_KINDS] = {
+		[CFG_ACCESS_LIST4] = "in",
+		[CFG_ACCESS_LIST6] = "in",
 		[CFG_INTERFACE] = "eth7",
 		[CFG_ROUTE] = "198.51.100.0/24",
 		[CFG_SRTP_CRYPTO] = "7",

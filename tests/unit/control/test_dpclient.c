@@ -98,6 +98,8 @@ static int dp_on_request(
 		memcpy(&w.police, body, sizeof(w.police));
 		return w.mute ? 0 : ipc_reply(peer, hdr, 0, NULL, 0);
 	}
+	if (hdr->type == DP_ACCESS_SET)
+		return w.mute ? 0 : ipc_reply(peer, hdr, 0, NULL, 0);
 	assert_true(w.n_seen < SEEN_MAX);
 	w.seen[w.n_seen].type = hdr->type;
 	w.seen[w.n_seen].generation = hdr->generation;
@@ -139,6 +141,7 @@ static const struct ipc_row dp_rows[] = {
 	ROW(DP_POLICE_SET, sizeof(struct dp_police)),
 	ROW(DP_PROMPT_SET, sizeof(struct dp_prompt)),
 	ROW(DP_PROMPT_DEL, sizeof(struct dp_prompt_id)),
+	ROW(DP_ACCESS_SET, sizeof(struct dp_access)),
 	ROW(DP_SESSION_ADD, sizeof(struct dp_session)),
 	ROW(DP_SESSION_MODIFY, sizeof(struct dp_session)),
 	ROW(DP_SESSION_REMOVE, sizeof(struct dp_session_id)),

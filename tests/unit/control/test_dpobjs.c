@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -153,12 +154,118 @@ static void test_police(void **state)
 	cfg_free(cfg);
 }
 
+/* Answers with success what comes; the types in their order. */
+static unsigned int run_types(struct dpobjs *set, uint16_t *types, unsigned int max)
+{
+	unsigned int index, n = 0;
+	const void *body;
+	uint16_t type;
+	size_t len;
+
+	while (dpobjs_next(set, 0, &type, &index, &body, &len)) {
+		if (type == DP_ACL_SET) {
+			const struct dp_acl *acl = body;
+			assert_int_equal(len, sizeof(*acl) + acl->n * sizeof(acl->rules[0]));
+			assert_string_equal(acl->name, "in");
+		} else if (type == DP_ACL_DEL) {
+			assert_string_equal(((const struct dp_acl_name *)body)->name, "in");
+		}
+		assert_true(n < max);
+		types[n++] = type;
+		dpobjs_done(set, index, type, 0, 0);
+	}
+	assert_true(dpobjs_settled(set));
+	return n;
+}
+
+static void assert_types(struct dpobjs *set, const uint16_t *want, unsigned int n)
+{
+	uint16_t types[16];
+
+	assert_int_equal(run_types(set, types, 16), n);
+	for (unsigned int i = 0; i < n; i++)
+		assert_int_equal(types[i], want[i]);
+}
+
+static struct cfg *with_list(const char *lists, const char *group)
+{
+	char text[2048], error[CFG_ERROR_MAX] = "";
+	struct cfg *cfg = NULL;
+	int n = snprintf(text, sizeof(text),
+		"access_lists = ( %s );\ninterfaces = ( { name = \"m0\"; device = \"net_null0\"; "
+		"%s } );",
+		lists, group);
+
+	if (cfg_from_text(text, (size_t)n, "test", &cfg, error) < 0 || cfg_validate(cfg, error) < 0)
+		fail_msg("%s", error);
+	return cfg;
+}
+
+#define LIST_IN	 "{ name = \"in\"; rules = [ \"10 permit tcp any any eq 22\", \"20 remark x\" ]; }"
+#define LIST_IN2 "{ name = \"in\"; rules = [ \"10 permit tcp any any eq 23\" ]; }"
+#define GROUP	 "access_list = \"in\";"
+
+/* Lists, then who uses them, then ports: none is open for a moment. Away in the other order. */
+static void test_access(void **state)
+{
+	static const uint16_t start[] = {DP_POLICE_SET, DP_ACL_SET, DP_ACCESS_SET, DP_PORT_SET},
+			      changed[] = {DP_ACL_SET}, gone[] = {DP_ACCESS_SET, DP_ACL_DEL};
+	static struct dpobjs set;
+	struct cfg *with = with_list(LIST_IN, GROUP), *other = with_list(LIST_IN2, GROUP),
+		   *without = with_list(LIST_IN, "");
+	unsigned int index;
+	const void *body;
+	uint16_t type;
+	size_t len;
+
+	memset(&set, 0, sizeof(set));
+	dpobjs_apply(&set, with);
+	assert_types(&set, start, 4);
+	dpobjs_apply(&set, with);
+	assert_types(&set, NULL, 0);
+	dpobjs_apply(&set, other);
+	assert_types(&set, changed, 1);
+	/* changed once more while the answer is under way */
+	dpobjs_apply(&set, with);
+	assert_true(dpobjs_next(&set, 0, &type, &index, &body, &len));
+	dpobjs_apply(&set, other);
+	dpobjs_done(&set, index, type, 0, 0);
+	assert_types(&set, changed, 1);
+	dpobjs_apply(&set, without);
+	assert_types(&set, gone, 2);
+	/* a list that cannot be made keeps its port from being opened */
+	dpobjs_reset(&set, false);
+	dpobjs_apply(&set, with);
+	while (dpobjs_next(&set, 0, &type, &index, &body, &len)) {
+		assert_true(type != DP_PORT_SET && type != DP_ACCESS_SET);
+		dpobjs_done(&set, index, type, type == DP_ACL_SET ? -ENOMEM : 0, 0);
+	}
+	assert_true(dpobjs_next(&set, DPOBJS_RETRY_MS, &type, &index, &body, &len));
+	assert_int_equal(type, DP_ACL_SET);
+	dpobjs_done(&set, index, type, 0, 0);
+	assert_types(&set, start + 2, 2);
+	/* one that is there from before our restart, and that nobody wants */
+	dpobjs_reset(&set, true);
+	dpobjs_apply(&set, without);
+	dpobjs_found_acl(&set, "in", 4);
+	uint16_t types[16];
+	unsigned int n = run_types(&set, types, 16);
+	assert_int_equal(n, 4);
+	assert_int_equal(types[1], DP_ACCESS_SET);
+	assert_int_equal(types[2], DP_ACL_DEL);
+	dpobjs_free(&set);
+	cfg_free(with);
+	cfg_free(other);
+	cfg_free(without);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_ranges),
 		cmocka_unit_test(test_change),
 		cmocka_unit_test(test_police),
+		cmocka_unit_test(test_access),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -288,27 +288,26 @@ DP_POLICE(X)
 #undef X
 
 /* Both limits of a class: its word in the CLI and in the file, what it is. */
-#define POLICE_ROWS(sym, word, file, text)                                                   \
-	{.kind = CFG_CONTROL_PLANE,                                                          \
-		.type = CFG_T_U32,                                                           \
-		.flags = CFG_F_ZERO_NONE,                                                    \
-		.name = "police_" file,                                                      \
-		.syntax = "police " word " rate",                                            \
-		FIELD(cfg, police[DP_POLICE_##sym].rate),                                    \
-		.min = 10,                                                                   \
-		.max = 10000000,                                                             \
-		.def = POLICE_##sym##_RATE,                                                  \
-		NO_REF,                                                                      \
-		.help = "Limit what goes up to Linux\n" text                                 \
-			"\nAll of it, for each packet worker",                               \
-		.value_help = "Packets per second"},                                         \
-	{                                                                                    \
-		.kind = CFG_CONTROL_PLANE, .type = CFG_T_U32, .flags = CFG_F_ZERO_NONE,      \
-		.name = "police_" file "_source", .syntax = "police " word " source-rate",   \
-		FIELD(cfg, police[DP_POLICE_##sym].source_rate), .min = 10, .max = 10000000, \
-		.def = POLICE_##sym##_SOURCE, NO_REF,                                        \
-		.help = "Limit what goes up to Linux\n" text "\nOf it from one source",      \
-		.value_help = "Packets per second"                                           \
+#define POLICE_ROWS(sym, word, file, text)                                                    \
+	{.kind = CFG_CONTROL_PLANE,                                                           \
+		.type = CFG_T_U32,                                                            \
+		.flags = CFG_F_ZERO_NONE,                                                     \
+		.name = "police_" file,                                                       \
+		.syntax = "police " word " rate",                                             \
+		FIELD(cfg, police[DP_POLICE_##sym].rate),                                     \
+		.min = 10,                                                                    \
+		.max = 10000000,                                                              \
+		.def = POLICE_##sym##_RATE,                                                   \
+		NO_REF,                                                                       \
+		.help = "Limit what goes up to Linux\n" text "\nAll of it, whoever sends it", \
+		.value_help = "Packets per second"},                                          \
+	{                                                                                     \
+		.kind = CFG_CONTROL_PLANE, .type = CFG_T_U32, .flags = CFG_F_ZERO_NONE,       \
+		.name = "police_" file "_source", .syntax = "police " word " source-rate",    \
+		FIELD(cfg, police[DP_POLICE_##sym].source_rate), .min = 10, .max = 10000000,  \
+		.def = POLICE_##sym##_SOURCE, NO_REF,                                         \
+		.help = "Limit what goes up to Linux\n" text "\nOf it from one source",       \
+		.value_help = "Packets per second"                                            \
 	}
 
 const struct cfg_leaf cfg_leaves[] = {

@@ -136,7 +136,7 @@ struct dp_media_addr {
 };
 
 /*
- * What goes up to Linux, by class: X(symbol, word, packets per second that a worker passes, and of
+ * What goes up to Linux, by class: X(symbol, word, packets per second that the box passes, and of
  * them from one source, what it is). The rates are the defaults.
  */
 #define DP_POLICE(X)                                                                          \

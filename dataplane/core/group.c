@@ -112,6 +112,19 @@ static int worker_new(const struct worker_group_conf *conf, struct worker_group 
 	return 0;
 }
 
+/* The limits of classes are those of all workers together. */
+static void police_join(struct worker_group *g, struct worker *w)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < g->n_workers; i++)
+		if (g->workers[i] != w)
+			w->police_others[n++] = &g->workers[i]->police_passed;
+	w->police.passed = &w->police_passed;
+	w->police.others = w->police_others;
+	w->police.n_others = n;
+}
+
 /* The hand-over rings from one worker to another. */
 static int join(const struct worker_group_conf *conf, struct worker *from, struct worker *to)
 {
@@ -198,6 +211,8 @@ int worker_group_new(const struct worker_group_conf *conf, struct worker_group *
 		if (r < 0)
 			goto out;
 	}
+	for (uint32_t i = 0; i < g->n_workers; i++)
+		police_join(g, g->workers[i]);
 	for (uint32_t i = 0; i < g->n_workers; i++) {
 		for (uint32_t k = 0; k < g->n_workers; k++) {
 			if (i == k)

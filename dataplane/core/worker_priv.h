@@ -218,8 +218,10 @@ struct worker {
 	bool has_access; /* some port has a list */
 	const struct acl *acls[DP_ACLS_MAX];
 	uint64_t *acl_counts; /* [DP_ACLS_MAX][DP_ACL_ROWS] */
+	struct police_passed *police_others[DP_WORKERS_MAX];
 	struct police police;
 	struct worker_digits digits;
+	struct police_passed police_passed; /* read by the other workers */
 } __rte_cache_aligned;
 
 /* One thread: a worker or a media core. */

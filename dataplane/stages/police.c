@@ -244,6 +244,20 @@ static enum source source_take(
 	return is_known(p, set, i, now_tsc) ? SOURCE_KNOWN : SOURCE_NEW;
 }
 
+/*
+ * What the others let pass empties the bucket, too; over the time since this was last looked at, as
+ * a bucket that nobody drew from does not become fuller than full.
+ */
+static void charge_others(struct police *p, unsigned int source, enum dp_police_class class)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < p->n_others; i++)
+		sum += __atomic_load_n(&p->others[i]->n[source][class], __ATOMIC_RELAXED);
+	p->full_tsc[source][class] += (sum - p->charged[source][class]) * p->class[class].cost;
+	p->charged[source][class] = sum;
+}
+
 enum dp_drop police_frame(struct police *p, const uint8_t *frame, uint32_t len, uint64_t now_tsc)
 {
 	enum dp_police_class class = police_class(p, frame, len);
@@ -254,7 +268,12 @@ enum dp_drop police_frame(struct police *p, const uint8_t *frame, uint32_t len, 
 			p, source_hash(p, frame, len, class), &p->source[class], now_tsc);
 	if (source == SOURCE_OVER)
 		return DP_DROP_POLICE_SOURCE;
+	if (p->n_others)
+		charge_others(p, source, class);
 	if (!take(&p->full_tsc[source][class], &p->class[class], now_tsc))
 		return DP_DROP_POLICE_ARP + class;
+	if (p->passed)
+		__atomic_store_n(&p->passed->n[source][class], p->passed->n[source][class] + 1,
+			__ATOMIC_RELAXED);
 	return DP_DROP_N;
 }

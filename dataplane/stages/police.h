@@ -11,6 +11,11 @@
  * fixed table; a new one takes the place of the new one that has been quiet for longest, or of a
  * known one that has been quiet for a minute. An IPv6 source is its /64; ARP and ND count by MAC address.
  *
+ * A class is one for the whole box, however flows fall on the workers: each worker counts what it
+ * lets pass where the others can read it, and charges its own bucket with what they let pass since
+ * it last looked. So there is one writer to each variable and nothing to wait for; what two workers
+ * let pass in the same moment, each may have taken from a full bucket. Sources are each worker's own.
+ *
  * Owner: one worker. Time is passed in; no other state, no DPDK.
  */
 #pragma once
@@ -35,9 +40,19 @@ struct police_set {
 	uint32_t since[POLICE_WAYS]; /* first seen, in units of POLICE_UNIT */
 } __attribute__((aligned(64)));
 
+/* What a worker let pass so far, of new sources and of known ones; read by all. */
+struct police_passed {
+	uint64_t n[2][DP_POLICE_N];
+} __attribute__((aligned(64)));
+
 struct police {
 	struct police_rate class[DP_POLICE_N], source[DP_POLICE_N];
 	uint64_t full_tsc[2][DP_POLICE_N]; /* of the classes: new sources, known ones */
+	uint64_t charged[2]
+			[DP_POLICE_N]; /* what the others have let pass, as far as it is in there */
+	struct police_passed *passed;  /* its own */
+	struct police_passed *const *others; /* [n_others] */
+	uint32_t n_others;
 	uint64_t tsc_hz;
 	uint64_t key[2];
 	uint16_t sip_ports[DP_POLICE_SIP_PORTS];

@@ -196,6 +196,63 @@ static void test_sources(void **state)
 	assert_int_equal(police_frame(&p, v6.bytes, v6.len, HZ), DP_DROP_N);
 }
 
+#define WORKERS 3
+
+static struct police workers[WORKERS];
+static struct police_passed passed_by[WORKERS], *others_of[WORKERS][WORKERS - 1];
+
+static void join(const struct dp_police *conf)
+{
+	memset(workers, 0, sizeof(workers));
+	memset(passed_by, 0, sizeof(passed_by));
+	for (unsigned int i = 0; i < WORKERS; i++) {
+		unsigned int n = 0;
+		for (unsigned int k = 0; k < WORKERS; k++)
+			if (k != i)
+				others_of[i][n++] = &passed_by[k];
+		workers[i].passed = &passed_by[i];
+		workers[i].others = others_of[i];
+		workers[i].n_others = n;
+		police_configure(&workers[i], conf, HZ);
+	}
+}
+
+/* n frames evenly over so many seconds, to the workers of a mask in turn; how many pass. */
+static unsigned int share(
+	const struct frame *f, unsigned int n, uint64_t t0, uint64_t seconds, unsigned int mask)
+{
+	unsigned int passed = 0, w = 0;
+
+	for (unsigned int i = 0; i < n; i++) {
+		do
+			w = (w + 1) % WORKERS;
+		while (!(mask >> w & 1));
+		passed += police_frame(&workers[w], f->bytes, f->len, t0 + seconds * HZ * i / n) ==
+			  DP_DROP_N;
+	}
+	return passed;
+}
+
+/* A class is one, whether its packets come to one worker or to all of them. */
+static void test_box(void **state)
+{
+	struct frame f = ipv4(17, 1, 4000, 5060, 0);
+	struct dp_police conf = {.n_sip_ports = 1, .sip_ports = {5060}};
+
+	conf.class[DP_POLICE_SIP_UDP].rate = 1000;
+	join(&conf);
+	assert_in_range(share(&f, 60000, HZ, 10, 7), 10000 + 120, 10000 + 130);
+	/* one alone has all of it, also after the others had it */
+	assert_in_range(share(&f, 60000, 12 * HZ, 10, 1), 10000 + 120, 10000 + 130);
+	assert_in_range(share(&f, 60000, 24 * HZ, 10, 6), 10000 + 120, 10000 + 130);
+	/* no less passes than the rate, and one that comes late is not made to pay for the past */
+	assert_int_equal(share(&f, 9000, 40 * HZ, 10, 6), 9000);
+	assert_int_equal(share(&f, 100, 51 * HZ, 0, 1), 100);
+	/* one after the other at full speed: together not much more than alone */
+	assert_in_range(share(&f, 60000, 60 * HZ, 5, 1) + share(&f, 60000, 65 * HZ, 5, 2),
+		10000 + 120, 10000 + 260);
+}
+
 /* Made-up sources get no more than the class, whatever they do to the table. */
 static void test_spoofed(void **state)
 {
@@ -248,6 +305,7 @@ int main(void)
 		cmocka_unit_test(test_classes),
 		cmocka_unit_test(test_rate),
 		cmocka_unit_test(test_sources),
+		cmocka_unit_test(test_box),
 		cmocka_unit_test(test_spoofed),
 		cmocka_unit_test(test_many_sources),
 	};

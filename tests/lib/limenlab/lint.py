@@ -190,8 +190,28 @@ def sleeps():
     return out
 
 
+def drops():
+    """Each reason for which the data plane drops is provoked by a test: a unit test of the data
+    plane looks at its counter by the symbol, or a scenario by the name."""
+    header = text_of("dataplane/api/dp_stats.h") or ""
+    table = re.search(r"#define DP_DROPS\(X\)(.*?)\n\nenum", header, re.S)
+    rows = re.findall(r'X\((\w+),\s*"([\w-]+)"', table[1]) if table else []
+    if not rows:
+        return ["dataplane/api/dp_stats.h: the table DP_DROPS is not found"]
+    names = [n for n in tracked() if n.startswith(("tests/unit/dataplane/test_", "tests/netns/"))]
+    tests = {n: text_of(n) or "" for n in names}
+    out = []
+    for symbol, name in rows:
+        looked = rf"\bDP_DROP_{symbol}\b"
+        by_unit = any(re.search(looked, t) for n, t in tests.items() if n.endswith(".c"))
+        by_scenario = any(re.search(rf"[\"']{re.escape(name)}[\"']", t) for n, t in tests.items() if n.endswith(".py"))
+        if not by_unit and not by_scenario:
+            out.append(f"no test provokes the drop reason {name} (DP_DROP_{symbol})")
+    return out
+
+
 RULES = {"spdx": spdx, "format": layout, "headers": headers, "cppcheck": cppcheck, "paths": paths, "documented": documented, "words": words,
-         "includes": includes, "shell": shell, "python": python, "sleeps": sleeps}
+         "includes": includes, "shell": shell, "python": python, "sleeps": sleeps, "drops": drops}
 
 
 def main(names):

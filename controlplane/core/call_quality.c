@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "controlplane/core/calls_private.h"
+#include "controlplane/quality/emodel.h"
 #include "controlplane/quality/quality.h"
 
 #define PT_COMFORT_NOISE 13 /* RFC 3389 */
@@ -71,4 +72,77 @@ void calls_record(const struct calls *cs, const struct call *call, uint64_t wall
 	in.has_media = r->n_media > 0 && r->source != RECORD_MEDIA_UNKNOWN;
 	look_at_legs(call, &in);
 	quality_judge(&in, &r->quality);
+}
+
+/* ---- what XR of our own says ---- */
+
+#define RATE_PARTS 4	/* seconds until a call has its turn again */
+#define RATE_MOST  1000 /* calls in a second */
+
+/* hundredths to whole numbers, or to tenths of a MOS; not known: 127. */
+static uint8_t rounded(uint32_t hundredths, uint32_t unit, uint32_t max)
+{
+	uint32_t n = (hundredths + unit / 2) / unit;
+
+	return (uint8_t)(hundredths == 0 ? DP_RATING_NONE : n < max ? n : max);
+}
+
+/* R of wide band ends at 129, that of a report at 100: G.107.1 has the factor between them. */
+static struct dp_rating rating_of(
+	const struct quality_score *score, const char *codec, uint64_t session_id, unsigned int leg)
+{
+	const struct emodel_codec *c = emodel_codec_find(codec);
+	uint32_t r = c != NULL && c->wideband ? score->r * 100 / 129 : score->r;
+
+	return (struct dp_rating){.session_id = session_id,
+		.leg = leg,
+		.r_factor = rounded(r, 100, 100),
+		.mos_lq = rounded(score->mos_lq, 10, 50),
+		.mos_cq = rounded(score->mos_cq, 10, 50)};
+}
+
+static bool reports_itself(const struct call *call)
+{
+	for (unsigned int i = 0; i < CTL_MEDIA_MAX; i++) {
+		const struct media_session *s = call->media[i];
+		if (s != NULL &&
+			((s->conf.leg[0].flags | s->conf.leg[1].flags) & DP_LEG_RTCP_OWN) != 0)
+			return true;
+	}
+	return false;
+}
+
+/* The first line with sound of a call is the one that is rated; ratings are of the whole call. */
+static void rate_call(const struct calls *cs, const struct call *call)
+{
+	struct record record;
+
+	calls_record(cs, call, cs->ops.wall_ms(cs->ops.arg), &record);
+	for (unsigned int i = 0; i < CTL_MEDIA_MAX; i++) {
+		const struct media_session *s = call->media[i];
+		for (unsigned int leg = 0; s != NULL && leg < DP_LEGS; leg++) {
+			if ((s->conf.leg[leg].flags & DP_LEG_RTCP_OWN) == 0)
+				continue;
+			struct dp_rating rating = rating_of(
+				&record.quality.leg[leg].heard, call->info.codec[leg], s->id, leg);
+			cs->ops.rating(cs->ops.arg, &rating);
+		}
+		if (s != NULL)
+			return;
+	}
+}
+
+void calls_rate(struct calls *cs)
+{
+	uint64_t n = cs->by_id.n / RATE_PARTS + 1;
+
+	for (n = n < RATE_MOST ? n : RATE_MOST; n > 0; n--) {
+		const struct call *call = idmap_next(&cs->by_id, &cs->rate_pos);
+		if (call == NULL) {
+			cs->rate_pos = 0;
+			return;
+		}
+		if (call->info.answer_ms != 0 && call->info.end_ms == 0 && reports_itself(call))
+			rate_call(cs, call);
+	}
 }

@@ -457,6 +457,7 @@ void calls_tick(struct calls *cs)
 {
 	struct call *call, *next;
 
+	calls_rate(cs);
 	if (!cs->unwritten)
 		return;
 	cs->unwritten = false;

@@ -56,6 +56,8 @@ struct calls_ops {
 	uint64_t (*wall_ms)(void *arg);
 	uint64_t (*mono_ms)(void *arg);
 	uint32_t (*prompt_ms)(void *arg, const char *name); /* its length; 0: there is none */
+	/* To the data plane: how voice from a leg is rated. */
+	void (*rating)(void *arg, const struct dp_rating *rating);
 	void *arg;
 };
 
@@ -96,7 +98,10 @@ void calls_clear_again(struct calls *calls, uint32_t worker);
 /* Asks the owner to end a call. -ENOENT, -ENOTCONN (it is asked when it is back). */
 int calls_clear(
 	struct calls *calls, uint64_t id, uint32_t q850, uint32_t released_by, const char *reason);
-/* About once a second: records that could not be written are tried again. */
+/*
+ * About once a second: records that could not be written are tried again, and every fourth of the
+ * calls is rated anew where the box reports to the far end itself.
+ */
 void calls_tick(struct calls *calls);
 
 /* ---- callbacks of sessions and spool; arg is the struct calls ---- */

@@ -14,7 +14,11 @@ struct calls {
 	bool unwritten;		/* a record found no room even in the spool's memory */
 	bool restoring[CALLS_WORKERS_MAX];
 	struct calls_counts counts;
+	size_t rate_pos; /* of by_id: where calls_rate() goes on */
 };
+
+/* call_quality.c: tells the data plane what XR of ours is to say of part of the calls. */
+void calls_rate(struct calls *calls);
 
 /* From LIVE to its record. May free the call. */
 void call_finish(struct calls *calls, struct call *call);

@@ -328,10 +328,15 @@ static int open_state(struct control *c, char *error)
 	return ret < 0 ? ret : cfg_store_open(o->state_dir, clock_wall_ms(), &c->store, error);
 }
 
+static void ops_rating(void *arg, const struct dp_rating *rating)
+{
+	dpclient_rating(((struct control *)arg)->dp, rating);
+}
+
 static int make_media(struct control *c)
 {
-	struct calls_ops calls_ops = {
-		ops_send, ops_reply, ops_room, ops_wall_ms, ops_mono_ms, get_prompt_ms, c};
+	struct calls_ops calls_ops = {ops_send, ops_reply, ops_room, ops_wall_ms, ops_mono_ms,
+		get_prompt_ms, ops_rating, c};
 	struct sessions_ops sessions_ops = {on_media_answer, on_media_gone, on_media_lost,
 		on_media_dtls, on_media_dirty, get_sums, resolve_play, get_srtp, c};
 	struct nat_peer_ops nat_ops = {on_nat_changed, on_nat_failed, c};

@@ -562,6 +562,13 @@ void dpclient_apply(struct dpclient *dp, const struct cfg *cfg)
 	dpclient_pump_later(dp);
 }
 
+void dpclient_rating(struct dpclient *dp, const struct dp_rating *rating)
+{
+	if (dp->up && ipc_peer_n_queued(dp->peer) < QUEUE_MAX / 2)
+		(void)ipc_send(dp->peer, DP_RATING, 0, 0, dp->generation, rating, sizeof(*rating),
+			NULL, 0);
+}
+
 int dpclient_acl_clear(struct dpclient *dp, const char *name, uint32_t family)
 {
 	struct dp_acl_name acl = {.family = family};

@@ -63,6 +63,8 @@ bool dpclient_srtp(
 int dpclient_check(const struct cfg *cfg, char error[CFG_ERROR_MAX])
 	__attribute__((warn_unused_result));
 void dpclient_apply(struct dpclient *dp, const struct cfg *cfg);
+/* Lost when the data plane is away or slow: the next one says it again. */
+void dpclient_rating(struct dpclient *dp, const struct dp_rating *rating);
 /* The counters of a list, or with an empty name and family 0 of all, begin at 0. -ENOTCONN. */
 int dpclient_acl_clear(struct dpclient *dp, const char *name, uint32_t family);
 /* Everybody has claimed what is theirs: sessions of older generations can go. */

@@ -67,6 +67,7 @@ enum dp_msg {
 	DP_ACL_SET = 40,	   /* dp_acl with its rules: a new list, or all of one anew */
 	DP_ACL_DEL = 41,	   /* dp_acl_name; -EBUSY: a port uses it */
 	DP_ACL_CLEAR = 42,  /* dp_acl_name: its counters begin at 0; "": those of all lists */
+	DP_RATING = 44,	    /* dp_rating; no reply, may be lost */
 	DP_ACCESS_SET = 43, /* dp_access: the lists of all ports */
 	DP_TAP = 60,	    /* dp -> rec, may be lost: dp_tap */
 };
@@ -236,6 +237,20 @@ struct dp_access {
 	struct dp_access_port ports[DP_PORTS_MAX]; /* beyond n zero */
 };
 _Static_assert(sizeof(struct dp_access) == 8 + 80 * DP_PORTS_MAX, "wire struct");
+
+/*
+ * How voice that comes from a leg with DP_LEG_RTCP_OWN is rated, for the VoIP metrics (RFC 3611
+ * 4.7.5) that its far end is sent: R of 0..100, MOS of 10..50, each 127 when it is not known. What
+ * was said last counts; a new session begins with 127.
+ */
+struct dp_rating {
+	uint64_t session_id;
+	uint32_t leg;
+	uint8_t r_factor, mos_lq, mos_cq;
+	uint8_t zero;
+};
+_Static_assert(sizeof(struct dp_rating) == 16, "wire struct");
+#define DP_RATING_NONE 127
 
 enum dp_leg_flags {
 	DP_LEG_SEND = 1 << 0,	  /* packets may leave towards remote_rtp */

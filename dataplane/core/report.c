@@ -51,6 +51,7 @@ static uint32_t write_report(
 	report.ntp = msg->ntp + (uint64_t)(((unsigned __int128)passed << 32) / w->tsc_hz);
 	report.cname = msg->cname;
 	report.bye = msg->bye;
+	report.rating = msg->rating;
 	return rtcp_write(&report, payload, room);
 }
 

@@ -217,7 +217,8 @@ struct worker_report {
 	uint32_t slot;
 	uint32_t own_ssrc; /* while nothing was sent to the leg */
 	bool bye;
-	uint64_t ntp, ntp_tsc; /* the time of day and the TSC of one moment */
+	struct rtcp_rating rating; /* of what comes from it */
+	uint64_t ntp, ntp_tsc;	   /* the time of day and the TSC of one moment */
 	char cname[RTCP_CNAME_MAX];
 	struct rte_mbuf *frame; /* without content; the worker's */
 };

@@ -273,6 +273,25 @@ static int on_acl_clear(
 	return answer(peer, hdr, acls_clear(s->conf.acls, body));
 }
 
+static bool rating_ok(const struct dp_rating *r)
+{
+	return r->leg < DP_LEGS && !r->zero &&
+	       (r->r_factor <= 100 || r->r_factor == DP_RATING_NONE) &&
+	       ((r->mos_lq >= 10 && r->mos_lq <= 50) || r->mos_lq == DP_RATING_NONE) &&
+	       ((r->mos_cq >= 10 && r->mos_cq <= 50) || r->mos_cq == DP_RATING_NONE);
+}
+
+static int on_rating(struct ipc_peer *peer, const struct ipc_hdr *hdr, const void *body, size_t len)
+{
+	const struct dp_rating *rating = body;
+	struct server *s = server_of(peer);
+	if (!rating_ok(rating))
+		return -EPROTO;
+	s->requests++;
+	sessions_rating(s->conf.sessions, rating);
+	return 0;
+}
+
 static int on_access_set(
 	struct ipc_peer *peer, const struct ipc_hdr *hdr, const void *body, size_t len)
 {
@@ -379,6 +398,7 @@ static const struct ipc_row rows[] = {
 		on_acl_set},
 	ROW(DP_ACL_DEL, struct dp_acl_name, "ACL_DEL", on_acl_del),
 	ROW(DP_ACL_CLEAR, struct dp_acl_name, "ACL_CLEAR", on_acl_clear),
+	ROW(DP_RATING, struct dp_rating, "RATING", on_rating),
 	ROW(DP_ACCESS_SET, struct dp_access, "ACCESS_SET", on_access_set),
 	ROW(DP_SESSION_ADD, struct dp_session, "SESSION_ADD", on_add),
 	ROW(DP_SESSION_MODIFY, struct dp_session, "SESSION_MODIFY", on_modify),

@@ -48,8 +48,11 @@ static void post(struct reports *r, struct leg_report *leg, bool bye)
 	if (!frame)
 		return;
 	l = mail_letter(r->conf.mail, WORKER_REPORT, on_sent, NULL);
-	l->msg.report = (struct worker_report){
-		.slot = leg->slot, .own_ssrc = leg->ssrc, .bye = bye, .frame = frame};
+	l->msg.report = (struct worker_report){.slot = leg->slot,
+		.own_ssrc = leg->ssrc,
+		.bye = bye,
+		.rating = leg->rating,
+		.frame = frame};
 	l->msg.report.ntp = r->conf.ntp(r->conf.arg, &l->msg.report.ntp_tsc);
 	memcpy(l->msg.report.cname, leg->cname, sizeof(leg->cname));
 	mail_post(r->conf.mail, leg->worker, l);
@@ -80,6 +83,7 @@ void reports_follow(struct reports *reports, struct leg_report *leg, uint32_t wo
 		*leg = (struct leg_report){.on = true,
 			.worker = worker,
 			.slot = slot,
+			.rating = RTCP_RATING_NONE,
 			.ssrc = (uint32_t)next_random(reports) | 1};
 		make_name(reports, leg->cname);
 		twheel_timer_init(&leg->timer, fire, reports);

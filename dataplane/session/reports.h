@@ -35,6 +35,7 @@ struct leg_report {
 	bool on, sent;
 	uint32_t worker, slot; /* of the stream that comes from the leg */
 	uint32_t ssrc;
+	struct rtcp_rating rating; /* of what comes from it, as it was told */
 	char cname[RTCP_CNAME_MAX];
 };
 

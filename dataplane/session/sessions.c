@@ -361,6 +361,15 @@ bool sessions_slot(struct sessions *ss, uint32_t slot, uint64_t *ret_id, unsigne
 	return row->state == ROW_LIVE;
 }
 
+void sessions_rating(struct sessions *ss, const struct dp_rating *rating)
+{
+	struct row *row = store_find(ss->store, rating->session_id);
+
+	if (row && row->leg[rating->leg].report.on)
+		row->leg[rating->leg].report.rating = (struct rtcp_rating){
+			rating->r_factor, rating->mos_lq, rating->mos_cq};
+}
+
 const struct dp_leg *sessions_leg(struct sessions *ss, uint64_t id, unsigned int leg)
 {
 	const struct row *row = store_find(ss->store, id);

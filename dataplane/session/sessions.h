@@ -104,6 +104,9 @@ int sessions_press(struct sessions *ss, const struct dp_dtmf_send *press)
 /* A worker or a media core heard a digit. */
 void sessions_digit(struct sessions *ss, const struct worker_digit *digit);
 
+/* For the next reports to a leg; nothing happens when there is no such session, or it gets none. */
+void sessions_rating(struct sessions *ss, const struct dp_rating *rating);
+
 /* A worker learned a source. */
 void sessions_learned(struct sessions *ss, const struct worker_event *event);
 /* From the mirror. */

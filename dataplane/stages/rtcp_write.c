@@ -121,7 +121,10 @@ static void put_voip(struct writer *w, const struct rtcp_report *r)
 	put16(w, UNAVAILABLE << 8 | UNAVAILABLE); /* signal, noise */
 	put8(w, UNAVAILABLE);			  /* residual echo return loss */
 	put8(w, LOSS_GMIN);
-	put32(w, (uint32_t)UNAVAILABLE * 0x01010101u); /* R, external R, MOS-LQ, MOS-CQ */
+	put8(w, r->rating.r_factor);
+	put8(w, UNAVAILABLE); /* external R */
+	put8(w, r->rating.mos_lq);
+	put8(w, r->rating.mos_cq);
 	put32(w, 0); /* concealment and jitter buffer: unspecified, nominal delay */
 	put32(w, 0); /* its greatest delays */
 }
@@ -253,7 +256,7 @@ void rtcp_report_of(const struct rtcp_subject *subject, uint32_t own_ssrc, uint6
 	uint64_t tsc_hz, struct rtcp_report *ret_report)
 {
 	const struct dp_stream_quality *q = &subject->from_rare->quality;
-	struct rtcp_report r = {.ssrc = own_ssrc};
+	struct rtcp_report r = {.ssrc = own_ssrc, .rating = RTCP_RATING_NONE};
 
 	describe_sender(subject, now_tsc, &r);
 	describe_receiver(subject, now_tsc, tsc_hz, &r);

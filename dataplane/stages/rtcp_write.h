@@ -19,6 +19,12 @@
  */
 uint32_t rtcp_interval_ms(bool first, uint32_t random);
 
+/* As in struct dp_rating. */
+struct rtcp_rating {
+	uint8_t r_factor, mos_lq, mos_cq;
+};
+#define RTCP_RATING_NONE ((struct rtcp_rating){DP_RATING_NONE, DP_RATING_NONE, DP_RATING_NONE})
+
 struct rtcp_report {
 	uint32_t ssrc; /* ours */
 	const char *cname;
@@ -34,6 +40,7 @@ struct rtcp_report {
 	/* VoIP metrics on it. */
 	uint8_t loss_rate, discard_rate, burst_density, gap_density;
 	uint16_t burst_ms, gap_ms, rtt_ms;
+	struct rtcp_rating rating;
 	/* An answer to the leg's receiver reference time. */
 	bool dlrr;
 	uint32_t dlrr_ssrc, lrr, delay;
@@ -51,7 +58,7 @@ struct rtcp_subject {
 };
 
 /*
- * All of *ret_report but cname, bye and ntp. own_ssrc: what we call ourselves while nothing was
+ * All of *ret_report but cname, bye, ntp and rating (none). own_ssrc: what we call ourselves while nothing was
  * sent to the leg.
  */
 void rtcp_report_of(const struct rtcp_subject *subject, uint32_t own_ssrc, uint64_t now_tsc,

@@ -320,6 +320,7 @@ static size_t sample(uint16_t type, uint8_t n, uint8_t *body)
 		struct dp_acl head;
 		struct dp_acl_rule rules[3];
 	} acl;
+	struct dp_rating rating = {id.id, n & 1, n % 128, n % 60, DP_RATING_NONE, 0};
 	struct dp_acl_name acl_name = {.name = "a", .family = n & 1 ? 4 : 6};
 	struct dp_access access = {.n = 1, .ports = {{.port = "p", .in4 = "a"}}};
 	struct dp_dtmf_send press = {
@@ -363,6 +364,9 @@ static size_t sample(uint16_t type, uint8_t n, uint8_t *body)
 	case DP_POLICE_SET:
 		from = &police, len = sizeof police;
 		break;
+	case DP_RATING:
+		from = &rating, len = sizeof rating;
+		break;
 	case DP_ACL_SET:
 		from = &acl, len = sizeof acl.head + acl.head.n * sizeof acl.rules[0];
 		break;
@@ -402,7 +406,7 @@ static size_t step_request(int fd, uint8_t op, const uint8_t *data, size_t size)
 		DP_SESSION_MODIFY, DP_SESSION_REMOVE, DP_SESSION_DUMP, DP_SESSION_SWEEP,
 		DP_MEDIA_ADDR_SET, DP_MEDIA_ADDR_DEL, DP_PORT_SET, DP_PORT_DEL, DP_POLICE_SET,
 		DP_PROMPT_SET, DP_PROMPT_SET, DP_PROMPT_DEL, DP_ACL_SET, DP_ACL_SET, DP_ACL_DEL,
-		DP_ACL_CLEAR, DP_ACCESS_SET, DP_DTMF_SEND};
+		DP_ACL_CLEAR, DP_ACCESS_SET, DP_DTMF_SEND, DP_RATING};
 	union {
 		struct dp_session session;
 		struct dp_access access;

@@ -24,6 +24,7 @@ HELLO, PORT_SET, PORT_DEL, MEDIA_ADDR_SET, MEDIA_ADDR_DEL = 1, 2, 3, 4, 5
 PROMPT_SET, PROMPT_DEL = 7, 8
 ADD, MODIFY, REMOVE, DUMP, SWEEP, DTMF_SEND = 10, 11, 12, 13, 14, 15
 EVENT_TIMEOUT, EVENT_LATCH, EVENT_PORT, EVENT_PLAY_DONE, EVENT_DTMF = 20, 21, 22, 23, 24
+RATING = 44
 REPLY = 0x8000
 SEND, RECV, RTCP_MUX, LATCH, ANY_PT = 1, 2, 4, 8, 16
 RTCP_OWN, RTCP_STRICT, BUNDLED, DTMF, TONES = 64, 128, 512, 1024, 2048
@@ -286,6 +287,10 @@ class Client:
         """The final sums of both directions."""
         raw = self.ask(REMOVE, struct.pack("=Q", ident))
         return [parse_sum(raw[8 + i * SUM.size:8 + (i + 1) * SUM.size]) for i in range(2)]
+
+    def rating(self, ident, leg_index, r_factor, mos_lq, mos_cq):
+        """How voice from a leg is rated; there is no reply."""
+        self.send(RATING, struct.pack("=QIBBBB", ident, leg_index, r_factor, mos_lq, mos_cq, 0))
 
     def remove_with_state(self, ident):
         """How far SRTP had come: rx of both legs, tx of both legs; for add(state=...)."""

@@ -106,6 +106,7 @@ static void test_round_trip(void **state)
 		.dlrr_ssrc = 9,
 		.lrr = 0x01020304,
 		.delay = 32768,
+		.rating = {93, 44, DP_RATING_NONE},
 		.bye = true};
 	struct dp_stream_rare rare = {0};
 	struct dp_stream_stats stats = {0};
@@ -133,7 +134,9 @@ static void test_round_trip(void **state)
 	assert_int_equal(sum.far.burst_ms, 100);
 	assert_int_equal(sum.far.gap_ms, 4096);
 	assert_int_equal(sum.far.end_rtt_ms, 60);
-	assert_int_equal(sum.far.mos_lq, 127);	     /* not available: the box does not listen */
+	assert_int_equal(sum.far.r_factor, 93);
+	assert_int_equal(sum.far.mos_lq, 44);
+	assert_int_equal(sum.far.mos_cq, 127);	     /* not known */
 	assert_int_equal(rtcp_strip(buf, len), len); /* nothing in it that may not pass */
 	rtcp_note_sent(&echoes, buf, len, 20 * HZ);
 	assert_int_equal(echoes.echo_mid[0], 0xaabbccdd);

@@ -189,23 +189,28 @@ def note(t, text):
         f.write(text + "\n")
 
 
+def likest(heard, spoken):
+    """The part of 1.1 s that is most like what was spoken at some time: a busy machine leaves gaps in the rest."""
+    parts = [heard[k:k + 110] for k in range(0, max(1, len(heard) - 109), 30)]
+    return max(sound.alike(part, spoken, 10 * len(spoken)) for part in parts if len(part) == 110)
+
+
 def heard_here(t, n, talker, since, spoken):
-    """What the phone says, in G.711; of the voice file it may be at any place."""
+    """What the phone says, in G.711; of its voice file it may be at any place."""
     samples, types = talker.voice(since)
     t.check(types <= {8}, f"payload types to the caller of {PHONES[n][0]}: {types}")
-    got = sound.envelope(samples)[:120]
-    best = max(sound.alike(got, spoken[k:k + 280], 1600) for k in range(200, 1300, 160))
+    best = likest(sound.envelope(samples), spoken[150:1500])
     note(t, f"{PHONES[n][1]}, heard by the caller: likeness {best[0]:.3f}, loudness {1 / max(best[2], 0.01):.2f}")
-    t.check(best[0] > 0.85, f"what the caller of {PHONES[n][0]} heard is {best[0]:.3f} like what was said")
+    t.check(best[0] > 0.92, f"what the caller of {PHONES[n][0]} heard is {best[0]:.3f} like what was said")
 
 
 def heard_there(t, n, dump, said):
     """What the phone heard until it was held: it writes that much."""
     files = wait_for("baresip should have written what it heard", lambda: glob.glob(os.path.join(dump, "*dec.wav")))
     samples, rate = sound.wav_samples(files[0])
-    best = sound.alike(sound.envelope(said)[:130], sound.envelope(samples, rate), 500)
-    note(t, f"{PHONES[n][1]}, heard by the phone: likeness {best[0]:.3f}, {best[1]} ms")
-    t.check(best[0] > 0.85, f"what the phone of {PHONES[n][0]} heard is {best[0]:.3f} like what was said")
+    best = likest(sound.envelope(samples, rate), sound.envelope(said)[:250])
+    note(t, f"{PHONES[n][1]}, heard by the phone: likeness {best[0]:.3f}, loudness {1 / max(best[2], 0.01):.2f}")
+    t.check(best[0] > 0.92, f"what the phone of {PHONES[n][0]} heard is {best[0]:.3f} like what was said")
 
 
 def received(t, n, phone):

@@ -356,6 +356,34 @@ static void test_seal_keeps_the_error_of_a_checksum(void **state)
 	assert_int_equal(out[40] | out[41], 0);
 }
 
+/* Clear to sealed at every length: the checksum that is carried on stays right. */
+static void test_checksum_of_every_length(void **state)
+{
+	uint8_t bytes[RIG_FRAME], out[RIG_FRAME], rtp[1500];
+
+	for (unsigned int suite = DP_SRTP_CM_128_SHA1_80; suite <= DP_SRTP_CM_128_SHA1_32;
+		suite++) {
+		start(4, 4, DP_SRTP_NONE, suite, 0);
+		for (uint16_t n = 1; n < 1400; n++) {
+			struct payload none = {0};
+			struct rig_frame f = frame_of(0, &none, false);
+			f.payload = rtp;
+			f.payload_len = rig_rtp(rtp, 0, n, n * 160u, SSRC + suite, n);
+			for (unsigned int i = 12; i < f.payload_len; i++)
+				rtp[i] = (uint8_t)(i * 131 + n);
+			rig_put(rig, PORT_A, bytes, rig_build(&f, bytes));
+			rig_run(rig);
+			uint32_t len = rig_get(rig, PORT_B, out);
+			const char *bad = rig_checksums(out, len);
+			if (!len || bad)
+				fail_msg("suite %u, %u octets: %s", suite, n,
+					len ? bad : "nothing came");
+		}
+		rig_free(rig);
+		rig_set_up(1);
+	}
+}
+
 static void rtcp_both_ways(unsigned int a, unsigned int b, uint32_t flags)
 {
 	struct payload plain = rtcp_of(), sent, got;
@@ -870,6 +898,7 @@ int main(void)
 		T(test_open_exact),
 		T(test_seal_exact),
 		T(test_seal_keeps_the_error_of_a_checksum),
+		T(test_checksum_of_every_length),
 		T(test_rtcp),
 		T(test_unauthenticated_never_passes),
 		T(test_attacks_move_nothing),

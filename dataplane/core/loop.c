@@ -109,6 +109,7 @@ static void pipeline(struct worker *w, struct rte_mbuf **frames, unsigned int n,
 		stage_guard(w, b);
 		t = stage_end(w, b, DP_STAGE_GUARD, n_in, t);
 		n_in = b->n + w->srtp_batch.n;
+		w->whole = w->srtp_batch.n || (b->flags & PACKET_LAW);
 		if (unlikely(w->srtp_batch.n))
 			t = pipeline_srtp(w, t);
 		if (unlikely(b->flags & (PACKET_EDIT | PACKET_VOICE)))

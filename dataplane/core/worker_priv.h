@@ -170,6 +170,7 @@ struct worker {
 	uint32_t n_punt;
 	uint32_t n_batches;
 	bool stop;
+	bool whole; /* the last batch had payloads to work on: those of the next are fetched early */
 
 	worker_trace_fn trace;
 	void *trace_arg;

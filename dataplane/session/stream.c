@@ -112,6 +112,8 @@ static void build_payloads(struct stream_conf *conf, const struct stream_args *a
 			conf->hot.edit |= STREAM_EDIT_PT;
 		if (in->payloads[i].action == DP_PT_EVENT)
 			more->digits.khz[i] = event_khz(in->payloads[i].clock_hz);
+		if (more->laws[i] != DIRECTION_LAW_KEEP)
+			conf->hot.fast |= PACKET_LAW;
 	}
 	more->digits.tell = (in->flags & DP_LEG_DTMF) != 0;
 	if (send->event_pt && send->digits == DP_DIGITS_MEDIA) {

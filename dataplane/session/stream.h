@@ -66,6 +66,7 @@ enum packet_flag {
 	PACKET_EDIT = 1 << 3,  /* something in RTP changes on the way: enum stream_edit */
 	PACKET_VOICE = 1 << 4, /* goes to the stream's media core */
 	PACKET_MADE = 1 << 5,  /* comes from there */
+	PACKET_LAW = 1 << 6,   /* its payload may be converted by table */
 };
 
 /* What changes in the RTP that leaves. */

@@ -16,6 +16,7 @@
 
 #include <rte_prefetch.h>
 
+#define FETCH_MAX	(uint16_t)320
 #define PREFETCH_FRAME	4 /* how many packets ahead of the one that is looked at */
 #define ETH_P_IPV4	RTE_BE16(0x0800)
 #define ETH_P_IPV6	RTE_BE16(0x86dd)
@@ -301,10 +302,21 @@ static __rte_noinline void classify_untagged(
 	classify_one(w, b, m, in_port);
 }
 
+/* All of a frame but its first line. What is longer than a packet of voice is left alone. */
+static inline void fetch_payload(const struct rte_mbuf *m)
+{
+	const uint8_t *frame = rte_pktmbuf_mtod(m, const uint8_t *);
+	uint32_t len = RTE_MIN(m->data_len, FETCH_MAX);
+
+	for (uint32_t at = RTE_CACHE_LINE_SIZE; at < len; at += RTE_CACHE_LINE_SIZE)
+		rte_prefetch0(frame + at);
+}
+
 static __rte_always_inline void classify_all(struct worker *w, struct batch *b,
 	struct rte_mbuf **frames, unsigned int n, uint8_t in_port, bool mixed)
 {
 	uint64_t bytes = 0;
+	bool whole = w->whole;
 
 	/* the mbuf says where the frame is: its line first, the frame's later */
 	for (unsigned int i = 0; i < n; i++)
@@ -316,6 +328,8 @@ static __rte_always_inline void classify_all(struct worker *w, struct batch *b,
 		if (i + PREFETCH_FRAME < n)
 			rte_prefetch0(rte_pktmbuf_mtod(frames[i + PREFETCH_FRAME], void *));
 		bytes += m->pkt_len;
+		if (unlikely(whole))
+			fetch_payload(m);
 		classify_one(w, b, m, mixed ? (uint8_t)m->port : in_port);
 		if (b->n > b->n_slots + LOOKUP_BEHIND)
 			lookup_slot(w, b);

@@ -14,9 +14,7 @@
 #include "dataplane/stages/digits.h"
 #include "dataplane/stages/rtp.h"
 #include "dataplane/stages/stages.h"
-#include "dataplane/transcode/g711_map.h"
-
-#include <rte_prefetch.h>
+#include "dataplane/transcode/g711_packet.h"
 
 static inline uint8_t *udp_of(const struct packet *p)
 {
@@ -114,7 +112,7 @@ static uint64_t convert(enum direction_law law, uint8_t *rtp, uint32_t len)
 
 	if (n <= 0)
 		return 0;
-	return g711_map_payload(
+	return g711_map_packet(
 		rtp + len - pad - (uint32_t)n, (uint32_t)n, law == DIRECTION_LAW_U_TO_A);
 }
 
@@ -129,19 +127,27 @@ static inline void correct(uint8_t *udp, uint64_t difference)
 	}
 }
 
-/* The payload type alone, of the one that guard remembers: what nearly every packet needs. */
+/*
+ * The payload type, and the law of what is coded in it, of the one that guard remembers: what nearly
+ * every packet needs. Its first octet is then 0x80: the payload is all that follows the header.
+ */
 static inline bool edit_fast(const struct stream *s, struct packet *p)
 {
 	uint8_t *udp = udp_of(p), *rtp = udp + UDP_HDR_LEN;
 	uint16_t before, after;
 
 	memcpy(&before, rtp, 2);
-	if (unlikely(s->edit != STREAM_EDIT_PT || s->law != DIRECTION_LAW_KEEP ||
-		     (before & 0x7fff) != s->rtp_first || s->pt_out == DIRECTION_PT_NONE))
+	if (unlikely(s->edit != STREAM_EDIT_PT || (before & 0x7fff) != s->rtp_first ||
+		     s->pt_out == DIRECTION_PT_NONE))
 		return false;
-	rtp[1] = (rtp[1] & 0x80) | s->pt_out;
-	memcpy(&after, rtp, 2);
-	correct(udp, (uint64_t)after + (uint16_t)~before);
+	/* marker and payload type are the second octet; a load from under a store would wait */
+	after = (uint16_t)((before & 0x80ff) | s->pt_out << 8);
+	memcpy(rtp, &after, 2);
+	uint64_t difference = (uint64_t)after + (uint16_t)~before;
+	if (s->law != DIRECTION_LAW_KEEP)
+		difference += g711_map_packet(rtp + RTP_HDR_LEN, p->udp_len - (uint32_t)RTP_HDR_LEN,
+			s->law == DIRECTION_LAW_U_TO_A);
+	correct(udp, difference);
 	return true;
 }
 
@@ -214,24 +220,9 @@ static enum dp_drop edit_one(struct worker *w, struct packet *p, uint64_t now)
 	return DP_DROP_N;
 }
 
-/* A payload that will be converted: nothing before has touched it but its first line. */
-static void fetch_payloads(const struct worker *w, const struct batch *b)
-{
-	for (unsigned int i = 0; i < b->n; i++) {
-		const struct packet *p = &b->pkt[i];
-		if (stream_at(w, p->slot)->law == DIRECTION_LAW_KEEP)
-			continue;
-		for (uint32_t at = RTE_CACHE_LINE_SIZE; at < p->m->data_len;
-			at += RTE_CACHE_LINE_SIZE)
-			rte_prefetch0(p->frame + at);
-	}
-}
-
 void stage_edit(struct worker *w, struct batch *b)
 {
 	unsigned int n = 0;
-
-	fetch_payloads(w, b);
 
 	for (unsigned int i = 0; i < b->n; i++) {
 		struct packet *p = &b->pkt[i];

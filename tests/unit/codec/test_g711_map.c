@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Unit tests of dataplane/transcode/g711_map.h against the tables of ITU-T G.711 in spandsp. */
+/* Unit tests of dataplane/transcode/g711_map.h and g711_packet.c against the tables in spandsp. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,6 +10,7 @@
 #include <spandsp.h>
 
 #include "dataplane/transcode/g711_map.h"
+#include "dataplane/transcode/g711_packet.h"
 
 #define HEAD	20 /* UDP and RTP */
 #define LEN_MAX 330
@@ -41,7 +42,7 @@ static uint16_t checksum(const uint8_t *datagram, uint32_t len)
 }
 
 /* Every length and content: the payload is mapped, nothing beside it, and the checksum fits. */
-static void test_payload(void **state)
+static void check_payloads(enum g711_way way)
 {
 	uint32_t seed = 1;
 
@@ -60,7 +61,7 @@ static void test_payload(void **state)
 			before[CSUM_AT + 1] = (uint8_t)csum;
 			memcpy(after, before, sizeof(after));
 
-			difference = g711_map_payload(after + HEAD, len, to_alaw);
+			difference = g711_map_by(way, after + HEAD, len, to_alaw);
 			memcpy(&csum, after + CSUM_AT, 2);
 			csum = csum_udp_update(csum, difference);
 			memcpy(after + CSUM_AT, &csum, 2);
@@ -75,10 +76,19 @@ static void test_payload(void **state)
 			assert_int_equal(after[HEAD + len], before[HEAD + len]);
 			/* A right checksum makes the sum of all 0xffff. */
 			if (checksum(after, HEAD + len) != 0)
-				fail_msg("%u octets: the checksum is off by %04x", len,
+				fail_msg("way %d, %u octets: the checksum is off by %04x", way, len,
 					checksum(after, HEAD + len));
 		}
 	}
+}
+
+static void test_payload(void **state)
+{
+	for (enum g711_way way = 0; way < G711_WAYS; way++)
+		if (g711_way_works(way))
+			check_payloads(way);
+		else
+			print_message("this CPU does not have what way %d takes\n", way);
 }
 
 int main(void)

@@ -196,6 +196,8 @@ static json_t *call_json(const struct ctl_call *call, const struct dp_stream_sum
 	json_object_set_new(json, "end_ms", json_integer((json_int_t)call->end_ms));
 	json_object_set_new(json, "codec", json_string(call->codec[0]));
 	json_object_set_new(json, "transcoded", json_boolean(call->transcoded));
+	json_object_set_new(
+		json, "target", call->target[0] ? json_string(call->target) : json_null());
 	json_object_set_new(json, "sip_status", json_integer(call->sip_status));
 	json_object_set_new(json, "q850", json_integer(call->q850));
 	json_object_set_new(json, "released_by", json_string(released_word(call->released_by)));
@@ -263,6 +265,8 @@ static void print_brief_leg(struct cli_ctx *ctx, const struct ctl_call *call, un
 		percent(rx, rx->lost), percent(rx, rx->reordered), call->realm[leg]);
 	if (call->srtp_note[leg] != CTL_SRTP_NONE)
 		buf_printf(ctx->out, " SRTP: %s\n", srtp_note(call, leg));
+	if (leg == 0 && call->target[0])
+		buf_printf(ctx->out, " Target: %s\n", call->target);
 }
 
 struct brief {

@@ -103,6 +103,7 @@ void call_local_take(struct call *call, const struct cfg_dial_peer *peer)
 	rec->peer_sig[LEG_B] = (struct ipaddr){0};
 	rec->transport[LEG_B] = 0;
 	rec->realm[LEG_B][0] = rec->trunk[LEG_B][0] = rec->sip_call_id[LEG_B][0] = '\0';
+	rec->calling[LEG_B][0] = rec->called[LEG_B][0] = '\0';
 	memset(rec->realm[LEG_B], 0, sizeof(rec->realm[LEG_B]));
 	play_start(call, &play);
 }

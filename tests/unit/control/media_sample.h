@@ -77,7 +77,7 @@ static inline int sample_play(void *arg, const struct ctl_play *play, struct dp_
 
 static inline uint32_t sample_prompt_ms(void *arg, const char *name)
 {
-	return 1500;
+	return name[0] ? 1500 : 0;
 }
 
 static inline struct ctl_call sample_call(uint64_t id, uint32_t state)

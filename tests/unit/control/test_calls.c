@@ -53,6 +53,7 @@ static struct {
 	bool has_sums;
 	struct dp_rating ratings[4]; /* the last ones */
 	unsigned int n_ratings;
+	struct ctl_play_done done;
 } w;
 
 static bool ops_send(void *arg, uint32_t worker, uint16_t type, const void *part1, size_t len1,
@@ -69,6 +70,8 @@ static bool ops_send(void *arg, uint32_t worker, uint16_t type, const void *part
 	w.sent[w.n_sent].worker = worker;
 	w.sent[w.n_sent].id = id;
 	w.sent[w.n_sent++].len2 = len2;
+	if (type == CTL_PLAY_DONE)
+		memcpy(&w.done, part1, sizeof(w.done));
 	if (type == CTL_CALL_CLEAR)
 		memcpy(&w.clear, part1, sizeof(w.clear));
 	return true;
@@ -506,6 +509,51 @@ static void test_clearing(void **state)
 	assert_int_equal(count_sent(CTL_CALL_CLEAR), 4);
 }
 
+/* What limen-sip is told of prompts: their ends, and an operator's wishes. */
+static void test_playing(void **state)
+{
+	struct media_ticket ticket = {.connection = 1, .seq = 5};
+	struct ctl_call call = sample_call(1, CTL_CALL_ACTIVE);
+	struct ctl_media media = sample_media(1, 0);
+	struct media_session *s;
+
+	media.cookie = 77;
+	media.play[0] = (struct ctl_play){.kind = CTL_PLAY_PROMPT, .serial = 4, .name = "hello"};
+	assert_int_equal(calls_play(w.calls, 1, 3, "hello"), -ENOENT);
+	call.answer_ms = 0;
+	assert_int_equal(calls_put(w.calls, 0, &call, NULL, 0), 0);
+	assert_int_equal(calls_play(w.calls, 1, 3, "hello"), -EBUSY);
+	call.answer_ms = 1;
+	assert_int_equal(calls_put(w.calls, 0, &call, NULL, 0), 0);
+	calls_media_set(w.calls, 0, &ticket, &media);
+	assert_int_equal(calls_play(w.calls, 1, 3, "hello"), -ENOTSUP);
+	media.leg[1].send.codec = DP_CODEC_PCMA;
+	calls_media_set(w.calls, 0, &ticket, &media);
+	assert_int_equal(calls_play(w.calls, 1, 1, "hello"), -ENOTSUP);
+	assert_int_equal(calls_play(w.calls, 1, 2, ""), -ENODATA);
+	assert_int_equal(calls_play(w.calls, 1, 2, "hello"), 0);
+	assert_int_equal(w.sent[w.n_sent - 1].type, CTL_CALL_PLAY);
+	assert_int_equal(w.sent[w.n_sent - 1].id, 1);
+	w.sip_away = true;
+	assert_int_equal(calls_play(w.calls, 1, 2, "hello"), -ENOTCONN);
+	w.sip_away = false;
+	strcpy(call.target, "conference sales");
+	assert_int_equal(calls_put(w.calls, 0, &call, NULL, 0), 0);
+	assert_int_equal(calls_play(w.calls, 1, 2, "hello"), -EBUSY);
+
+	s = sessions_find(w.ss, 1, 0);
+	assert_non_null(s);
+	calls_play_done(w.calls, s, 0, 4);
+	assert_int_equal(w.sent[w.n_sent - 1].type, CTL_PLAY_DONE);
+	assert_int_equal(w.done.call_id, 1);
+	assert_int_equal(w.done.cookie, 77);
+	assert_int_equal(w.done.serial, 4);
+	/* The reply to limen-sip says how long the prompt is. */
+	calls_media_answer(w.calls, s, &ticket, 0);
+	assert_int_equal(w.reply_media.play[0].length_ms, 1500);
+	assert_int_equal(w.reply_media.play[0].serial, 4);
+}
+
 static void test_disk_full(void **state)
 {
 	struct rlimit none = {0, RLIM_INFINITY}, all = {RLIM_INFINITY, RLIM_INFINITY};
@@ -640,6 +688,7 @@ int main(void)
 		TEST(test_sip_restarts),
 		TEST(test_many_are_paced),
 		TEST(test_clearing),
+		TEST(test_playing),
 		TEST(test_disk_full),
 		TEST(test_replay_after_our_restart),
 		TEST(test_ratings),

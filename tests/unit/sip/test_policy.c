@@ -180,6 +180,12 @@ static void test_failures(void **state)
 	assert_true(policy_failure_of(503).hunt);
 	assert_true(policy_failure_of(408).hunt);
 	assert_int_equal(policy_q850_of_status(200), 16);
+	assert_int_equal(policy_status_of_q850(1), 404);
+	assert_int_equal(policy_status_of_q850(17), 486);
+	assert_int_equal(policy_status_of_q850(31), 480);
+	assert_int_equal(policy_status_of_q850(34), 503);
+	assert_int_equal(policy_status_of_q850(16), 480); /* no cause is a 2xx, or below 400 */
+	assert_int_equal(policy_status_of_q850(127), 500);
 	assert_int_equal(
 		policy_reason_q850(parse("Reason: SIP;cause=486, Q.850;cause=17\r\n")), 17);
 	assert_int_equal(policy_reason_q850(parse("Reason: Q.850;cause=0\r\n")), 0);

@@ -146,12 +146,19 @@ static void on_dtmf(void *arg, const struct dp_event_dtmf *event)
 	server_dtmf_event(dp->server, event);
 }
 
+static void on_played(void *arg, const struct dp_event_play *event)
+{
+	struct dp *dp = arg;
+	server_play_event(dp->server, event);
+}
+
 static const struct sessions_ops sessions_ops = {.done = on_session_done,
 	.event = on_session_event,
 	.frame = on_frame,
 	.ntp = on_ntp,
 	.dtmf = on_dtmf,
-	.egress = on_egress};
+	.egress = on_egress,
+	.played = on_played};
 
 static void on_nat_packet(void *arg, const struct dp_nat_packet *head, const uint8_t *bytes)
 {
@@ -199,6 +206,15 @@ static const struct ports_ops ports_ops = {on_port_link, on_ports_changed, on_po
 
 /* ---- the loop ---- */
 
+static unsigned int collect_played(struct dp *dp)
+{
+	struct worker_played played[EVENT_BURST];
+	unsigned int n = worker_played(dp->group, played, EVENT_BURST);
+	for (unsigned int i = 0; i < n; i++)
+		sessions_played(dp->sessions, &played[i]);
+	return n;
+}
+
 /* Everything that waits in the rings. True when there is more than one turn's worth. */
 static bool collect(struct dp *dp)
 {
@@ -212,13 +228,14 @@ static bool collect(struct dp *dp)
 	unsigned int n_digits = worker_digits(dp->group, digits, EVENT_BURST);
 	for (unsigned int i = 0; i < n_digits; i++)
 		sessions_digit(dp->sessions, &digits[i]);
+	unsigned int n_played = collect_played(dp);
 	unsigned int n_frames = worker_punts(dp->group, frames, PUNT_BURST);
 	ports_punt(dp->ports, frames, n_frames);
 	bool more_nat = natlink_collect(dp->natlink) > 0;
 	bool more_tap = taplink_collect(dp->taplink, clock_mono_us(), rte_rdtsc());
 	bool more = sessions_turn(dp->sessions, clock_mono_ms(), rte_rdtsc());
 	return more || more_nat || more_tap || n_events == EVENT_BURST || n_digits == EVENT_BURST ||
-	       n_frames == PUNT_BURST;
+	       n_played == EVENT_BURST || n_frames == PUNT_BURST;
 }
 
 static void loop(struct dp *dp)

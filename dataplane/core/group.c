@@ -148,7 +148,8 @@ static int mcore_join(const struct worker_group_conf *conf, struct worker_group 
 	m->completions = g->threads[g->n_workers + id].completions;
 	m->digit_ring = ring_new(
 		conf, "digit", g->n_workers + id, 0, WORKER_DIGITS, sizeof(struct worker_digit));
-	if (!m->digit_ring)
+	m->played = ring_new(conf, "played", id, 0, WORKER_PLAYED, sizeof(struct worker_played));
+	if (!m->digit_ring || !m->played)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < g->n_workers; i++) {
 		struct worker *w = g->workers[i];
@@ -459,6 +460,19 @@ unsigned int worker_digits(
 	return total;
 }
 
+unsigned int worker_played(
+	struct worker_group *group, struct worker_played *ret_played, unsigned int max)
+{
+	unsigned int total = 0;
+
+	for (uint32_t k = 0; k < group->n_mcores && total < max; k++) {
+		uint32_t i = group->next_played++ % group->n_mcores;
+		total += rte_ring_sc_dequeue_burst_elem(group->mcores[i]->played,
+			ret_played + total, sizeof(*ret_played), max - total, NULL);
+	}
+	return total;
+}
+
 unsigned int worker_nats(
 	struct worker_group *group, struct worker_nat *ret_frames, unsigned int max)
 {
@@ -522,6 +536,8 @@ bool worker_doorbell_arm(struct worker_group *group)
 			rte_ring_empty(group->workers[i]->punt_ring) &&
 			rte_ring_empty(group->workers[i]->nat_ring) &&
 			!tap_ring_presses(group->workers[i]->tap);
+	for (uint32_t i = 0; i < group->n_mcores; i++)
+		empty = empty && rte_ring_empty(group->mcores[i]->played);
 	if (!empty)
 		worker_doorbell_disarm(group);
 	return empty;

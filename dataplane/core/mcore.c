@@ -4,6 +4,9 @@
 
 #include "dataplane/stages/csum.h"
 #include "dataplane/transcode/keys.h"
+#include "dataplane/transcode/player.h"
+#include "dataplane/transcode/room.h"
+#include "dataplane/transcode/voice.h"
 
 #include <rte_cycles.h>
 #include <rte_malloc.h>
@@ -18,41 +21,25 @@
 #define SLEEP_US_EMPTY 16000 /* while there is no session */
 #define IPV4_PROTO_UDP 17
 
-/* ---- the wheel ---- */
+/* ---- when ---- */
 
-static void dir_unqueue(struct mcore *m, struct mcore_dir *d, uint64_t slot_ms)
+static uint64_t due_of(const struct mcore_maker *maker)
 {
-	TAILQ_REMOVE(&m->wheel[slot_ms % MCORE_WHEEL], d, link);
-	d->queued = false;
-	m->n_queued--;
-}
-
-/* Its place follows from when it is due; what is late comes next, what is far off comes early. */
-static uint64_t dir_slot_ms(const struct mcore *m, uint64_t due_us)
-{
-	uint64_t ms = due_us / 1000;
-
-	if (ms < m->wheel_ms)
-		ms = m->wheel_ms;
-	return ms < m->wheel_ms + MCORE_WHEEL ? ms : m->wheel_ms + MCORE_WHEEL - 1;
+	if (maker->voice)
+		return voice_due_us(maker->voice);
+	if (maker->player)
+		return player_due_us(maker->player);
+	return maker->member ? member_due_us(maker->member) : UINT64_MAX;
 }
 
 static void dir_queue(struct mcore *m, struct mcore_dir *d)
 {
-	uint64_t due_us = d->voice ? voice_due_us(d->voice) : UINT64_MAX;
-
-	if (d->queued || due_us == UINT64_MAX)
-		return;
-	d->slot_ms = dir_slot_ms(m, due_us);
-	TAILQ_INSERT_TAIL(&m->wheel[d->slot_ms % MCORE_WHEEL], d, link);
-	d->queued = true;
-	m->n_queued++;
+	mwheel_queue(&m->wheel, &d->item, due_of(&d->maker));
 }
 
 static void dir_leave(struct mcore *m, struct mcore_dir *d)
 {
-	if (d->queued)
-		dir_unqueue(m, d, d->slot_ms);
+	mwheel_leave(&m->wheel, &d->item);
 }
 
 /* ---- packets that are made ---- */
@@ -90,7 +77,7 @@ static void tell_digits(struct mcore *m, const struct mcore_dir *d)
 {
 	struct vp_keys_told told;
 
-	while (unlikely(voice_told(d->voice, &told))) {
+	while (unlikely(voice_told(d->maker.voice, &told))) {
 		struct worker_digit digit = {.slot = d->row * DP_LEGS + d->leg,
 			.mark = m->sessions[d->row].tag,
 			.duration_ms = told.duration_ms,
@@ -102,6 +89,26 @@ static void tell_digits(struct mcore *m, const struct mcore_dir *d)
 	}
 }
 
+/* Octets of the RTP packet that is due, or 0. */
+static uint32_t tick(struct mcore *m, struct mcore_maker *maker, uint8_t *rtp, uint32_t max)
+{
+	if (maker->voice)
+		return voice_tick(maker->voice, m->now_us, rtp, max, m->stats);
+	if (maker->player)
+		return player_tick(maker->player, m->now_us, rtp, max, m->stats);
+	return member_tick(maker->member, rtp, max, m->stats);
+}
+
+static void skip(struct mcore *m, struct mcore_maker *maker)
+{
+	if (maker->voice)
+		voice_skip(maker->voice, m->now_us);
+	else if (maker->player)
+		player_skip(maker->player, m->now_us);
+	else
+		member_skip(maker->member);
+}
+
 /* The packet that a direction has due. */
 static void make(struct mcore *m, struct mcore_dir *d)
 {
@@ -111,12 +118,12 @@ static void make(struct mcore *m, struct mcore_dir *d)
 
 	if (unlikely(!mbuf)) {
 		m->stats->drops[DP_DROP_NO_MBUF]++;
-		voice_skip(d->voice, m->now_us);
+		skip(m, &d->maker);
 		return;
 	}
 	uint8_t *frame = rte_pktmbuf_mtod(mbuf, uint8_t *);
-	uint32_t len = voice_tick(d->voice, m->now_us, frame + VOICE_HEADERS,
-		rte_pktmbuf_tailroom(mbuf) - VOICE_HEADERS, m->stats);
+	uint32_t len = tick(
+		m, &d->maker, frame + VOICE_HEADERS, rte_pktmbuf_tailroom(mbuf) - VOICE_HEADERS);
 	if (len == 0) {
 		rte_pktmbuf_free(mbuf);
 		return;
@@ -132,77 +139,172 @@ static void make(struct mcore *m, struct mcore_dir *d)
 	rte_pktmbuf_free(mbuf);
 }
 
-static void serve(struct mcore *m, struct mcore_dir *d)
+/* The end of what was played; without room in the ring it is told a packet time later. */
+static void tell_played(struct mcore *m, const struct mcore_dir *d)
 {
-	uint64_t due_us = voice_due_us(d->voice);
+	struct worker_played played = {
+		.slot = d->row * DP_LEGS + d->leg, .tag = m->sessions[d->row].tag};
+
+	if (likely(!player_is_done(d->maker.player, &played.serial)))
+		return;
+	if (rte_ring_sp_enqueue_elem(m->played, &played, sizeof(played)) != 0)
+		return;
+	m->bell.ring = true;
+	player_told(d->maker.player);
+}
+
+static bool is_behind(const struct mcore *m, uint64_t due_us)
+{
+	/* 0: at once, for the first time */
+	return due_us && m->now_us - due_us > MCORE_LAG_US;
+}
+
+static void serve_dir(struct mcore *m, struct mcore_dir *d)
+{
+	uint64_t due_us = due_of(&d->maker);
 
 	if (due_us <= m->now_us) {
-		if (unlikely(m->now_us - due_us > MCORE_LAG_US)) {
+		if (unlikely(is_behind(m, due_us))) {
 			m->stats->skipped++;
-			voice_skip(d->voice, m->now_us);
+			skip(m, &d->maker);
 		} else {
 			make(m, d);
 		}
-		tell_digits(m, d);
+		if (d->maker.voice)
+			tell_digits(m, d);
+		if (d->maker.player)
+			tell_played(m, d);
 	}
 	dir_queue(m, d);
 }
 
-/*
- * What is due, a little of it at a time: slots whose time is over, so that everything in one is
- * due. Returns how many directions were served.
- */
+/* A frame of a room, after which some of its members have a packet due. */
+static void serve_room(struct mcore *m, struct mcore_room *r)
+{
+	uint64_t due_us = room_due_us(r->room);
+
+	if (due_us <= m->now_us) {
+		if (unlikely(is_behind(m, due_us))) {
+			m->stats->skipped++;
+			room_skip(r->room, m->now_us);
+		} else {
+			room_tick(r->room, m->now_us, m->stats);
+		}
+		for (uint32_t i = 0; i < room_n_members(r->room); i++)
+			dir_queue(m, member_owner(room_member(r->room, i)));
+	}
+	mwheel_queue(&m->wheel, &r->item, room_due_us(r->room));
+}
+
+/* What is due, a little of it at a time. Returns how many were served. */
 static unsigned int serve_due(struct mcore *m)
 {
-	uint64_t now_ms = m->now_us / 1000;
+	struct mwheel_item *item;
 	unsigned int n = 0;
 
-	if (now_ms >= m->wheel_ms + MCORE_WHEEL)
-		m->wheel_ms = now_ms - (MCORE_WHEEL - 1);
-	while (m->wheel_ms < now_ms && m->n_queued) {
-		struct mcore_dirs *slot = &m->wheel[m->wheel_ms % MCORE_WHEEL];
-		struct mcore_dir *d = TAILQ_FIRST(slot);
-		if (!d) {
-			m->wheel_ms++;
-			continue;
-		}
-		if (n == MCORE_TICKS)
-			return n;
-		/* comes back at the end of the slot when it is due again at once */
-		dir_unqueue(m, d, m->wheel_ms);
-		serve(m, d);
+	while (n < MCORE_TICKS && (item = mwheel_take(&m->wheel, m->now_us))) {
+		if (likely(item->kind == MCORE_DIR))
+			serve_dir(m, container_of(item, struct mcore_dir, item));
+		else
+			serve_room(m, container_of(item, struct mcore_room, item));
 		n++;
 	}
-	if (!m->n_queued && m->wheel_ms < now_ms)
-		m->wheel_ms = now_ms;
 	return n;
 }
 
 /* ---- mail ---- */
 
-/* The directions in the message for those of the session. */
+static struct mcore_room *room_find(struct mcore *m, const struct room *room)
+{
+	struct mcore_room *r = NULL;
+
+	for (uint32_t i = 0; i < DP_ROOMS_MAX && !r; i++)
+		if (m->rooms[i].room == room)
+			r = &m->rooms[i];
+	return r;
+}
+
+/* -ENOSPC: the control thread counts rooms and members, so that there is one too many nowhere. */
+static int enter(struct mcore *m, struct mcore_dir *d)
+{
+	struct room *room = member_room(d->maker.member);
+	struct mcore_room *r = room_find(m, room);
+
+	if (!r)
+		r = room_find(m, NULL);
+	if (!r || room_join(d->maker.member, m->now_us) < 0)
+		return -ENOSPC;
+	r->room = room;
+	mwheel_queue(&m->wheel, &r->item, room_due_us(room));
+	return 0;
+}
+
+static void leave(struct mcore *m, struct member *member)
+{
+	struct room *room = member_room(member);
+	struct mcore_room *r = room_find(m, room);
+
+	room_leave(member);
+	if (room_n_members(room) || !r)
+		return;
+	mwheel_leave(&m->wheel, &r->item);
+	r->room = NULL;
+}
+
+static int adopt(struct mcore *m, struct mcore_dir *d, const struct mcore_maker *old)
+{
+	struct mcore_maker *now = &d->maker;
+	bool same_room = now->member && old->member &&
+			 member_room(now->member) == member_room(old->member);
+
+	if (now->voice && old->voice)
+		voice_adopt(now->voice, old->voice);
+	if (now->player && old->player)
+		player_adopt(now->player, old->player);
+	if (now->member)
+		member_set_owner(now->member, d);
+	if (same_room)
+		room_replace(now->member, old->member);
+	else if (old->member)
+		leave(m, old->member);
+	return now->member && !same_room ? enter(m, d) : 0;
+}
+
+static bool is_maker(const struct mcore_maker *maker)
+{
+	return maker->voice || maker->player || maker->member;
+}
+
+/* What the message brings for one direction, for what is there, which the message takes back. */
+static int dir_set(struct mcore *m, struct mcore_dir *d, struct mcore_maker *maker)
+{
+	struct mcore_maker old = d->maker;
+	int r;
+
+	dir_leave(m, d);
+	m->stats->streams += is_maker(maker);
+	m->stats->streams -= is_maker(&old);
+	d->maker = *maker;
+	*maker = old;
+	r = adopt(m, d, &old);
+	dir_queue(m, d);
+	return r;
+}
+
 static int voice_set(struct mcore *m, struct worker_voice *v)
 {
 	struct mcore_session *s = &m->sessions[v->row];
+	int r = 0;
 
 	if (v->worker >= m->n_workers)
 		return -EINVAL;
-	for (unsigned int leg = 0; leg < DP_LEGS; leg++) {
-		struct mcore_dir *d = &s->dir[leg];
-		struct voice *old = d->voice;
-		dir_leave(m, d);
-		if (old && v->from[leg])
-			voice_adopt(v->from[leg], old);
-		m->stats->streams += !!v->from[leg];
-		m->stats->streams -= !!old;
-		d->voice = v->from[leg];
-		v->from[leg] = old;
-	}
-	for (unsigned int leg = 0; leg < DP_LEGS; leg++)
-		dir_queue(m, &s->dir[leg]);
 	s->tag = v->tag;
 	s->worker = v->worker;
-	return 0;
+	for (unsigned int leg = 0; leg < DP_LEGS; leg++) {
+		int one = v->set & 1u << leg ? dir_set(m, &s->dir[leg], &v->from[leg]) : 0;
+		r = r ? r : one;
+	}
+	return r;
 }
 
 static int voice_end(struct mcore *m, struct worker_voice *v)
@@ -212,11 +314,8 @@ static int voice_end(struct mcore *m, struct worker_voice *v)
 	if (!s->tag)
 		return -ENOENT;
 	for (unsigned int leg = 0; leg < DP_LEGS; leg++) {
-		struct mcore_dir *d = &s->dir[leg];
-		dir_leave(m, d);
-		m->stats->streams -= !!d->voice;
-		v->from[leg] = d->voice;
-		d->voice = NULL;
+		v->from[leg] = (struct mcore_maker){0};
+		(void)dir_set(m, &s->dir[leg], &v->from[leg]);
 	}
 	s->tag = 0;
 	return 0;
@@ -232,9 +331,9 @@ static int press(struct mcore *m, const struct worker_press *press)
 		return -EINVAL;
 	s = &m->sessions[press->slot / DP_LEGS];
 	d = &s->dir[press->slot % DP_LEGS];
-	if (s->tag != press->tag || !d->voice)
+	if (s->tag != press->tag || !d->maker.voice)
 		return -ENOENT;
-	r = voice_press(d->voice, press->code, press->duration_ms, m->now_us);
+	r = voice_press(d->maker.voice, press->code, press->duration_ms, m->now_us);
 	dir_leave(m, d);
 	dir_queue(m, d);
 	return r;
@@ -271,15 +370,6 @@ static unsigned int mail_run(struct mcore *m)
 
 /* ---- packets that come ---- */
 
-static struct mcore_dir *find(struct mcore *m, const struct voice_packet *p)
-{
-	uint32_t row = p->slot / DP_LEGS;
-	struct mcore_session *s = row < m->n_rows ? &m->sessions[row] : NULL;
-
-	return s && s->tag == p->tag && s->dir[p->slot % DP_LEGS].voice ? &s->dir[p->slot % DP_LEGS]
-									: NULL;
-}
-
 static void drop_voice(struct mcore *m, struct rte_mbuf *mbuf, enum dp_drop reason)
 {
 	m->stats->drops[reason]++;
@@ -291,24 +381,40 @@ static uint64_t in_us(const struct mcore *m, uint64_t tsc)
 	return tsc / m->tsc_hz * MICROS + tsc % m->tsc_hz * MICROS / m->tsc_hz;
 }
 
-static void take_one(struct mcore *m, const struct voice_packet *p)
+/* To whom a packet is to be given: a member, or else a direction; false: there is nobody. */
+static bool give(struct mcore *m, const struct voice_packet *p)
 {
-	struct mcore_dir *d = find(m, p);
+	uint32_t row = p->slot / DP_LEGS, leg = p->slot % DP_LEGS;
+	struct mcore_session *s = row < m->n_rows ? &m->sessions[row] : NULL;
+	const uint8_t *rtp = rte_pktmbuf_mtod(p->m, const uint8_t *);
+	uint64_t at_us = in_us(m, p->tsc);
 
-	/* The letter about a session is posted before the worker hears of it, so it is here. */
-	if (unlikely(!d) && mail_run(m))
-		d = find(m, p);
-	if (unlikely(!d)) {
-		drop_voice(m, p->m, DP_DROP_VOICE_GONE);
-		return;
+	if (!s || s->tag != p->tag)
+		return false;
+	struct member *member = s->dir[!leg].maker.member;
+	if (member) {
+		member_put(member, rtp, p->m->data_len, at_us, m->stats);
+		return true;
 	}
-	voice_put(d->voice, rte_pktmbuf_mtod(p->m, const uint8_t *), p->m->data_len,
-		in_us(m, p->tsc), m->stats);
-	m->stats->taken_packets++;
-	rte_pktmbuf_free(p->m);
+	struct mcore_dir *d = &s->dir[leg];
+	if (!d->maker.voice)
+		return false;
+	voice_put(d->maker.voice, rtp, p->m->data_len, at_us, m->stats);
 	/* what it put there may be due before the rest */
 	dir_leave(m, d);
 	dir_queue(m, d);
+	return true;
+}
+
+static void take_one(struct mcore *m, const struct voice_packet *p)
+{
+	/* The letter about a session is posted before the worker hears of it, so it is here. */
+	if (unlikely(!give(m, p)) && !(mail_run(m) && give(m, p))) {
+		drop_voice(m, p->m, DP_DROP_VOICE_GONE);
+		return;
+	}
+	m->stats->taken_packets++;
+	rte_pktmbuf_free(p->m);
 }
 
 static unsigned int take(struct mcore *m, struct rte_ring *ring)
@@ -364,7 +470,7 @@ static void rest(struct mcore *m)
 
 	uint32_t longest = m->stats->streams ? SLEEP_US_MAX : SLEEP_US_EMPTY;
 
-	m->sleep_us = m->n_queued ? NAP_US : RTE_MIN(m->sleep_us * 2, longest);
+	m->sleep_us = m->wheel.n_queued ? NAP_US : RTE_MIN(m->sleep_us * 2, longest);
 	struct timespec ts = {.tv_nsec = (long)m->sleep_us * 1000};
 	nanosleep(&ts, NULL);
 	after = rte_rdtsc();
@@ -405,8 +511,9 @@ struct mcore *mcore_new(
 	m->pool = conf->pool;
 	m->stats = &conf->mcore_stats[id];
 	m->bell.bell = &group->bell;
-	for (unsigned int i = 0; i < MCORE_WHEEL; i++)
-		TAILQ_INIT(&m->wheel[i]);
+	mwheel_init(&m->wheel);
+	for (unsigned int i = 0; i < DP_ROOMS_MAX; i++)
+		m->rooms[i].item.kind = MCORE_ROOM;
 	m->sessions = rte_zmalloc_socket("mcore_rows", sizeof(*m->sessions) * (size_t)m->n_rows,
 		RTE_CACHE_LINE_SIZE, conf->socket_id);
 	if (!m->sessions) {
@@ -426,8 +533,13 @@ void mcore_free(struct mcore *m)
 	if (!m)
 		return;
 	for (uint32_t i = 0; i < m->n_rows; i++)
-		for (unsigned int leg = 0; leg < DP_LEGS; leg++)
-			voice_free(m->sessions[i].dir[leg].voice);
+		for (unsigned int leg = 0; leg < DP_LEGS; leg++) {
+			struct mcore_maker *maker = &m->sessions[i].dir[leg].maker;
+			if (maker->member)
+				leave(m, maker->member);
+			mcore_maker_free(maker);
+		}
+	rte_ring_free(m->played);
 	rte_free(m->sessions);
 	rte_free(m);
 }

@@ -6,35 +6,37 @@
  * the worker that owns the slot; messages from the control thread and back. It never sees keys,
  * addresses or next hops, and nothing it does can hold up a worker.
  *
- * Directions (transcode/voice.h) lie in a wheel of 1 ms by the time at which each is due, so a
- * turn looks at none that has nothing to do. A core that falls behind skips packets that are late
- * by more than MCORE_LAG_US without encoding them, and sheds the oldest of what waits in its rings:
- * what it does serve is fresh, and nothing of an overload is left when it ends.
+ * What makes packets is one of three: a direction that is transcoded (transcode/voice.h), a prompt or
+ * tone that is played (player.h), a member of a room (room.h). They and the rooms lie in a wheel by
+ * the time at which each is due. A core that falls behind skips packets that are late by more than
+ * MCORE_LAG_US without encoding them, and sheds the oldest of what waits in its rings: what it does
+ * serve is fresh, and nothing of an overload is left when it ends.
  *
  * Private to dataplane/core. The core's own thread, but for new and free.
  */
 #pragma once
 
+#include "dataplane/core/mwheel.h"
 #include "dataplane/core/worker_priv.h"
-#include "dataplane/transcode/voice.h"
-
-#include <sys/queue.h>
 
 #define MCORE_RING   1024 /* of each worker, each way; what is over half of it at a turn is shed */
-#define MCORE_WHEEL  256  /* ms, a power of 2 */
-#define MCORE_TICKS  16	  /* packets made before the clock is read again */
+#define MCORE_TICKS  16	  /* things served before the clock is read again */
 #define MCORE_LAG_US 40000
 
-/* One direction: what arrives from a leg. */
+enum mcore_kind { MCORE_DIR, MCORE_ROOM };
+
+/* One direction: what is made of what arrives from a leg, or in its place, for the other leg. */
 struct mcore_dir {
-	TAILQ_ENTRY(mcore_dir) link; /* in the wheel, when queued */
-	struct voice *voice;	     /* NULL: not transcoded */
-	uint64_t slot_ms;	     /* when queued: where */
+	struct mwheel_item item;
+	struct mcore_maker maker;
 	uint32_t row;
 	uint8_t leg;
-	bool queued;
 };
-TAILQ_HEAD(mcore_dirs, mcore_dir);
+
+struct mcore_room {
+	struct mwheel_item item;
+	struct room *room; /* NULL: free */
+};
 
 struct mcore_session {
 	uint32_t tag; /* 0: none */
@@ -44,15 +46,14 @@ struct mcore_session {
 
 struct mcore {
 	uint32_t id, n_workers, n_rows;
-	uint32_t n_queued;
 	uint64_t tsc_hz;
 	uint64_t now_us;
-	uint64_t wheel_ms;		/* the slot to look at next */
 	struct mcore_session *sessions; /* [n_rows] */
 	struct rte_mempool *pool;
 	struct dp_mcore_stats *stats;
 	struct rte_ring *mailbox, *completions;
-	struct rte_ring *digit_ring; /* to the control thread */
+	struct rte_ring *digit_ring;
+	struct rte_ring *played; /* to the control thread */
 	struct rte_ring *from_worker[DP_WORKERS_MAX], *to_worker[DP_WORKERS_MAX];
 	struct doorbell_use bell;
 	bool stop;
@@ -61,7 +62,8 @@ struct mcore {
 	bool turn_busy;
 	uint32_t sleep_us;
 
-	struct mcore_dirs wheel[MCORE_WHEEL];
+	struct mwheel wheel;
+	struct mcore_room rooms[DP_ROOMS_MAX];
 };
 
 /* Of one media core; rings to and from the workers are the group's to make. NULL: no memory. */

@@ -37,7 +37,7 @@ static uint32_t write_report(
 {
 	uint32_t to = msg->slot ^ 1;
 	const struct stream_voice *voice = &w->more[to].voice;
-	uint32_t clock_mult = voice->tag ? voice->clock_mult : stream_at(w, to)->clock_mult;
+	uint32_t clock_mult = voice->clock_mult ? voice->clock_mult : stream_at(w, to)->clock_mult;
 	struct dp_stream_stats sent = sent_stats(w, to, clock_mult);
 	struct rtcp_subject subject = {.from = &w->stream_stats[msg->slot],
 		.to = &sent,

@@ -10,6 +10,7 @@
  *                       nat (frames for limen-nat), tap (copies for limen-rec, see tap.h),
  *                       digits (media cores have that ring, too)
  *   worker -> worker    hand-over of packets whose stream, or whose transmit queue, is another's
+ *   media core -> control  what was played (has come to its end)
  *   worker <-> media core  voice that is transcoded, see mcore.h; a media core, too, has a mailbox
  *                          and completions, by the numbers after those of the workers
  *
@@ -52,6 +53,7 @@
 #define WORKER_PUNT	     2048
 #define WORKER_NAT	     512
 #define WORKER_DIGITS	     1024
+#define WORKER_PLAYED	     1024 /* of a media core */
 #define WORKER_INJECT	     1024
 #define WORKER_HANDOVER	     2048 /* room; what is over WORKER_BACKLOG at a turn is shed */
 #define WORKER_BACKLOG	     1024
@@ -61,6 +63,8 @@ struct worker;
 struct worker_group;
 struct tap_ring;
 struct voice;
+struct player;
+struct member;
 
 struct worker_group_conf {
 	const char
@@ -223,16 +227,28 @@ struct worker_report {
 	struct rte_mbuf *frame; /* without content; the worker's */
 };
 
+/* What makes the packets for a leg: one of them, or none. */
+struct mcore_maker {
+	struct voice *voice;   /* what the other leg sends, transcoded */
+	struct player *player; /* a prompt or a tone */
+	struct member *member; /* a room, where that leg is heard too */
+};
+
+/* Of whoever has it; leaves it empty. */
+void mcore_maker_free(struct mcore_maker *maker);
+
 /*
- * The voice of a session: directions that are transcoded (transcode/voice.h), NULL for one that is
- * not. They are the media core's from SET on. What it had under that number before, or has at END,
- * comes back in the completed message and is the control thread's again.
+ * What a media core makes of a session, by the leg that is heard (or would be): from[leg] makes for
+ * the other leg. SET replaces those whose bit is set; they are the media core's from then on. What
+ * it had in their place, or has at END, comes back in the completed message and is the control
+ * thread's again. -ENOSPC: a room that is full.
  */
 struct worker_voice {
 	uint32_t row;	 /* slots 2 row and 2 row + 1 */
 	uint32_t tag;	 /* of stream_args; what is not of this tag is not of this session */
 	uint32_t worker; /* owner of the slots */
-	struct voice *from[DP_LEGS];
+	uint32_t set;	 /* bit n: from[n] */
+	struct mcore_maker from[DP_LEGS];
 };
 
 /*
@@ -304,6 +320,16 @@ struct worker_digit {
 /* From all workers and media cores. What finds no room in their rings is lost. */
 unsigned int worker_digits(
 	struct worker_group *group, struct worker_digit *ret_digits, unsigned int max);
+
+/* What a media core played to the other leg of the stream has come to its end. */
+struct worker_played {
+	uint32_t slot;
+	uint32_t tag; /* of the session there */
+	uint32_t serial;
+};
+
+unsigned int worker_played(
+	struct worker_group *group, struct worker_played *ret_played, unsigned int max);
 
 /* ---- frames from and to Linux ---- */
 

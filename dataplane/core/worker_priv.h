@@ -247,7 +247,8 @@ struct worker_group {
 	struct thread_mail threads[DP_WORKERS_MAX + DP_MCORES_MAX]; /* media cores after workers */
 	uint32_t port_tx_worker[DP_PORTS_MAX]; /* who sends injected frames; control thread */
 	uint32_t next_completion, next_event, next_punt, next_nat,
-		next_digit; /* round robin over the workers */
+		next_digit;   /* round robin over the workers */
+	uint32_t next_played; /* and over the media cores */
 	struct stream_more *more;
 	struct stream_srtp *srtp;
 };

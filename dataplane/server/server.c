@@ -558,6 +558,17 @@ void server_dtmf_event(struct server *server, const struct dp_event_dtmf *event)
 	(void)ipc_send(server->active->peer, DP_EVENT_DTMF, 0, 0, 0, &e, sizeof e, NULL, 0);
 }
 
+void server_play_event(struct server *server, const struct dp_event_play *event)
+{
+	if (!server->active) {
+		server->lost_alone++;
+		return;
+	}
+	struct dp_event_play e = *event;
+	e.lost_events = lost_since(server);
+	(void)ipc_send(server->active->peer, DP_EVENT_PLAY_DONE, 0, 0, 0, &e, sizeof e, NULL, 0);
+}
+
 void server_nat_packet(
 	struct server *server, const struct dp_nat_packet *head, const uint8_t *bytes)
 {
@@ -609,5 +620,6 @@ void server_stats(struct server *server)
 	h->api_overflows = overflows + server->lost_alone;
 	h->n_sessions = sessions_n(server->conf.sessions);
 	h->n_prompts = prompts_n(server->conf.prompts);
+	h->n_rooms = sessions_n_rooms(server->conf.sessions);
 	h->prompt_bytes = prompts_bytes(server->conf.prompts);
 }

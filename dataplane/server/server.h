@@ -60,6 +60,7 @@ void server_session_done(struct server *server, const struct session_ticket *tic
 	const void *body, size_t len);
 void server_session_event(struct server *server, enum dp_msg type, const struct dp_event *event);
 void server_dtmf_event(struct server *server, const struct dp_event_dtmf *event);
+void server_play_event(struct server *server, const struct dp_event_play *event);
 /* To limen-nat; nothing happens while it is away. */
 void server_nat_packet(
 	struct server *server, const struct dp_nat_packet *head, const uint8_t *bytes);

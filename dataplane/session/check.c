@@ -17,7 +17,7 @@
 #define TONE_HZ_MIN    20
 #define TONE_HZ_MAX    3400
 #define PLAY_LEVEL_MAX 40
-#define PLAY_KIND_MAX  DP_PLAY_NONE
+#define PLAY_KIND_MAX  DP_PLAY_ROOM
 
 static bool is_zero(const void *p, size_t n)
 {
@@ -281,12 +281,13 @@ static uint32_t codecs_needed(const struct dp_session *s, unsigned int leg)
 {
 	const struct dp_leg *in = &s->leg[leg];
 	uint32_t mask = 0;
-	if (!direction_is_voice(s, leg))
-		return 0;
-	for (unsigned int i = 0; i < in->n_payloads; i++)
-		if (in->payloads[i].action == DP_PT_TRANSCODE)
-			mask |= UINT32_C(1) << in->payloads[i].codec;
-	return mask | UINT32_C(1) << s->leg[!leg].send.codec;
+	bool voice = direction_is_voice(s, leg), room = in->play.kind == DP_PLAY_ROOM;
+	for (unsigned int i = 0; i < in->n_payloads; i++) {
+		const struct dp_payload *p = &in->payloads[i];
+		if (voice ? p->action == DP_PT_TRANSCODE : room && p->codec)
+			mask |= UINT32_C(1) << p->codec;
+	}
+	return direction_is_made(s, leg) ? mask | UINT32_C(1) << s->leg[!leg].send.codec : mask;
 }
 
 int session_check(

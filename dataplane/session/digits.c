@@ -38,7 +38,8 @@ int sessions_press(struct sessions *ss, const struct dp_dtmf_send *p)
 		return -ENOENT;
 	const struct dp_send *send = &row->conf.leg[p->leg].send;
 	bool voice = direction_is_voice(&row->conf, !p->leg);
-	if (send->digits == DP_DIGITS_AWAY || (!voice && !send->event_pt))
+	bool played = row->conf.leg[p->leg].play.kind != DP_PLAY_NONE;
+	if (send->digits == DP_DIGITS_AWAY || played || (!voice && !send->event_pt))
 		return -EOPNOTSUPP;
 	if (p->serial && p->serial == row->leg[p->leg].press_serial)
 		return 0;

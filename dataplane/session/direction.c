@@ -9,7 +9,8 @@ static bool is_g711(uint8_t codec)
 
 bool direction_is_heard(const struct dp_session *session, unsigned int leg)
 {
-	return dp_session_n_legs(session) == DP_LEGS && !session->leg[!leg].play.kind;
+	return dp_session_n_legs(session) == DP_LEGS && !session->leg[!leg].play.kind &&
+	       session->leg[leg].play.kind != DP_PLAY_ROOM;
 }
 
 bool direction_is_voice(const struct dp_session *session, unsigned int leg)
@@ -18,12 +19,19 @@ bool direction_is_voice(const struct dp_session *session, unsigned int leg)
 	const struct dp_send *send = &session->leg[!leg].send;
 	bool table = is_g711(send->codec) && send->params.ptime_ms == 0;
 
+	if (!direction_is_heard(session, leg))
+		return false;
 	for (unsigned int i = 0; i < in->n_payloads && i < DP_PAYLOAD_TYPES; i++) {
 		const struct dp_payload *p = &in->payloads[i];
 		if (p->action == DP_PT_TRANSCODE && !(table && is_g711(p->codec)))
 			return true;
 	}
 	return false;
+}
+
+bool direction_is_made(const struct dp_session *session, unsigned int leg)
+{
+	return session->leg[!leg].play.kind || direction_is_voice(session, leg);
 }
 
 uint8_t direction_pt_out(const struct dp_session *session, unsigned int leg, unsigned int i)

@@ -18,7 +18,10 @@ bool direction_is_heard(const struct dp_session *session, unsigned int leg);
 
 enum direction_law { DIRECTION_LAW_KEEP, DIRECTION_LAW_U_TO_A, DIRECTION_LAW_A_TO_U };
 
-/* Whether what leg sends goes through a media core. */
+/* Whether a media core makes what the other leg is sent: of what leg sends, or in its place. */
+bool direction_is_made(const struct dp_session *session, unsigned int leg);
+
+/* Whether what leg sends goes to the other leg through a media core. */
 bool direction_is_voice(const struct dp_session *session, unsigned int leg);
 
 /* Of a direction that does not: the payload type on the way out of payload i of leg. */

@@ -109,7 +109,7 @@ void op_on_voice(struct letter *l, void *arg)
 			op->status = l->msg.result;
 	}
 	for (unsigned int leg = 0; leg < DP_LEGS; leg++)
-		voice_free(l->msg.voice.from[leg]);
+		mcore_maker_free(&l->msg.voice.from[leg]);
 	op_step(op);
 }
 
@@ -124,7 +124,7 @@ void op_post_stream(
 		.epoch = row->leg[leg].epoch,
 		.tsc_hz = ss->conf.tsc_hz,
 		.voice = {.tag = row->voice.tag,
-			.core = row->voice.core,
+			.core = voices_core(row, leg),
 			.ssrc = row->voice.ssrc[leg],
 			.ts = row->voice.ts,
 			.seq = row->voice.seq},

@@ -20,7 +20,7 @@
 #define SWEEPS_MAX     8
 #define LETTERS_SPARED 1024 /* background work leaves these to requests */
 
-/* A request under way: one letter for each stream, and one for the media core. */
+/* A request under way: one letter for each stream, and those to media cores. */
 struct op {
 	struct session_ticket ticket;
 	struct sessions *ss;
@@ -40,9 +40,10 @@ struct sessions {
 	struct sessions_conf conf;
 	struct store *store;
 	struct twheel *wheel;
-	struct op *ops, *free_ops; /* as many as there are letters: one has one or two of those */
+	struct op *ops, *free_ops; /* as many as there are letters: one has some of those */
 	uint32_t next_epoch, next_tag, next_voice;
 	struct placing placing;
+	struct rooms *rooms;
 	struct row_queue dirty, doomed;
 	bool walk; /* routes changed: look at every row */
 	uint32_t walk_next;
@@ -122,16 +123,35 @@ void silence_restart(struct sessions *ss, struct row *row, const struct dp_sessi
 
 /* ---- voice_mail.c ---- */
 
+/* Directions that are told to one core: bit n of set for what makes of leg n. */
+struct voices_group {
+	uint32_t set;
+	uint8_t core;
+};
+
+/* What is to be told, in groups that are filled from the first. */
+struct voices_mail {
+	uint32_t tag;
+	struct voices_group before[DP_LEGS], after[DP_LEGS];
+	struct rooms_row *left[DP_LEGS]; /* rooms, when all is told */
+};
+
 /* With what a new row's streams begin, where they are not the far end's. */
 void voices_seed(struct row *row);
-
-/* For a session whose present one is old (NULL: none). ret->from is all NULL when nothing is
- * to be told to a media core. */
-int voices_prepare(struct sessions *ss, const struct dp_session *old, const struct dp_session *conf,
+/* What conf makes of row (NULL: of nothing). Given back by voices_undo() when nothing comes of it. */
+int voices_prepare(struct sessions *ss, const struct row *row, const struct dp_session *conf,
 	struct voices *ret);
-/* How many letters voices_post() will write. */
-unsigned int voices_n_letters(const struct row *row, const struct voices *v);
-/* Before the streams are told: then the media core knows the first packet of theirs. */
-void voices_post(struct sessions *ss, struct row *row, struct voices *v, struct op *op);
+/* It comes to that: the row has it. How many letters voices_post() and voices_clean() will write. */
+unsigned int voices_commit(
+	struct sessions *ss, struct row *row, struct voices *v, struct voices_mail *mail);
+/* Before the streams are told. */
+void voices_post(struct sessions *ss, struct row *row, struct voices *v,
+	const struct voices_mail *mail, struct op *op);
 /* After they were told. */
+void voices_clean(
+	struct sessions *ss, struct row *row, const struct voices_mail *mail, struct op *op);
+/* The end of all of it, in so many letters. */
+unsigned int voices_n_ends(const struct row *row);
 void voices_end(struct sessions *ss, struct row *row, struct op *op);
+/* The media core for what a leg sends. */
+uint8_t voices_core(const struct row *row, unsigned int leg);

@@ -19,7 +19,7 @@
 LOG_TOPIC("session");
 
 #define ROWS_PER_TURN 256
-#define LETTERS_MAX   (DP_LEGS + 1)
+#define LETTERS_MAX   (DP_LEGS + 2 * DP_LEGS) /* each direction from one core to another */
 
 int sessions_new(const struct sessions_conf *conf, uint64_t now_ms, struct sessions **ret_sessions)
 {
@@ -36,8 +36,9 @@ int sessions_new(const struct sessions_conf *conf, uint64_t now_ms, struct sessi
 	unsigned int n_ops = mail_n_free(conf->mail);
 	ss->store = store_new(conf->max_sessions);
 	ss->wheel = twheel_new(now_ms);
+	ss->rooms = rooms_new(&ss->placing);
 	ss->ops = calloc(n_ops, sizeof *ss->ops);
-	if (!ss->store || !ss->wheel || !ss->ops) {
+	if (!ss->store || !ss->wheel || !ss->ops || !ss->rooms) {
 		sessions_free(ss);
 		return -ENOMEM;
 	}
@@ -67,6 +68,7 @@ void sessions_free(struct sessions *ss)
 	}
 	store_free(ss->store);
 	twheel_free(ss->wheel);
+	rooms_free(ss->rooms);
 	free(ss->ops);
 	free(ss);
 }
@@ -110,6 +112,7 @@ static int row_create(
 {
 	struct locals locals;
 	struct voices voices;
+	struct voices_mail mail;
 	int err = locals_prepare(ss, conf, NULL, &locals);
 	if (err)
 		return session_refuse(conf, err, NULL);
@@ -123,14 +126,14 @@ static int row_create(
 	err = keys_make(ss->conf.srtp, conf, &plain, &keys);
 	if (err) {
 		locals_drop(&locals);
-		voices_free(&voices);
+		voices_undo(&voices);
 		return session_refuse(conf, err, "no memory for its keys");
 	}
 	struct row *row = row_take(ss, conf->id);
 	if (!row) {
 		locals_drop(&locals);
 		keys_drop(&keys);
-		voices_free(&voices);
+		voices_undo(&voices);
 		return session_refuse(conf, -ENOSPC, "all sessions are in use");
 	}
 	row->conf = *conf;
@@ -144,10 +147,12 @@ static int row_create(
 		row->leg[leg].epoch = ss->next_epoch++;
 		ways_resolve(ss, row, leg);
 	}
-	struct op *op = op_new(ss, row, ticket, DP_LEGS + voices_n_letters(row, &voices));
-	voices_post(ss, row, &voices, op);
+	unsigned int n_voice = voices_commit(ss, row, &voices, &mail);
+	struct op *op = op_new(ss, row, ticket, DP_LEGS + n_voice);
+	voices_post(ss, row, &voices, &mail, op);
 	for (unsigned int leg = 0; leg < DP_LEGS; leg++)
 		op_post_stream(ss, row, leg, false, op);
+	voices_clean(ss, row, &mail, op);
 	silence_restart(ss, row, NULL);
 	follow_reports(ss, row, true);
 	return 0;
@@ -174,7 +179,8 @@ static int row_change(struct sessions *ss, struct row *row, const struct dp_sess
 		return session_refuse(conf, -EXDEV, "the new ports belong to another worker");
 	}
 	struct voices voices;
-	err = voices_prepare(ss, row->voice.live ? &row->conf : NULL, conf, &voices);
+	struct voices_mail mail;
+	err = voices_prepare(ss, row, conf, &voices);
 	if (err) {
 		locals_drop(&locals);
 		return err;
@@ -183,7 +189,7 @@ static int row_change(struct sessions *ss, struct row *row, const struct dp_sess
 	err = keys_make(ss->conf.srtp, conf, &row->conf, &keys);
 	if (err) {
 		locals_drop(&locals);
-		voices_free(&voices);
+		voices_undo(&voices);
 		return session_refuse(conf, err, "no memory for its keys");
 	}
 	if (row->doomed) {
@@ -201,6 +207,9 @@ static int row_change(struct sessions *ss, struct row *row, const struct dp_sess
 		moved[leg] = !ipaddr_equal(&old.leg[leg].local, &conf->leg[leg].local);
 	keys_take(row, &keys, moved);
 	for (unsigned int leg = 0; leg < DP_LEGS; leg++) {
+		const struct dp_play *was = &old.leg[leg].play;
+		if (memcmp(was, &conf->leg[leg].play, sizeof *was) != 0)
+			row->leg[leg].play_done = false;
 		relearn[leg] = leg_relearns(&old.leg[leg], &conf->leg[leg]);
 		if (relearn[leg]) {
 			memset(row->leg[leg].learned, 0, sizeof row->leg[leg].learned);
@@ -208,13 +217,13 @@ static int row_change(struct sessions *ss, struct row *row, const struct dp_sess
 		}
 		ways_resolve(ss, row, leg);
 	}
-	struct op *op = op_new(ss, row, ticket, DP_LEGS + voices_n_letters(row, &voices));
+	unsigned int n_voice = voices_commit(ss, row, &voices, &mail);
+	struct op *op = op_new(ss, row, ticket, DP_LEGS + n_voice);
 	memcpy(op->left, left, sizeof left);
-	voices_post(ss, row, &voices, op);
+	voices_post(ss, row, &voices, &mail, op);
 	for (unsigned int leg = 0; leg < DP_LEGS; leg++)
 		op_post_stream(ss, row, leg, relearn[leg], op);
-	if (!voices_needed(conf))
-		voices_end(ss, row, op);
+	voices_clean(ss, row, &mail, op);
 	silence_restart(ss, row, &old);
 	follow_reports(ss, row, true);
 	secret_wipe(&old, sizeof old);
@@ -283,7 +292,7 @@ static void row_remove(struct sessions *ss, struct row *row, const struct sessio
 	struct bundle_port *left[DP_LEGS];
 	locals_release(ss, row, left);
 	store_unlink(ss->store, row);
-	struct op *op = op_new(ss, row, ticket, DP_LEGS + row->voice.live);
+	struct op *op = op_new(ss, row, ticket, DP_LEGS + voices_n_ends(row));
 	memcpy(op->left, left, sizeof left);
 	op->removes = true;
 	op_post_unlink(ss, row, op);
@@ -331,6 +340,7 @@ static void dump_row(
 		secret_wipe(ret->session.leg[leg].tx.key, DP_SRTP_KEY_MAX);
 		uint32_t slot = row_slot(ss, row, leg);
 		ret->stream[leg] = slot;
+		ret->play_done[leg] = row->leg[leg].play_done;
 		stream_sum(&ss->conf.stream_stats[slot], &ss->conf.stream_rare[slot], now_tsc,
 			ss->conf.tsc_hz, &ret->from[leg]);
 		ret->from[leg].latched = row->leg[leg].learned[STREAM_RTP];
@@ -349,6 +359,33 @@ uint32_t sessions_dump(struct sessions *ss, uint64_t after_id, uint32_t max, uin
 		dump_row(ss, rows[i], now_tsc, &ret_rows[i]);
 	*ret_more = more;
 	return n;
+}
+
+uint32_t sessions_n_rooms(const struct sessions *ss)
+{
+	return rooms_n(ss->rooms);
+}
+
+void sessions_played(struct sessions *ss, const struct worker_played *played)
+{
+	unsigned int leg = !(played->slot % DP_LEGS);
+	if (played->slot / DP_LEGS >= store_capacity(ss->store))
+		return;
+	struct row *row = store_row(ss->store, played->slot / DP_LEGS);
+	const struct dp_play *play = &row->conf.leg[leg].play;
+	/* Told of a session that is gone, or of what was replaced meanwhile. */
+	if (row->state != ROW_LIVE || row->voice.tag != played->tag || !play->kind ||
+		play->serial != played->serial)
+		return;
+	row->leg[leg].play_done = true;
+	const struct dp_event_play event = {
+		.session_id = row->conf.id,
+		.call_id = row->conf.call_id,
+		.leg = leg,
+		.serial = played->serial,
+	};
+	if (ss->conf.ops->played)
+		ss->conf.ops->played(ss->conf.arg, &event);
 }
 
 bool sessions_slot(struct sessions *ss, uint32_t slot, uint64_t *ret_id, unsigned int *ret_leg)

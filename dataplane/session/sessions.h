@@ -40,6 +40,8 @@ struct sessions_ops {
 	uint64_t (*ntp)(void *arg, uint64_t *ret_tsc);
 	/* A digit of a leg that has DP_LEG_DTMF; NULL: nobody is told. */
 	void (*dtmf)(void *arg, const struct dp_event_dtmf *event);
+	/* Something has come to its end; NULL: nobody is told. lost_events as above. */
+	void (*played)(void *arg, const struct dp_event_play *event);
 };
 
 struct sessions_conf {
@@ -72,7 +74,8 @@ void sessions_free(struct sessions *ss);
  * 0: done will be called. -EINVAL, -EADDRINUSE, -EXDEV (session_check, and ports that another
  * session has), -EADDRNOTAVAIL: no such media address or port outside its range, -ENOSPC,
  * -EEXIST: known with other content and not of an older generation, -ENOENT (modify), -ETIMEDOUT:
- * the workers do not move, -ENOTSUP: a codec that is not there, -ENOMEM.
+ * the workers do not move, -ENOTSUP: a codec that is not there, -ENODATA: a prompt that is not there,
+ * -EUSERS: a room that is full, -ENOMEM.
  */
 int sessions_add(struct sessions *ss, const struct dp_session *conf,
 	const struct session_ticket *ticket) __attribute__((warn_unused_result));
@@ -109,6 +112,8 @@ void sessions_rating(struct sessions *ss, const struct dp_rating *rating);
 
 /* A worker learned a source. */
 void sessions_learned(struct sessions *ss, const struct worker_event *event);
+/* What a media core played has come to its end. */
+void sessions_played(struct sessions *ss, const struct worker_played *played);
 /* From the mirror. */
 void sessions_hop_changed(struct sessions *ss, struct mirror_hop *hop);
 void sessions_routes_changed(struct sessions *ss);
@@ -117,3 +122,4 @@ void sessions_routes_changed(struct sessions *ss);
 bool sessions_turn(struct sessions *ss, uint64_t now_ms, uint64_t now_tsc);
 
 uint32_t sessions_n(const struct sessions *ss);
+uint32_t sessions_n_rooms(const struct sessions *ss);

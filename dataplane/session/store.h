@@ -18,6 +18,7 @@
 #include "dataplane/session/bundles.h"
 #include "dataplane/session/reports.h"
 #include "dataplane/session/stream.h"
+#include "dataplane/session/voices.h"
 
 enum row_state {
 	ROW_FREE,
@@ -45,15 +46,18 @@ struct row_leg {
 	uint64_t recv_since_ms;
 	uint64_t told_tsc; /* last packet before the silence that was told */
 	struct leg_report report;
+	bool play_done;	       /* what is played to the leg has come to its end */
 	uint32_t press_serial; /* of the digit that it was sent last; 0: none */
 };
 
-/* The media core of a session that is transcoded, and what it and digits need. */
+/* What media cores do for a session, and what digits need. */
 struct row_voice {
-	bool live;
+	bool own; /* it has a core for its voices and players: */
 	uint8_t core;
 	uint16_t seq; /* with what the streams begin on the wire, from both legs */
-	uint32_t tag, ssrc[DP_LEGS], ts;
+	uint32_t ssrc[DP_LEGS], ts;
+	uint32_t tag; /* 0: no core has anything of it */
+	struct voices_dir dir[DP_LEGS];
 };
 
 struct row {

@@ -96,6 +96,21 @@ static uint8_t event_khz(uint32_t hz)
 							   : EVENT_DEFAULT_KHZ;
 }
 
+/* Where the packets go. */
+static void build_voice(struct stream_conf *conf, const struct stream_args *args)
+{
+	struct stream_voice *voice = &conf->more.voice;
+
+	if (args->session->leg[args->leg].play.kind == DP_PLAY_ROOM)
+		voice->to = STREAM_TO_ROOM;
+	else if (!direction_is_heard(args->session, args->leg))
+		voice->to = STREAM_TO_NONE;
+	if (voice->to == STREAM_TO_ROOM || direction_is_voice(args->session, args->leg)) {
+		voice->tag = args->voice.tag;
+		voice->core = args->voice.core;
+	}
+}
+
 /* What becomes of the payload; guard_fast() and the stages after it go by it. */
 static void build_payloads(struct stream_conf *conf, const struct stream_args *args)
 {
@@ -122,11 +137,11 @@ static void build_payloads(struct stream_conf *conf, const struct stream_args *a
 	}
 	more->wire = (struct stream_wire){
 		.ssrc = args->voice.ssrc, .seq = args->voice.seq, .ts = args->voice.ts};
-	if (direction_is_voice(args->session, args->leg) && made) {
+	build_voice(conf, args);
+	if (direction_is_made(args->session, args->leg) && made) {
 		conf->hot.edit = STREAM_EDIT_WIRE;
-		more->voice = (struct stream_voice){.tag = args->voice.tag,
-			.core = args->voice.core,
-			.clock_mult = clock_mult(made->clock_hz, args->tsc_hz)};
+		more->voice.tag = args->voice.tag;
+		more->voice.clock_mult = clock_mult(made->clock_hz, args->tsc_hz);
 	}
 }
 
@@ -209,8 +224,6 @@ int stream_build(const struct stream_args *args, struct stream_conf *ret_conf)
 			 (waits_for_keys(in) ? STREAM_RTCP_KEYLESS : 0);
 	conf.more.nat = (in->flags & DP_LEG_NAT) != 0;
 	build_payloads(&conf, args);
-	if (!direction_is_heard(args->session, args->leg))
-		conf.more.voice.to = STREAM_TO_NONE;
 	if (in->flags & DP_LEG_TAP) {
 		conf.hot.edit |= STREAM_EDIT_TAP;
 		conf.more.tap_id = args->session->id;
@@ -289,7 +302,7 @@ void stream_apply(struct stream *s, struct stream_more *more, const struct strea
 			s->edit |= STREAM_EDIT_WIRE;
 		}
 	}
-	if (more->voice.tag || more->voice.to == STREAM_TO_NONE)
+	if (more->voice.tag || more->voice.to != STREAM_TO_LEG)
 		s->fast = PACKET_VOICE;
 	else if (s->edit)
 		s->fast |= PACKET_EDIT;

@@ -162,14 +162,15 @@ struct stream_digits {
 enum stream_to {
 	STREAM_TO_LEG,	/* it goes to the other leg, as it is or made anew */
 	STREAM_TO_NONE, /* that leg is not there, or hears something else */
+	STREAM_TO_ROOM, /* it goes to a media core, and no further from there */
 };
 
-/* What the media core of a stream and its owner agree on. */
+/* What media cores and the owner of a stream agree on. */
 struct stream_voice {
 	uint32_t tag;	     /* of the session there; 0: no media core */
-	uint32_t clock_mult; /* of what it makes, as in struct stream */
-	uint8_t core;
-	uint8_t to; /* enum stream_to */
+	uint32_t clock_mult; /* of what one makes, as in struct stream; 0: nothing is made */
+	uint8_t core;	     /* to which the packets go */
+	uint8_t to;	     /* enum stream_to */
 	uint8_t zero[6];
 };
 
@@ -253,8 +254,8 @@ struct stream_args {
 	uint64_t tsc_hz;
 	/* For a direction that a media core serves, and where the box sends digits. */
 	struct {
-		uint32_t tag; /* not 0; chosen anew whenever the slot is reused */
-		uint8_t core;
+		uint32_t tag;	   /* not 0; chosen anew whenever the slot is reused */
+		uint8_t core;	   /* that is to have what arrives */
 		uint32_t ssrc, ts; /* random: with what the stream begins on the wire */
 		uint16_t seq;
 	} voice;

@@ -1,22 +1,48 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The voice of a session as its configuration wants it: the directions that a media core has to
- * serve, made here, given away by letter, and freed when they come back. Control thread only.
+ * The voice of a session as its configuration wants it: for each leg that hears what a media core
+ * makes, what makes it. Made here, given away by letter, and freed when it comes back. Control thread
+ * only.
  */
 #pragma once
 
-#include "dataplane/transcode/voice.h"
+#include "dataplane/core/worker.h"
+#include "dataplane/session/prompts.h"
+#include "dataplane/session/rooms.h"
 
-struct voices {
-	struct voice *from[DP_LEGS]; /* by the leg that is heard; NULL: not transcoded */
+enum voices_kind { VOICES_NONE, VOICES_VOICE, VOICES_PLAYER, VOICES_MEMBER };
+
+/* What is there for a direction, by the leg that is heard or would be; it makes for the other one. */
+struct voices_dir {
+	enum voices_kind kind;
+	uint8_t core;
+	struct prompt *prompt;	/* of a player, which holds it; or NULL */
+	struct rooms_row *room; /* of a member */
 };
 
-bool voices_needed(const struct dp_session *conf);
+/* What it is to become. */
+struct voices {
+	struct {
+		bool changed; /* else the rest says nothing */
+		struct voices_dir now;
+		struct mcore_maker maker;
+		bool entered; /* a room, by now */
+	} dir[DP_LEGS];
+};
 
-/* Whether a media core has to hear of a change; old NULL: a new session. */
-bool voices_differ(const struct dp_session *old, const struct dp_session *now);
+struct voices_conf {
+	struct prompts *prompts;
+	struct rooms *rooms;
+	uint32_t *number; /* of the last object that was made, counted on */
+};
 
-/* The errors of voice_new(). number: of the last voice that was made, counted on. */
-int voices_new(const struct dp_session *conf, uint32_t *number, struct voices *ret_voices)
+/*
+ * From what is there (dir, of the configuration old; NULL: a new session) to conf. Cores of voices
+ * and players are left to the caller. -ENODATA: no such prompt; the errors of rooms_enter(),
+ * voice_new(), player_new() and member_new().
+ */
+int voices_plan(const struct voices_conf *vc, const struct dp_session *old,
+	const struct voices_dir dir[DP_LEGS], const struct dp_session *conf, struct voices *ret)
 	__attribute__((warn_unused_result));
-void voices_free(struct voices *v);
+/* It does not come to that. */
+void voices_undo(struct voices *v);

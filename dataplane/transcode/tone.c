@@ -31,6 +31,12 @@ void vp_tone_start(
 	enter(t, 0);
 }
 
+void vp_tone_follow(struct vp_tone *t, const struct vp_tone *old)
+{
+	enter(t, old->step);
+	t->at = (uint32_t)((uint64_t)old->at * t->rate_hz / old->rate_hz);
+}
+
 static int16_t sample(struct vp_tone *t)
 {
 	uint32_t edge = EDGE_MS * (t->rate_hz / 1000), left = t->len - t->at;

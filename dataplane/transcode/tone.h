@@ -29,5 +29,8 @@ struct vp_tone {
 void vp_tone_start(
 	struct vp_tone *t, const struct dp_tone_step *steps, uint32_t rate_hz, int level_dbm0);
 
+/* t, which was started with the same steps, goes on where old is, whatever their rates. */
+void vp_tone_follow(struct vp_tone *t, const struct vp_tone *old);
+
 /* The next n samples. */
 void vp_tone_run(struct vp_tone *t, int16_t *pcm, uint32_t n);

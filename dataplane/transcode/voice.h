@@ -74,4 +74,11 @@ uint32_t voice_tick(
 /* The same without making the packet: for a core that has no time. */
 void voice_skip(struct voice *v, uint64_t now_us);
 
+/*
+ * In place of voice_tick(), when somebody wants the samples of what would be sent: n, those of one
+ * packet at the rate of its codec. False: there is nothing to be heard.
+ */
+bool voice_hear(
+	struct voice *v, uint64_t now_us, int16_t *pcm, uint32_t n, struct dp_mcore_stats *stats);
+
 #define VOICE_PACKET_MAX 1960 /* L16 of 60 ms at 16 kHz, and the header */

@@ -338,6 +338,8 @@ static size_t sample(uint16_t type, uint8_t n, uint8_t *body)
 		sample_voice(&s, DP_CODEC_PCMA, DP_CODEC_L16_8K);
 	if (n & 16)
 		sample_one_leg(&s);
+	if (n & 32)
+		sample_play(&s, n & 1 && !(n & 16), DP_PLAY_PROMPT + n / 2 % 3);
 	if (n & 64)
 		sample_srtp(&s.leg[n & 1 && !(n & 16)], 1 + n % (DP_SRTP_N - 1));
 	switch (type) {
@@ -495,7 +497,6 @@ static void end(int *fd)
 	tell(*fd, DP_SESSION_SWEEP, UINT32_MAX, "", 0);
 	drain(*fd);
 	require(sessions_n(ss) == 0);
-	require(prompts_n(prompts) == 0 && prompts_bytes(prompts) == 0);
 	for (uint8_t i = 0; i < DP_MEDIA_ADDRS_MAX; i++) {
 		const struct dp_media_addr *a = addrs_get(addrs, i);
 		struct dp_media_addr copy;
@@ -507,6 +508,8 @@ static void end(int *fd)
 	require(fake_n_live() == 0);
 	natlink_second(natlink, UINT64_MAX);
 	require(fake_n_voices() == 0);
+	require(sessions_n_rooms(ss) == 0);
+	require(prompts_n(prompts) == 0 && prompts_bytes(prompts) == 0);
 	struct mirror_count n;
 	mirror_count_get(mirror, &n);
 	require(n.used == 0);

@@ -2,6 +2,7 @@
 /* See fake_worker.h. */
 #include "fake_worker.h"
 
+#include "dataplane/transcode/player.h"
 #include "dataplane/transcode/voice.h"
 
 #include <errno.h>
@@ -51,25 +52,41 @@ unsigned int fake_n_voices(void)
 	return n;
 }
 
+static bool is_maker(const struct mcore_maker *maker)
+{
+	return maker->voice || maker->player || maker->member;
+}
+
 /* What is new for what was there, as a media core does it. */
 static void do_voice(struct worker_msg *msg)
 {
 	struct worker_voice *v = &msg->voice;
-	require(v->row < FAKE_SLOTS / DP_LEGS);
+	require(v->row < FAKE_SLOTS / DP_LEGS && msg->worker < FAKE_THREADS);
 	struct fake_voice *f = &fake.voices[v->row];
-	bool set = msg->op == MCORE_VOICE_SET;
-	require(set ? v->tag && (!f->tag || f->tag == v->tag) : f->tag != 0);
-	require(!f->tag || f->thread == msg->worker);
+	struct fake_core *core = &f->cores[msg->worker];
+	bool set = msg->op == MCORE_VOICE_SET, any = false;
+	require(set ? v->tag && (!core->tag || core->tag == v->tag) : core->tag != 0);
+	core->tag = set ? v->tag : 0;
 	for (unsigned int leg = 0; leg < DP_LEGS; leg++) {
-		struct voice *old = f->from[leg];
-		require(set || !v->from[leg]);
-		if (old && v->from[leg])
-			voice_adopt(v->from[leg], old);
-		f->from[leg] = v->from[leg];
-		v->from[leg] = old;
+		struct mcore_maker old = core->from[leg], *now = &v->from[leg];
+		require(set || !is_maker(now));
+		any |= is_maker(set && !(v->set & 1u << leg) ? &old : now);
+		if (set && !(v->set & 1u << leg))
+			continue;
+		if (old.voice && now->voice)
+			voice_adopt(now->voice, old.voice);
+		if (old.player && now->player)
+			player_adopt(now->player, old.player);
+		core->from[leg] = *now;
+		*now = old;
+		if (is_maker(&core->from[leg]))
+			f->thread[leg] = msg->worker;
+		f->from[leg] = f->cores[f->thread[leg]].from[leg];
 	}
-	f->tag = set ? v->tag : 0;
-	f->thread = msg->worker;
+	core->tag = any ? core->tag : 0;
+	f->tag = 0;
+	for (unsigned int i = 0; i < FAKE_THREADS; i++)
+		f->tag = f->cores[i].tag ? f->cores[i].tag : f->tag;
 	f->n_sets += set;
 }
 

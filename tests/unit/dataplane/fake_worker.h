@@ -11,7 +11,8 @@
 
 #include "dataplane/core/worker.h"
 
-#define FAKE_SLOTS 4096
+#define FAKE_SLOTS   4096
+#define FAKE_THREADS 8
 
 struct fake_slot {
 	bool live;
@@ -30,9 +31,14 @@ struct fake {
 	unsigned int n_posted;
 	struct fake_slot slots[FAKE_SLOTS];
 	struct fake_voice {
-		uint32_t tag, thread; /* tag 0: none */
+		uint32_t tag; /* 0: no core has anything of it */
 		unsigned int n_sets;
-		struct voice *from[DP_LEGS];
+		uint32_t thread[DP_LEGS]; /* who last got something for it, and what that has */
+		struct mcore_maker from[DP_LEGS];
+		struct fake_core {
+			uint32_t tag;
+			struct mcore_maker from[DP_LEGS];
+		} cores[FAKE_THREADS];
 	} voices[FAKE_SLOTS / DP_LEGS];
 	/* what the order was of what came for slots 0 and 1, and their voice: enum worker_op */
 	unsigned int n_order;

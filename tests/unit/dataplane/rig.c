@@ -3,6 +3,7 @@
 #include "tests/unit/dataplane/rig.h"
 
 #include "dataplane/session/bundle.h"
+#include "dataplane/transcode/room.h"
 #include "dataplane/transcode/voice.h"
 
 #include <arpa/inet.h>
@@ -220,6 +221,8 @@ void rig_free(struct rig *rig)
 	for (unsigned int i = 0; i < RIG_BUNDLES; i++)
 		free(rig->bundle[i].shared);
 	worker_group_free(rig->group);
+	for (unsigned int i = 0; i < RIG_ROOMS; i++)
+		room_free(rig->rooms[i]);
 	munmap(rig->segment, rig->segment_len);
 	rte_mempool_free(rig->pool);
 	free(rig);
@@ -474,26 +477,53 @@ void rig_pass(struct rig *rig, uint32_t ms)
 	}
 }
 
+static struct room *room_of(struct rig *rig, uint32_t id)
+{
+	if (!rig->rooms[id % RIG_ROOMS] && room_new(&rig->rooms[id % RIG_ROOMS]) < 0)
+		rte_exit(1, "rig: room\n");
+	return rig->rooms[id % RIG_ROOMS];
+}
+
+static int maker_new(struct rig *rig, const struct dp_session *session, unsigned int leg,
+	struct mcore_maker *ret)
+{
+	static uint32_t n_makers;
+	uint8_t kind = session->leg[!leg].play.kind;
+	struct player_conf player;
+	struct member_conf member;
+	struct voice_conf voice;
+
+	if (kind == DP_PLAY_ROOM) {
+		member_conf_of(session, !leg, &member);
+		return member_new(&member, room_of(rig, session->leg[!leg].play.id), ++n_makers,
+			NULL, NULL, &ret->member);
+	}
+	if (kind != DP_PLAY_NONE) {
+		player_conf_of(session, !leg, &player);
+		return player_new(&player, kind == DP_PLAY_PROMPT ? &rig->prompt : NULL, ++n_makers,
+			&ret->player);
+	}
+	if (!direction_is_voice(session, leg))
+		return 0;
+	voice_conf_of(session, leg, &voice);
+	return voice_new(&voice, ++n_makers, &ret->voice);
+}
+
 int rig_voice(struct rig *rig, uint32_t slot, const struct dp_session *session)
 {
-	static uint32_t n_voices;
 	uint32_t worker = dp_port_owner(ipaddr_port(&session->leg[0].local), rig->conf.n_workers);
 	struct worker_msg msg = {.op = MCORE_VOICE_SET,
-		.voice = {.row = slot / DP_LEGS, .tag = slot + 1, .worker = worker}};
+		.voice = {.row = slot / DP_LEGS, .tag = slot + 1, .worker = worker, .set = 3}};
 
 	for (unsigned int leg = 0; leg < DP_LEGS; leg++) {
-		struct voice_conf conf;
-		if (!direction_is_voice(session, leg))
-			continue;
-		voice_conf_of(session, leg, &conf);
-		int r = voice_new(&conf, ++n_voices, &msg.voice.from[leg]);
+		int r = maker_new(rig, session, leg, &msg.voice.from[leg]);
 		if (r < 0)
 			return r;
 	}
-	voice_pair(msg.voice.from[0], msg.voice.from[1]);
+	voice_pair(msg.voice.from[0].voice, msg.voice.from[1].voice);
 	int r = rig_post(rig, rig->conf.n_workers + mcore_of(rig, slot), &msg);
 	for (unsigned int leg = 0; leg < DP_LEGS; leg++)
-		voice_free(msg.voice.from[leg]);
+		mcore_maker_free(&msg.voice.from[leg]);
 	return r;
 }
 
@@ -503,7 +533,7 @@ int rig_voice_end(struct rig *rig, uint32_t slot)
 	int r = rig_post(rig, rig->conf.n_workers + mcore_of(rig, slot), &msg);
 
 	for (unsigned int leg = 0; leg < DP_LEGS; leg++)
-		voice_free(msg.voice.from[leg]);
+		mcore_maker_free(&msg.voice.from[leg]);
 	return r;
 }
 

@@ -8,6 +8,7 @@
 #pragma once
 
 #include "dataplane/core/worker.h"
+#include "dataplane/transcode/player.h"
 
 #include <rte_mbuf.h>
 #include <rte_ring.h>
@@ -20,6 +21,7 @@
 #define RIG_FRAME   2048
 #define RIG_RING    4096
 #define RIG_TSC_HZ  rte_get_tsc_hz()
+#define RIG_ROOMS   4
 
 struct rig_conf {
 	uint32_t n_workers, n_streams, n_ports;
@@ -49,8 +51,10 @@ struct rig {
 		struct bundle *shared;
 	} bundle[RIG_BUNDLES];
 	struct dp_mcore_stats *mcore_stats;
-	uint64_t *acl_counts; /* as in struct worker_group_conf */
-	uint64_t now_tsc;     /* 0: real time; else the clock of all turns, set by the test */
+	uint64_t *acl_counts;	    /* as in struct worker_group_conf */
+	uint64_t now_tsc;	    /* 0: real time; else the clock of all turns, set by the test */
+	struct player_sound prompt; /* what every prompt sounds like; the test's */
+	struct room *rooms[RIG_ROOMS];
 	void *segment;
 	size_t segment_len;
 	bool stats_on_hugepages;
@@ -74,8 +78,8 @@ void rig_addr(
 int rig_session(struct rig *rig, uint32_t slot, const struct dp_session *session, uint8_t addr_a,
 	uint8_t addr_b, uint8_t port_a, uint8_t port_b, bool relearn);
 /*
- * The voice of a session on the media core that the slot gets (slot / 2 % n_mcores), for directions
- * that need it; to be called before rig_session(). Returns the first error.
+ * What a media core makes of a session, on the one that the slot gets (slot / 2 % n_mcores; rooms need
+ * n_mcores 1); to be called before rig_session(). Returns the first error.
  */
 int rig_voice(struct rig *rig, uint32_t slot, const struct dp_session *session);
 int rig_voice_end(struct rig *rig, uint32_t slot);

@@ -34,6 +34,17 @@ static inline void sample_voice(struct dp_session *s, uint8_t from, uint8_t to)
 	s->leg[1].send = (struct dp_send){.codec = to, .pt = 96, .event_pt = 101};
 }
 
+/* Something is played to a leg: prompt or room 1, or a tone; in PCMA. */
+static inline void sample_play(struct dp_session *s, unsigned int leg, uint8_t kind)
+{
+	struct dp_leg *l = &s->leg[leg];
+	l->play = (struct dp_play){.kind = kind, .id = kind != DP_PLAY_TONE, .serial = 1};
+	if (kind == DP_PLAY_TONE)
+		l->play.steps[0] = (struct dp_tone_step){.hz = {425}};
+	l->send = (struct dp_send){.codec = DP_CODEC_PCMA, .pt = 8};
+	l->payloads[0].codec = DP_CODEC_PCMA;
+}
+
 /* Leg A alone. */
 static inline void sample_one_leg(struct dp_session *s)
 {

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Is it the same speech? Compares what was said with what was heard after codecs have had their way
 with it: the loudness of each 10 ms, at the delay where both fit best."""
+import math
 import struct
 
 from .proc import LabError
@@ -30,6 +31,14 @@ def wav_samples(path):
     if head[:4] != b"RIFF":
         raise LabError(f"{path} is no WAV file")
     return list(struct.unpack(f"<{len(data) // 2}h", data[:len(data) // 2 * 2])), struct.unpack_from("<I", head, 24)[0]
+
+
+def amplitude(samples, hz, rate=8000):
+    """Of one frequency (Goertzel with a Hann window)."""
+    n, factor, last, before = len(samples), 2 * math.cos(2 * math.pi * hz / rate), 0.0, 0.0
+    for i, s in enumerate(samples):
+        last, before = s * (1 - math.cos(2 * math.pi * i / n)) + factor * last - before, last
+    return 2 / n * math.sqrt(max(0.0, last * last + before * before - factor * last * before))
 
 
 def envelope(samples, rate=8000):

@@ -703,12 +703,20 @@ static void test_replaced(void **state)
 	assert_int_equal(matches(0, 20), 0);
 	/* changed so often that rows come again: they begin at 0 */
 	conf->rules[1].proto = UDP;
-	for (unsigned int i = 0; i < DP_ACL_ROWS; i++) {
-		conf->rules[1].sport_hi = (uint16_t)(60 + i);
+	conf->n = 300;
+	for (unsigned int round = 0; round < DP_ACL_ROWS / 100; round++) {
+		for (uint32_t i = 1; i < conf->n; i++) {
+			conf->rules[i] = conf->rules[1];
+			conf->rules[i].seq = 10 * (i + 1);
+			conf->rules[i].sport_lo = conf->rules[i].sport_hi =
+				(uint16_t)(i == 1 ? 53 : 1000 * round + i);
+			conf->rules[i].dport_hi = (uint16_t)(60000 + round);
+		}
 		assert_int_equal(acls_set(acls, conf), 0);
 		put(0, &dns);
 		assert_int_equal(punts(), 0);
 		assert_int_equal(matches(0, 20), 1);
+		assert_int_equal(matches(0, 3000), 0);
 	}
 	/* in use it cannot be removed */
 	assert_int_equal(acls_access_set(acls, &access), 0);

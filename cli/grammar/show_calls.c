@@ -137,6 +137,16 @@ static const char *srtp_keying(const struct ctl_call *call, unsigned int leg)
 
 /* ---- JSON of a call, active or finished ---- */
 
+static const char *dtmf_word(const struct ctl_call *call, unsigned int leg)
+{
+	static const char *const words[] = {
+#define X(sym, word) word,
+		CTL_DTMF_WAYS(X)
+#undef X
+	};
+	return words[call->dtmf[leg] < CTL_DTMF_N_WAYS ? call->dtmf[leg] : 0];
+}
+
 static json_t *leg_json(const struct ctl_call *call, unsigned int leg,
 	const struct dp_stream_sum from[DP_LEGS], const struct cli_media *media)
 {
@@ -159,6 +169,8 @@ static json_t *leg_json(const struct ctl_call *call, unsigned int leg,
 			json, "media_remote", json_string(print_addr(&media->remote[leg], text)));
 	}
 	json_object_set_new(json, "codec", json_string(call->codec[leg]));
+	json_object_set_new(json, "dtmf_relay", json_string(dtmf_word(call, leg)));
+	json_object_set_new(json, "dtmf_digits", json_integer(call->digits[leg]));
 	json_object_set_new(json, "srtp", json_string(srtp_suite(call, leg)));
 	json_object_set_new(json, "srtp_keying", json_string(srtp_keying(call, leg)));
 	json_object_set_new(json, "srtp_note", json_string(srtp_note(call, leg)));
@@ -263,6 +275,8 @@ static void print_brief_leg(struct cli_ctx *ctx, const struct ctl_call *call, un
 		call->codec[leg][0] ? call->codec[leg] : "-", call->transcoded ? "Yes" : "No");
 	buf_printf(ctx->out, " LostPacketRate:%.2f OutOfOrderRate:%.2f\n VRF:%s\n",
 		percent(rx, rx->lost), percent(rx, rx->reordered), call->realm[leg]);
+	buf_printf(
+		ctx->out, " DTMF relay: %s digits:%u\n", dtmf_word(call, leg), call->digits[leg]);
 	if (call->srtp_note[leg] != CTL_SRTP_NONE)
 		buf_printf(ctx->out, " SRTP: %s\n", srtp_note(call, leg));
 	if (leg == 0 && call->target[0])

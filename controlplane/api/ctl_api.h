@@ -45,6 +45,8 @@ enum ctl_msg {
 	CTL_CALL_CLEAR = 32,   /* ctl_call_clear: end the call (operator, media timeout) */
 	CTL_CALL_PLAY = 35,    /* ctl_call_play: an operator plays a prompt into an answered call */
 	CTL_PLAY_DONE = 34,    /* ctl_play_done: what was played to a leg has come to its end */
+	/* control -> sip: a digit that came from a leg; sip -> control: one that is for a leg */
+	CTL_DTMF = 35, /* ctl_dtmf; no reply, may be lost */
 	/* DTLS handshakes, control <-> nat; CTL_NAT_INFO also control -> sip */
 	CTL_NAT_SET = 50,	  /* ctl_nat: an association is wanted, or wanted otherwise */
 	CTL_NAT_DEL = 51,	  /* ctl_nat_id */
@@ -222,6 +224,19 @@ enum ctl_keying {
 		CTL_N_KEYINGS,
 };
 
+/* How digits come from a leg and go to it. X(symbol, word in records and in show). */
+#define CTL_DTMF_WAYS(X)        \
+	X(NONE, "none")         \
+	X(RTP_NTE, "rtp-nte")   \
+	X(SIP_INFO, "sip-info") \
+	X(INBAND, "inband")
+enum ctl_dtmf_way {
+#define X(sym, word) CTL_DTMF_##sym,
+	CTL_DTMF_WAYS(X)
+#undef X
+		CTL_DTMF_N_WAYS,
+};
+
 /* What is known of a call outside of limen-sip. Text is NUL-terminated, empty when unknown. */
 struct ctl_call {
 	uint64_t id;	/* unique over restarts; the key of the record */
@@ -245,7 +260,11 @@ struct ctl_call {
 	char sip_call_id[DP_LEGS][128];
 	char codec[DP_LEGS][CTL_CODEC_MAX]; /* encoding names */
 	uint32_t transcoded;		    /* 1: the voice is decoded and encoded */
-	uint32_t zero;
+	uint8_t dtmf[DP_LEGS];		    /* enum ctl_dtmf_way */
+	uint8_t zero[2];
+	/* Digits that came from each leg: by SIP INFO as limen-sip knows it, in records all. */
+	uint32_t digits[DP_LEGS];
+	uint64_t token;		     /* limen-sip's own, comes back with ctl_dtmf */
 	char target[CTL_TARGET_MAX]; /* "announcement NAME", ... of a call that ends in the box */
 	char reason[160];	     /* one sentence: why it ended, or was refused */
 };
@@ -275,6 +294,19 @@ struct ctl_call_clear {
 	uint32_t released_by;
 	char reason[160];
 };
+
+/* Digits are private: they are in no log and in no record. */
+struct ctl_dtmf {
+	uint64_t call_id;
+	uint64_t token; /* control -> sip: as in ctl_call */
+	uint32_t media_index;
+	uint32_t leg;
+	uint32_t serial; /* sip -> control: another one for each digit of a leg, not 0 */
+	uint32_t duration_ms;
+	uint8_t digit; /* as in dp_event_dtmf */
+	uint8_t zero[7];
+};
+_Static_assert(sizeof(struct ctl_dtmf) == 40, "wire struct");
 
 struct ctl_trunk_status {
 	char trunk[CTL_NAME_MAX];
@@ -309,7 +341,11 @@ struct ctl_trunk_status {
 	X(crypto_ignored, "crypto-ignored", "a=crypto lines that could not be used")          \
 	X(srtp_refused, "srtp-refused", "offers and answers refused for SRTP or its absence") \
 	X(srtp_fallback, "srtp-fallback", "offers made again without SRTP")                   \
-	X(codec_refused, "codec-refused", "offers for which a side has no codec")
+	X(codec_refused, "codec-refused", "offers for which a side has no codec")             \
+	X(dtmf_in, "dtmf-info-in", "digits received by SIP INFO")                             \
+	X(dtmf_out, "dtmf-info-out", "digits sent by SIP INFO")                               \
+	X(dtmf_ignored, "dtmf-ignored", "digits by INFO from legs that have another way")     \
+	X(dtmf_lost, "dtmf-lost", "digits that found no way to the other leg")
 
 struct ctl_sip_stats {
 #define X(field, name, help) uint64_t field;

@@ -92,6 +92,14 @@ enum cfg_transcoding {
 	CFG_TRANSCODING_BY_PREFERENCE,
 };
 
+/* How digits come from and go to a side's far ends. */
+enum cfg_dtmf {
+	CFG_DTMF_NONE,	  /* of a trunk's first: as its realm says; as what comes second: nothing */
+	CFG_DTMF_RTP_NTE, /* telephone-events (RFC 4733) */
+	CFG_DTMF_SIP_INFO, /* application/dtmf-relay, application/dtmf */
+	CFG_DTMF_INBAND,   /* tones in the voice */
+};
+
 /* "voice class prompt NAME": sound that the box can play. */
 struct cfg_prompt {
 	char name[CFG_NAME_MAX];
@@ -228,6 +236,8 @@ struct cfg_realm {
 	uint32_t srtp_crypto;	  /* tag of a voice class; 0: all suites in the usual order */
 	uint32_t voice_codec;	  /* tag of a voice class; 0: all codecs, as they are offered */
 	uint8_t transcoding;	  /* enum cfg_transcoding, not CFG_TRANSCODING_REALM */
+	uint8_t dtmf;		  /* enum cfg_dtmf; NONE is RTP_NTE */
+	uint8_t dtmf_fallback;	  /* enum cfg_dtmf, when the far end takes no telephone-events */
 	uint32_t audio_pps, other_pps; /* media packet-limit; 0: none */
 	uint8_t cptone;		       /* enum cfg_cptone, of the tones that its far ends hear */
 	bool ringback_tone; /* callers of this realm hear one while only a 180 is there */
@@ -253,6 +263,8 @@ struct cfg_trunk {
 	uint32_t srtp_crypto;		  /* 0: the realm's */
 	uint32_t voice_codec;		  /* 0: the realm's */
 	uint8_t transcoding;		  /* enum cfg_transcoding */
+	uint8_t dtmf;			  /* enum cfg_dtmf; NONE: both are the realm's */
+	uint8_t dtmf_fallback;		  /* enum cfg_dtmf */
 	char music_on_hold[CFG_NAME_MAX]; /* empty: the realm's */
 	uint32_t tls_profile;		  /* 0: the realm's */
 	char tls_name[CFG_HOST_MAX];	  /* in its certificate; empty: the target's address */

@@ -130,6 +130,45 @@ static const struct cfg_word trunk_transcoding_words[] = {
 	{NULL, 0, NULL},
 };
 
+#define DTMF_RTP_NTE                                                                \
+	{                                                                           \
+		"rtp-nte", CFG_DTMF_RTP_NTE, "Telephone-events in RTP, by RFC 4733" \
+	}
+#define DTMF_SIP_INFO                                              \
+	{                                                          \
+		"sip-info", CFG_DTMF_SIP_INFO,                     \
+			"SIP INFO with application/dtmf-relay, no" \
+			" telephone-events"                        \
+	}
+#define DTMF_INBAND                                                           \
+	{                                                                     \
+		"inband", CFG_DTMF_INBAND,                                    \
+			"Tones in the voice, found and made by a media core " \
+			"where the other side wants them otherwise"           \
+	}
+
+static const struct cfg_word dtmf_words[] = {
+	DTMF_RTP_NTE,
+	DTMF_SIP_INFO,
+	DTMF_INBAND,
+	{NULL, 0, NULL},
+};
+
+static const struct cfg_word trunk_dtmf_words[] = {
+	{"realm", CFG_DTMF_NONE, "As the realm says, with its fallback"},
+	DTMF_RTP_NTE,
+	DTMF_SIP_INFO,
+	DTMF_INBAND,
+	{NULL, 0, NULL},
+};
+
+static const struct cfg_word dtmf_fallback_words[] = {
+	{"none", CFG_DTMF_NONE, "Nothing: tones in the voice pass as they are"},
+	DTMF_SIP_INFO,
+	DTMF_INBAND,
+	{NULL, 0, NULL},
+};
+
 static const struct cfg_word cptone_words[] = {
 	{"eu", CFG_CPTONE_EU, "As ETSI recommends, for countries without a word of their own"},
 	{"de", CFG_CPTONE_DE, "Germany"},
@@ -930,6 +969,28 @@ const struct cfg_leaf cfg_leaves[] = {
 
 	{.kind = CFG_REALM,
 		.type = CFG_T_ENUM,
+		.name = "dtmf_relay",
+		.syntax = "dtmf-relay",
+		FIELD(cfg_realm, dtmf),
+		.words = dtmf_words,
+		.min = CFG_DTMF_RTP_NTE,
+		.max = CFG_DTMF_INBAND,
+		.def = CFG_DTMF_RTP_NTE,
+		NO_REF,
+		.help = "How digits come from this side and go there"},
+	{.kind = CFG_REALM,
+		.type = CFG_T_ENUM,
+		.name = "dtmf_relay_fallback",
+		.syntax = "dtmf-relay fallback",
+		FIELD(cfg_realm, dtmf_fallback),
+		.words = dtmf_fallback_words,
+		.max = CFG_DTMF_INBAND,
+		.def = CFG_DTMF_NONE,
+		NO_REF,
+		.help = "The same for far ends that agree on no telephone-events"},
+
+	{.kind = CFG_REALM,
+		.type = CFG_T_ENUM,
 		.name = "cptone",
 		.syntax = "cptone",
 		FIELD(cfg_realm, cptone),
@@ -1139,6 +1200,28 @@ const struct cfg_leaf cfg_leaves[] = {
 		.def = CFG_TRANSCODING_REALM,
 		NO_REF,
 		.help = "When voice is decoded and encoded for this far end"},
+	{.kind = CFG_TRUNK,
+		.type = CFG_T_ENUM,
+		.name = "dtmf_relay",
+		.syntax = "dtmf-relay",
+		FIELD(cfg_trunk, dtmf),
+		.words = trunk_dtmf_words,
+		.max = CFG_DTMF_INBAND,
+		.def = CFG_DTMF_NONE,
+		NO_REF,
+		.help = "How digits come from this far end and go there"},
+	{.kind = CFG_TRUNK,
+		.type = CFG_T_ENUM,
+		.name = "dtmf_relay_fallback",
+		.syntax = "dtmf-relay fallback",
+		FIELD(cfg_trunk, dtmf_fallback),
+		.words = dtmf_fallback_words,
+		.max = CFG_DTMF_INBAND,
+		.def = CFG_DTMF_NONE,
+		NO_REF,
+		.help = "The same when it agrees on no telephone-events; counts with a dtmf-relay "
+			"of "
+			"the trunk's own"},
 	{.kind = CFG_TRUNK,
 		.type = CFG_T_NAME,
 		.name = "music_on_hold",

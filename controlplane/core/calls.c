@@ -74,10 +74,13 @@ bool ctl_call_ok(const struct ctl_call *c)
 {
 	if (c->id == 0 || c->state < CTL_CALL_SETUP || c->state > CTL_CALL_ENDED ||
 		c->released_by > CTL_BY_OPERATOR || c->n_media > CTL_MEDIA_MAX ||
-		c->transcoded > 1 || c->zero != 0 || !ipc_str_ok(c->target, sizeof(c->target)) ||
+		c->transcoded > 1 || c->zero[0] != 0 || c->zero[1] != 0 ||
+		!ipc_str_ok(c->target, sizeof(c->target)) ||
 		!ipc_str_ok(c->reason, sizeof(c->reason)))
 		return false;
 	for (unsigned int i = 0; i < DP_LEGS; i++) {
+		if (c->dtmf[i] >= CTL_DTMF_N_WAYS)
+			return false;
 		if (c->srtp[i] >= DP_SRTP_N || c->srtp_note[i] >= CTL_SRTP_N_NOTES ||
 			c->srtp_keying[i] >= CTL_N_KEYINGS)
 			return false;
@@ -149,6 +152,8 @@ int calls_put(struct calls *cs, uint32_t worker, const struct ctl_call *info,
 void calls_info(const struct call *call, struct ctl_call *ret_info)
 {
 	*ret_info = call->info;
+	for (unsigned int leg = 0; leg < DP_LEGS; leg++)
+		ret_info->digits[leg] += call->digits[leg];
 	for (unsigned int leg = 0; call->phase == CALL_LIVE && leg < DP_LEGS; leg++) {
 		uint8_t suite = DP_SRTP_NONE;
 
@@ -234,6 +239,37 @@ void calls_media_close(struct calls *cs, const struct ctl_media_id *id)
 	struct media_session *session = call->media[id->media_index];
 	if (session != NULL)
 		sessions_close(cs->sessions, session, cs->ops.mono_ms(cs->ops.arg));
+}
+
+void calls_dtmf_heard(
+	void *arg, const struct media_session *session, const struct dp_event_dtmf *event)
+{
+	struct calls *cs = arg;
+	struct call *call = calls_find(cs, session->call_id);
+	struct ctl_dtmf msg = {.call_id = session->call_id,
+		.media_index = session->index,
+		.leg = event->leg,
+		.duration_ms = event->duration_ms,
+		.digit = event->digit};
+
+	if (call == NULL || call->phase != CALL_LIVE)
+		return;
+	call->digits[event->leg]++;
+	msg.token = call->info.token;
+	/* Elsewhere the data plane brings it on by itself. */
+	if (call->described && call->info.dtmf[!event->leg] == CTL_DTMF_SIP_INFO)
+		cs->ops.send(cs->ops.arg, call->worker, CTL_DTMF, &msg, sizeof(msg), NULL, 0);
+}
+
+void calls_dtmf_send(struct calls *cs, const struct ctl_dtmf *msg)
+{
+	const struct call *call = calls_find(cs, msg->call_id);
+	const struct media_session *session = NULL;
+
+	if (call != NULL && call->phase == CALL_LIVE && msg->media_index < CTL_MEDIA_MAX)
+		session = call->media[msg->media_index];
+	if (session != NULL && session->wanted && cs->ops.press != NULL)
+		cs->ops.press(cs->ops.arg, session, msg);
 }
 
 void calls_media_lost(void *arg, struct media_session *session, int error)
@@ -394,6 +430,7 @@ void call_finish(struct calls *cs, struct call *call)
 
 	calls_info(call, &info); /* while the sessions have their keys */
 	call->info = info;
+	memset(call->digits, 0, sizeof(call->digits)); /* they are in info now */
 	call->phase = CALL_ENDING;
 	cs->counts.live--;
 	cs->counts.ending++;

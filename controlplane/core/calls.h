@@ -42,6 +42,7 @@ struct call {
 	/* who waits for the acknowledgement of CTL_CALL_END; connection 0: nobody */
 	struct media_ticket end_ticket;
 	struct ctl_call_clear clear; /* call_id 0: none is asked for */
+	uint32_t digits[DP_LEGS];    /* that the data plane heard in the media of each leg */
 };
 TAILQ_HEAD(call_list, call);
 
@@ -59,6 +60,8 @@ struct calls_ops {
 	/* To the data plane: how voice from a leg is rated. */
 	void (*rating)(void *arg, const struct dp_rating *rating);
 	void *arg;
+	/* A digit for the media of a leg; NULL: there is no data plane. */
+	void (*press)(void *arg, const struct media_session *session, const struct ctl_dtmf *msg);
 };
 
 struct calls_counts {
@@ -79,6 +82,7 @@ void calls_end(struct calls *calls, uint32_t worker, const struct media_ticket *
 void calls_media_set(struct calls *calls, uint32_t worker, const struct media_ticket *ticket,
 	const struct ctl_media *media);
 void calls_media_close(struct calls *calls, const struct ctl_media_id *id);
+void calls_dtmf_send(struct calls *calls, const struct ctl_dtmf *msg);
 
 /*
  * A worker said HELLO and has no calls: it gets back what is answered, the rest ends with a
@@ -107,6 +111,8 @@ void calls_tick(struct calls *calls);
 /* ---- callbacks of sessions and spool; arg is the struct calls ---- */
 void calls_media_answer(void *arg, const struct media_session *session,
 	const struct media_ticket *ticket, int32_t status);
+void calls_dtmf_heard(
+	void *arg, const struct media_session *session, const struct dp_event_dtmf *event);
 void calls_media_gone(void *arg, struct media_session *session);
 void calls_media_lost(void *arg, struct media_session *session, int error);
 void calls_play_done(

@@ -159,6 +159,16 @@ static void on_media_timeout(void *arg, struct media_session *session, unsigned 
 	calls_media_timeout(((struct control *)arg)->calls, session, leg);
 }
 
+static void on_dtmf(void *arg, struct media_session *session, const struct dp_event_dtmf *event)
+{
+	calls_dtmf_heard(((struct control *)arg)->calls, session, event);
+}
+
+static void on_press(void *arg, const struct media_session *session, const struct ctl_dtmf *msg)
+{
+	dpclient_press(((struct control *)arg)->dp, session, msg);
+}
+
 static void on_written(void *arg, uint64_t id)
 {
 	calls_record_written(((struct control *)arg)->calls, id);
@@ -343,6 +353,9 @@ static int make_media(struct control *c)
 	struct dpclient_ops dp_ops = {
 		dp_generation, on_media_timeout, on_play_done, look_at_transcoder, c};
 	char path[108], dir[256];
+
+	calls_ops.press = on_press;
+	dp_ops.dtmf = on_dtmf;
 
 	snprintf(dir, sizeof(dir), "%s/prompts", c->options.state_dir);
 	snprintf(path, sizeof(path), "%s/dataplane.sock", c->options.run_dir);

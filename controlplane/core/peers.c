@@ -311,6 +311,17 @@ static int on_trunk_status(
 	return 0;
 }
 
+static int on_dtmf(struct ipc_peer *ipc, const struct ipc_hdr *hdr, const void *body, size_t len)
+{
+	struct peer *peer = ipc_peer_ctx(ipc);
+	const struct ctl_dtmf *msg = body;
+
+	if (msg->leg >= DP_LEGS)
+		return -EPROTO;
+	calls_dtmf_send(peer->peers->calls, msg);
+	return 0;
+}
+
 static int on_replay_done(
 	struct ipc_peer *ipc, const struct ipc_hdr *hdr, const void *body, size_t len)
 {
@@ -396,6 +407,7 @@ static const struct ipc_row rows[] = {
 	{CTL_CALL_PUT, 0, IPC_ROLE_SIP, sizeof(struct ctl_call), BODY_MAX, "CTL_CALL_PUT",
 		on_call_put},
 	{CTL_CALL_END, 0, IPC_ROLE_SIP, SIZED(struct ctl_call), "CTL_CALL_END", on_call_end},
+	{CTL_DTMF, 0, IPC_ROLE_SIP, SIZED(struct ctl_dtmf), "CTL_DTMF", on_dtmf},
 	{CTL_SIP_STATS, 0, IPC_ROLE_SIP, SIZED(struct ctl_sip_stats), "CTL_SIP_STATS",
 		on_sip_stats},
 	{CTL_TRUNK_STATUS, 0, IPC_ROLE_SIP, SIZED(struct ctl_trunk_status), "CTL_TRUNK_STATUS",
@@ -416,8 +428,10 @@ static const struct ipc_table table = {rows, sizeof(rows) / sizeof(rows[0]), on_
 /* What may be dropped on the way out when somebody does not read. */
 static const struct ipc_row tx_rows[] = {
 	{CTL_CLI_LOG, IPC_DROPPABLE, 0, 0, 0, "CTL_CLI_LOG", NULL},
+	{CTL_DTMF, IPC_DROPPABLE, 0, 0, 0, "CTL_DTMF", NULL},
 };
-static const struct ipc_table tx_table = {tx_rows, 1, NULL, NULL};
+static const struct ipc_table tx_table = {
+	tx_rows, sizeof(tx_rows) / sizeof(tx_rows[0]), NULL, NULL};
 
 static void on_accept(int fd, void *arg)
 {

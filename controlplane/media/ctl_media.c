@@ -8,7 +8,7 @@
 
 #define FLAGS_KNOWN                                                                   \
 	(DP_LEG_SEND | DP_LEG_RECV | DP_LEG_RTCP_MUX | DP_LEG_LATCH | DP_LEG_ANY_PT | \
-		DP_LEG_EARLY | DP_LEG_RTCP_OWN | DP_LEG_BUNDLE)
+		DP_LEG_EARLY | DP_LEG_RTCP_OWN | DP_LEG_BUNDLE | DP_LEG_DTMF | DP_LEG_TONES)
 
 /* As the data plane demands it (session_check). */
 static bool bundle_ok(const struct dp_leg *leg)

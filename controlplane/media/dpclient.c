@@ -199,6 +199,12 @@ static int on_reply(struct ipc_peer *peer, const struct ipc_hdr *hdr, const void
 		prompts_done(dp->prompts, (uint32_t)id, type, hdr->status, clock_mono_ms());
 		return 0;
 	}
+	if (type == DP_DTMF_SEND) {
+		if (hdr->status < 0)
+			log_notice("a digit could not be put into the media of a leg: %s",
+				strerror(-hdr->status));
+		return 0;
+	}
 	if (type == DP_ACL_CLEAR)
 		return 0;
 	if (type < DP_SESSION_ADD || type >= DP_ACL_SET) {
@@ -358,6 +364,24 @@ static int on_play_done(
 	return 0;
 }
 
+static int on_dtmf(struct ipc_peer *peer, const struct ipc_hdr *hdr, const void *body, size_t len)
+{
+	struct dpclient *dp = ipc_peer_ctx(peer);
+	const struct dp_event_dtmf *ev = body;
+
+	if (ev->leg >= DP_LEGS)
+		return -EPROTO;
+	struct media_session *s = sessions_by_id(dp->sessions, ev->session_id);
+	if (s != NULL && s->wanted && dp->ops.dtmf != NULL)
+		dp->ops.dtmf(dp->ops.arg, s, ev);
+	if (ev->lost_events > 0) {
+		log_warning("%u events of the data plane were lost; looking for silent calls",
+			ev->lost_events);
+		check_silence(dp);
+	}
+	return 0;
+}
+
 static int on_port_event(
 	struct ipc_peer *peer, const struct ipc_hdr *hdr, const void *body, size_t len)
 {
@@ -429,6 +453,9 @@ static const struct ipc_row rows[] = {
 	REPLY(DP_SESSION_MODIFY, sizeof(struct dp_session_reply)),
 	REPLY(DP_SESSION_REMOVE, sizeof(struct dp_session_final)),
 	REPLY(DP_SESSION_SWEEP, 0),
+	REPLY(DP_DTMF_SEND, 0),
+	{DP_EVENT_DTMF, 0, IPC_ROLE_DATAPLANE, sizeof(struct dp_event_dtmf),
+		sizeof(struct dp_event_dtmf), "DP_EVENT_DTMF", on_dtmf},
 	{DP_EVENT_TIMEOUT, 0, IPC_ROLE_DATAPLANE, sizeof(struct dp_event), sizeof(struct dp_event),
 		"DP_EVENT_TIMEOUT", on_event},
 	{DP_EVENT_LATCH, 0, IPC_ROLE_DATAPLANE, sizeof(struct dp_event), sizeof(struct dp_event),
@@ -583,6 +610,22 @@ void dpclient_sweep(struct dpclient *dp)
 {
 	dp->sweep_wanted = true;
 	dpclient_pump_later(dp);
+}
+
+void dpclient_press(
+	struct dpclient *dp, const struct media_session *session, const struct ctl_dtmf *msg)
+{
+	struct dp_dtmf_send press = {.session_id = session->id,
+		.leg = msg->leg,
+		.serial = msg->serial,
+		.duration_ms = msg->duration_ms,
+		.digit = msg->digit};
+
+	if (!dp->up || !session->known || !may_send(dp))
+		return;
+	int ret = request(dp, DP_DTMF_SEND, session->id, &press, sizeof(press));
+	if (ret < 0)
+		cannot_send(dp, ret);
 }
 
 const struct segment_map *dpclient_segment(const struct dpclient *dp)

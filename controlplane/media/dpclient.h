@@ -34,6 +34,8 @@ struct dpclient_ops {
 	/* It is connected now, or no longer. NULL: nobody wants to know. */
 	void (*changed)(void *arg);
 	void *arg;
+	/* A digit that a leg's media brought; may be NULL. */
+	void (*dtmf)(void *arg, struct media_session *session, const struct dp_event_dtmf *event);
 };
 
 struct dpclient_state {
@@ -72,3 +74,6 @@ void dpclient_sweep(struct dpclient *dp);
 
 const struct segment_map *dpclient_segment(const struct dpclient *dp); /* header NULL: none */
 void dpclient_state(const struct dpclient *dp, struct dpclient_state *ret_state);
+/* A digit for a leg; when the data plane is away it is lost, as late it would do harm. */
+void dpclient_press(
+	struct dpclient *dp, const struct media_session *session, const struct ctl_dtmf *msg);

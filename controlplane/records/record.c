@@ -308,6 +308,16 @@ static const char *keying_word(uint8_t keying)
 	return keying < CTL_N_KEYINGS ? words[keying] : "";
 }
 
+static const char *dtmf_word(uint8_t way)
+{
+	static const char *const words[] = {
+#define X(sym, word) word,
+		CTL_DTMF_WAYS(X)
+#undef X
+	};
+	return way < CTL_DTMF_N_WAYS ? words[way] : "";
+}
+
 /* The suite, or "off". */
 static const char *srtp_word(uint8_t suite)
 {
@@ -336,6 +346,8 @@ static void print_leg(struct json_out *out, const struct record *record, unsigne
 	jout_key_str(out, "transport", transport_word(call->transport[leg]));
 	jout_key_str(out, "peer", ipaddr_is_set(peer) ? ipaddr_print_port(peer, addr) : "");
 	jout_key_str(out, "codec", call->codec[leg]);
+	jout_key_str(out, "dtmf_relay", dtmf_word(call->dtmf[leg]));
+	jout_key_u64(out, "dtmf_digits", call->digits[leg]);
 	jout_key_str(out, "srtp", srtp_word(call->srtp[leg]));
 	jout_key_str(out, "srtp_keying", keying_word(call->srtp_keying[leg]));
 	jout_key_str(out, "srtp_note", srtp_note_words(call->srtp_note[leg]));

@@ -160,6 +160,11 @@ static void app_transcoder(void *app, const struct ctl_transcoder *transcoder)
 	b2b_transcoder(app, transcoder);
 }
 
+static void app_dtmf(void *app, const struct ctl_dtmf *msg)
+{
+	b2b_dtmf(app, msg);
+}
+
 static void app_call_end_reply(void *app, uint32_t seq, int32_t status)
 {
 	b2b_call_end_reply(app, seq, status);
@@ -216,6 +221,7 @@ const struct sip_app_ops b2b_app_ops = {
 	.media_reply = app_media_reply,
 	.nat_info = app_nat_info,
 	.transcoder = app_transcoder,
+	.dtmf = app_dtmf,
 	.call_end_reply = app_call_end_reply,
 	.call_restore = app_call_restore,
 	.restore_done = app_restore_done,

@@ -63,6 +63,7 @@ void b2b_free(struct b2b *b)
 				sip_ctxn_detach(leg->bye);
 			if (leg->out)
 				sip_ctxn_detach(leg->out);
+			leg_dtmf_clear(leg);
 			leg->bye = leg->out = NULL;
 			leg->bye_wanted = false;
 		}

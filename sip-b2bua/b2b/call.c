@@ -77,6 +77,7 @@ struct call *call_new(struct b2b *b)
 	call->state = CALL_MEDIA;
 	call->rec.id = id_new(b);
 	call->rec.state = CTL_CALL_SETUP;
+	call->rec.token = (uint64_t)slot << 32 | generation;
 	call->rec.invite_ms = b->env.ops->wall_ms(b->env.ctx);
 	for (unsigned int side = 0; side < DP_LEGS; side++) {
 		call->leg[side].call = call;
@@ -109,6 +110,7 @@ static void leg_clear(struct leg *leg)
 		sip_ctxn_detach(leg->accepted);
 	if (leg->bye)
 		sip_ctxn_detach(leg->bye);
+	leg_dtmf_clear(leg);
 	leg->in = NULL;
 	leg->out = leg->accepted = leg->bye = NULL;
 	sip_resend_stop(&leg->ok);

@@ -19,6 +19,7 @@
 #include "sip-b2bua/b2b/policy.h"
 #include "sip-b2bua/dialog/dialog.h"
 #include "sip-b2bua/routing/route.h"
+#include "sip-b2bua/sdp/dtmf_info.h"
 #include "sip-b2bua/sdp/media_map.h"
 #include "sip-b2bua/sdp/offer_answer.h"
 
@@ -44,6 +45,18 @@ enum call_then {
 struct call;
 struct digest_client;
 
+#define LEG_DIGITS_MAX 16 /* that wait for INFO to a leg */
+
+/* Digits by INFO, from a leg and to it; see call_dtmf.c. */
+struct leg_dtmf {
+	uint8_t form;	  /* enum dtmf_info_form of what it gets; NONE: not known yet */
+	bool other_form;  /* it has refused the first one */
+	uint8_t n, first; /* of queue; the first is under way while out is set */
+	uint32_t serial;  /* of the last digit for its media */
+	struct sip_ctxn *out;
+	struct dtmf_info queue[LEG_DIGITS_MAX];
+};
+
 struct leg {
 	struct call *call;
 	uint8_t side;	       /* LEG_A, LEG_B */
@@ -64,6 +77,7 @@ struct leg {
 	uint32_t ack_len;
 	struct oa oa;
 	struct digest_client *auth; /* call_auth.c; NULL: nobody asked for credentials */
+	struct leg_dtmf dtmf;
 };
 
 struct candidate {
@@ -272,6 +286,11 @@ void call_inside(struct b2b *b, struct sip_stxn *stxn, const struct sip_msg *msg
 	const struct sip_path *path);
 void call_ack(struct b2b *b, const struct sip_msg *msg, const struct sip_path *path);
 extern const struct sip_stxn_ops leg_invite_in_ops;
+
+/* ---- call_dtmf.c: digits ---- */
+/* An INFO of the leg, in its dialog. */
+void call_info(struct leg *leg, struct sip_stxn *stxn, const struct sip_msg *msg);
+void leg_dtmf_clear(struct leg *leg);
 
 /* ---- call_media.c: offers, answers and ports ---- */
 

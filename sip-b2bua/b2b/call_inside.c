@@ -150,6 +150,8 @@ static void inside_dialog(
 		bye(leg, stxn, msg, dialog);
 	} else if (msg->method == SIP_M_INVITE) {
 		reinvite(leg, stxn, msg);
+	} else if (msg->method == SIP_M_INFO) {
+		call_info(leg, stxn, msg);
 	} else if (msg->method == SIP_M_OPTIONS) {
 		answer(stxn, 200, VIEW("Allow: " POLICY_ALLOW "\r\nAccept: application/sdp\r\n"));
 	} else {

@@ -313,6 +313,7 @@ int call_answer(struct leg *from, struct view sdp, struct view *ret_sdp, const c
 	if (from->oa.state == OA_REST)
 		call_close_lines(call, close);
 	memcpy(call->rec.codec, call->media.codec, sizeof(call->rec.codec));
+	memcpy(call->rec.dtmf, call->media.dtmf, sizeof(call->rec.dtmf));
 	call->rec.transcoded = media_map_transcoded(&call->media);
 	*ret_sdp = sip_buf_view(&out);
 	return 0;

@@ -254,6 +254,7 @@ unsigned int policy_method_status(enum sip_method method)
 	case SIP_M_BYE:
 	case SIP_M_CANCEL:
 	case SIP_M_OPTIONS:
+	case SIP_M_INFO:
 		return 0;
 	case SIP_M_OTHER:
 		return 501;

@@ -62,7 +62,8 @@ static bool record_valid(const struct ctl_call *rec)
 		     ipc_str_ok(rec->trunk[leg], sizeof(rec->trunk[leg])) &&
 		     ipc_str_ok(rec->sip_call_id[leg], sizeof(rec->sip_call_id[leg]));
 	}
-	return ok && rec->transcoded <= 1 && rec->zero == 0 &&
+	return ok && rec->transcoded <= 1 && rec->dtmf[0] < CTL_DTMF_N_WAYS &&
+	       rec->dtmf[1] < CTL_DTMF_N_WAYS && !rec->zero[0] && !rec->zero[1] &&
 	       ipc_str_ok(rec->target, sizeof(rec->target)) &&
 	       ipc_str_ok(rec->reason, sizeof(rec->reason));
 }
@@ -123,6 +124,7 @@ int call_checkpoint_read(
 	call->fork = (uint8_t)fork;
 	call->max_forwards = max_forwards;
 	call->rec = *rec;
+	call->rec.token = (uint64_t)slot << 32 | generation;
 	call->local.on = ckpt_get_u(in, 1) != 0;
 	call->local.q850 = (uint16_t)ckpt_get_u(in, 2);
 	call->local.serial = (uint32_t)ckpt_get_u(in, 4);

@@ -294,6 +294,18 @@ static int on_transcoder(
 	return 0;
 }
 
+static int on_dtmf(struct ipc_peer *peer, const struct ipc_hdr *hdr, const void *body, size_t len)
+{
+	const struct ctl_dtmf *msg = body;
+	struct sip_worker *w = ipc_peer_ctx(peer);
+
+	if (msg->leg >= DP_LEGS)
+		return -EPROTO;
+	worker_time(w);
+	w->ops->dtmf(w->app, msg);
+	return 0;
+}
+
 static int on_call_end_reply(
 	struct ipc_peer *peer, const struct ipc_hdr *hdr, const void *body, size_t len)
 {
@@ -388,6 +400,7 @@ static const struct ipc_row rows[] = {
 		on_nat_info},
 	{CTL_TRANSCODER, 0, IPC_ROLE_CONTROL, SIZED(struct ctl_transcoder), "CTL_TRANSCODER",
 		on_transcoder},
+	{CTL_DTMF, 0, IPC_ROLE_CONTROL, SIZED(struct ctl_dtmf), "CTL_DTMF", on_dtmf},
 	{CTL_CALL_END | IPC_TYPE_REPLY, 0, IPC_ROLE_CONTROL, 0, 0, "CTL_CALL_END reply",
 		on_call_end_reply},
 	{CTL_CALL_RESTORE, 0, IPC_ROLE_CONTROL, sizeof(struct ctl_call), BODY_MAX,

@@ -65,6 +65,8 @@ struct sip_app_ops {
 	/* Our certificate for DTLS; own is NONE while limen-nat is away. */
 	void (*nat_info)(void *app, const struct ctl_nat_info *info);
 	void (*transcoder)(void *app, const struct ctl_transcoder *transcoder);
+	/* A digit that a leg's media brought. */
+	void (*dtmf)(void *app, const struct ctl_dtmf *msg);
 	void (*call_end_reply)(void *app, uint32_t seq, int32_t status);
 	void (*call_restore)(void *app, const struct ctl_call *call, const void *checkpoint,
 		size_t checkpoint_len);

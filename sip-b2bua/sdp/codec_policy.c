@@ -5,9 +5,10 @@
 #include "controlplane/config/cfg.h"
 #include "dataplane/api/dp_fmtp.h"
 
-#define NO_RANK UINT32_MAX
-#define BIT(id) (UINT32_C(1) << (id))
-#define G711	(BIT(DP_CODEC_PCMU) | BIT(DP_CODEC_PCMA))
+#define NO_RANK	  UINT32_MAX
+#define PACKET_MS 20 /* of who says none */
+#define BIT(id)	  (UINT32_C(1) << (id))
+#define G711	  (BIT(DP_CODEC_PCMU) | BIT(DP_CODEC_PCMA))
 
 void codec_policy_set(struct codec_policy *policy, const struct cfg *cfg,
 	const struct cfg_realm *realm, const struct cfg_trunk *trunk)
@@ -548,12 +549,20 @@ static bool all_g711(const struct codec_leg *leg)
 /* PCMU and PCMA are one table apart, packet by packet, as long as nobody set their length. */
 static bool use_table(const struct codec_sides *sides, struct codec_result *r)
 {
-	if (!all_g711(&r->offerer) || !all_g711(&r->answerer))
+	if (sides->core || !all_g711(&r->offerer) || !all_g711(&r->answerer))
 		return false;
 	if ((sides->offerer->packet_ms || sides->answerer->packet_ms) && !(G711 & ~sides->can))
 		return false;
 	r->offerer.send.params.ptime_ms = r->answerer.send.params.ptime_ms = 0;
 	return true;
+}
+
+/* Without one PCMU and PCMA would be a matter of the table. */
+static void set_packet_time(struct dp_send *send)
+{
+	if (send->params.ptime_ms == 0)
+		send->params.ptime_ms = (uint8_t)dp_codec_ptime_fit(
+			dp_codec_row(send->codec), PACKET_MS);
 }
 
 static bool transcode(const struct codec_sides *sides, const struct codec_list *offer,
@@ -570,6 +579,10 @@ static bool transcode(const struct codec_sides *sides, const struct codec_list *
 		!transcode_offerer(sides, offer, chosen, events, noise, r))
 		return false;
 	r->by_core = !use_table(sides, r);
+	if (sides->core)
+		set_packet_time(&r->offerer.send);
+	if (sides->core)
+		set_packet_time(&r->answerer.send);
 	return true;
 }
 
@@ -618,7 +631,7 @@ enum codec_why codec_answer(const struct codec_sides *sides, const struct codec_
 		chosen = choose(sides, offer, first);
 	if (!chosen)
 		return CODEC_NO_TRANSCODER;
-	if (chosen == first->offer)
+	if (chosen == first->offer && !sides->core)
 		relay(sides, answer, &pairs, first, r);
 	else if (!transcode(sides, offer, answer, &pairs, first, chosen, r))
 		return CODEC_NO_TRANSCODER;

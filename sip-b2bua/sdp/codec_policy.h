@@ -32,7 +32,15 @@ void codec_policy_set(struct codec_policy *policy, const struct cfg *cfg,
 struct codec_sides {
 	const struct codec_policy *offerer, *answerer;
 	uint32_t can; /* bit n: enum dp_codec_id n can be transcoded by a media core */
+	bool core;    /* one is to stand between although the two sides share their codec */
 };
+
+/* Whether one may, for codecs that the data plane has. */
+static inline bool codec_may_transcode(const struct codec_sides *sides)
+{
+	return sides->offerer->transcoding != CFG_TRANSCODING_NEVER &&
+	       sides->answerer->transcoding != CFG_TRANSCODING_NEVER && sides->can != 0;
+}
 
 /* Why there is nothing to offer, or no codec to use. */
 enum codec_why {
@@ -60,6 +68,7 @@ struct codec_leg {
 	uint8_t pt; /* of the codec that it talks, in its own description */
 	struct dp_payload payloads[DP_PAYLOAD_TYPES]; /* accepted from it */
 	struct dp_send send;			      /* what could be, or is, made for it */
+	uint32_t flags;				      /* enum dp_leg_flags that digits need */
 };
 
 struct codec_result {
@@ -67,6 +76,8 @@ struct codec_result {
 	bool by_core;		/* a media core does it, not the table of the packet workers */
 	struct codec_list said; /* the answer to the offerer */
 	struct codec_leg offerer, answerer;
+	uint8_t dtmf_offerer,
+		dtmf_answerer; /* enum ctl_dtmf_way: dtmf_policy.h, not codec_answer() */
 };
 
 /*

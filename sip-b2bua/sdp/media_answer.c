@@ -27,6 +27,7 @@ static void leg_compute_codecs(const struct media_map *map, const struct media_l
 	dp->n_payloads = own->n_payloads;
 	memcpy(dp->payloads, own->payloads, sizeof(dp->payloads));
 	dp->flags |= codecs->by_core ? DP_LEG_RTCP_OWN : 0;
+	dp->flags |= own->flags;
 }
 
 /* What the data plane is told of one leg: its own description and what the other one takes. */
@@ -203,6 +204,9 @@ int media_map_answer(struct media_map *map, const struct sdp *sdp, unsigned int 
 		set |= 1u << i;
 		if (!named && !line->any_pt) {
 			codec_names(map, sdp, i, &codecs[i]);
+			map->dtmf[!leg] = codecs[i].dtmf_offerer;
+			map->dtmf[leg] = codecs[i].dtmf_answerer;
+			map->dtmf_line = (uint8_t)i;
 			named = true;
 		}
 	}

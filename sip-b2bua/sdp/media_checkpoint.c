@@ -89,6 +89,7 @@ void media_map_checkpoint(const struct media_map *map, struct ckpt_out *out)
 	ckpt_put_u(out, map->alone, 1);
 	ckpt_put_u(out, map->play_serial, 4);
 	ckpt_put(out, map->play, sizeof(map->play));
+	ckpt_put_u(out, map->dtmf_line, 1);
 	for (unsigned int leg = 0; leg < DP_LEGS; leg++) {
 		const struct media_side *side = &map->side[leg];
 
@@ -103,6 +104,9 @@ void media_map_checkpoint(const struct media_map *map, struct ckpt_out *out)
 		ckpt_put_u(out, side->latch, 1);
 		ckpt_put_u(out, side->bundle, 1);
 		media_srtp_checkpoint(&side->srtp, out);
+		ckpt_put_u(out, side->dtmf.first, 1);
+		ckpt_put_u(out, side->dtmf.second, 1);
+		ckpt_put_u(out, map->dtmf[leg], 1);
 		policy_checkpoint(&side->codecs, out);
 		ckpt_put_view(out, view_of(side->music));
 	}
@@ -121,7 +125,7 @@ void media_map_checkpoint(const struct media_map *map, struct ckpt_out *out)
 	}
 }
 
-static void restore_side(struct media_side *side, struct ckpt_in *in)
+static void restore_side(struct media_side *side, uint8_t *ret_dtmf, struct ckpt_in *in)
 {
 	side->sess_id = ckpt_get_u(in, 8);
 	side->sess_version = ckpt_get_u(in, 8);
@@ -136,6 +140,12 @@ static void restore_side(struct media_side *side, struct ckpt_in *in)
 	side->latch = ckpt_get_u(in, 1) != 0;
 	side->bundle = (uint8_t)ckpt_get_u(in, 1);
 	media_srtp_restore(&side->srtp, in);
+	side->dtmf.first = (uint8_t)ckpt_get_u(in, 1);
+	side->dtmf.second = (uint8_t)ckpt_get_u(in, 1);
+	*ret_dtmf = (uint8_t)ckpt_get_u(in, 1);
+	if (side->dtmf.first >= CTL_DTMF_N_WAYS || side->dtmf.second >= CTL_DTMF_N_WAYS ||
+		*ret_dtmf >= CTL_DTMF_N_WAYS)
+		in->failed = true;
 	policy_restore(&side->codecs, in);
 	if (view_copy(ckpt_get_view(in, CTL_NAME_MAX - 1), side->music, sizeof(side->music)) < 0)
 		in->failed = true;
@@ -223,10 +233,12 @@ int media_map_restore(struct media_map *map, struct ckpt_in *in)
 	map->alone = ckpt_get_u(in, 1) != 0;
 	map->play_serial = (uint32_t)ckpt_get_u(in, 4);
 	restore_plays(map, in);
-	if (map->n_media > SDP_MEDIA_MAX || n_lines > CTL_MEDIA_MAX || n_lines > map->n_media)
+	map->dtmf_line = (uint8_t)ckpt_get_u(in, 1);
+	if (map->dtmf_line >= CTL_MEDIA_MAX || map->n_media > SDP_MEDIA_MAX ||
+		n_lines > CTL_MEDIA_MAX || n_lines > map->n_media)
 		return -EINVAL;
 	for (unsigned int leg = 0; leg < DP_LEGS; leg++)
-		restore_side(&map->side[leg], in);
+		restore_side(&map->side[leg], &map->dtmf[leg], in);
 	if (media_map_grow(map, n_lines) < 0)
 		return -ENOMEM;
 	for (unsigned int i = 0; i < n_lines && !in->failed; i++)

@@ -15,7 +15,9 @@ static const struct codec_policy any = {.transcoding = CFG_TRANSCODING_NEVER};
 bool media_line_wants_codecs(const struct media_map *map, const struct sdp_media *m)
 {
 	return view_eq(m->media, VIEW("audio")) &&
-	       (map->side[0].codecs.n > 0 || map->side[1].codecs.n > 0);
+	       (map->side[0].codecs.n > 0 || map->side[1].codecs.n > 0 ||
+		       !dtmf_policy_is_plain(&map->side[0].dtmf) ||
+		       !dtmf_policy_is_plain(&map->side[1].dtmf));
 }
 
 /* A line that is transcoded already has its place on a media core. */
@@ -30,15 +32,27 @@ static struct codec_sides sides_of(const struct media_map *map, const struct med
 	};
 }
 
+static struct dtmf_sides dtmf_sides_of(const struct media_map *map)
+{
+	return (struct dtmf_sides){&map->side[map->offerer].dtmf, &map->side[!map->offerer].dtmf};
+}
+
 void media_line_offer_codecs(const struct media_map *map, struct media_line *line)
 {
 	unsigned int to = !map->offerer;
+	const struct codec_list *offer = &line->pending[map->offerer].codecs;
 	struct codec_sides sides = sides_of(map, line);
+	struct dtmf_sides dtmf = dtmf_sides_of(map);
+	struct codec_list wanted;
 
 	line->codec_why = CODEC_FITS;
-	if (line->coded)
-		line->codec_why = (uint8_t)codec_offer(&sides, &line->pending[map->offerer].codecs,
-			&line->pending[to].codecs, &line->numbers[to], &line->said[to]);
+	if (!line->coded)
+		return;
+	dtmf_offer(&dtmf, offer, &wanted);
+	line->codec_why = (uint8_t)codec_offer(
+		&sides, &wanted, &line->pending[to].codecs, &line->numbers[to], &line->said[to]);
+	if (line->codec_why == CODEC_FITS)
+		dtmf_say(&dtmf, offer, &line->numbers[to], &line->said[to]);
 }
 
 void media_line_forget_codecs(struct media_line *line, unsigned int leg)
@@ -61,6 +75,34 @@ bool media_line_early_codecs(
 	return codec_early(&sides, offer, offer, ret_result) == CODEC_FITS;
 }
 
+/* With a media core between where digits need one, if there is one; and then the digits. */
+static enum codec_why answer_coded(const struct media_map *map, const struct media_line *line,
+	struct codec_sides *sides, const struct codec_list *answer, struct codec_result *ret_result)
+{
+	const struct codec_list *offer = &line->pending[map->offerer].codecs;
+	const struct codec_list *said = &line->said[!map->offerer];
+	struct dtmf_sides dtmf = dtmf_sides_of(map);
+	bool can_core = codec_may_transcode(sides) &&
+			(map->transcoder.state == CTL_TRANSCODER_READY || line->transcoded);
+	struct dtmf_ways ways;
+	enum codec_why why;
+
+	dtmf_ways(&dtmf, offer, said, answer, can_core, &ways);
+	sides->core = ways.by_core;
+	why = codec_answer(sides, offer, said, answer, ret_result);
+	if (why != CODEC_FITS && sides->core) {
+		/* a codec that nobody can decode: digits stay where they are in it */
+		dtmf_ways(&dtmf, offer, said, answer, false, &ways);
+		sides->core = false;
+		why = codec_answer(sides, offer, said, answer, ret_result);
+	}
+	if (why == CODEC_FITS)
+		dtmf_apply(&ways, offer, said, answer, ret_result);
+	ret_result->dtmf_offerer = ways.offerer;
+	ret_result->dtmf_answerer = ways.answerer;
+	return why;
+}
+
 /*
  * What was offered may be answered: a core that has become busy since takes this voice too. In a
  * line that is not coded all formats pass, and only what could be made for the legs is of use.
@@ -70,14 +112,19 @@ enum codec_why media_line_answer_codecs(const struct media_map *map, const struc
 {
 	const struct codec_list *offer = &line->pending[map->offerer].codecs;
 	struct codec_sides sides = sides_of(map, line);
+	struct dtmf_sides dtmf = dtmf_sides_of(map);
+	struct dtmf_ways ways;
 	enum codec_why why;
 
 	sides.can = map->transcoder.codecs;
 	if (line->coded)
-		return codec_answer(&sides, offer, &line->said[!map->offerer], answer, ret_result);
+		return answer_coded(map, line, &sides, answer, ret_result);
 	sides.offerer = sides.answerer = &any;
 	why = codec_answer(&sides, offer, offer, answer, ret_result);
 	ret_result->answerer.pt = why == CODEC_FITS ? ret_result->answerer.pt : NO_PT;
+	dtmf_ways(&dtmf, offer, offer, answer, false, &ways);
+	ret_result->dtmf_offerer = ways.offerer;
+	ret_result->dtmf_answerer = ways.answerer;
 	for (unsigned int i = answer->n; why != CODEC_FITS && i-- > 0;) {
 		if (codec_is_audio(&answer->format[i]))
 			ret_result->answerer.pt = answer->format[i].pt;
@@ -133,9 +180,13 @@ void media_codec_pass(const struct codec_list *list, struct dp_leg *dp)
 	for (unsigned int i = 0; i < list->n; i++) {
 		const struct codec_format *f = &list->format[i];
 
-		/* Of events the jitter is not measured. */
-		dp->payloads[i] = (struct dp_payload){
-			.pt = f->pt, .clock_hz = f->kind == CODEC_EVENT ? 0 : f->clock_hz};
+		/* Events are seen on their way, and of them the jitter is not measured. */
+		dp->payloads[i] = (struct dp_payload){.pt = f->pt, .clock_hz = f->clock_hz};
+		if (f->kind != CODEC_EVENT)
+			continue;
+		dp->payloads[i].action = DP_PT_EVENT;
+		dp->payloads[i].pt_out = f->pt;
+		dp->flags |= DP_LEG_DTMF;
 	}
 }
 

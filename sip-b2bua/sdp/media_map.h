@@ -23,6 +23,7 @@
 #include "sip-b2bua/parser/sip_build.h"
 #include "sip-b2bua/sdp/bundle.h"
 #include "sip-b2bua/sdp/codec_policy.h"
+#include "sip-b2bua/sdp/dtmf_policy.h"
 #include "sip-b2bua/sdp/media_dtls.h"
 #include "sip-b2bua/sdp/media_srtp.h"
 #include "sip-b2bua/sdp/sdp.h"
@@ -80,6 +81,7 @@ struct media_side {
 	struct media_srtp srtp;
 	struct codec_policy codecs;
 	char music[CTL_NAME_MAX]; /* the prompt that the other leg hears while this one holds */
+	struct dtmf_policy dtmf;
 };
 
 struct media_map {
@@ -94,6 +96,8 @@ struct media_map {
 	struct fingerprint own;		    /* our certificate; hash NONE: no new handshakes now */
 	struct ctl_transcoder transcoder;   /* what the data plane can do */
 	char codec[DP_LEGS][CTL_CODEC_MAX]; /* that the legs talk since the last answer */
+	uint8_t dtmf[DP_LEGS];		    /* enum ctl_dtmf_way of the first audio line, ... */
+	uint8_t dtmf_line;		    /* ... which is this */
 	bool alone;			    /* leg 1 is the box itself: the session has leg 0 */
 	bool local; /* the box answers for leg 1, whose own answer is still to come */
 	uint32_t play_serial;
@@ -118,6 +122,7 @@ static inline void media_map_set_codecs(struct media_map *map, unsigned int leg,
 	const struct cfg *cfg, const struct cfg_realm *realm, const struct cfg_trunk *trunk)
 {
 	codec_policy_set(&map->side[leg].codecs, cfg, realm, trunk);
+	dtmf_policy_set(&map->side[leg].dtmf, realm, trunk);
 }
 /* What the data plane can transcode; before each offer. */
 static inline void media_map_set_transcoder(

@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "sip-b2bua/sdp/dtmf_policy.h"
 #include "sip-b2bua/sdp/media_map.h"
 
 /* ---- media_map.c ---- */

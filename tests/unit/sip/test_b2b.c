@@ -611,7 +611,7 @@ static void test_methods(void **state)
 		unsigned int want;
 	} rows[] = {
 		{SIP_M_OPTIONS, 200},
-		{SIP_M_INFO, 405},
+		{SIP_M_INFO, 200},
 		{SIP_M_UPDATE, 405},
 		{SIP_M_PRACK, 405},
 		{SIP_M_REFER, 405},

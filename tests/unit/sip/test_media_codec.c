@@ -153,8 +153,8 @@ static void test_call(void **state)
 	call_up();
 	a = &map.line[0]->ctl.leg[0];
 	b = &map.line[0]->ctl.leg[1];
-	assert_int_equal(a->flags, DP_LEG_SEND | DP_LEG_RECV | DP_LEG_RTCP_OWN);
-	assert_int_equal(b->flags, DP_LEG_SEND | DP_LEG_RECV | DP_LEG_RTCP_OWN);
+	assert_int_equal(a->flags, DP_LEG_SEND | DP_LEG_RECV | DP_LEG_RTCP_OWN | DP_LEG_DTMF);
+	assert_int_equal(b->flags, DP_LEG_SEND | DP_LEG_RECV | DP_LEG_RTCP_OWN | DP_LEG_DTMF);
 	assert_int_equal(a->payloads[0].action, DP_PT_TRANSCODE);
 	assert_int_equal(a->payloads[0].codec, DP_CODEC_PCMA);
 	assert_int_equal(a->payloads[1].action, DP_PT_EVENT);
@@ -200,14 +200,14 @@ static void reoffers(struct media_map *m)
 	assert_non_null(strstr(text, " RTP/AVP 107\r\n"));
 	assert_non_null(strstr(text, "a=recvonly\r\n"));
 	assert_true(media_map_transcoded(m));
-	assert_int_equal(m->line[0]->ctl.leg[1].flags, DP_LEG_RECV | DP_LEG_RTCP_OWN);
+	assert_int_equal(m->line[0]->ctl.leg[1].flags, DP_LEG_RECV | DP_LEG_RTCP_OWN | DP_LEG_DTMF);
 	/* The numbers of before: 96 is what we had told, but 107 is what that end knows now. */
 	text = offer_to(m, PHONE, 0);
 	assert_non_null(strstr(text, "RTP/AVP 96 0 101 97\r\n"));
 	text = answer_to(m, "m=audio 5000 RTP/AVP 0\r\n", 1);
 	assert_non_null(strstr(text, "RTP/AVP 8\r\n"));
 	/* PCMA to PCMU is the table's: RTCP passes again. */
-	assert_int_equal(m->line[0]->ctl.leg[0].flags, DP_LEG_SEND | DP_LEG_RECV);
+	assert_int_equal(m->line[0]->ctl.leg[0].flags, DP_LEG_SEND | DP_LEG_RECV | DP_LEG_DTMF);
 	assert_int_equal(m->line[0]->ctl.leg[0].send.params.ptime_ms, 0);
 	text = offer_to(m, "m=audio 4000 RTP/AVP 0\r\n", 0);
 	assert_non_null(strstr(text, "RTP/AVP 0 "));

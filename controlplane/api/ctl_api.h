@@ -43,7 +43,7 @@ enum ctl_msg {
 	CTL_RESTORE_DONE = 31, /* no body */
 	CTL_TRANSCODER = 33,   /* ctl_transcoder, after HELLO and at each change */
 	CTL_CALL_CLEAR = 32,   /* ctl_call_clear: end the call (operator, media timeout) */
-	CTL_CALL_PLAY = 35,    /* ctl_call_play: an operator plays a prompt into an answered call */
+	CTL_CALL_PLAY = 36,    /* ctl_call_play: an operator plays a prompt into an answered call */
 	CTL_PLAY_DONE = 34,    /* ctl_play_done: what was played to a leg has come to its end */
 	/* control -> sip: a digit that came from a leg; sip -> control: one that is for a leg */
 	CTL_DTMF = 35, /* ctl_dtmf; no reply, may be lost */

@@ -41,6 +41,7 @@ static void usage(FILE *to)
 		"  --factory FILE     configuration when there is no start-up configuration\n"
 		"  --sip-uid USER     user of limen-sip, by name or number (default: our own)\n"
 		"  --nat-uid USER     user of limen-nat (default: our own)\n"
+		"  --rec-uid USER     user of limen-rec (default: our own)\n"
 		"  --cli-uid USER     user who may use the command line beside root and our own\n"
 		"  --cli-admin USER   user who may also configure\n"
 		"  --check FILE       say whether FILE is a valid configuration, and exit\n"
@@ -81,6 +82,7 @@ static int parse_args(int argc, char **argv, struct args *args)
 		{"factory", required_argument, NULL, 'f'},
 		{"sip-uid", required_argument, NULL, 'u'},
 		{"nat-uid", required_argument, NULL, 'n'},
+		{"rec-uid", required_argument, NULL, 'e'},
 		{"cli-uid", required_argument, NULL, 'c'},
 		{"cli-admin", required_argument, NULL, 'a'},
 		{"check", required_argument, NULL, 'k'}, {"log", required_argument, NULL, 'l'},
@@ -103,6 +105,9 @@ static int parse_args(int argc, char **argv, struct args *args)
 			break;
 		case 'n':
 			ret = parse_user(optarg, &args->control.nat_uid);
+			break;
+		case 'e':
+			ret = parse_user(optarg, &args->control.rec_uid);
 			break;
 		case 'c':
 			ret = parse_user(optarg, &args->control.cli_uid);
@@ -246,6 +251,7 @@ int main(int argc, char **argv)
 				    .state_dir = "/var/lib/limen",
 				    .sip_uid = (uid_t)-1,
 				    .nat_uid = (uid_t)-1,
+				    .rec_uid = (uid_t)-1,
 				    .cli_uid = (uid_t)-1,
 				    .cli_admin = (uid_t)-1},
 		.level = LOG_L_NOTICE};

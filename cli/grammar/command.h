@@ -40,6 +40,7 @@ extern const struct cli_table cli_show_platform;
 extern const struct cli_table cli_show_dtls;
 extern const struct cli_table cli_show_prompts;
 extern const struct cli_table cli_show_codecs;
+extern const struct cli_table cli_recording_commands;
 extern const struct cli_table cli_config_commands; /* config_cmds.c: in every configuration mode */
 extern const struct cli_table cli_configure_commands; /* config_cmds.c: of EXEC */
 

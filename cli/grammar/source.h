@@ -94,6 +94,8 @@ typedef int (*cli_process_fn)(const struct cli_process *process, void *arg);
 typedef int (*cli_outcome_fn)(const char *word, uint64_t n, void *arg);
 typedef int (*cli_sip_fn)(uint32_t worker, const struct ctl_sip_stats *stats, void *arg);
 
+typedef int (*cli_recording_fn)(const struct ctl_rec_status *recording, void *arg);
+
 struct cli_source {
 	void *ctx; /* first argument of every getter */
 
@@ -126,6 +128,12 @@ struct cli_source {
 	bool (*prompt)(void *ctx, const char *name, struct cli_prompt *ret);
 	/* Legs of live calls that hear something from the box, by the age of their calls. */
 	void (*plays)(void *ctx, cli_play_fn row, void *arg);
+	/* Whether limen-rec is there; what it told last. */
+	bool (*recorder)(void *ctx, struct ctl_rec_info *ret);
+	/* Those under way, then those that ended last, newest first. */
+	void (*recordings)(void *ctx, cli_recording_fn row, void *arg);
+	/* -ENOENT: no such call; -EALREADY; -ENOTCONN: noted, limen-rec is away; -ENOMEM. */
+	int (*record)(void *ctx, uint64_t call_id, bool on);
 	void (*processes)(void *ctx, cli_process_fn row, void *arg);
 	/* The segment, mapped; NULL while limen-dataplane is away. */
 	const struct dp_stats_header *(*dp_stats)(void *ctx);

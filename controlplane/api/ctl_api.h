@@ -54,6 +54,12 @@ enum ctl_msg {
 	CTL_NAT_FAILED = 53,	  /* ctl_nat_id, nat -> control: nobody authenticated in time */
 	CTL_NAT_INFO = 54,	  /* ctl_nat_info, nat -> control after HELLO and once a second */
 	CTL_NAT_REPLAY_DONE = 55, /* no body, nat -> control: the keys it had were told again */
+	/* recordings, control <-> rec */
+	CTL_REC_POLICY = 60, /* ctl_rec_policy: after HELLO and at each change */
+	CTL_REC_SET = 61,    /* ctl_rec: a session is recorded, or sends other payload types */
+	CTL_REC_END = 62,    /* ctl_rec_id */
+	CTL_REC_STATUS = 63, /* ctl_rec_status, rec -> control: of all after HELLO, then changes */
+	CTL_REC_INFO = 64,   /* ctl_rec_info, rec -> control: after HELLO and once a second */
 	/* CLI */
 	CTL_CLI_OPEN = 40, /* ctl_cli_open; reply: ctl_text, the prompt */
 	CTL_CLI_LINE = 41, /* ctl_text; CTL_CLI_OUT ... with its seq, more=0 at the end */
@@ -417,4 +423,116 @@ struct ctl_nat_info {
 	uint16_t zero;
 	uint32_t n_associations;
 	struct ctl_nat_counts counts;
+};
+
+/* ---- recordings ---- */
+
+/* Which files a recording is. X(symbol, word in the configuration, help). */
+#define CTL_REC_FILES(X)                                                                     \
+	X(ALL, "all", "One of the caller, one of the called party, and both mixed into one") \
+	X(SEPARATE, "separate", "One of the caller and one of the called party")             \
+	X(MIX, "mix", "Both mixed into one channel")                                         \
+	X(STEREO, "stereo", "One of two channels, the caller left, the called party right")
+enum ctl_rec_files {
+#define X(sym, word, help) CTL_REC_FILES_##sym,
+	CTL_REC_FILES(X)
+#undef X
+		CTL_REC_N_FILES,
+};
+
+enum ctl_rec_full { CTL_REC_FULL_STOP, CTL_REC_FULL_DELETE_OLDEST, CTL_REC_N_FULL };
+
+struct ctl_rec_policy {
+	uint64_t quota_bytes; /* 0: no limit */
+	uint64_t min_free_bytes;
+	uint32_t files;	    /* enum ctl_rec_files, of parts that begin */
+	uint32_t when_full; /* enum ctl_rec_full */
+};
+
+/* A session (one audio line of a call) that is recorded. */
+struct ctl_rec {
+	uint64_t session_id; /* of the data plane */
+	uint64_t call_id;
+	uint64_t start_ms; /* wall clock: names its files */
+	uint32_t media_index;
+	uint8_t demand; /* 1: an operator asked for it */
+	uint8_t zero;
+	uint8_t n_payloads[DP_LEGS];
+	struct dp_payload payloads[DP_LEGS][DP_PAYLOAD_TYPES]; /* that come from each leg */
+};
+_Static_assert(sizeof(struct ctl_rec) == 800, "wire struct");
+
+struct ctl_rec_id {
+	uint64_t session_id;
+};
+
+enum ctl_rec_state {
+	CTL_REC_RUNS,
+	CTL_REC_WAITS, /* it is not written now; note says why */
+	CTL_REC_ENDED,
+};
+
+#define CTL_REC_NAME_MAX 64
+#define CTL_REC_NOTE_MAX 96
+
+/* The tracks of a recording. X(symbol, end of the file's name, before ".wav") */
+#define CTL_REC_TRACKS(X)    \
+	X(CALLER, "-caller") \
+	X(CALLED, "-called") \
+	X(MIX, "-mix")       \
+	X(STEREO, "-stereo")
+enum ctl_rec_track {
+#define X(sym, text) CTL_REC_##sym,
+	CTL_REC_TRACKS(X)
+#undef X
+		CTL_REC_N_TRACKS,
+};
+
+/*
+ * A recording has parts: another begins when the one before could not go on (no room, limen-rec
+ * killed). Files are NAME-TRACK.wav, of further parts NAME-pN-TRACK.wav.
+ */
+struct ctl_rec_status {
+	uint64_t session_id, call_id;
+	uint64_t start_ms;
+	uint64_t bytes;
+	uint32_t media_index;
+	uint32_t state; /* enum ctl_rec_state */
+	uint32_t parts; /* so far; 0: nothing was written */
+	uint8_t tracks; /* bits 1 << enum ctl_rec_track, of the last part */
+	uint8_t demand;
+	uint8_t zero[2];
+	char name[CTL_REC_NAME_MAX]; /* of the first part, with the day's directory */
+	char note[CTL_REC_NOTE_MAX]; /* a sentence: why it is not, or was not wholly, written */
+};
+
+/* Since the start of limen-rec. X(field, name in show, help). */
+#define CTL_REC_COUNTERS(X)                                                               \
+	X(begun, "begun", "recordings that began")                                        \
+	X(ended, "ended", "recordings that ended")                                        \
+	X(parts, "parts", "parts that were written, each of one to three files")          \
+	X(packets, "packets", "packets of recorded calls")                                \
+	X(played, "played", "of them heard in a recording")                               \
+	X(events, "events", "of them DTMF events and comfort noise, which are silence")   \
+	X(late, "late", "of them too late or twice")                                      \
+	X(undecodable, "undecodable", "of them damaged")                                  \
+	X(no_codec, "no-codec", "of them in a codec that cannot be recorded")             \
+	X(stray, "stray", "packets of recordings that are not written now")               \
+	X(lost, "lost", "packets that the data plane could not bring: recorder too slow") \
+	X(write_errors, "write-errors", "files that could not be written")                \
+	X(deleted, "deleted", "old files removed to make room")                           \
+	X(repaired, "repaired", "files of a killed limen-rec that were finished")
+
+struct ctl_rec_counts {
+#define X(field, name, help) uint64_t field;
+	CTL_REC_COUNTERS(X)
+#undef X
+};
+
+struct ctl_rec_info {
+	uint32_t running, waiting; /* recordings now */
+	uint64_t n_files, bytes;   /* of all recordings */
+	uint64_t free_bytes;	   /* on the disk; UINT64_MAX: not known */
+	struct ctl_rec_counts counts;
+	char note[CTL_REC_NOTE_MAX]; /* why nothing is recorded; empty: there is room */
 };

@@ -210,6 +210,10 @@ struct cfg_route {
 	struct ipaddr next_hop;
 };
 
+/* Which files a recording is, and what becomes of it when there is no room. */
+enum cfg_rec_files { CFG_REC_ALL, CFG_REC_SEPARATE, CFG_REC_MIX, CFG_REC_STEREO };
+enum cfg_rec_full { CFG_REC_STOP, CFG_REC_DELETE_OLDEST };
+
 struct cfg_listen {
 	uint8_t transport; /* enum cfg_transport */
 	struct ipaddr addr;
@@ -229,6 +233,7 @@ struct cfg_realm {
 	uint8_t admission;				/* enum cfg_admission */
 	bool latch;		  /* media latching: learn the far media source (NAT) */
 	uint8_t bundle;		  /* media bundle: enum cfg_bundle */
+	bool record;		  /* media record: calls from and to here are recorded */
 	bool rtcp_strict;	  /* media rtcp-strict: only RTCP of known types passes */
 	uint32_t media_timeout_s; /* 0: never */
 	uint8_t srtp;		  /* enum cfg_srtp, not CFG_SRTP_REALM */
@@ -270,6 +275,7 @@ struct cfg_trunk {
 	char tls_name[CFG_HOST_MAX];	  /* in its certificate; empty: the target's address */
 	char auth_username[CFG_AUTH_MAX]; /* what a 401 or 407 is answered with; empty: nothing */
 	char auth_password[CFG_AUTH_MAX];
+	bool record; /* media record */
 	bool shutdown;
 };
 
@@ -289,6 +295,7 @@ struct cfg_dial_peer {
 	bool announcement_early;	 /* the call is not answered: early media, then a refusal */
 	uint32_t release_cause;		 /* Q.850, at the end of the prompt; 0: by its kind */
 	uint32_t preference;		 /* 0 first */
+	bool record;			 /* media record */
 	bool huntstop;
 	bool shutdown;
 };
@@ -307,6 +314,11 @@ struct cfg {
 	uint32_t max_forwards;	    /* of requests that the box originates */
 	uint32_t timer_t1_ms;	    /* RFC 3261 17.1.1.1 */
 	uint32_t timer_no_answer_s; /* INVITE without a final answer */
+	/* media recording */
+	uint8_t rec_files;	  /* enum cfg_rec_files */
+	uint8_t rec_when_full;	  /* enum cfg_rec_full */
+	uint32_t rec_quota_mb;	  /* 0: none */
+	uint32_t rec_min_free_mb; /* 0: none */
 	/* control-plane */
 	struct dp_police_rate police[DP_POLICE_N];
 	/* Each array is sorted by its key: name, destination, tag. */

@@ -7,6 +7,7 @@
 
 #include "controlplane/core/calls_private.h"
 #include "controlplane/quality/emodel.h"
+#include "controlplane/core/recordings.h"
 #include "controlplane/quality/quality.h"
 
 #define PT_COMFORT_NOISE 13 /* RFC 3389 */
@@ -72,6 +73,7 @@ void calls_record(const struct calls *cs, const struct call *call, uint64_t wall
 	in.has_media = r->n_media > 0 && r->source != RECORD_MEDIA_UNKNOWN;
 	look_at_legs(call, &in);
 	quality_judge(&in, &r->quality);
+	recordings_record(call, &r->recording);
 }
 
 /* ---- what XR of our own says ---- */

@@ -10,6 +10,7 @@
 #include "controlplane/base/log.h"
 #include "controlplane/base/secret.h"
 #include "controlplane/core/calls_private.h"
+#include "controlplane/core/recordings.h"
 
 LOG_TOPIC("calls");
 
@@ -33,6 +34,11 @@ void calls_bind(struct calls *cs, struct sessions *sessions, struct spool *spool
 	cs->spool = spool;
 }
 
+void calls_record_with(struct calls *cs, struct recordings *recordings)
+{
+	cs->recordings = recordings;
+}
+
 static void call_drop(struct calls *cs, struct call *call)
 {
 	idmap_del(&cs->by_id, call->info.id);
@@ -42,6 +48,7 @@ static void call_drop(struct calls *cs, struct call *call)
 	else
 		cs->counts.ending--;
 	secret_free(call->checkpoint, call->checkpoint_len);
+	recordings_call_free(call);
 	free(call);
 }
 
@@ -146,6 +153,8 @@ int calls_put(struct calls *cs, uint32_t worker, const struct ctl_call *info,
 	call->described = true;
 	call->worker = worker;
 	call->restore_due = false;
+	if (cs->recordings != NULL)
+		recordings_call(cs->recordings, call);
 	return 0;
 }
 
@@ -200,6 +209,8 @@ void calls_media_set(struct calls *cs, uint32_t worker, const struct media_ticke
 		return;
 	}
 	call->media[media->media_index] = session;
+	if (cs->recordings != NULL)
+		recordings_call(cs->recordings, call);
 }
 
 void calls_media_answer(void *arg, const struct media_session *session,
@@ -437,6 +448,8 @@ void call_finish(struct calls *cs, struct call *call)
 	call->info.state = CTL_CALL_ENDED;
 	if (call->info.end_ms == 0)
 		call->info.end_ms = cs->ops.wall_ms(cs->ops.arg);
+	if (cs->recordings != NULL)
+		recordings_call_end(cs->recordings, call);
 	/* While this loop runs, gone() must not write the record and free the call. */
 	cs->finishing = call;
 	for (unsigned int i = 0; i < CTL_MEDIA_MAX; i++) {

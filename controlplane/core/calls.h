@@ -28,6 +28,15 @@ enum call_phase {
 	CALL_WRITING, /* waits for the record to be written */
 };
 
+enum call_record {
+	CALL_RECORD_NONE,
+	CALL_RECORD_RULE,    /* the configuration wants it recorded */
+	CALL_RECORD_DEMAND,  /* an operator does */
+	CALL_RECORD_STOPPED, /* an operator does not */
+};
+
+struct call_recording;
+
 struct call {
 	TAILQ_ENTRY(call) link; /* oldest first */
 	struct ctl_call info;
@@ -41,8 +50,11 @@ struct call {
 	struct media_session *media[CTL_MEDIA_MAX];
 	/* who waits for the acknowledgement of CTL_CALL_END; connection 0: nobody */
 	struct media_ticket end_ticket;
-	struct ctl_call_clear clear; /* call_id 0: none is asked for */
-	uint32_t digits[DP_LEGS];    /* that the data plane heard in the media of each leg */
+	struct ctl_call_clear clear;	  /* call_id 0: none is asked for */
+	uint32_t digits[DP_LEGS];	  /* that the data plane heard in the media of each leg */
+	uint8_t record_wish;		  /* enum call_record */
+	bool record_decided;		  /* the configuration was looked at */
+	struct call_recording *recording; /* recordings.c's; NULL: never recorded */
 };
 TAILQ_HEAD(call_list, call);
 
@@ -73,6 +85,9 @@ struct calls;
 struct calls *calls_new(const struct calls_ops *ops);
 void calls_free(struct calls *calls);
 void calls_bind(struct calls *calls, struct sessions *sessions, struct spool *spool);
+struct recordings;
+/* Who records calls; without it nobody does. */
+void calls_record_with(struct calls *calls, struct recordings *recordings);
 
 /* From limen-sip; the messages were checked for their form (ctl_call_ok, ctl_media_ok). */
 int calls_put(struct calls *calls, uint32_t worker, const struct ctl_call *info,

@@ -8,6 +8,7 @@ struct calls {
 	struct calls_ops ops;
 	struct sessions *sessions;
 	struct spool *spool;
+	struct recordings *recordings; /* NULL: none */
 	struct idmap by_id;
 	struct call_list list;
 	struct call *finishing; /* whose sessions are being closed right now */

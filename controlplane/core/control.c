@@ -120,6 +120,21 @@ static void look_at_transcoder(void *arg)
 	peers_transcoder_changed(c->peers);
 }
 
+static const struct cfg *get_running(void *arg)
+{
+	return cfg_store_running(((struct control *)arg)->store);
+}
+
+static struct call *find_call(void *arg, uint64_t call_id)
+{
+	return calls_find(((struct control *)arg)->calls, call_id);
+}
+
+static const struct call_list *get_calls(void *arg)
+{
+	return calls_list(((struct control *)arg)->calls);
+}
+
 static void on_media_dirty(void *arg)
 {
 	dpclient_pump_later(((struct control *)arg)->dp);
@@ -257,6 +272,7 @@ static void media_apply(void *arg, const struct cfg *old, const struct cfg *next
 	prompts_apply(c->prompts, clock_mono_ms());
 	dpclient_apply(c->dp, next);
 	spool_set_node(c->spool, next->hostname);
+	recordings_policy(c->recordings, next);
 }
 
 static int nothing_to_prepare(void *arg, struct cfg_txn *txn, const struct cfg *old,
@@ -371,6 +387,12 @@ static int make_media(struct control *c)
 	if (c->sessions == NULL || c->nat == NULL)
 		return -ENOMEM;
 	nat_peer_bind(c->nat, c->sessions);
+	struct recordings_ops recordings_ops = {get_running, find_call, get_calls, ops_wall_ms, c};
+	c->recordings = recordings_new(&recordings_ops);
+	if (c->recordings == NULL)
+		return -ENOMEM;
+	recordings_bind(c->recordings, c->sessions);
+	calls_record_with(c->calls, c->recordings);
 	calls_bind(c->calls, c->sessions, c->spool);
 	return 0;
 }
@@ -383,6 +405,8 @@ static int make_peers(struct control *c, char *error)
 		.cli_uid = c->options.cli_uid,
 		.nat_uid = c->options.nat_uid,
 		.nat = c->nat,
+		.rec_uid = c->options.rec_uid,
+		.recordings = c->recordings,
 		.transcoder = &c->transcoder,
 		.boot_id = c->boot_id,
 		.generation = get_generation,
@@ -501,6 +525,7 @@ void control_free(struct control *c)
 	sessions_free(c->sessions);
 	nat_peer_free(c->nat);
 	prompts_free(c->prompts);
+	recordings_free(c->recordings);
 	media_realms_free(c->realms);
 	spool_close(c->spool);
 	cfg_store_close(c->store);

@@ -23,7 +23,7 @@
 struct control_options {
 	const char *run_dir, *state_dir;
 	const char *factory; /* text of the factory configuration */
-	uid_t sip_uid, nat_uid, cli_uid, cli_admin;
+	uid_t sip_uid, nat_uid, rec_uid, cli_uid, cli_admin;
 };
 
 struct control {
@@ -39,6 +39,7 @@ struct control {
 	struct dpclient *dp;
 	struct calls *calls;
 	struct nat_peer *nat;
+	struct recordings *recordings;
 	struct peers *peers;
 	struct sipconf *sipconf;
 	struct ctl_transcoder transcoder; /* as limen-sip knows it */

@@ -121,6 +121,7 @@ static bool may_be(const struct peers *peers, const struct ipc_peer *ipc, uint32
 		return true;
 	return uid == (role == IPC_ROLE_SIP	     ? peers->conf.sip_uid
 			      : role == IPC_ROLE_NAT ? peers->conf.nat_uid
+			      : role == IPC_ROLE_REC ? peers->conf.rec_uid
 						     : peers->conf.cli_uid);
 }
 
@@ -154,6 +155,14 @@ void peers_nat_changed(struct peers *peers)
 			nat_tell(peers, peers->sip[i].peer);
 }
 
+/* Of the roles beside limen-sip. */
+static bool is_served(const struct peers *peers, uint32_t role)
+{
+	return role == IPC_ROLE_NAT   ? peers->conf.nat != NULL
+	       : role == IPC_ROLE_REC ? peers->conf.recordings != NULL
+				      : peers->conf.cli != NULL;
+}
+
 static int on_hello(struct ipc_peer *ipc, const struct ipc_hdr *hdr, const void *body, size_t len)
 {
 	struct peer *peer = ipc_peer_ctx(ipc);
@@ -166,13 +175,13 @@ static int on_hello(struct ipc_peer *ipc, const struct ipc_hdr *hdr, const void 
 	if (hello.api_version != CTL_API_VERSION || hello.zero != 0)
 		ret = -EPROTO;
 	else if (hello.role != IPC_ROLE_SIP && hello.role != IPC_ROLE_CLI &&
-		 hello.role != IPC_ROLE_NAT)
+		 hello.role != IPC_ROLE_NAT && hello.role != IPC_ROLE_REC)
 		ret = -EINVAL;
 	else if (!may_be(peers, ipc, hello.role))
 		ret = -EPERM;
 	else if (hello.role == IPC_ROLE_SIP)
 		ret = hello_sip(peer, &hello);
-	else if (hello.role == IPC_ROLE_NAT ? peers->conf.nat == NULL : peers->conf.cli == NULL)
+	else if (!is_served(peers, hello.role))
 		ret = -EOPNOTSUPP;
 	if (ret < 0) {
 		log_warning("a process is refused at %s: %s", peers->path, strerror(-ret));
@@ -193,6 +202,8 @@ static int on_hello(struct ipc_peer *ipc, const struct ipc_hdr *hdr, const void 
 		transcoder_tell(peers, ipc);
 	} else if (ret == 0 && peer->role == IPC_ROLE_NAT) {
 		nat_peer_up(peers->conf.nat, ipc);
+	} else if (ret == 0 && peer->role == IPC_ROLE_REC) {
+		recordings_up(peers->conf.recordings, ipc);
 	}
 	return ret;
 }
@@ -363,6 +374,12 @@ static int on_nat(struct ipc_peer *ipc, const struct ipc_hdr *hdr, const void *b
 	return nat_peer_message(peer->peers->conf.nat, hdr, body);
 }
 
+static int on_rec(struct ipc_peer *ipc, const struct ipc_hdr *hdr, const void *body, size_t len)
+{
+	struct peer *peer = ipc_peer_ctx(ipc);
+	return recordings_message(peer->peers->conf.recordings, hdr, body);
+}
+
 /* ---- connections ---- */
 
 static void on_closed(struct ipc_peer *ipc, const char *why)
@@ -377,6 +394,8 @@ static void on_closed(struct ipc_peer *ipc, const char *why)
 		peers->conf.sip_down(peers->conf.arg, peer->worker);
 	} else if (peer->role == IPC_ROLE_NAT) {
 		nat_peer_down(peers->conf.nat, ipc);
+	} else if (peer->role == IPC_ROLE_REC) {
+		recordings_down(peers->conf.recordings, ipc);
 	} else if (peer->role == IPC_ROLE_NONE) {
 		log_info("a connection ended before HELLO: %s", why);
 	}
@@ -417,6 +436,8 @@ static const struct ipc_row rows[] = {
 	{CTL_NAT_FAILED, 0, IPC_ROLE_NAT, SIZED(struct ctl_nat_id), "CTL_NAT_FAILED", on_nat},
 	{CTL_NAT_INFO, 0, IPC_ROLE_NAT, SIZED(struct ctl_nat_info), "CTL_NAT_INFO", on_nat},
 	{CTL_NAT_REPLAY_DONE, 0, IPC_ROLE_NAT, 0, 0, "CTL_NAT_REPLAY_DONE", on_nat},
+	{CTL_REC_STATUS, 0, IPC_ROLE_REC, SIZED(struct ctl_rec_status), "CTL_REC_STATUS", on_rec},
+	{CTL_REC_INFO, 0, IPC_ROLE_REC, SIZED(struct ctl_rec_info), "CTL_REC_INFO", on_rec},
 	{CTL_CLI_OPEN, 0, IPC_ROLE_CLI, SIZED(struct ctl_cli_open), "CTL_CLI_OPEN", on_cli},
 	{CTL_CLI_LINE, 0, IPC_ROLE_CLI, sizeof(struct ctl_text), 8192, "CTL_CLI_LINE", on_cli},
 	{CTL_CLI_COMPLETE, 0, IPC_ROLE_CLI, sizeof(struct ctl_text), 8192, "CTL_CLI_COMPLETE",

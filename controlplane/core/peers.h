@@ -13,15 +13,17 @@
 #include "controlplane/api/ctl_api.h"
 #include "controlplane/core/calls.h"
 #include "controlplane/core/nat_peer.h"
+#include "controlplane/core/recordings.h"
 
 struct peers;
 struct peer;
 
 struct peers_conf {
 	const char *path;
-	uid_t sip_uid, cli_uid, nat_uid;	 /* beside root and our own */
-	struct nat_peer *nat;			 /* NULL: limen-nat is not served */
-	const struct ctl_transcoder *transcoder; /* for limen-sip; NULL: it is not told */
+	uid_t sip_uid, cli_uid, nat_uid, rec_uid; /* beside root and our own */
+	struct nat_peer *nat;			  /* NULL: limen-nat is not served */
+	struct recordings *recordings;		  /* NULL: limen-rec is not served */
+	const struct ctl_transcoder *transcoder;  /* for limen-sip; NULL: it is not told */
 	uint64_t boot_id;
 	uint8_t token_key[CTL_TOKEN_KEY];
 	uint32_t (*generation)(void *arg);

@@ -238,6 +238,29 @@ static void transcoder(void *ctx, struct ctl_transcoder *ret)
 	*ret = ((const struct control *)ctx)->transcoder;
 }
 
+static bool recorder(void *ctx, struct ctl_rec_info *ret)
+{
+	const struct control *c = ctx;
+
+	*ret = *recordings_info(c->recordings);
+	return recordings_here(c->recordings);
+}
+
+static void recordings(void *ctx, cli_recording_fn row, void *arg)
+{
+	const struct control *c = ctx;
+	const struct ctl_rec_status *s;
+
+	for (unsigned int i = 0; (s = recordings_at(c->recordings, i)) != NULL; i++)
+		if (row(s, arg) != 0)
+			return;
+}
+
+static int record(void *ctx, uint64_t call_id, bool on)
+{
+	return recordings_demand(((const struct control *)ctx)->recordings, call_id, on);
+}
+
 static void fill_stats(struct cli_process *p, const struct ipc_stats *stats)
 {
 	p->rx_msgs = stats->rx_msgs;
@@ -278,6 +301,17 @@ static void processes(void *ctx, cli_process_fn row, void *arg)
 		if (row(&p, arg) != 0)
 			return;
 	}
+	const struct recordings_process *rec = recordings_process(c->recordings);
+	if (!rec->known)
+		return;
+	p = (struct cli_process){.name = "limen-rec",
+		.pid = rec->pid,
+		.connected = rec->peer != NULL,
+		.since_ms = rec->since_ms,
+		.restarts = rec->restarts};
+	if (rec->peer != NULL)
+		fill_stats(&p, ipc_peer_stats(rec->peer));
+	row(&p, arg);
 }
 
 static const struct dp_stats_header *dp_stats(void *ctx)
@@ -372,6 +406,9 @@ void status_source(struct control *control, struct cli_source *ret_source)
 		.prompt = one_prompt,
 		.plays = plays,
 		.transcoder = transcoder,
+		.recorder = recorder,
+		.recordings = recordings,
+		.record = record,
 		.processes = processes,
 		.dp_stats = dp_stats,
 		.call_play = call_play,

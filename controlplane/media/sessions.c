@@ -291,6 +291,7 @@ static void conf_from_media(struct media_session *s, const struct ctl_media *med
 		leg->flags |= realm->latch ? DP_LEG_LATCH : 0;
 		leg->flags &= ~(uint32_t)DP_LEG_RTCP_STRICT;
 		leg->flags |= realm->rtcp_strict ? DP_LEG_RTCP_STRICT : 0;
+		leg->flags |= s->tap ? DP_LEG_TAP : 0;
 	}
 }
 
@@ -381,6 +382,27 @@ int sessions_set(struct sessions *ss, const struct ctl_media *media,
 	if (!ss->up)
 		answer_waiters(ss, s, s->rev, 0);
 	return 0;
+}
+
+void sessions_tap(struct sessions *ss, struct media_session *s, bool on)
+{
+	if (s->tap == on)
+		return;
+	s->tap = on;
+	for (unsigned int i = 0; i < DP_LEGS; i++) {
+		uint32_t *flags = &s->conf.leg[i].flags;
+
+		if (s->realm[i] == NULL)
+			continue; /* that leg is not there */
+		*flags = (*flags & ~(uint32_t)DP_LEG_TAP) | (on ? DP_LEG_TAP : 0);
+		if (s->dtls[i].role != CTL_DTLS_NONE)
+			s->dtls_keys->flags[i] = (s->dtls_keys->flags[i] & ~(uint32_t)DP_LEG_TAP) |
+						 (on ? DP_LEG_TAP : 0);
+	}
+	if (!s->wanted)
+		return;
+	s->rev++;
+	mark_dirty(ss, s);
 }
 
 /* The counters of a life in the data plane that is over, or whose end nobody will tell. */

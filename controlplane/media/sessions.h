@@ -46,6 +46,7 @@ struct media_session {
 	/* private to sessions.c */
 	bool wanted; /* it is to be in the data plane */
 	bool known;  /* it is in the data plane, as far as this connection goes */
+	bool tap;    /* both legs are copied for limen-rec */
 	bool reset;  /* to be removed and added: a local address changed */
 	bool queued;
 	uint16_t inflight; /* enum dp_msg under way, 0: none */
@@ -139,6 +140,9 @@ bool sessions_keyed(const struct media_session *session, unsigned int leg);
  * silenced.
  */
 void sessions_keys_told(struct sessions *ss);
+
+/* Copies of its RTP for limen-rec, from now on or no more. */
+void sessions_tap(struct sessions *ss, struct media_session *session, bool on);
 
 /* ---- for dpclient.c ---- */
 

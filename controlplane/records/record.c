@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "controlplane/api/rec_name.h"
 #include "controlplane/base/view.h"
 #include "controlplane/quality/quality.h"
 #include "controlplane/records/json_out.h"
@@ -355,6 +356,43 @@ static void print_leg(struct json_out *out, const struct record *record, unsigne
 	jout_close(out, '}');
 }
 
+#define PARTS_MAX 8 /* whose files are named */
+
+/* Files of its recording, and why there are not all; null: it was not recorded. */
+static void print_recording(struct json_out *out, const struct record_recording *recording)
+{
+	char name[CTL_REC_FILE_MAX];
+	const char *note = "";
+
+	jout_key(out, "recording");
+	if (recording->n == 0) {
+		jout_null(out);
+		return;
+	}
+	jout_open(out, '{');
+	jout_key(out, "files");
+	jout_open(out, '[');
+	for (uint32_t i = 0; i < recording->n && i < RECORD_RECORDINGS_MAX; i++) {
+		const struct ctl_rec_status *s = &recording->line[i];
+		for (uint32_t part = 1; part <= s->parts && part <= PARTS_MAX; part++) {
+			for (unsigned int track = 0; track < CTL_REC_N_TRACKS; track++) {
+				ctl_rec_file(s, part, track, name);
+				if (name[0] != '\0')
+					jout_str(out, name);
+			}
+		}
+		if (note[0] == '\0')
+			note = s->note;
+	}
+	jout_close(out, ']');
+	jout_key(out, "note");
+	if (note[0] != '\0')
+		jout_str(out, note);
+	else
+		jout_null(out);
+	jout_close(out, '}');
+}
+
 size_t record_print(const struct record *record, const char *node, char *buf, size_t size)
 {
 	const struct ctl_call *call = &record->call;
@@ -400,6 +438,7 @@ size_t record_print(const struct record *record, const char *node, char *buf, si
 	else
 		jout_null(&out);
 	key_u32(&out, "delay_ms", record->quality.delay_ms);
+	print_recording(&out, &record->recording);
 	jout_key(&out, "legs");
 	jout_open(&out, '[');
 	print_leg(&out, record, 0);

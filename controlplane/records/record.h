@@ -12,7 +12,7 @@
 #include "controlplane/api/quality.h"
 
 #define RECORD_SCHEMA	1
-#define RECORD_LINE_MAX 16384
+#define RECORD_LINE_MAX 49152
 
 /* Where the media counters of a record come from. */
 enum record_source {
@@ -22,12 +22,20 @@ enum record_source {
 	RECORD_MEDIA_UNKNOWN,	/* it had media, and neither was there */
 };
 
+/* What limen-rec told last of the recording of a media line. */
+#define RECORD_RECORDINGS_MAX 2
+struct record_recording {
+	uint32_t n;
+	struct ctl_rec_status line[RECORD_RECORDINGS_MAX];
+};
+
 struct record {
 	struct ctl_call call;
 	uint32_t n_media;		    /* lines that had a session */
 	uint32_t source;		    /* enum record_source; the worst of the lines */
 	struct dp_stream_sum from[DP_LEGS]; /* summed over the lines; jitter: the largest */
 	struct quality quality;
+	struct record_recording recording;
 };
 
 /* How an attempt ended. X(symbol, word in the record and in counters, sentence). */

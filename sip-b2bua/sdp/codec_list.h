@@ -34,6 +34,16 @@ struct codec_format {
 	struct dp_codec_params params;
 };
 
+/* What decodes it, for who listens in (recordings): nothing of how packets are made. */
+static inline void codec_format_payload(const struct codec_format *f, struct dp_payload *payload)
+{
+	if (f->kind != CODEC_VOICE)
+		return;
+	payload->codec = f->id;
+	payload->params = f->params;
+	payload->params.ptime_ms = payload->params.max_ptime_ms = 0;
+}
+
 struct codec_list {
 	uint8_t n;
 	struct codec_format format[CODEC_FORMATS_MAX];

@@ -371,6 +371,7 @@ static struct dp_payload *payload_add(struct codec_leg *leg, const struct codec_
 	/* Of events the jitter is not measured; where they are made anew their clock is needed. */
 	if (format->kind != CODEC_EVENT || action == DP_PT_EVENT)
 		p->clock_hz = format->clock_hz;
+	codec_format_payload(format, p);
 	return p;
 }
 

@@ -182,6 +182,7 @@ void media_codec_pass(const struct codec_list *list, struct dp_leg *dp)
 
 		/* Events are seen on their way, and of them the jitter is not measured. */
 		dp->payloads[i] = (struct dp_payload){.pt = f->pt, .clock_hz = f->clock_hz};
+		codec_format_payload(f, &dp->payloads[i]);
 		if (f->kind != CODEC_EVENT)
 			continue;
 		dp->payloads[i].action = DP_PT_EVENT;

@@ -14,11 +14,13 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(HERE)))
 SIP_UID = 64042  # ordinary users that own nothing; they need no entry in /etc/passwd
 NAT_UID = 64043
+REC_UID = 64044
 
 PROGRAMS = {"limen-dataplane": "dataplane/limen-dataplane",
             "limen-control": "controlplane/limen-control",
             "limen-sip": "sip-b2bua/limen-sip",
             "limen-nat": "controlplane/nat/limen-nat",
+            "limen-rec": "controlplane/rec/limen-rec",
             "limen": "cli/shell/limen"}
 
 
@@ -46,29 +48,35 @@ class Box:
         self.control_args, self.nat_args = list(control_args), list(nat_args)
         self.state_dir = os.path.join(workdir, "state")
         self.log_dir = os.path.join(workdir, "logs")
+        self.recordings_dir = os.path.join(self.run_dir, "recordings")
         self.killed = []  # (program, how it must have ended): kills that a scenario did on purpose
         self.proc = None
 
     def programs(self):
         dataplane = [program("limen-dataplane"), "--run-dir", self.run_dir, "--workers", str(self.workers),
                      "--max-sessions", str(self.max_sessions), "--memory", str(self.memory_mb),
-                     "--nat-uid", str(NAT_UID)]
+                     "--nat-uid", str(NAT_UID), "--rec-uid", str(REC_UID)]
         if self.no_huge:
             dataplane.append("--no-huge")
         return [
             {"name": "limen-dataplane", "ns": self.network.box, "argv": dataplane},
             {"name": "limen-control", "ns": self.network.box,
              "argv": [program("limen-control"), "--run-dir", self.run_dir, "--state-dir", self.state_dir,
-                      "--sip-uid", str(SIP_UID), "--nat-uid", str(NAT_UID)] + self.control_args},
+                      "--sip-uid", str(SIP_UID), "--nat-uid", str(NAT_UID),
+                      "--rec-uid", str(REC_UID)] + self.control_args},
             {"name": "limen-sip", "ns": self.network.box, "uid": SIP_UID,
              "argv": [program("limen-sip"), "--run-dir", self.run_dir, "--workers", str(self.sip_workers)]},
             {"name": "limen-nat", "ns": self.network.box, "uid": NAT_UID,
              "argv": [program("limen-nat"), "--run-dir", self.run_dir] + self.nat_args},
+            {"name": "limen-rec", "ns": self.network.box, "uid": REC_UID,
+             "argv": [program("limen-rec"), "--run-dir", self.run_dir, "--dir", self.recordings_dir]},
         ]
 
     def start(self, wait=True, detached=False):
-        for folder in (self.run_dir, self.state_dir, self.log_dir):
+        for folder in (self.run_dir, self.state_dir, self.log_dir, self.recordings_dir):
             os.makedirs(folder, exist_ok=True)
+        os.chmod(self.recordings_dir, 0o750)
+        os.chown(self.recordings_dir, REC_UID, REC_UID)
         os.chmod(self.run_dir, 0o755)
         startup = os.path.join(self.state_dir, "startup.cfg")
         if not os.path.exists(startup):

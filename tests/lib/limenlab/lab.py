@@ -55,7 +55,7 @@ class Lab:
         os.makedirs(PEERS_RUN, exist_ok=True)
         self.step(f"network: namespaces {', '.join(self.net.all)}")
         self.net.up()
-        self.step("box: limen-dataplane, limen-control, limen-sip, limen-nat")
+        self.step("box: limen-dataplane, limen-control, limen-sip, limen-nat, limen-rec")
         self.box.start(wait=False, detached=True)
         self.step("carriers: SIPp over UDP, TCP and IPv6; Kamailio with an echoing far end behind it")
         self.start_peers()

@@ -288,6 +288,52 @@ static void transcoder(void *ctx, struct ctl_transcoder *ret)
 		.codecs = 1u << DP_CODEC_PCMU | 1u << DP_CODEC_PCMA};
 }
 
+static bool recorder(void *ctx, struct ctl_rec_info *ret)
+{
+	*ret = (struct ctl_rec_info){.running = 1,
+		.waiting = 1,
+		.n_files = 30,
+		.bytes = 123456789,
+		.free_bytes = UINT64_C(50) << 30,
+		.counts = {.begun = 12, .packets = 3456, .no_codec = 7},
+		.note = "the quota of recordings is used up"};
+	return !fake_no_dataplane;
+}
+
+static void recordings(void *ctx, cli_recording_fn row, void *arg)
+{
+	struct ctl_rec_status s = {.session_id = 1,
+		.call_id = 0x1001,
+		.start_ms = NOW - 62000,
+		.bytes = 2976000,
+		.parts = 1,
+		.tracks = 7,
+		.name = "2026-01-01/120000-0000000000001001"};
+
+	row(&s, arg);
+	s.call_id = 0x1002;
+	s.state = CTL_REC_WAITS;
+	s.demand = 1;
+	s.tracks = 8;
+	s.parts = 2;
+	strcpy(s.note, "the quota of recordings is used up");
+	strcpy(s.name, "2026-01-01/120000-0000000000001002");
+	row(&s, arg);
+	s.call_id = 0x1003;
+	s.state = CTL_REC_ENDED;
+	s.parts = 0;
+	row(&s, arg);
+}
+
+static int record(void *ctx, uint64_t call_id, bool on)
+{
+	if (call_id == 0x1001)
+		return on ? -EALREADY : 0;
+	if (call_id == 0x1002)
+		return on ? -ENOTCONN : -EALREADY;
+	return -ENOENT;
+}
+
 static void processes(void *ctx, cli_process_fn row, void *arg)
 {
 	struct cli_process dp = {.name = "limen-dataplane",
@@ -384,6 +430,9 @@ const struct cli_source fake_source = {.now_ms = now_ms,
 	.call_play = call_play,
 	.plays = plays,
 	.transcoder = transcoder,
+	.recorder = recorder,
+	.recordings = recordings,
+	.record = record,
 	.processes = processes,
 	.dp_stats = dp_stats,
 	.acl_clear = acl_clear,

@@ -114,6 +114,10 @@ static void test_longest_record(void **state)
 	fill(r.call.codec[1], sizeof(r.call.codec[1]));
 	fill(r.call.reason, sizeof(r.call.reason));
 	fill(r.quality.verdict, sizeof(r.quality.verdict));
+	for (unsigned int i = 0; i < RECORD_RECORDINGS_MAX; i++) {
+		fill(r.recording.line[i].name, sizeof(r.recording.line[i].name));
+		fill(r.recording.line[i].note, sizeof(r.recording.line[i].note));
+	}
 	fill(node, sizeof(node));
 	size_t n = record_print(&r, node, buf, sizeof(buf));
 	assert_in_range(n, 4000, sizeof(buf) - 1);
@@ -233,6 +237,25 @@ static void test_fields(void **state)
 	assert_true(json_is_null(json_object_get(deaf, "mean_jitter_ms")));
 	assert_true(json_is_null(json_object_get(json_object_get(deaf, "far_end"), "lost")));
 	json_decref(root);
+
+	/* Its recording, of two parts, the second of which ended early. */
+	r.recording.n = 1;
+	r.recording.line[0] = (struct ctl_rec_status){.parts = 2,
+		.tracks = 1 << CTL_REC_CALLER | 1 << CTL_REC_MIX,
+		.name = "2026-01-01/000000-0000000000000001",
+		.note = "the disk is full"};
+	n = record_print(&r, "limen-1", buf, sizeof(buf));
+	root = json_loadb(buf, n, 0, NULL);
+	const json_t *recording = json_object_get(root, "recording");
+	const json_t *files = json_object_get(recording, "files");
+	assert_int_equal(json_array_size(files), 4);
+	assert_string_equal(json_string_value(json_array_get(files, 0)),
+		"2026-01-01/000000-0000000000000001-caller.wav");
+	assert_string_equal(json_string_value(json_array_get(files, 3)),
+		"2026-01-01/000000-0000000000000001-p2-mix.wav");
+	assert_string_equal(STR(recording, "note"), "the disk is full");
+	json_decref(root);
+	r.recording.n = 0;
 
 	/* An attempt that was refused: what did not happen is null. */
 	r.call.answer_ms = r.call.ringing_ms = 0;

@@ -200,6 +200,6 @@ def relay(bench, names):
             box.close()
     return [row("relay.memif", best, "packets/s without loss"),
             row("relay.memif.busy", busy, "packets per busy second"),
-            row("relay.memif.p50", calm["p50_us"], "us, at half that rate"),
-            row("relay.memif.p99", calm["p99_us"], "us"),
-            row("relay.memif.p99.9", calm["p999_us"], "us")]
+            row("latency.worker.half-load.p50", calm["p50_us"], "us, at half the rate of relay.memif"),
+            row("latency.worker.half-load.p99", calm["p99_us"], "us"),
+            row("latency.worker.half-load.p99.9", calm["p999_us"], "us")]

@@ -15,6 +15,7 @@ BENCHES = {
     "path.srtp-rtp.cm": srtp.inproc,
     "path.srtp-rtp.gcm": srtp.inproc,
     "relay.memif": memif.relay,
+    "latency.worker.half-load": memif.relay,
     **{name: transcode.channels for name in transcode.PAIRS},
     **{name: versus.versus for name in versus.KINDS},
     "voice.jitter": voice.frames,

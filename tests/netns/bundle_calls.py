@@ -170,13 +170,14 @@ def bundled_to_separate(t, box, phone, carrier):
 
 
 def bundled_to_bundled(t, box, phone, carrier):
-    a, b = End(t, phone, t.net.access, True, 0xa3), End(t, carrier, t.net.peering, True, 0xb3)
+    a, b = End(t, phone, t.net.access, True, 0xa3, SUITE), End(t, carrier, t.net.peering, True, 0xb3)
 
     def answer(invite):
         text = invite.body.decode()
         t.equal(text.count(f"a=extmap:5 {URI}"), 2, f"MIDs in\n{text}")
         return b.describe()
-    dialogs = set_up(a, b, a.describe(), answer)
+    crypto = [srtp.crypto_line(1, SUITE, a.key)]
+    dialogs = set_up(a, b, a.describe(crypto), answer)
     # RFC 9143 7.3: the port of the first line is that of both
     b.to = {k: (net.BOX_B4, int(re.search(r"^m=audio (\d+)", dialogs[1].invite.body.decode(), re.M).group(1))) for k in KINDS}
     talk(t, a, b, mid=True)
@@ -184,6 +185,17 @@ def bundled_to_bundled(t, box, phone, carrier):
     old = box.kill("limen-sip")
     box.wait_restarted("limen-sip", old)
     t.wait_active()
+    talk(t, a, b)
+    # A re-INVITE changes nothing of it.
+    dialogs[0].send_invite(body=a.describe(crypto))
+    again = dialogs[1].expect("INVITE")
+    t.check(again.body.decode().count("m=video " + str(b.to["video"][1]) + " ") == 1, f"another port:\n{again.body.decode()}")
+    dialogs[1].ok(again, body=b.describe())
+    ok = dialogs[0].expect((200, "INVITE"))
+    dialogs[0].ack()
+    dialogs[1].expect("ACK")
+    t.equal((ok.body.decode().count("a=crypto"), ok.body.decode().count(f" {a.to['audio'][1]} RTP/SAVP ")), (1, 2),
+            f"keys and ports of\n{ok.body.decode()}")
     talk(t, a, b)
     hang_up(*reversed(dialogs))
 

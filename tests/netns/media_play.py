@@ -93,10 +93,10 @@ def one_leg_srtp(t, dp):
     leg = dpc.leg(net.BOX_A4, 16400, net.PHONE4, 4010, flags=dpc.SEND | dpc.RECV | dpc.RTCP_OWN | dpc.RTCP_MUX,
                   rx=dpc.srtp(SUITE, keys[0]), tx=dpc.srtp(SUITE, keys[1]), send=dpc.send_to(dpc.PCMA, 8),
                   play=dpc.play(dpc.PLAY_TONE, level=10, steps=((425, 0, 0),)))
-    dp.add(2, leg)
     rx = srtp.Context(SUITE, keys[1], False)
     with net.udp_socket(t.net.access, net.PHONE4, 4010) as sock:
         sock.settimeout(5)
+        dp.add(2, leg)
         media, report = [], None
         while not report:
             data = rx.open(sock.recv(2048))

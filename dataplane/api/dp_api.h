@@ -262,7 +262,8 @@ enum dp_leg_flags {
 	 * changed remote_rtp.
 	 */
 	DP_LEG_LATCH = 1 << 3,
-	DP_LEG_ANY_PT = 1 << 4, /* relay payload types that are not listed (non-audio media) */
+	/* Relay payload types that are not listed, and several SSRCs at a time (non-audio media). */
+	DP_LEG_ANY_PT = 1 << 4,
 	/*
 	 * Without a remote_rtp yet (an offer is out, RFC 3264 5.1): take what the first source
 	 * sends, for the other leg's ears only. Nothing is sent to that source, and it counts no

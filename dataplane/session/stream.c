@@ -291,6 +291,11 @@ void stream_apply(struct stream *s, struct stream_more *more, const struct strea
 		more->bad_seq = old_more.bad_seq;
 		more->ssrc_budget = old_more.ssrc_budget;
 		more->ssrc_tsc = old_more.ssrc_tsc;
+		if (!relearn) {
+			more->n_beside = old_more.n_beside;
+			more->beside_next = old_more.beside_next;
+			memcpy(more->beside, old_more.beside, sizeof(more->beside));
+		}
 		more->rtcp_budget = old_more.rtcp_budget;
 		more->rtcp_tsc = old_more.rtcp_tsc;
 		more->nat_budget = old_more.nat_budget;

@@ -30,9 +30,10 @@ enum stream_kind { STREAM_RTP, STREAM_RTCP, STREAM_KINDS };
 
 #define STREAM_FIRST_NONE 0xffff
 /* STUN and DTLS that a leg may have at once, and in a second: a handshake takes some ten. */
-#define STREAM_NAT_BURST 100
-#define STREAM_NAT_PER_S 50
-#define STREAM_SEQ_NONE	 0x10000
+#define STREAM_NAT_BURST  100
+#define STREAM_NAT_PER_S  50
+#define STREAM_SEQ_NONE	  0x10000
+#define STREAM_BESIDE_MAX 8
 /* Packets that are not authentic, by their source: so many in a period of so long are opened. */
 #define STREAM_FORGED_WAYS  8
 #define STREAM_FORGED_MAX   8
@@ -188,6 +189,10 @@ struct stream_more {
 	uint32_t bad_seq;	      /* RFC 3550 A.1; STREAM_SEQ_NONE: none */
 	uint32_t next_ssrc, next_seq; /* what would confirm another SSRC; STREAM_SEQ_NONE: none */
 	uint8_t ssrc_budget;
+	uint8_t n_beside, beside_next; /* known sources beside the main one, where any type goes */
+	uint16_t beside_row;	       /* packets of theirs since the main one sent any */
+	uint32_t beside_mark;	       /* what it had sent then */
+	uint32_t beside[STREAM_BESIDE_MAX];
 	uint8_t tell; /* 1 << enum stream_kind: sources learned and not told yet */
 	uint8_t rtcp; /* enum stream_rtcp, from the configuration */
 	uint8_t rtcp_budget;

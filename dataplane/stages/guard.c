@@ -153,6 +153,14 @@ static void remember_payload(struct stream *s, const struct stream_more *more, u
 	s->law = i < DP_PAYLOAD_TYPES ? more->laws[i] : DIRECTION_LAW_KEEP;
 }
 
+/* One of several sources of a far end that is known: video, see rtp_beside(). */
+static bool is_beside(const struct stream *s, const struct dp_stream_stats *stats, uint32_t ssrc)
+{
+	return (s->flags & (STREAM_ANY_PT | STREAM_SEQ | STREAM_LEARN)) ==
+		       (STREAM_ANY_PT | STREAM_SEQ) &&
+	       ssrc != stats->ssrc;
+}
+
 /* Whether the packet is the other side's RTP. DP_DROP_N: yes, and it is counted. */
 static enum dp_drop accept_rtp(
 	struct worker *w, const struct batch *b, const struct packet *p, const uint8_t *rtp)
@@ -179,8 +187,16 @@ static enum dp_drop accept_rtp(
 		return DP_DROP_PAYLOAD_TYPE;
 	struct rtp_before before = {stats->ext_seq, rare->quality.reordered};
 	uint16_t seq = rtp_be16(rtp + 2);
-	uint32_t timestamp = rtp_be32(rtp + 4);
-	reason = rtp_sequence(s, more, stats, rare, rtp_be32(rtp + 8), seq, b->now, w->tsc_hz);
+	uint32_t timestamp = rtp_be32(rtp + 4), ssrc = rtp_be32(rtp + 8);
+	if (is_beside(s, stats, ssrc)) {
+		if (!rtp_beside(more, stats, rare, ssrc, seq, b->now, w->tsc_hz))
+			return DP_DROP_SSRC;
+		count_rtp(stats, (uint32_t)octets, b->now);
+		if (more->bundle)
+			bundle_heard(more->bundle, ssrc, p->slot);
+		return DP_DROP_N;
+	}
+	reason = rtp_sequence(s, more, stats, rare, ssrc, seq, b->now, w->tsc_hz);
 	if (reason != DP_DROP_N)
 		return reason;
 

@@ -153,6 +153,45 @@ enum dp_drop rtp_sequence(struct stream *s, struct stream_more *more, struct dp_
 	return DP_DROP_N;
 }
 
+/* A source that is known already has sent once more. */
+static void beside_again(struct stream_more *more, struct dp_stream_stats *stats,
+	struct dp_stream_rare *rare, unsigned int i, uint16_t seq)
+{
+	uint32_t ssrc = more->beside[i];
+
+	if (more->beside_mark != stats->received) {
+		more->beside_mark = stats->received;
+		more->beside_row = 0;
+	}
+	if (++more->beside_row < RTP_BESIDE_MAIN)
+		return;
+	more->beside[i] = stats->ssrc;
+	init_seq(more, stats, rare, seq);
+	stats->ssrc = ssrc;
+	rare->ssrc_changes++;
+}
+
+bool rtp_beside(struct stream_more *more, struct dp_stream_stats *stats,
+	struct dp_stream_rare *rare, uint32_t ssrc, uint16_t seq, uint64_t now_tsc, uint64_t tsc_hz)
+{
+	bool in_row = ssrc == more->next_ssrc && seq == more->next_seq;
+
+	for (unsigned int i = 0; i < more->n_beside; i++) {
+		if (more->beside[i] != ssrc)
+			continue;
+		beside_again(more, stats, rare, i, seq);
+		return true;
+	}
+	more->next_ssrc = ssrc;
+	more->next_seq = (uint16_t)(seq + 1);
+	if ((!in_row && !more->proven) || !ssrc_may_change(more, now_tsc, tsc_hz))
+		return false;
+	more->beside[more->beside_next++ % STREAM_BESIDE_MAX] = ssrc;
+	if (more->n_beside < STREAM_BESIDE_MAX)
+		more->n_beside++;
+	return true;
+}
+
 /* The time between two packets that follow each other, when it is one that a sender may have. */
 static void note_frame(struct dp_stream_quality *q, uint32_t ticks, uint32_t delta, uint32_t hz)
 {

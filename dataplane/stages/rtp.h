@@ -23,6 +23,7 @@
 #define RTP_SSRC_BUDGET	   8
 #define RTP_SSRC_REFILL_MS 1000
 #define RTP_SSRC_GONE_MS   500
+#define RTP_BESIDE_MAIN	   64 /* packets of others without one of the main source: it is gone */
 /* RTCP of one stream: feedback on video comes often (RFC 4585), everything else now and then. */
 #define RTCP_PER_S	  100
 #define RTCP_BURST	  200
@@ -127,6 +128,17 @@ void rtp_clock(struct dp_stream_stats *stats, uint32_t timestamp, uint64_t now_t
  * good, else DP_DROP_SSRC or DP_DROP_SEQUENCE. Duplicates and late packets are good.
  */
 enum dp_drop rtp_sequence(struct stream *s, struct stream_more *more, struct dp_stream_stats *stats,
+	struct dp_stream_rare *rare, uint32_t ssrc, uint16_t seq, uint64_t now_tsc,
+	uint64_t tsc_hz);
+
+/*
+ * For a packet of another SSRC than the main one, where any payload type goes: video has several
+ * sources in one stream, such as retransmissions (RFC 4588), error correction and layers. Known ones
+ * pass unjudged, up to STREAM_BESIDE_MAX; a new one is known from the second of two packets in a row,
+ * or when it is authentic, as often as an SSRC may change. When the main one sends no more, one of
+ * them takes its place. False: the packet is nobody's.
+ */
+bool rtp_beside(struct stream_more *more, struct dp_stream_stats *stats,
 	struct dp_stream_rare *rare, uint32_t ssrc, uint16_t seq, uint64_t now_tsc,
 	uint64_t tsc_hz);
 

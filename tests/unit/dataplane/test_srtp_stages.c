@@ -688,6 +688,18 @@ static void test_ssrc_change(void **state)
 	assert_int_equal(rig->stream_rare[0].ssrc_changes, 4);
 }
 
+/* Sources of one video stream, packet by packet in turn, each with its own index past a roll-over. */
+static void test_several_sources(void **state)
+{
+	start(4, 4, DP_SRTP_CM_128_SHA1_80, DP_SRTP_GCM_128, DP_LEG_ANY_PT);
+	for (uint32_t i = 0; i < 200; i++) {
+		for (uint32_t source = 0; source < 3; source++)
+			talk(0, (uint16_t)(65400 + 50 * source + i), SSRC + source);
+	}
+	assert_int_equal(rig->stream_rare[0].ssrc_changes, 0);
+	assert_int_equal(rig->stream_rare[0].dropped, 0);
+}
+
 /* The plain side may say the same sequence number twice; under a key that must not leave. */
 static void test_repeat_is_not_sealed(void **state)
 {
@@ -907,6 +919,7 @@ int main(void)
 		T(test_forged_do_not_keep_others_from_latching),
 		T(test_not_admitted),
 		T(test_ssrc_change),
+		T(test_several_sources),
 		T(test_repeat_is_not_sealed),
 		T(test_key_limit),
 		T(test_no_room_to_seal),

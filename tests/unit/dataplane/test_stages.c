@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "dataplane/stages/rtp.h"
 #include "tests/unit/dataplane/rig.h"
 
 #define A4	 "192.0.2.1"
@@ -745,6 +746,57 @@ static void test_ssrc_storm(void **state)
 	assert_int_equal(rig_drops(rig, DP_DROP_SSRC), 100 - relayed);
 }
 
+/*
+ * Video has several sources in one stream: the packets of each pass as soon as two in a row have come,
+ * loss is that of the main one, and one of the others takes its place when it sends no more.
+ */
+static void test_several_sources(void **state)
+{
+	struct dp_session session = make_session(4, 4, 0);
+	uint32_t relayed = 0;
+
+	session.leg[0].flags |= DP_LEG_ANY_PT;
+	put_session(&session);
+	for (uint16_t i = 0; i < 50; i++) {
+		relayed += send_rtp(96, (uint16_t)(100 + i), SSRC);
+		relayed += send_rtp(97, (uint16_t)(7000 + i), SSRC + 1);
+		relayed += send_rtp(98, (uint16_t)(9000 + i), SSRC + 2);
+	}
+	/* the others' first packets come alternately, so that none is in a row */
+	assert_int_equal(relayed, 50);
+	for (uint32_t ssrc = SSRC + 1; ssrc <= SSRC + 2; ssrc++) {
+		assert_int_equal(send_rtp(97, 7050, ssrc), 0);
+		assert_int_equal(send_rtp(97, 7051, ssrc), 1);
+	}
+	for (uint16_t i = 0; i < 50; i++) {
+		assert_int_equal(send_rtp(96, (uint16_t)(150 + i), SSRC), 1);
+		assert_int_equal(send_rtp(97, (uint16_t)(7100 + 9 * i), SSRC + 1), 1);
+		assert_int_equal(send_rtp(98, (uint16_t)(9100 + i), SSRC + 2), 1);
+	}
+	struct dp_stream_sum sum;
+	stream_sum(&rig->stream_stats[0], &rig->stream_rare[0], rig->stream_stats[0].last_rx_tsc,
+		RIG_TSC_HZ, &sum);
+	assert_int_equal(sum.rx_packets, 202);
+	assert_int_equal(sum.lost, 0);
+	assert_int_equal(sum.ssrc, SSRC);
+	put_session(&session); /* the same session goes on with what it knows */
+	for (uint16_t i = 0; i < 2 * RTP_BESIDE_MAIN; i++)
+		assert_int_equal(send_rtp(97, (uint16_t)(8000 + i), SSRC + 1), 1);
+	stream_sum(&rig->stream_stats[0], &rig->stream_rare[0], rig->stream_stats[0].last_rx_tsc,
+		RIG_TSC_HZ, &sum);
+	assert_int_equal(sum.ssrc, SSRC + 1);
+	assert_int_equal(sum.ssrc_changes, 1);
+	assert_int_equal(sum.lost, 0);
+	assert_int_equal(send_rtp(96, 200, SSRC), 1); /* and back: it is one of the others now */
+	/* strangers fill no more than their places, as fast as an SSRC may change */
+	relayed = 0;
+	for (uint32_t i = 0; i < 100; i++) {
+		(void)send_rtp(99, 1, SSRC + 100 + i);
+		relayed += send_rtp(99, 2, SSRC + 100 + i);
+	}
+	assert_true(relayed <= RTP_SSRC_BUDGET);
+}
+
 /* A payload damaged on the way in is still found damaged by the receiver. */
 static void test_damaged_payload(void **state)
 {
@@ -795,6 +847,7 @@ int main(void)
 		TEST(test_payload_types),
 		TEST(test_statistics),
 		TEST(test_ssrc_storm),
+		TEST(test_several_sources),
 		TEST(test_damaged_payload),
 	};
 

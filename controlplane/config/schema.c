@@ -1062,7 +1062,8 @@ const struct cfg_leaf cfg_leaves[] = {
 		.max = CFG_DTMF_INBAND,
 		.def = CFG_DTMF_NONE,
 		NO_REF,
-		.help = "The same for far ends that agree on no telephone-events"},
+		.help = "How digits come from this side and go there\n"
+			"With far ends that agree on no telephone-events"},
 
 	{.kind = CFG_REALM,
 		.type = CFG_T_ENUM,
@@ -1294,8 +1295,8 @@ const struct cfg_leaf cfg_leaves[] = {
 		.max = CFG_DTMF_INBAND,
 		.def = CFG_DTMF_NONE,
 		NO_REF,
-		.help = "The same when it agrees on no telephone-events; counts with a dtmf-relay "
-			"of "
+		.help = "How digits come from this far end and go there\n"
+			"When it agrees on no telephone-events; counts with a dtmf-relay of "
 			"the trunk's own"},
 	{.kind = CFG_TRUNK,
 		.type = CFG_T_NAME,

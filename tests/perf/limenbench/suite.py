@@ -17,6 +17,7 @@ BENCHES = {
     "relay.memif": memif.relay,
     "latency.worker.half-load": memif.relay,
     **{name: transcode.channels for name in transcode.PAIRS},
+    **{name: transcode.system for name in transcode.SYSTEM},
     **{name: versus.versus for name in versus.KINDS},
     "voice.jitter": voice.frames,
     "voice.dtmf-detect": voice.frames,

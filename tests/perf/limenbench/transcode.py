@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Duplex channels between two codecs that one core can serve, payload to payload and with
-resampling (tests/perf/codec_channels), against the bare encode and decode of the dearer codec
-(codec_bench of the reference folder)."""
+"""Duplex channels between two codecs that one core can serve. transcode.PAIR: payload to payload and
+with resampling (tests/perf/codec_channels), against the bare encode and decode of the dearer codec
+(codec_bench of the reference folder). transcode.system.PAIR: through worker and media core, against
+the same codecs payload to payload, both of one run of tests/perf/system_channels."""
 import os
 import re
 
 from .common import BenchError, median, run, say
+from .relay import eal
 from .table import row
 
 ROUNDS = 5
@@ -24,6 +26,10 @@ PAIRS = {
     "transcode.l16-g722": ("L16/16000", "G722/8000", "g722 64k (spandsp)"),
     "transcode.l16-opus": ("L16/16000", "opus/48000/2", "opus 16k 24kbps cx5"),
 }
+
+SYSTEM_PREFIX = "transcode.system."
+SYSTEM_CHANNELS = 64
+SYSTEM = [SYSTEM_PREFIX + pair for pair in ("pcmu-g722", "pcmu-g729", "pcmu-opus", "pcmu-amrwb")]
 
 
 def _own(bench, program, name):
@@ -64,4 +70,21 @@ def channels(bench, names):
                 bare.append(_reference(bench, reference, label))
         rows.append(row(name, median(own), "channels/core", median(bare) if bare else None))
         say(f"{name}: {median(own):.0f} channels a core" + (f", {label} alone {median(bare):.0f}" if bare else ""))
+    return rows
+
+
+def system(bench, names):
+    program = bench.program("tests", "perf", "system_channels")
+    speech = os.path.join(bench.top, "tests", "data", "audio", "speech-16k.raw")
+    rows = []
+    for name in names:
+        a, b, _ = PAIRS["transcode." + name[len(SYSTEM_PREFIX):]]
+        text = run([program, *eal(bench.huge), speech, a, b, f"channels={SYSTEM_CHANNELS}",
+                    f"rounds={4 if bench.quick else 12}"])
+        found = re.search(r"system us \S+ channels/core (\S+) codecs us \S+ channels/core (\S+)", text)
+        if not found:
+            raise BenchError(f"system_channels printed no figure:\n{text.strip()}")
+        whole, codecs = float(found[1]), float(found[2])
+        rows.append(row(name, whole, "channels/core", codecs))
+        say(f"{name}: {whole:.0f} channels a core, the codecs alone {codecs:.0f}")
     return rows

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One, two and three packet workers give the same results."""
+"""One packet worker and three give the same results."""
 import os
 
 CALLS = 6
@@ -8,7 +8,7 @@ TIMEOUT_S = 150
 
 def run(t):
     top, seen = t.dir, []
-    for workers in (1, 2, 3):
+    for workers in (1, 3):
         t.dir = os.path.join(top, f"workers-{workers}")
         os.makedirs(t.dir)
         box = t.box(workers=workers)
@@ -23,4 +23,4 @@ def run(t):
         box.stop()
         t.equal(box.faults(), [], f"faults with {workers} workers")
         box.remove()
-    t.check(seen[0] == seen[1] == seen[2], f"not the same packets: {seen}")
+    t.check(seen[0] == seen[1], f"not the same packets: {seen}")

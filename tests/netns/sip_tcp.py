@@ -24,7 +24,7 @@ def pieces(t):
     s = net.tcp_connect(t.net.access, net.ATTACKER4, net.BOX_A4, 5060)
     with s:
         def options(n):
-            return (f"OPTIONS sip:{net.BOX_A4} SIP/2.0\r\nVia: SIP/2.0/TCP {net.ATTACKER4};branch=z9hG4bKp{n}\r\n"
+            return (f"OPTIONS sip:{net.BOX_A4} SIP/2.0\r\nVia: SIP/2.0/TCP {net.ATTACKER4};branch=z9hG4bK-in-pieces-{n}\r\n"
                     f"Max-Forwards: 70\r\nFrom: <sip:x@{net.ATTACKER4}>;tag=p{n}\r\nTo: <sip:{net.BOX_A4}>\r\n"
                     f"Call-ID: pieces-{n}\r\nContact: <sip:x@{net.ATTACKER4};transport=tcp>\r\nCSeq: {n} OPTIONS\r\nContent-Length: 0\r\n\r\n").encode()
         for octet in options(1):

@@ -6,18 +6,15 @@
  */
 #include <errno.h>
 #include <getopt.h>
-#include <grp.h>
 #include <malloc.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <unistd.h>
 
 #include "controlplane/base/log.h"
 #include "controlplane/base/notify.h"
+#include "controlplane/base/rights.h"
 #include "sip-b2bua/b2b/b2b.h"
 
 LOG_TOPIC("main");
@@ -103,32 +100,6 @@ static int options_parse(int argc, char **argv, struct options *opts)
 	return 0;
 }
 
-static int become_user(const char *name)
-{
-	const struct passwd *pw;
-
-	if (name && geteuid() == 0) {
-		errno = 0;
-		pw = getpwnam(name);
-		if (!pw) {
-			log_err("there is no user \"%s\"", name);
-			return -ENOENT;
-		}
-		if (initgroups(name, pw->pw_gid) < 0 || setgid(pw->pw_gid) < 0 ||
-			setuid(pw->pw_uid) < 0) {
-			log_err("cannot become user \"%s\": %s", name, strerror(errno));
-			return -errno;
-		}
-	} else if (geteuid() == 0) {
-		log_warning("runs as root; start it as an ordinary user or with --user");
-	}
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) {
-		log_err("cannot give up gaining rights: %s", strerror(errno));
-		return -errno;
-	}
-	return 0;
-}
-
 /*
  * A second arena grows by single pages, each by a system call; the first one by what is said here.
  * Where one thread works there is nothing to share it with.
@@ -201,7 +172,7 @@ int main(int argc, char **argv)
 	sigaddset(&stop_signals, SIGTERM);
 	sigaddset(&stop_signals, SIGINT);
 	pthread_sigmask(SIG_BLOCK, &stop_signals, NULL);
-	if (become_user(opts.user) < 0 || run(&opts, &stop_signals) < 0)
+	if (rights_become(opts.user) < 0 || run(&opts, &stop_signals) < 0)
 		return EXIT_FAILURE;
 	return EXIT_SUCCESS;
 }

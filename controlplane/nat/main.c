@@ -8,47 +8,28 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <getopt.h>
-#include <grp.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <unistd.h>
 
 #include "controlplane/base/clock.h"
-#include "controlplane/base/ipc.h"
+#include "controlplane/base/ipc_link.h"
 #include "controlplane/base/log.h"
 #include "controlplane/base/notify.h"
+#include "controlplane/base/rights.h"
 #include "controlplane/base/secret.h"
 #include "controlplane/base/view.h"
 #include "controlplane/nat/nat.h"
 
 LOG_TOPIC("main");
 
-#define RETRY_MS  200
 #define QUEUE_MAX 8192
-#define LINKS	  2
-#define PATH_ROOM 108
-
-struct process;
-
-/* A connection to another process that is made again for ever. */
-struct link {
-	struct process *process;
-	const char *name; /* of the other process */
-	const struct ipc_table *table;
-	char path[PATH_ROOM];
-	struct ipc_peer *peer; /* NULL: away */
-	bool greeted;	       /* HELLO was answered */
-	struct event *retry;
-};
 
 struct process {
 	struct event_base *base;
 	struct nat *nat;
-	struct link control, dataplane;
+	struct ipc_link control, dataplane;
 	struct event *timer, *second;
 	uint64_t boot_id;
 };
@@ -77,7 +58,7 @@ static void timer_cb(evutil_socket_t fd, short what, void *arg)
 
 static struct process *process_of(const struct ipc_peer *peer)
 {
-	return ((struct link *)ipc_peer_ctx(peer))->process;
+	return ipc_link_of(peer)->owner;
 }
 
 static void send_info(struct process *p)
@@ -185,23 +166,6 @@ static const struct nat_ops nat_ops = {on_keys, on_failed, on_send};
 
 /* ---- connections ---- */
 
-static void link_retry(struct link *link)
-{
-	static const struct timeval tv = {.tv_usec = RETRY_MS * 1000};
-
-	event_add(link->retry, &tv);
-}
-
-static void on_closed(struct ipc_peer *peer, const char *why)
-{
-	struct link *link = ipc_peer_ctx(peer);
-
-	log_notice("%s is gone: %s", link->name, why);
-	link->peer = NULL;
-	link->greeted = false;
-	link_retry(link);
-}
-
 #define SIZED(t) sizeof(t), sizeof(t)
 static const struct ipc_row control_rows[] = {
 	{CTL_HELLO | IPC_TYPE_REPLY, 0, 0, SIZED(struct ctl_hello_reply), "CTL_HELLO reply",
@@ -210,7 +174,7 @@ static const struct ipc_row control_rows[] = {
 	{CTL_NAT_DEL, 0, IPC_ROLE_CONTROL, SIZED(struct ctl_nat_id), "CTL_NAT_DEL", on_del},
 };
 static const struct ipc_table control_table = {
-	control_rows, sizeof(control_rows) / sizeof(control_rows[0]), on_closed, NULL};
+	control_rows, sizeof(control_rows) / sizeof(control_rows[0]), ipc_link_closed, NULL};
 static const struct ipc_row dataplane_rows[] = {
 	{DP_HELLO | IPC_TYPE_REPLY, 0, 0, SIZED(struct dp_hello_reply), "HELLO reply",
 		on_dataplane_hello},
@@ -218,60 +182,24 @@ static const struct ipc_row dataplane_rows[] = {
 		sizeof(struct dp_nat_packet) + DP_NAT_BYTES_MAX, "NAT_RX", on_rx},
 };
 static const struct ipc_table dataplane_table = {
-	dataplane_rows, sizeof(dataplane_rows) / sizeof(dataplane_rows[0]), on_closed, NULL};
+	dataplane_rows, sizeof(dataplane_rows) / sizeof(dataplane_rows[0]), ipc_link_closed, NULL};
 
-static int say_hello(struct link *link)
+static int control_hello(struct ipc_link *link)
 {
-	struct ctl_hello to_control = {.api_version = CTL_API_VERSION,
+	struct ctl_hello hello = {.api_version = CTL_API_VERSION,
 		.role = IPC_ROLE_NAT,
-		.boot_id = link->process->boot_id};
-	struct dp_hello to_dataplane = {.api_version = DP_API_VERSION, .role = IPC_ROLE_NAT};
-	bool control = link == &link->process->control;
+		.boot_id = ((struct process *)link->owner)->boot_id};
 
-	return ipc_send(link->peer, control ? CTL_HELLO : DP_HELLO, ipc_next_seq(link->peer), 0, 0,
-		control ? (void *)&to_control : (void *)&to_dataplane,
-		control ? sizeof(to_control) : sizeof(to_dataplane), NULL, 0);
+	return ipc_send(link->peer, CTL_HELLO, ipc_next_seq(link->peer), 0, 0, &hello,
+		sizeof(hello), NULL, 0);
 }
 
-static void link_try(evutil_socket_t unused, short what, void *arg)
+static int dataplane_hello(struct ipc_link *link)
 {
-	struct link *link = arg;
-	int fd = ipc_connect(link->path);
+	struct dp_hello hello = {.api_version = DP_API_VERSION, .role = IPC_ROLE_NAT};
 
-	if (fd < 0) {
-		log_debug("cannot connect to %s: %s", link->path, strerror(-fd));
-		link_retry(link);
-		return;
-	}
-	link->peer = ipc_peer_new(link->process->base, fd, link->table, QUEUE_MAX, link);
-	if (!link->peer) {
-		close(fd);
-		link_retry(link);
-		return;
-	}
-	if (say_hello(link) < 0)
-		ipc_peer_close(link->peer, "HELLO could not be sent");
-}
-
-static int link_start(struct process *p, struct link *link, const char *name,
-	const struct ipc_table *table, const char *run_dir, const char *socket)
-{
-	*link = (struct link){.process = p, .name = name, .table = table};
-	if ((size_t)snprintf(link->path, sizeof(link->path), "%s/%s", run_dir, socket) >=
-		sizeof(link->path))
-		return -ENAMETOOLONG;
-	link->retry = event_new(p->base, -1, 0, link_try, link);
-	if (!link->retry)
-		return -ENOMEM;
-	link_try(-1, 0, link);
-	return 0;
-}
-
-static void link_stop(struct link *link)
-{
-	ipc_peer_free(link->peer);
-	if (link->retry)
-		event_free(link->retry);
+	return ipc_send(link->peer, DP_HELLO, ipc_next_seq(link->peer), 0, 0, &hello, sizeof(hello),
+		NULL, 0);
 }
 
 /* ---- the process ---- */
@@ -340,27 +268,6 @@ static int parse_args(int argc, char **argv, struct args *args)
 	return 0;
 }
 
-static int give_up_rights(const char *user)
-{
-	const struct passwd *pw = user && geteuid() == 0 ? getpwnam(user) : NULL;
-
-	if (user && geteuid() == 0 && !pw) {
-		log_err("there is no user \"%s\"", user);
-		return -ENOENT;
-	}
-	if (pw && (initgroups(user, pw->pw_gid) < 0 || setgid(pw->pw_gid) < 0 ||
-			  setuid(pw->pw_uid) < 0)) {
-		log_err("cannot become user \"%s\": %s", user, strerror(errno));
-		return -errno;
-	}
-	if (geteuid() == 0)
-		log_warning("runs as root; start it as an ordinary user or with --user");
-	/* Its memory holds keys: no core file, and nobody of the same user looks in. */
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
-		return -errno;
-	return 0;
-}
-
 static void second_cb(evutil_socket_t fd, short what, void *arg)
 {
 	send_info(arg);
@@ -371,6 +278,25 @@ static void stop_cb(evutil_socket_t fd, short what, void *arg)
 	log_notice("stopping");
 	(void)notify_send("STOPPING=1");
 	event_base_loopbreak(arg);
+}
+
+static int links_start(struct process *p, const char *run_dir)
+{
+	p->control = (struct ipc_link){.base = p->base,
+		.name = "limen-control",
+		.table = &control_table,
+		.hello = control_hello,
+		.queue_max = QUEUE_MAX,
+		.owner = p};
+	p->dataplane = (struct ipc_link){.base = p->base,
+		.name = "limen-dataplane",
+		.table = &dataplane_table,
+		.hello = dataplane_hello,
+		.queue_max = QUEUE_MAX,
+		.owner = p};
+	int rc = ipc_link_start(&p->control, run_dir, "control.sock");
+
+	return rc < 0 ? rc : ipc_link_start(&p->dataplane, run_dir, "dataplane.sock");
 }
 
 static int run(struct process *p, const char *run_dir)
@@ -385,17 +311,14 @@ static int run(struct process *p, const char *run_dir)
 	if (!term || !interrupt || !p->timer || !p->second || event_add(term, NULL) < 0 ||
 		event_add(interrupt, NULL) < 0 || event_add(p->second, &second) < 0)
 		goto out;
-	rc = link_start(p, &p->control, "limen-control", &control_table, run_dir, "control.sock");
-	if (rc == 0)
-		rc = link_start(p, &p->dataplane, "limen-dataplane", &dataplane_table, run_dir,
-			"dataplane.sock");
+	rc = links_start(p, run_dir);
 	if (rc == 0) {
 		log_notice("ready");
 		(void)notify_send("READY=1");
 		event_base_dispatch(p->base);
 	}
-	link_stop(&p->control);
-	link_stop(&p->dataplane);
+	ipc_link_stop(&p->control);
+	ipc_link_stop(&p->dataplane);
 out:
 	if (term)
 		event_free(term);
@@ -418,7 +341,7 @@ int main(int argc, char **argv)
 		return rc > 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 	log_init("limen-nat", args.level);
 	signal(SIGPIPE, SIG_IGN);
-	if (give_up_rights(args.user) < 0)
+	if (rights_become(args.user) < 0 || rights_hide_memory() < 0)
 		return EXIT_FAILURE;
 	secret_random(&process.boot_id, sizeof(process.boot_id));
 	process.base = event_base_new();

@@ -8,20 +8,17 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <getopt.h>
-#include <grp.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "controlplane/base/clock.h"
 #include "controlplane/base/ipc_link.h"
 #include "controlplane/base/log.h"
 #include "controlplane/base/notify.h"
+#include "controlplane/base/rights.h"
 #include "controlplane/base/secret.h"
 #include "controlplane/rec/rec.h"
 
@@ -254,27 +251,6 @@ static int parse_args(int argc, char **argv, struct args *args)
 	return 0;
 }
 
-static int give_up_rights(const char *user)
-{
-	const struct passwd *pw = user && geteuid() == 0 ? getpwnam(user) : NULL;
-
-	if (user && geteuid() == 0 && !pw) {
-		log_err("there is no user \"%s\"", user);
-		return -ENOENT;
-	}
-	if (pw && (initgroups(user, pw->pw_gid) < 0 || setgid(pw->pw_gid) < 0 ||
-			  setuid(pw->pw_uid) < 0)) {
-		log_err("cannot become user \"%s\": %s", user, strerror(errno));
-		return -errno;
-	}
-	if (geteuid() == 0)
-		log_warning("runs as root; start it as an ordinary user or with --user");
-	/* Its memory holds what people say: no core file, and nobody of the same user looks in. */
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
-		return -errno;
-	return 0;
-}
-
 static void stop_cb(evutil_socket_t fd, short what, void *arg)
 {
 	log_notice("stopping");
@@ -342,7 +318,7 @@ int main(int argc, char **argv)
 	log_init("limen-rec", args.level);
 	signal(SIGPIPE, SIG_IGN);
 	umask(0027);
-	if (give_up_rights(args.user) < 0)
+	if (rights_become(args.user) < 0 || rights_hide_memory() < 0)
 		return EXIT_FAILURE;
 	secret_random(&process.boot_id, sizeof(process.boot_id));
 	process.base = event_base_new();

@@ -444,9 +444,9 @@ struct cfg *cfg_new(void)
 {
 	struct cfg *cfg = calloc(1, sizeof(*cfg));
 
-	for (unsigned int i = 0; cfg && i < cfg_n_leaves; i++) {
-		if (cfg_objects[cfg_leaves[i].kind].single)
-			cfg_leaf_reset(&cfg_leaves[i], cfg);
+	for (const struct cfg_leaf *leaf = NULL; cfg && (leaf = cfg_leaf_next(leaf)) != NULL;) {
+		if (cfg_objects[leaf->kind].single)
+			cfg_leaf_reset(leaf, cfg);
 	}
 	return cfg;
 }
@@ -501,8 +501,7 @@ struct cfg *cfg_clone(const struct cfg *cfg)
 
 bool cfg_equal(const struct cfg *a, const struct cfg *b)
 {
-	for (unsigned int i = 0; i < cfg_n_leaves; i++) {
-		const struct cfg_leaf *leaf = &cfg_leaves[i];
+	for (const struct cfg_leaf *leaf = NULL; (leaf = cfg_leaf_next(leaf)) != NULL;) {
 		unsigned int n = cfg_object_count(a, leaf->kind);
 		if (n != cfg_object_count(b, leaf->kind))
 			return false;

@@ -3,7 +3,7 @@
  * The schema: one row per kind of object and one row per setting. Everything that knows a setting
  * by name works through these rows: the start-up file, JSON, show running-config, the CLI's
  * grammar and help, validation of references, merging and differences. A new setting is one field
- * in cfg_model.h and one row in schema.c.
+ * in cfg_model.h and one row in a schema_*.c.
  *
  * A value has one text form (cfg_value_parse, cfg_value_print), which is what is typed at the CLI
  * and, except for numbers and booleans, what stands in the file.
@@ -110,10 +110,10 @@ struct cfg_object {
 };
 
 extern const struct cfg_object cfg_objects[CFG_N_KINDS];
-extern const struct cfg_leaf cfg_leaves[];
-extern const unsigned int cfg_n_leaves;
 
-/* The rows of one kind: first to last+1 of cfg_leaves (they stand together). */
+/* The row after this one, in the order of kinds; of NULL the first; NULL after the last. */
+const struct cfg_leaf *cfg_leaf_next(const struct cfg_leaf *leaf);
+/* The rows of one kind: first to last+1 (they stand together). */
 void cfg_leaves_of(
 	enum cfg_kind kind, const struct cfg_leaf **ret_first, const struct cfg_leaf **ret_end);
 const struct cfg_leaf *cfg_leaf_key(enum cfg_kind kind); /* NULL for single objects */

@@ -550,8 +550,8 @@ int cfg_validate(const struct cfg *cfg, char error[CFG_ERROR_MAX])
 	int rc, missing = 0;
 	char text[CFG_ERROR_MAX];
 
-	for (unsigned int i = 0; i < cfg_n_leaves; i++) {
-		rc = check_refs(cfg, &cfg_leaves[i], error);
+	for (const struct cfg_leaf *leaf = NULL; (leaf = cfg_leaf_next(leaf)) != NULL;) {
+		rc = check_refs(cfg, leaf, error);
 		if (rc < 0)
 			return rc;
 	}
@@ -563,7 +563,7 @@ int cfg_validate(const struct cfg *cfg, char error[CFG_ERROR_MAX])
 		if (rc < 0 && !missing)
 			missing = fault(error, rc, "%s", text);
 	}
-	for (unsigned int i = 0; !missing && i < cfg_n_leaves; i++)
-		missing = check_required(cfg, &cfg_leaves[i], error);
+	for (const struct cfg_leaf *leaf = NULL; !missing && (leaf = cfg_leaf_next(leaf)) != NULL;)
+		missing = check_required(cfg, leaf, error);
 	return missing;
 }

@@ -117,10 +117,13 @@ def paths():
 
 def documented():
     """Each setting of the schema stands in docs/CONFIGURATION.md, by its line and its name in the file."""
-    schema, docs = text_of("controlplane/config/schema.c"), text_of("docs/CONFIGURATION.md")
-    leaves = schema[schema.index("const struct cfg_leaf"):]
+    rows = "".join(text_of(n) for n in tracked() if re.fullmatch(r"controlplane/config/schema_\w+\.c", n))
+    docs = text_of("docs/CONFIGURATION.md")
+    fields = re.findall(r'\.(?:syntax|name) = "([^"$|]+)', rows)
+    for name, words_of_class in re.findall(r'CLASS_ROW\(\w+, \w+, (\w+), "([\w-]+)"', rows):
+        fields += [name, "voice-class " + words_of_class]
     out = []
-    for field in re.findall(r'\.(?:syntax|name) = "([^"$|]+)', leaves):
+    for field in fields:
         if field.strip() not in docs and field not in ("name", "dest", "next_hop", "tag"):
             out.append(f"docs/CONFIGURATION.md does not mention {field}")
     return out

@@ -143,8 +143,7 @@ static void check_bounds(const struct cfg_leaf *leaf)
 
 static void test_every_row(void **state)
 {
-	for (unsigned int i = 0; i < cfg_n_leaves; i++) {
-		const struct cfg_leaf *leaf = &cfg_leaves[i];
+	for (const struct cfg_leaf *leaf = NULL; (leaf = cfg_leaf_next(leaf)) != NULL;) {
 		char buf[CFG_VALUE_MAX], error[CFG_ERROR_MAX];
 		const struct sample *sample = sample_of(leaf);
 		const char *value;
@@ -185,8 +184,7 @@ static unsigned int count_words(const char *text)
 /* Each row says what it is: a line of help for each of its words, and what its value means. */
 static void test_help(void **state)
 {
-	for (unsigned int i = 0; i < cfg_n_leaves; i++) {
-		const struct cfg_leaf *leaf = &cfg_leaves[i];
+	for (const struct cfg_leaf *leaf = NULL; (leaf = cfg_leaf_next(leaf)) != NULL;) {
 		assert_non_null(leaf->name);
 		assert_true(leaf->help && *leaf->help);
 		if (!(leaf->flags & CFG_F_KEY) && *leaf->syntax &&

@@ -60,7 +60,7 @@ class Leg(threading.Thread):
         self.sock = net.udp_socket(t.net.access if ua.name == "access" else t.net.peering, ua.local, ua.media_port)
         self.sock.settimeout(0.005)
         self.seq, self.ts, self.ssrc = 100, 8000, 0x1000 + ua.port
-        self.got, self.todo, self.lock, self.over = [], [], threading.Lock(), False
+        self.got, self.queue, self.lock, self.over = [], [], threading.Lock(), False
         t._cleanup.append(self.stop)
         self.start()
 
@@ -77,7 +77,7 @@ class Leg(threading.Thread):
                 continue
             due += 0.02
             with self.lock:
-                packets = self.todo.pop(0) if self.todo else [(8, 0, self.ts, voice(self.ts))]
+                packets = self.queue.pop(0) if self.queue else [(8, 0, self.ts, voice(self.ts))]
             for pt, marker, ts, payload in packets:
                 self.sock.sendto(rtp_bytes(self.seq, ts, self.ssrc, payload, pt=pt, marker=bool(marker)), self.to)
                 self.seq += 1
@@ -92,15 +92,15 @@ class Leg(threading.Thread):
     def events(self, digits, ms=100):
         """As telephone-events, one after the other, with a lost first packet, doubles, and voice between."""
         with self.lock:
-            ts = self.ts + 160 * len(self.todo)
+            ts = self.ts + 160 * len(self.queue)
             for digit in digits:
                 for i in range(ms // 20 + 3):
                     end, units = i >= ms // 20, min(i + 1, ms // 20) * 160
                     payload = struct.pack("!BBH", CODES[digit], end << 7 | 10, units)
                     packet = (self.pt, i == 0, ts, payload)
-                    self.todo.append([packet, packet] if i == 2 else [packet])
+                    self.queue.append([packet, packet] if i == 2 else [packet])
                 ts += 160 * (ms // 20 + 3)
-                self.todo += [[(8, 0, ts + 160 * k, voice(ts))] for k in range(6)]
+                self.queue += [[(8, 0, ts + 160 * k, voice(ts))] for k in range(6)]
                 ts += 160 * 6
 
     def tones(self, digits, ms=120):
@@ -111,7 +111,7 @@ class Leg(threading.Thread):
                 for part in range((ms + 100) // 20):
                     pcm = [sum(6000 * math.sin(2 * math.pi * f * (part * 160 + n) / 8000) for f in pair)
                            if part < ms // 20 else 0 for n in range(160)]
-                    self.todo.append([(8, 0, self.ts + 160 * len(self.todo), encode(pcm))])
+                    self.queue.append([(8, 0, self.ts + 160 * len(self.queue), encode(pcm))])
 
     def wait(self, what, judge, timeout_s=6.0):
         try:

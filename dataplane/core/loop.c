@@ -26,6 +26,8 @@
 #define MEDIA_SLEEP_PART 8   /* of the longest sleep, while media flows */
 #define QUIET_SLEEPS	 4   /* longest sleeps at a time, after a second without any packet */
 #define TAKEN_NAP_NS	 5000
+#define REST_US		 150 /* where each burst costs a system call, */
+#define REST_BELOW	 16  /* and the last turn had fewer packets than this */
 
 static __rte_noinline void trace_call(struct worker *w, const struct batch *b, enum dp_stage stage)
 {
@@ -322,10 +324,36 @@ static uint32_t sleep_longest(const struct worker *w, uint64_t now, bool *ret_me
 	return now - w->idle_tsc < w->tsc_hz ? w->max_sleep_us : QUIET_SLEEPS * w->max_sleep_us;
 }
 
+static void slept(struct worker *w, uint64_t before)
+{
+	uint64_t after = rte_rdtsc();
+
+	w->stats->sleeps++;
+	w->stats->cycles_asleep += after - before;
+	w->stats->cycles_total += after - w->turn_tsc;
+	w->turn_tsc = after;
+}
+
+/*
+ * After a turn with few packets, where a burst costs a system call whatever is in it (net_af_packet):
+ * more of them share the next one. While packets come fast there is no rest.
+ */
+static void rest(struct worker *w)
+{
+	static const struct timespec ts = {.tv_nsec = REST_US * 1000};
+	uint64_t before = rte_rdtsc();
+
+	w->stats->cycles_busy += before - w->turn_tsc;
+	w->stats->cycles_total += before - w->turn_tsc;
+	w->turn_tsc = before;
+	nanosleep(&ts, NULL);
+	slept(w, before);
+}
+
 /* Sleeps longer each time, from FIRST_SLEEP_US on. */
 static void back_off(struct worker *w)
 {
-	uint64_t before = rte_rdtsc(), after;
+	uint64_t before = rte_rdtsc();
 	uint32_t longest;
 	bool media;
 
@@ -345,11 +373,7 @@ static void back_off(struct worker *w)
 	nanosleep(&ts, NULL);
 	if (!media)
 		mail_take_back(w);
-	after = rte_rdtsc();
-	w->stats->sleeps++;
-	w->stats->cycles_asleep += after - before;
-	w->stats->cycles_total += after - w->turn_tsc;
-	w->turn_tsc = after;
+	slept(w, before);
 	w->sleep_us = RTE_MIN(w->sleep_us * 2, QUIET_SLEEPS * w->max_sleep_us);
 }
 
@@ -367,8 +391,12 @@ int worker_main(void *arg)
 		/* Mail does not end a pause: sessions come and go without a packet near. */
 		if (w->turn_packets)
 			w->idle_tsc = 0;
-		else if (!work && w->max_sleep_us != UINT32_MAX)
+		if (w->max_sleep_us == UINT32_MAX)
+			continue;
+		if (!work)
 			back_off(w);
+		else if (w->turn_packets && w->rests && work < REST_BELOW)
+			rest(w);
 	}
 	return 0;
 }

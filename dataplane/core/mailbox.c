@@ -22,11 +22,14 @@ static void polls_rebuild(struct worker *w, const struct worker_port *added)
 		if (w->ports[w->polls[i].port].attached && w->polls[i].port != added->index)
 			w->polls[n++] = w->polls[i];
 	w->n_polls = n;
-	if (!w->ports[added->index].attached)
-		return;
-	for (uint16_t q = (uint16_t)w->id; q < added->n_rxq && w->n_polls < RTE_DIM(w->polls);
+	for (uint16_t q = (uint16_t)w->id; w->ports[added->index].attached && q < added->n_rxq &&
+					   w->n_polls < RTE_DIM(w->polls);
 		q = (uint16_t)(q + w->n_workers))
-		w->polls[w->n_polls++] = (struct poll){added->ethdev, q, added->index};
+		w->polls[w->n_polls++] = (struct poll){
+			added->ethdev, q, added->index, added->costly};
+	w->rests = w->n_polls > 0;
+	for (uint32_t i = 0; i < w->n_polls; i++)
+		w->rests = w->rests && w->polls[i].costly;
 }
 
 static int port_attach(struct worker *w, const struct worker_port *conf)

@@ -142,6 +142,7 @@ struct worker_port {
 	uint16_t ethdev; /* DPDK's port id */
 	uint16_t n_rxq, n_txq;
 	uint16_t mtu; /* of the IP packet */
+	bool costly;  /* each burst is a system call: it pays to wait for longer ones */
 	/*
 	 * A sub-interface: the ethdev is that of another port, which must have been attached, and
 	 * frames have this tag there; n_rxq 0. vlan 0: a port of its own.

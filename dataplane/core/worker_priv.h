@@ -118,6 +118,7 @@ struct port_queue {
 struct poll {
 	uint16_t ethdev, queue;
 	uint8_t port;
+	bool costly; /* see struct worker_port */
 };
 
 #define WORKER_PRESSED 1024 /* streams whose key is pressed at a time */
@@ -165,6 +166,7 @@ struct worker {
 	uint32_t n_streams;
 
 	uint32_t n_polls;
+	bool rests;	     /* all of them are costly: see rest() in loop.c */
 	uint32_t tx_pending; /* bit p: port p has packets waiting */
 	uint32_t n_addr6;
 	uint32_t n_punt;

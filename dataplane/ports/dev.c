@@ -53,6 +53,17 @@ static void stale_socket_remove(const char *path)
 	close(fd);
 }
 
+bool dev_is_costly(const struct dev *dev)
+{
+	static const char *const drivers[] = {"net_af_packet", "net_af_xdp", "net_tap"};
+
+	for (unsigned int i = 0; i < sizeof(drivers) / sizeof(drivers[0]); i++) {
+		if (strcmp(dev->driver, drivers[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
 static uint16_t queues(unsigned int wanted, uint16_t limit)
 {
 	return wanted < limit ? (uint16_t)wanted : limit;

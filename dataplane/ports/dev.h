@@ -29,4 +29,7 @@ int dev_open(const struct dev_conf *conf, struct dev *ret_dev) __attribute__((wa
 /* No worker may use it any more. */
 void dev_close(const struct dev *dev);
 
+/* Each burst is a system call, in and out. */
+bool dev_is_costly(const struct dev *dev);
+
 void dev_link_get(const struct dev *dev, bool *ret_up, uint32_t *ret_speed_mbps);

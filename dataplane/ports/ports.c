@@ -282,6 +282,7 @@ static int workers_tell(struct port *p, enum worker_op op)
 			.n_rxq = p->dev.n_rxq,
 			.n_txq = p->dev.n_txq,
 			.mtu = p->conf.mtu,
+			.costly = dev_is_costly(&p->dev),
 			.vlan = p->conf.vlan,
 		};
 		if (p->sub_of) {

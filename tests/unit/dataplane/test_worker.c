@@ -597,6 +597,54 @@ static void test_threads(void **state)
 	end();
 }
 
+/* The port once more, and now each of its bursts is a system call. */
+static void make_costly(struct worker *w, uint8_t index)
+{
+	struct worker_msg msg = {.op = WORKER_PORT_DETACH,
+		.port = {.index = index,
+			.ethdev = w->ports[index].ethdev,
+			.n_rxq = 1,
+			.n_txq = 1,
+			.mtu = 1500,
+			.costly = true,
+			.mac = {2, 0, 0, 0, 0, index}}};
+	struct worker_msg attach = msg;
+
+	assert_int_equal(rig_post(rig, 0, &msg), 0);
+	attach.op = WORKER_PORT_ATTACH;
+	assert_int_equal(rig_post(rig, 0, &attach), 0);
+}
+
+/* Where all ports are costly a worker rests after each turn with few packets, and says so. */
+static void test_rests(void **state)
+{
+	static const unsigned int lcores[] = {1};
+	uint64_t deadline = clock_mono_ms() + DEADLINE_MS;
+	const unsigned int n = 40;
+
+	begin(1, 1, 0);
+	put_sessions();
+	struct worker *w = rig->group->workers[0];
+	assert_false(w->rests);
+	make_costly(w, 0);
+	assert_false(w->rests); /* nobody waits for the cheap one's sake */
+	make_costly(w, 1);
+	assert_true(w->rests);
+	assert_int_equal(worker_group_start(rig->group, lcores), 0);
+	for (uint16_t seq = 1; seq <= n; seq++) {
+		unsigned int got = 0;
+		put_rtp(0, 0, seq);
+		while (got == 0 && clock_mono_ms() < deadline)
+			got = rig_discard(rig, 0) + rig_discard(rig, 1);
+		assert_int_equal(got, 1);
+	}
+	worker_group_stop(rig->group);
+	const struct dp_worker_stats *s = &rig->stats[0];
+	assert_true(s->sleeps >= n);
+	assert_true(s->cycles_total >= s->cycles_busy + s->cycles_asleep);
+	end();
+}
+
 /* ---- mail of workers that sleep ---- */
 
 /* Posts and fetches until the message is back. */
@@ -691,6 +739,7 @@ int main(void)
 		cmocka_unit_test(test_doorbell),
 		cmocka_unit_test(test_trace_and_stage_figures),
 		cmocka_unit_test(test_threads),
+		cmocka_unit_test(test_rests),
 		cmocka_unit_test(test_mail_is_lent),
 		cmocka_unit_test(test_mail_of_sleepers),
 	};

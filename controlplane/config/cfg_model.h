@@ -254,12 +254,19 @@ struct cfg_realm {
 	uint32_t tls_profile; /* 0: none, so no TLS */
 };
 
-/* "trunk NAME": a far end with a fixed address. */
+/* Where a trunk's far end is: ADDRESS or a name that DNS knows. Compared as memory. */
+struct cfg_target {
+	struct ipaddr addr;	 /* with its port; family 0: by name */
+	char name[CFG_HOST_MAX]; /* empty: by address */
+	uint32_t port;		 /* of the name; 0: as DNS says (RFC 3263 4.2) */
+};
+
+/* "trunk NAME": a far end with fixed addresses. */
 struct cfg_trunk {
 	char name[CFG_NAME_MAX];
 	char description[CFG_TEXT_MAX];
 	char realm[CFG_NAME_MAX];
-	struct ipaddr target; /* session target ipv4:A[:P] | ipv6:[A][:P] */
+	struct cfg_target target; /* session target ipv4:A[:P] | ipv6:[A][:P] */
 	uint8_t transport;
 	uint32_t options_interval_s;	  /* options-keepalive; 0: none */
 	uint32_t options_down_after;	  /* unanswered OPTIONS in a row until busyout */

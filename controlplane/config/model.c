@@ -129,8 +129,9 @@ bool cfg_leaf_is_set(const struct cfg_leaf *leaf, const void *obj)
 	case CFG_T_IPV4:
 	case CFG_T_IPV6:
 	case CFG_T_IP:
-	case CFG_T_TARGET:
 		return ipaddr_is_set(p);
+	case CFG_T_TARGET:
+		return ipaddr_is_set(&((const struct cfg_target *)p)->addr);
 	case CFG_T_PREFIX:
 	case CFG_T_NET:
 		return ipaddr_is_set(&((const struct cfg_prefix *)p)->addr);

@@ -54,7 +54,7 @@ enum cfg_type {
 	CFG_T_IP,	    /* struct ipaddr of either family, port 0 */
 	CFG_T_PREFIX,	    /* struct cfg_prefix: an address with the length of its network */
 	CFG_T_NET,	    /* struct cfg_prefix whose host bits are zero */
-	CFG_T_TARGET,	    /* struct ipaddr: ipv4:A.B.C.D:PORT, ipv6:[X:X::X]:PORT */
+	CFG_T_TARGET,	    /* struct cfg_target: ipv4:A.B.C.D:PORT, ipv6:[X:X::X]:PORT */
 	CFG_T_LISTEN,	    /* struct cfg_listen: TRANSPORT ADDRESS [PORT] */
 	CFG_T_COS,	    /* struct cfg_cos: DSCP PRIORITY */
 	CFG_T_PORT_RANGE,   /* two uint32_t: an even and a larger odd port */

@@ -316,7 +316,7 @@ static int check_trunks_distinct(const struct cfg *cfg, char *error)
 		sorted[i] = &cfg->trunks[i];
 	qsort(sorted, cfg->n_trunks, sizeof(*sorted), compare_trunks);
 	for (uint32_t i = 1; rc == 0 && i < cfg->n_trunks; i++) {
-		if (ipaddr_is_set(&sorted[i]->target) &&
+		if (ipaddr_is_set(&sorted[i]->target.addr) &&
 			compare_trunks(&sorted[i - 1], &sorted[i]) == 0)
 			rc = fault(error, -EINVAL,
 				"trunk %s: trunk %s has the same realm, target and transport",
@@ -338,14 +338,14 @@ static int check_trunks(const struct cfg *cfg, char *error)
 			return fault(error, -ENODATA,
 				"trunk %s: \"authentication\" needs both a username and a password",
 				trunk->name);
-		if (!realm || !ipaddr_is_set(&trunk->target) || realm->n_listen == 0)
+		if (!realm || !ipaddr_is_set(&trunk->target.addr) || realm->n_listen == 0)
 			continue;
-		if (!realm_listens(realm, trunk->target.family, trunk->transport))
+		if (!realm_listens(realm, trunk->target.addr.family, trunk->transport))
 			return fault(error, -ENODATA,
 				"trunk %s: realm %s has no \"sip listen %s\" with an IPv%u address",
 				trunk->name, realm->name,
 				cfg_value_print(transport, &trunk->transport, text),
-				trunk->target.family);
+				trunk->target.addr.family);
 	}
 	return check_trunks_distinct(cfg, error);
 }

@@ -292,7 +292,7 @@ static int parse_prefix(struct view text, bool net, struct cfg_prefix *ret, char
 	return 0;
 }
 
-static int parse_target(struct view text, struct ipaddr *ret, char *error)
+static int parse_target(struct view text, struct cfg_target *ret, char *error)
 {
 	const char *what = "ipv4:A.B.C.D[:PORT] or ipv6:[X:X::X][:PORT]";
 	struct ipaddr addr;
@@ -312,7 +312,8 @@ static int parse_target(struct view text, struct ipaddr *ret, char *error)
 		return refuse(error, what, text);
 	if (ipaddr_is_any(&addr) || ipaddr_is_multicast(&addr))
 		return refuse(error, "the address of one host", text);
-	*ret = addr;
+	memset(ret, 0, sizeof(*ret)); /* compared as memory */
+	ret->addr = addr;
 	return 0;
 }
 
@@ -502,11 +503,12 @@ static const char *word_of(const struct cfg_word *words, uint8_t value)
 	return "?";
 }
 
-static void print_target(const struct ipaddr *addr, char *buf)
+static void print_target(const struct cfg_target *target, char *buf)
 {
 	char text[IPADDR_TEXT_MAX];
 
-	snprintf(buf, CFG_VALUE_MAX, "ipv%u:%s", addr->family, ipaddr_print_port(addr, text));
+	snprintf(buf, CFG_VALUE_MAX, "ipv%u:%s", target->addr.family,
+		ipaddr_print_port(&target->addr, text));
 }
 
 char *cfg_value_print(const struct cfg_leaf *leaf, const void *value, char buf[CFG_VALUE_MAX])

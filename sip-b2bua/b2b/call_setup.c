@@ -205,7 +205,7 @@ static int candidate_take(struct call *call, const struct sip_msg *invite)
 		if (!realm || trunk->shutdown)
 			continue;
 		listener = b->env.ops->find(
-			b->env.ctx, realm->name, trunk->transport, trunk->target.family);
+			b->env.ctx, realm->name, trunk->transport, trunk->target.addr.family);
 		if (!listener) {
 			log_warning(
 				"trunk %s: realm %s has no listener of its transport and family",
@@ -215,18 +215,18 @@ static int candidate_take(struct call *call, const struct sip_msg *invite)
 		if (!can_encrypt(call, realm, trunk))
 			continue;
 		sip_buf_init(&uri, call->uri, sizeof(call->uri) - 1);
-		policy_put_uri(&uri, &invite->uri, &trunk->target);
+		policy_put_uri(&uri, &invite->uri, &trunk->target.addr);
 		if (uri.overflow)
 			return -ENOENT;
 		call->uri[uri.n] = '\0';
 		leg_auth_forget(&call->leg[LEG_B]);
-		call->out_path = call_path_to(listener, &trunk->target);
+		call->out_path = call_path_to(listener, &trunk->target.addr);
 		media_map_set_side(&call->media, LEG_B, realm, &listener->addr);
 		media_map_set_music(&call->media, LEG_B, realm, trunk);
 		name_copy(call->rec.realm[LEG_B], realm->name);
 		name_copy(call->rec.trunk[LEG_B], trunk->name);
 		call->rec.dial_peer_out = c->tag;
-		call->rec.peer_sig[LEG_B] = trunk->target;
+		call->rec.peer_sig[LEG_B] = trunk->target.addr;
 		call->rec.transport[LEG_B] = trunk->transport;
 		memcpy(call->rec.calling[LEG_B], call->rec.calling[LEG_A], CTL_NUMBER_MAX);
 		memcpy(call->rec.called[LEG_B], call->rec.called[LEG_A], CTL_NUMBER_MAX);

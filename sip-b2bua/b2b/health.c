@@ -185,7 +185,7 @@ static int options_build(struct probe *p, const struct sip_path *path, struct si
 
 	id = siphash24(b->id_key, seed, sizeof(seed));
 	sip_put_lit(buf, "OPTIONS sip:");
-	sip_put_host(buf, &p->trunk.target, true);
+	sip_put_host(buf, &p->trunk.target.addr, true);
 	sip_put_lit(buf, " SIP/2.0\r\n");
 	sip_put_via(
 		buf, sip_transport_text(path->transport), &path->local, sip_ctxn_branch(p->ctxn));
@@ -198,7 +198,7 @@ static int options_build(struct probe *p, const struct sip_path *path, struct si
 	sip_put_crlf(buf);
 	sip_put_hdr_start(buf, SIP_H_TO);
 	sip_put_lit(buf, "<sip:");
-	sip_put_host(buf, &p->trunk.target, true);
+	sip_put_host(buf, &p->trunk.target.addr, true);
 	sip_put_lit(buf, ">\r\n");
 	sip_put_hdr_start(buf, SIP_H_CALL_ID);
 	sip_put_u64(buf, id);
@@ -219,7 +219,7 @@ static void probe_timer(struct twheel_timer *timer, void *arg)
 	struct health *h = p->health;
 	struct b2b *b = h->b;
 	const struct sip_listener *listener = b->env.ops->find(
-		b->env.ctx, p->trunk.realm, p->trunk.transport, p->trunk.target.family);
+		b->env.ctx, p->trunk.realm, p->trunk.transport, p->trunk.target.addr.family);
 	struct sip_path path;
 	struct sip_buf buf;
 
@@ -234,7 +234,7 @@ static void probe_timer(struct twheel_timer *timer, void *arg)
 		schedule(p);
 		return;
 	}
-	path = call_path_to(listener, &p->trunk.target);
+	path = call_path_to(listener, &p->trunk.target.addr);
 	p->sent_us = b->env.ops->mono_us(b->env.ctx);
 	sip_buf_init(&buf, b->msg_buf, sizeof(b->msg_buf));
 	if (options_build(p, &path, &buf) < 0) {

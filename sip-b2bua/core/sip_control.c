@@ -73,7 +73,7 @@ static void tls_far_of(
 	const struct cfg *cfg, const struct cfg_trunk *trunk, struct sip_tls_far *ret)
 {
 	*ret = (struct sip_tls_far){
-		.addr = trunk->target, .tag = cfg_trunk_tls_profile(cfg, trunk)};
+		.addr = trunk->target.addr, .tag = cfg_trunk_tls_profile(cfg, trunk)};
 	snprintf(ret->name, sizeof(ret->name), "%s", trunk->tls_name);
 }
 

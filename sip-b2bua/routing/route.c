@@ -417,9 +417,10 @@ const struct cfg_trunk *route_source_trunk(
 	for (uint32_t i = 0; i < cfg->n_trunks; i++) {
 		const struct cfg_trunk *trunk = &cfg->trunks[i];
 
-		if (!ipaddr_same_ip(&trunk->target, source) || strcmp(trunk->realm, realm) != 0)
+		if (!ipaddr_same_ip(&trunk->target.addr, source) ||
+			strcmp(trunk->realm, realm) != 0)
 			continue;
-		if (trunk->target.port_be16 == source->port_be16)
+		if (trunk->target.addr.port_be16 == source->port_be16)
 			return trunk;
 		if (!found)
 			found = trunk;

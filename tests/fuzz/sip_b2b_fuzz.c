@@ -185,7 +185,7 @@ static void config(void)
 		cfg->realms[i].srtp_keying = i ? CFG_KEYING_DTLS : CFG_KEYING_SDES;
 		snprintf(cfg->trunks[i].name, CFG_NAME_MAX, "t%u", i);
 		snprintf(cfg->trunks[i].realm, CFG_NAME_MAX, "peering");
-		cfg->trunks[i].target = addr("10.0.1.60");
+		cfg->trunks[i].target.addr = addr("10.0.1.60");
 		cfg->trunks[i].transport = SIP_UDP;
 		cfg->trunks[i].srtp = i ? CFG_SRTP_REALM : CFG_SRTP_NEVER;
 		cfg->trunks[i].srtp_keying = CFG_KEYING_REALM;

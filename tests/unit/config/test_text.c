@@ -58,7 +58,7 @@ static void test_values(void **state)
 	assert_true(realm->latch);
 	assert_non_null(trunk);
 	assert_int_equal(trunk->transport, CFG_TRANSPORT_UDP);
-	assert_int_equal(ipaddr_port(&trunk->target), 5060);
+	assert_int_equal(ipaddr_port(&trunk->target.addr), 5060);
 	assert_non_null(cfg_find_dial_peer(cfg, 1));
 	assert_null(cfg_find_dial_peer(cfg, 2));
 	assert_null(cfg_find_realm(cfg, "nowhere"));

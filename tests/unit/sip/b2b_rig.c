@@ -41,7 +41,7 @@ static void trunk_set(struct cfg_trunk *t, const char *name, const char *target)
 	memset(t, 0, sizeof(*t));
 	snprintf(t->name, sizeof(t->name), "%s", name);
 	snprintf(t->realm, sizeof(t->realm), "peering");
-	t->target = addr(target);
+	t->target.addr = addr(target);
 	t->transport = SIP_UDP;
 	t->options_down_after = 2;
 	t->srtp = CFG_SRTP_REALM;

@@ -304,14 +304,14 @@ static struct ipaddr addr(const char *text, uint16_t port)
 static void test_source(void **state)
 {
 	struct cfg_trunk tr[] = {
-		{.name = "p1", .realm = "peering", .target = addr("192.0.2.1", 5060)},
-		{.name = "p2", .realm = "peering", .target = addr("192.0.2.1", 5080)},
+		{.name = "p1", .realm = "peering", .target.addr = addr("192.0.2.1", 5060)},
+		{.name = "p2", .realm = "peering", .target.addr = addr("192.0.2.1", 5080)},
 		{.name = "p3",
 			.realm = "peering",
-			.target = addr("192.0.2.2", 5060),
+			.target.addr = addr("192.0.2.2", 5060),
 			.shutdown = true},
-		{.name = "c1", .realm = "core", .target = addr("192.0.2.1", 5060)},
-		{.name = "v6", .realm = "core", .target = addr("2001:db8::1", 5060)},
+		{.name = "c1", .realm = "core", .target.addr = addr("192.0.2.1", 5060)},
+		{.name = "v6", .realm = "core", .target.addr = addr("2001:db8::1", 5060)},
 	};
 	struct cfg c = {.trunks = tr, .n_trunks = 5};
 	const struct cfg_realm only = {.name = "peering", .admission = CFG_ADMIT_TRUNKS};

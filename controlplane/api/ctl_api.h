@@ -57,7 +57,7 @@ enum ctl_msg {
 	/* recordings, control <-> rec */
 	CTL_REC_POLICY = 60, /* ctl_rec_policy: after HELLO and at each change */
 	CTL_REC_SET = 61,    /* ctl_rec: a session is recorded, or sends other payload types */
-	CTL_REC_END = 62,    /* ctl_rec_id */
+	CTL_REC_END = 62,    /* ctl_rec_end */
 	CTL_REC_STATUS = 63, /* ctl_rec_status, rec -> control: of all after HELLO, then changes */
 	CTL_REC_INFO = 64,   /* ctl_rec_info, rec -> control: after HELLO and once a second */
 	/* CLI */
@@ -454,16 +454,18 @@ struct ctl_rec {
 	uint64_t session_id; /* of the data plane */
 	uint64_t call_id;
 	uint64_t start_ms; /* wall clock: names its files */
+	uint64_t since_us; /* CLOCK_MONOTONIC: what came before then is not recorded */
 	uint32_t media_index;
 	uint8_t demand; /* 1: an operator asked for it */
 	uint8_t zero;
 	uint8_t n_payloads[DP_LEGS];
 	struct dp_payload payloads[DP_LEGS][DP_PAYLOAD_TYPES]; /* that come from each leg */
 };
-_Static_assert(sizeof(struct ctl_rec) == 800, "wire struct");
+_Static_assert(sizeof(struct ctl_rec) == 808, "wire struct");
 
-struct ctl_rec_id {
+struct ctl_rec_end {
 	uint64_t session_id;
+	uint64_t at_us; /* CLOCK_MONOTONIC: what came later is not recorded */
 };
 
 enum ctl_rec_state {

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "controlplane/base/clock.h"
 #include "controlplane/base/log.h"
 #include "controlplane/core/calls.h"
 
@@ -116,12 +117,20 @@ static void send_policy(const struct recordings *rs, const struct cfg *cfg)
 			0);
 }
 
+/* The times are said, since limen-rec may read it late: disks make it wait. */
+static void send_set(const struct recordings *rs, struct ctl_rec *msg)
+{
+	msg->since_us = clock_mono_us();
+	if (rs->process.peer != NULL)
+		ipc_send(rs->process.peer, CTL_REC_SET, 0, 0, 0, msg, sizeof(*msg), NULL, 0);
+}
+
 static void send_end(const struct recordings *rs, uint64_t session_id)
 {
-	struct ctl_rec_id id = {.session_id = session_id};
+	struct ctl_rec_end end = {.session_id = session_id, .at_us = clock_mono_us()};
 
 	if (rs->process.peer != NULL)
-		ipc_send(rs->process.peer, CTL_REC_END, 0, 0, 0, &id, sizeof(id), NULL, 0);
+		ipc_send(rs->process.peer, CTL_REC_END, 0, 0, 0, &end, sizeof(end), NULL, 0);
 }
 
 static bool is_audio(const struct media_session *s)
@@ -154,12 +163,12 @@ static void line_on(struct recordings *rs, struct call *call, struct media_sessi
 
 	sessions_tap(rs->sessions, s, true);
 	describe(call, s, &msg);
+	msg.since_us = r->sent[s->index].since_us;
 	if (r->told[s->index] && memcmp(&r->sent[s->index], &msg, sizeof(msg)) == 0)
 		return;
 	r->sent[s->index] = msg;
 	r->told[s->index] = true;
-	if (rs->process.peer != NULL)
-		ipc_send(rs->process.peer, CTL_REC_SET, 0, 0, 0, &msg, sizeof(msg), NULL, 0);
+	send_set(rs, &r->sent[s->index]);
 }
 
 static void line_off(struct recordings *rs, struct call *call, unsigned int i)
@@ -307,7 +316,7 @@ static void come(struct recordings *rs, struct ipc_peer *peer)
 
 void recordings_up(struct recordings *rs, struct ipc_peer *peer)
 {
-	const struct call *call;
+	struct call *call;
 
 	if (rs->process.peer != NULL)
 		ipc_peer_close(rs->process.peer, "another limen-rec took its place");
@@ -318,8 +327,7 @@ void recordings_up(struct recordings *rs, struct ipc_peer *peer)
 	TAILQ_FOREACH(call, rs->ops.list(rs->ops.arg), link) {
 		for (unsigned int i = 0; call->recording != NULL && i < CTL_MEDIA_MAX; i++)
 			if (call->recording->told[i])
-				ipc_send(peer, CTL_REC_SET, 0, 0, 0, &call->recording->sent[i],
-					sizeof(call->recording->sent[i]), NULL, 0);
+				send_set(rs, &call->recording->sent[i]);
 	}
 }
 

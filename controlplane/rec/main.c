@@ -116,9 +116,7 @@ static int on_set(struct ipc_peer *peer, const struct ipc_hdr *hdr, const void *
 
 static int on_end(struct ipc_peer *peer, const struct ipc_hdr *hdr, const void *body, size_t len)
 {
-	const struct ctl_rec_id *id = body;
-
-	rec_end(process_of(peer)->rec, id->session_id, clock_mono_us());
+	rec_end(process_of(peer)->rec, body, clock_mono_us());
 	return 0;
 }
 
@@ -160,7 +158,7 @@ static const struct ipc_row control_rows[] = {
 	{CTL_REC_POLICY, 0, IPC_ROLE_CONTROL, SIZED(struct ctl_rec_policy), "CTL_REC_POLICY",
 		on_policy},
 	{CTL_REC_SET, 0, IPC_ROLE_CONTROL, SIZED(struct ctl_rec), "CTL_REC_SET", on_set},
-	{CTL_REC_END, 0, IPC_ROLE_CONTROL, SIZED(struct ctl_rec_id), "CTL_REC_END", on_end},
+	{CTL_REC_END, 0, IPC_ROLE_CONTROL, SIZED(struct ctl_rec_end), "CTL_REC_END", on_end},
 };
 static const struct ipc_table control_table = {
 	control_rows, sizeof(control_rows) / sizeof(control_rows[0]), ipc_link_closed, NULL};

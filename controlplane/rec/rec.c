@@ -16,7 +16,8 @@ LOG_TOPIC("rec");
 #define ROOM_EVERY_US 1000000 /* how often the quota is looked at */
 #define QUIET_US      500000  /* without a message: the clock goes on without the data plane */
 #define DELETE_TRIES  8
-#define END_US	      400000 /* what is under way still comes */
+#define END_US	      400000		  /* what is under way still comes */
+#define STALE_US      UINT64_C(120000000) /* an older time in a message is an error */
 
 struct rec {
 	const struct rec_ops *ops;
@@ -27,6 +28,7 @@ struct rec {
 	bool has_policy;
 	uint64_t control_boot;
 	uint64_t heard_us, heard_at_us; /* newest arrival in a copy, and when that was brought */
+	uint64_t tick_us;		/* the last one */
 	uint64_t room_us;		/* when to look at the quota again */
 	const char *full;		/* NULL: there is room */
 	struct ctl_rec_counts counts;
@@ -99,7 +101,7 @@ static bool any(const struct take *t, uint64_t now_us)
 
 static bool is_over(const struct take *t, uint64_t now_us)
 {
-	return t->end_us != 0 && now_us >= t->end_us + END_US;
+	return t->end_us != 0 && now_us >= t->over_us;
 }
 
 static bool unclaimed(const struct take *t, uint64_t now_us)
@@ -156,14 +158,14 @@ static void look_for_room(struct rec *rec, uint64_t now_us)
 		stop_all(rec, now_us, why);
 }
 
-static void start(struct rec *rec, struct take *t, uint64_t now_us)
+static void start(struct rec *rec, struct take *t, uint64_t since_us, uint64_t now_us)
 {
 	char before[CTL_REC_NOTE_MAX];
 
 	memcpy(before, t->note, sizeof(before));
 	if (rec->full != NULL)
 		take_stop(t, &rec->store, now_us, rec->full);
-	else if (take_start(t, &rec->store, &rec->policy, now_us) == 0)
+	else if (take_start(t, &rec->store, &rec->policy, since_us, now_us) == 0)
 		rec->counts.parts++;
 	else
 		rec->counts.write_errors++;
@@ -182,6 +184,12 @@ int rec_policy(struct rec *rec, const struct ctl_rec_policy *policy)
 }
 
 /* ---- messages of limen-control ---- */
+
+/* The time that a message says, unless its sender has another clock. */
+static uint64_t said_us(uint64_t us, uint64_t now_us)
+{
+	return us <= now_us && now_us - us < STALE_US ? us : now_us;
+}
 
 static bool set_ok(const struct ctl_rec *msg)
 {
@@ -220,17 +228,19 @@ int rec_set(struct rec *rec, const struct ctl_rec *msg, uint64_t now_us)
 	rec->counts.begun++;
 	if (rec->has_policy) {
 		look_for_room(rec, now_us);
-		start(rec, t, now_us);
+		start(rec, t, said_us(msg->since_us, now_us), now_us);
 	}
 	return 0;
 }
 
-void rec_end(struct rec *rec, uint64_t session_id, uint64_t now_us)
+void rec_end(struct rec *rec, const struct ctl_rec_end *msg, uint64_t now_us)
 {
-	struct take *t = idmap_get(&rec->takes, session_id);
+	struct take *t = idmap_get(&rec->takes, msg->session_id);
 
-	if (t != NULL && t->end_us == 0)
-		t->end_us = now_us;
+	if (t == NULL || t->end_us != 0)
+		return;
+	t->end_us = said_us(msg->at_us, now_us);
+	t->over_us = now_us + END_US;
 }
 
 void rec_control(struct rec *rec, uint64_t boot_id, uint64_t now_us)
@@ -260,30 +270,6 @@ static bool tap_ok(const uint8_t *at, size_t len, uint32_t n)
 	return len == 0;
 }
 
-int rec_tap(struct rec *rec, const void *body, size_t len, uint64_t now_us)
-{
-	const struct dp_tap *head = body;
-	const uint8_t *at = (const uint8_t *)(head + 1);
-
-	if (len < sizeof(*head) || !tap_ok(at, len - sizeof(*head), head->n))
-		return -EPROTO;
-	rec->counts.lost += head->lost;
-	for (uint32_t i = 0; i < head->n; i++) {
-		const struct dp_tap_packet *p = (const void *)at;
-		struct take *t = idmap_get(&rec->takes, p->session_id);
-		at += dp_tap_packet_len(p->n);
-		/* a clock that is ahead of ours would move time on for all */
-		if (p->time_us > rec->heard_us && p->time_us <= now_us)
-			rec->heard_us = p->time_us;
-		if (t != NULL && take_runs(t) && p->time_us <= now_us)
-			rec_dir_put(t->dir[p->leg], p);
-		else
-			rec->counts.stray++;
-	}
-	rec->heard_at_us = now_us;
-	return 0;
-}
-
 /* Writing failed: room is made, or the part ends. */
 static void write_failed(struct rec *rec, struct take *t, int err, uint64_t now_us)
 {
@@ -295,6 +281,41 @@ static void write_failed(struct rec *rec, struct take *t, int err, uint64_t now_
 	tell(rec, t, false);
 }
 
+static void write_due(struct rec *rec, struct take *t, uint64_t now_us)
+{
+	int err = take_write(t, clock_us(rec, now_us));
+
+	if (err < 0)
+		write_failed(rec, t, err, now_us);
+}
+
+int rec_tap(struct rec *rec, const void *body, size_t len, uint64_t now_us)
+{
+	const struct dp_tap *head = body;
+	const uint8_t *at = (const uint8_t *)(head + 1);
+
+	if (len < sizeof(*head) || !tap_ok(at, len - sizeof(*head), head->n))
+		return -EPROTO;
+	rec->counts.lost += head->lost;
+	rec->heard_at_us = now_us;
+	for (uint32_t i = 0; i < head->n; i++) {
+		const struct dp_tap_packet *p = (const void *)at;
+		struct take *t = idmap_get(&rec->takes, p->session_id);
+		at += dp_tap_packet_len(p->n);
+		/* a clock that is ahead of ours would move time on for all */
+		if (p->time_us > rec->heard_us && p->time_us <= now_us)
+			rec->heard_us = p->time_us;
+		/* copies that waited for us come all at once */
+		if (t != NULL && take_runs(t) && take_is_behind(t, p->time_us))
+			write_due(rec, t, now_us);
+		if (t != NULL && take_runs(t) && p->time_us <= now_us)
+			rec_dir_put(t->dir[p->leg], p);
+		else
+			rec->counts.stray++;
+	}
+	return 0;
+}
+
 bool rec_busy(const struct rec *rec)
 {
 	return rec->takes.n > 0;
@@ -304,16 +325,19 @@ void rec_tick(struct rec *rec, uint64_t now_us)
 {
 	size_t pos = 0;
 
+	/* Who stood still has copies to read before it knows what was silence. */
+	if (now_us - rec->tick_us > QUIET_US)
+		rec->heard_at_us = now_us;
+	rec->tick_us = now_us;
 	if (!rec->has_policy)
 		return;
 	if (now_us >= rec->room_us)
 		look_for_room(rec, now_us);
 	for (struct take *t; (t = idmap_next(&rec->takes, &pos)) != NULL;) {
-		int err = take_runs(t) ? take_write(t, clock_us(rec, now_us)) : 0;
-		if (err < 0)
-			write_failed(rec, t, err, now_us);
-		else if (!take_runs(t) && now_us >= t->retry_us && rec->full == NULL)
-			start(rec, t, now_us);
+		if (take_runs(t))
+			write_due(rec, t, now_us);
+		else if (now_us >= t->retry_us && rec->full == NULL)
+			start(rec, t, now_us, now_us);
 	}
 	end_if(rec, now_us, is_over);
 	end_if(rec, now_us, unclaimed);

@@ -2,7 +2,8 @@
 /*
  * limen-rec without its sockets: the recordings that limen-control wants, the copies of RTP that
  * the data plane brings for them, and the files that come of it. Whoever owns it gives it messages
- * and carries what it tells. One thread; now_us is CLOCK_MONOTONIC, as in the copies.
+ * and carries what it tells. One thread; now_us is CLOCK_MONOTONIC, as in the copies. What is brought may
+ * be read long after it was sent (a disk made the process wait): the times that it says count.
  */
 #pragma once
 
@@ -35,8 +36,8 @@ int rec_policy(struct rec *rec, const struct ctl_rec_policy *policy)
  */
 int rec_set(struct rec *rec, const struct ctl_rec *msg, uint64_t now_us)
 	__attribute__((warn_unused_result));
-/* It is over now; what is still under way from the data plane is waited for. */
-void rec_end(struct rec *rec, uint64_t session_id, uint64_t now_us);
+/* It is over, at the time that the message says; what is still under way is waited for. */
+void rec_end(struct rec *rec, const struct ctl_rec_end *msg, uint64_t now_us);
 
 /*
  * A DP_TAP of len bytes. -EPROTO: malformed; nothing of it was taken then. What is in it comes from

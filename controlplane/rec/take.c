@@ -13,9 +13,10 @@
 
 LOG_TOPIC("recording");
 
-#define MICROS	 1000000
-#define RETRY_US 1000000
-#define PART_MAX 1000
+#define MICROS	  1000000
+#define RETRY_US  1000000
+#define PART_MAX  1000
+#define BEHIND_US 1000000 /* half of what a time line holds */
 
 uint32_t take_rate(const struct ctl_rec *conf)
 {
@@ -121,15 +122,15 @@ static int make_part(struct take *t, struct rec_store *store, uint32_t tracks)
 }
 
 int take_start(struct take *t, struct rec_store *store, const struct ctl_rec_policy *policy,
-	uint64_t now_us)
+	uint64_t since_us, uint64_t now_us)
 {
 	int err = 0;
 
 	t->rate_hz = take_rate(&t->conf);
-	t->origin_us = now_us;
+	t->origin_us = since_us;
 	t->written = 0;
 	for (unsigned int leg = 0; leg < DP_LEGS; leg++) {
-		t->dir[leg] = rec_dir_new(t->rate_hz, now_us);
+		t->dir[leg] = rec_dir_new(t->rate_hz, since_us);
 		if (t->dir[leg] == NULL)
 			err = -ENOMEM;
 	}
@@ -169,6 +170,11 @@ static uint64_t samples_at(const struct take *t, uint64_t us)
 	return us > t->origin_us ? (us - t->origin_us) * t->rate_hz / MICROS : 0;
 }
 
+bool take_is_behind(const struct take *t, uint64_t time_us)
+{
+	return samples_at(t, time_us) > t->written + (uint64_t)t->rate_hz * BEHIND_US / MICROS;
+}
+
 int take_write(struct take *t, uint64_t now_us)
 {
 	uint32_t chunk = t->rate_hz / 10;
@@ -177,6 +183,8 @@ int take_write(struct take *t, uint64_t now_us)
 	for (unsigned int leg = 0; leg < DP_LEGS; leg++)
 		rec_dir_advance(t->dir[leg], now_us);
 	to = now_us > REC_LAG_US ? samples_at(t, now_us - REC_LAG_US) : 0;
+	if (t->end_us != 0 && to > samples_at(t, t->end_us))
+		to = samples_at(t, t->end_us);
 	return write_to(t, to - to % chunk);
 }
 

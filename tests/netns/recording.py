@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Calls between real phones are recorded: by rule with SRTP on the caller's side, by hand in the midst of another.
-limen-rec is killed and its disk is full meanwhile: calls go on, and what could be written is right: the caller's tone,
-the called party's and both. Who is not asked for is not recorded."""
+limen-rec is killed, its disk is full, and it stands still meanwhile: calls go on, and what could be written is right: the
+caller's tone, the called party's and both. Who is not asked for is not recorded."""
+import glob
 import math
 import os
+import signal
 import stat
 import wave
 
@@ -127,6 +129,23 @@ def run(t):
     t.equal([figures[k] for k in ("no-codec", "undecodable", "late")], [0, 0, 0], f"what could not be recorded in {figures}")
     t.check(figures["lost"] < 200, f"more was lost than came while limen-rec was away: {figures}")
     t.check(figures["repaired"] == 3 and figures["played"] > 200, f"figures {figures}")
+    run_standstill(t, box, caller)
+
+
+def run_standstill(t, box, caller):
+    """A whole call while limen-rec does not get to read: afterwards it is in the files."""
+    pid = box.kill("limen-rec", signal.SIGSTOP)
+    caller.call(f"sip:+49301555@{net.BOX_A4}")
+    ident = t.wait_active(1)[0]["id"]
+    sleep_while_talking(1.5)
+    caller.hangup()
+    box.wait_records(3)
+    os.kill(pid, signal.SIGCONT)
+    wait_for("the recording should end", lambda: (row(box, ident) or {}).get("state") == "ended", 8)
+    for end, tones in (("caller", (CALLER_HZ,)), ("called", (CALLED_HZ,))):
+        found = glob.glob(os.path.join(box.recordings_dir, "*", f"*{ident}*-{end}.wav"))
+        t.equal(len(found), 1, f"files of {ident}, {end}")
+        heard(t, found[0], tones, 1.2)
 
 
 def judge(t, box, recording, parts, seconds):

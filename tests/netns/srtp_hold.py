@@ -51,7 +51,9 @@ def run(t):
         t.check("SRTP is Enabled" in log, f"{baresip.proc.name} had no SRTP")
         t.equal(log.count("failed to decrypt RTP"), 0, f"packets that {baresip.proc.name} did not understand")
     wrong = {name: n for name, n in box.drops().items() if name.startswith("srtp-") and n}
-    t.check(not wrong, f"packets of the phones that the box did not understand: {wrong}")
+    # This phone says RTCP BYE in clear when its call is over; the box may still be there to drop it.
+    byes = wrong.pop("srtp-clear", 0)
+    t.check(byes <= 2 and not wrong, f"packets of the phones that the box did not understand: {wrong}, {byes} in clear")
 
 
 def talk(t, ns, ua, to):

@@ -17,6 +17,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "controlplane/base/clock.h"
 #include "controlplane/base/log.h"
 #include "controlplane/core/calls.h"
 #include "controlplane/core/recordings.h"
@@ -314,8 +315,10 @@ static void test_media(void **state)
 	assert_int_equal(msg->payloads[0][0].pt, 9);
 	/* the end */
 	recordings_call_end(recordings, &call);
-	const struct ctl_rec_id *id = expect(CTL_REC_END);
-	assert_true(id->session_id == call.media[0]->id);
+	uint64_t since_us = msg->since_us, now_us = clock_mono_us();
+	const struct ctl_rec_end *over = expect(CTL_REC_END);
+	assert_true(over->session_id == call.media[0]->id);
+	assert_true(since_us > 0 && since_us <= over->at_us && over->at_us <= now_us);
 	expect_nothing();
 }
 

@@ -139,15 +139,22 @@ static void bring(const union copy *copy, uint64_t now_us)
 	assert_int_equal(rec_tap(rec, &msg, sizeof(msg.head) + len, now_us), 0);
 }
 
-static void set(const struct talker *a, const struct talker *b)
+/* Read at now_us, said at T0. */
+static void set_at(const struct talker *a, const struct talker *b, uint64_t now_us)
 {
 	struct ctl_rec msg = {.session_id = 1,
 		.call_id = CALL,
 		.start_ms = START_MS,
+		.since_us = T0,
 		.n_payloads = {1, 1},
 		.payloads = {{a->payload}, {b->payload}}};
 
-	assert_int_equal(rec_set(rec, &msg, T0), 0);
+	assert_int_equal(rec_set(rec, &msg, now_us), 0);
+}
+
+static void set(const struct talker *a, const struct talker *b)
+{
+	set_at(a, b, T0);
 }
 
 /* Both talk from from_ms to to_ms. */
@@ -168,7 +175,9 @@ static void both(struct talker *a, struct talker *b, uint32_t from_ms, uint32_t 
 
 static void finish(uint32_t ms)
 {
-	rec_end(rec, 1, T0 + ms * 1000u);
+	const struct ctl_rec_end end = {.session_id = 1, .at_us = T0 + ms * 1000u};
+
+	rec_end(rec, &end, T0 + ms * 1000u);
 	rec_tick(rec, T0 + ms * 1000u + 1000000);
 	assert_int_equal(last.state, CTL_REC_ENDED);
 }
@@ -700,6 +709,68 @@ static void test_claims(void **state)
 	quiet(&a, &b);
 }
 
+/*
+ * The process stood still for the whole call and half a minute more. What limen-control and the data
+ * plane said lies there: the recording has the length and the sound of the call.
+ */
+static void test_standstill(void **state)
+{
+	struct talker a = talker_new(0, DP_CODEC_PCMU, 0, 400);
+	struct talker b = talker_new(1, DP_CODEC_PCMA, 8, 1000);
+	const struct ctl_rec_end end = {.session_id = 1, .at_us = T0 + 5000000};
+	const uint64_t late = T0 + 35000000;
+	struct ctl_rec_info info;
+	union copy copy;
+
+	rec_tick(rec, T0 - 1000000);
+	set_at(&a, &b, late);
+	rec_end(rec, &end, late);
+	rec_tick(rec, late + 1);
+	for (uint32_t ms = 0; ms < 5000; ms += 20) {
+		talk(&a, T0 + ms * 1000u, &copy);
+		bring(&copy, late + 2000);
+		talk(&b, T0 + ms * 1000u, &copy);
+		bring(&copy, late + 2000);
+	}
+	rec_tick(rec, late + 300000);
+	assert_int_equal(last.state, CTL_REC_RUNS);
+	rec_tick(rec, late + 400000);
+	assert_int_equal(last.state, CTL_REC_ENDED);
+	rec_info(rec, &info);
+	assert_int_equal(info.counts.late, 0);
+	assert_int_equal(info.counts.stray, 0);
+	assert_true(listen_to(NAME "-mix.wav", 1));
+	assert_int_equal(n_heard, 5 * 8000);
+	expect_tone(400, 700, 0, 5000);
+	expect_tone(1000, 700, 0, 5000);
+	quiet(&a, &b);
+}
+
+/* It stands still in the middle of a call: no hole, and nothing of it twice. */
+static void test_standstill_between(void **state)
+{
+	struct talker a = talker_new(0, DP_CODEC_PCMU, 0, 400);
+	struct talker b = talker_new(1, DP_CODEC_PCMA, 8, 1000);
+	union copy copy;
+
+	set(&a, &b);
+	both(&a, &b, 0, 2000);
+	rec_tick(rec, T0 + 12000000);
+	for (uint32_t ms = 2000; ms < 12000; ms += 20) {
+		talk(&a, T0 + ms * 1000u, &copy);
+		bring(&copy, T0 + 12000000);
+		talk(&b, T0 + ms * 1000u, &copy);
+		bring(&copy, T0 + 12000000);
+	}
+	both(&a, &b, 12000, 14000);
+	finish(14000);
+	assert_true(listen_to(NAME "-mix.wav", 1));
+	assert_int_equal(n_heard, 14 * 8000);
+	expect_tone(400, 700, 0, 14000);
+	expect_tone(1000, 700, 0, 14000);
+	quiet(&a, &b);
+}
+
 static void test_malformed(void **state)
 {
 	union {
@@ -768,6 +839,8 @@ int main(void)
 		T(test_other_codec),
 		T(test_not_voice),
 		T(test_killed),
+		T(test_standstill),
+		T(test_standstill_between),
 		T(test_repair),
 		T(test_quota_deletes),
 		T(test_quota_stops),

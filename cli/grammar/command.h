@@ -33,6 +33,7 @@ extern const struct cli_table cli_exec_commands; /* exec.c */
 extern const struct cli_table cli_show_commands; /* show_*.c */
 extern const struct cli_table cli_show_calls;
 extern const struct cli_table cli_show_quality;
+extern const struct cli_table cli_show_reason;
 extern const struct cli_table cli_show_config;
 extern const struct cli_table cli_show_network;
 extern const struct cli_table cli_show_access;
@@ -176,6 +177,11 @@ void cli_pipes_build(struct cli_node *root);
 /* The codecs of a call, "-" where they are not known. */
 #define CLI_CODECS_MAX (2 * CTL_CODEC_MAX + 24)
 char *cli_codecs_text(const struct ctl_call *call, char text[CLI_CODECS_MAX]);
+/* enum ctl_released_by in a word. */
+const char *cli_released_word(uint32_t by);
+/* The number of a call as commands print it, also with ".LEG" behind. -EINVAL, and it was said. */
+int cli_call_id(struct cli_ctx *ctx, const char *text, uint64_t *ret_id)
+	__attribute__((warn_unused_result));
 char *cli_print_time(uint64_t wall_ms, char buf[48]);
 /* "1w2d", "3d04h", "01:02:03". */
 char *cli_print_span(uint64_t ms, char buf[32]);

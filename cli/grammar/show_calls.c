@@ -26,7 +26,7 @@ static const char *state_word(uint32_t state)
 	}
 }
 
-static const char *released_word(uint32_t by)
+const char *cli_released_word(uint32_t by)
 {
 	static const char *const words[] = {"none", "caller", "called", "box", "operator"};
 
@@ -212,7 +212,7 @@ static json_t *call_json(const struct ctl_call *call, const struct dp_stream_sum
 		json, "target", call->target[0] ? json_string(call->target) : json_null());
 	json_object_set_new(json, "sip_status", json_integer(call->sip_status));
 	json_object_set_new(json, "q850", json_integer(call->q850));
-	json_object_set_new(json, "released_by", json_string(released_word(call->released_by)));
+	json_object_set_new(json, "released_by", json_string(cli_released_word(call->released_by)));
 	json_object_set_new(json, "reason", json_string(call->reason));
 	for (unsigned int leg = 0; leg < DP_LEGS; leg++)
 		json_array_append_new(legs, leg_json(call, leg, from, media));
@@ -413,7 +413,7 @@ static int history_row(const struct cli_record *record, void *arg)
 	}
 	buf_printf(brief->ctx->out, " end %s sip:%u q850:%u by:%s %s\n\n",
 		cli_print_time(call->end_ms, time), call->sip_status, call->q850,
-		released_word(call->released_by), call->reason);
+		cli_released_word(call->released_by), call->reason);
 	return brief->ctx->out->failed;
 }
 

@@ -8,6 +8,7 @@
 #include "controlplane/base/log.h"
 #include "controlplane/base/secret.h"
 #include "controlplane/base/siphash.h"
+#include "sip-b2bua/b2b/reason.h"
 #include "sip-b2bua/core/sip_slab.h"
 
 LOG_TOPIC("call");
@@ -39,8 +40,7 @@ static void timer_fired(struct twheel_timer *timer, void *arg)
 		call_end(call, &(struct call_why){.by = CTL_BY_BOX,
 				       .status = rang ? 480 : 408,
 				       .q850 = rang ? 19 : 102,
-				       .reason = rang ? "the called party did not answer in time"
-						      : "the called side did not respond in time"});
+				       .reason = reason_no_answer(call, rang)});
 	} else if (call->state == CALL_UP && call->then == THEN_NOTHING) {
 		/* A re-INVITE that only rings: given up, the session stays as it was. */
 		for (unsigned int side = 0; side < DP_LEGS; side++) {
@@ -361,8 +361,9 @@ static void record_finish(struct call *call, const struct call_why *why)
 	if (rec->answer_ms == 0)
 		rec->sip_status = why->status >= 300 ? why->status : 487;
 	rec->q850 = why->q850 ? why->q850 : policy_q850_of_status(rec->sip_status);
-	if (view_copy(view_of(why->reason), rec->reason, sizeof(rec->reason)) < 0)
-		rec->reason[0] = '\0';
+	/* A sentence that is too long is cut; one of the record's own is there already. */
+	if (why->reason != rec->reason)
+		snprintf(rec->reason, sizeof(rec->reason), "%s", why->reason);
 	if (rec->answer_ms == 0)
 		b->env.stats->calls_failed++;
 }

@@ -170,6 +170,7 @@ struct b2b {
 	struct sdp sdp;
 	char msg_buf[SIP_MSG_MAX];
 	char sdp_buf[16384];
+	char reason[sizeof(((struct ctl_call *)0)->reason)]; /* reason.h */
 	uint8_t ckpt_buf[B2B_CHECKPOINT_MAX];
 };
 

@@ -11,6 +11,7 @@
 
 #include "controlplane/base/log.h"
 #include "controlplane/base/secret.h"
+#include "sip-b2bua/b2b/reason.h"
 
 LOG_TOPIC("answer");
 
@@ -145,10 +146,14 @@ static void ok_gave_up(struct sip_resend *resend, void *arg)
 		call_release(leg->call);
 		return;
 	}
-	call_end(leg->call, &(struct call_why){.by = CTL_BY_BOX,
-				    .status = 200,
-				    .q850 = 102,
-				    .reason = "no ACK came for the 200"});
+	call_end(leg->call,
+		&(struct call_why){.by = CTL_BY_BOX,
+			.status = 200,
+			.q850 = 102,
+			.reason = reason_say(leg->call->b,
+				"no ACK came from the %s for the 200 within %u ms (64*T1)",
+				leg->side == LEG_A ? "caller" : "called side",
+				64 * sip_txns_timers(leg->call->b->env.txns)->t1)});
 }
 
 /* The first 2xx makes the call one that lives. */
@@ -195,9 +200,10 @@ void call_send_success(struct leg *to, struct view sdp)
 
 	request = response_start(to, 200, call->fork, &buf);
 	if (!request || sip_build_end(&buf, VIEW("application/sdp"), sdp) < 0) {
-		call_end(call, &(struct call_why){.by = CTL_BY_BOX,
-				       .status = 500,
-				       .reason = "the 200 could not be built"});
+		call_end(call,
+			&(struct call_why){.by = CTL_BY_BOX,
+				.status = 500,
+				.reason = "the 200 to the caller is longer than a message can be"});
 		return;
 	}
 	oa_send(&to->oa, OA_SUCCESS, true);
@@ -219,7 +225,8 @@ void call_send_success(struct leg *to, struct view sdp)
 		to->ok_unacked = false;
 		call_end(call, &(struct call_why){.by = CTL_BY_BOX,
 				       .status = 200,
-				       .reason = "the 200 could not be sent"});
+				       .reason = reason_say(
+					       b, "the 200 could not be sent: %s", strerror(-rc))});
 		return;
 	}
 	/* With an offer in the 200 the exchange ends with the ACK. */
@@ -354,7 +361,9 @@ static void success_again_plain(struct leg *leg)
 		call_end(leg->call,
 			&(struct call_why){.by = CTL_BY_BOX,
 				.status = 500,
-				.reason = "the re-INVITE without SRTP could not be sent"});
+				.reason = reason_say(leg->call->b,
+					"the re-INVITE to trunk %s without SRTP could not be sent",
+					leg->call->rec.trunk[LEG_B])});
 }
 
 /* The caller hears an announcement by now: the called side came too late. */
@@ -370,7 +379,7 @@ static void success_unwanted(
 static void success(struct leg *leg, const struct sip_msg *msg, const struct sip_path *path)
 {
 	struct call *call = leg->call;
-	const char *reason = "the 200 of the called side has no session description";
+	const char *reason = NULL;
 	struct view sdp = none, body = msg->body;
 	enum oa_event event;
 	int rc = -EBADMSG;
@@ -380,7 +389,9 @@ static void success(struct leg *leg, const struct sip_msg *msg, const struct sip
 			&(struct call_why){.by = CTL_BY_BOX,
 				.status = 502,
 				.q850 = 127,
-				.reason = "the 200 of the called side has no usable Contact"});
+				.reason = reason_say(call->b,
+					"the 200 of trunk %s has no usable Contact or Record-Route",
+					call->rec.trunk[LEG_B])});
 		return;
 	}
 	leg_auth_accepted(leg);
@@ -401,7 +412,11 @@ static void success(struct leg *leg, const struct sip_msg *msg, const struct sip
 		return;
 	}
 	if (rc < 0) {
-		success_broken(leg, reason);
+		success_broken(
+			leg, reason ? reason
+				    : reason_say(call->b,
+					      "the 200 of trunk %s has no session description",
+					      call->rec.trunk[LEG_B]));
 		return;
 	}
 	if (call_answer_wait(leg, sdp) < 0)
@@ -442,10 +457,15 @@ static void reinvite_refused(struct leg *leg, unsigned int status, const struct 
 		headers.overflow ? none : sip_buf_view(&headers));
 	/* RFC 3261 12.2.1.2: to that side the dialog is over. */
 	if (status == 408 || status == 481)
-		call_end(call, &(struct call_why){.by = CTL_BY_BOX,
-				       .status = 200,
-				       .q850 = 41,
-				       .reason = "a re-INVITE found the far end gone"});
+		call_end(
+			call, &(struct call_why){.by = CTL_BY_BOX,
+				      .status = 200,
+				      .q850 = 41,
+				      .reason = reason_say(call->b,
+					      status == 408 ? "the %s did not answer a re-INVITE"
+							    : "the %s answered 481 to a re-INVITE: "
+							      "it does not know the call any more",
+					      leg->side == LEG_A ? "caller" : "called side")});
 }
 
 /* 488, 606, 415: what was offered is not taken (RFC 3261 13.3.1.3). */
@@ -494,30 +514,23 @@ static bool refused_for_auth(struct leg *leg, unsigned int status, const struct 
 	return true;
 }
 
-static void call_refused(struct leg *leg, unsigned int status, const struct sip_msg *msg)
+static void call_refused(struct leg *leg, unsigned int status, int err, const struct sip_msg *msg)
 {
 	struct call *call = leg->call;
 	struct policy_failure failure = policy_failure_of(status);
 	unsigned int q850 = msg ? policy_reason_q850(msg) : 0;
 	bool secure = call->media.side[LEG_B].srtp.policy == CFG_SRTP_REQUIRE;
-	char reason[sizeof(call->rec.reason)], text[256];
+	char reason[sizeof(call->rec.reason)], text[256], more[128] = "";
 	struct sip_buf headers;
 
 	if (msg && (refused_for_auth(leg, status, msg) || refused_for_srtp(call, status)))
 		return;
-	if (msg && secure && refuses_offer(status))
-		snprintf(reason, sizeof(reason),
-			"trunk %s answered %u to an offer of SRTP, which is required there",
-			call->rec.trunk[LEG_B], status);
-	else if (msg && (status == 401 || status == 407))
-		snprintf(reason, sizeof(reason), "trunk %s answered %u: %s", call->rec.trunk[LEG_B],
-			status, leg_auth_problem(leg));
-	else if (msg)
-		snprintf(reason, sizeof(reason), "trunk %s answered %u", call->rec.trunk[LEG_B],
-			status);
-	else
-		snprintf(reason, sizeof(reason), "trunk %s %s", call->rec.trunk[LEG_B],
-			status == 408 ? "did not answer" : "could not be reached");
+	if (secure && refuses_offer(status))
+		snprintf(more, sizeof(more), " to an offer of SRTP, which is required there");
+	else if (status == 401 || status == 407)
+		snprintf(more, sizeof(more), ": %s", leg_auth_problem(leg));
+	snprintf(reason, sizeof(reason), "%s",
+		msg ? reason_answered(call, msg, more) : reason_unanswered(call, err));
 	call->last_failure = failure.status;
 	memcpy(call->rec.reason, reason, sizeof(reason));
 	if (failure.hunt && call->candidate < call->n_candidates) {
@@ -534,8 +547,8 @@ static void call_refused(struct leg *leg, unsigned int status, const struct sip_
 			       .reason = reason});
 }
 
-/* A final answer that is no 2xx, or none at all (msg NULL, status as if). */
-static void refused(struct leg *leg, unsigned int status, const struct sip_msg *msg)
+/* A final answer that is no 2xx, or none at all (msg NULL, err why, status as if). */
+static void refused(struct leg *leg, unsigned int status, int err, const struct sip_msg *msg)
 {
 	struct call *call = leg->call;
 
@@ -552,7 +565,7 @@ static void refused(struct leg *leg, unsigned int status, const struct sip_msg *
 	else if (leg->dialog)
 		plain_refused(leg, status);
 	else
-		call_refused(leg, status, msg);
+		call_refused(leg, status, err, msg);
 }
 
 static void invite_response(
@@ -583,7 +596,7 @@ static void invite_response(
 	} else {
 		leg->out = NULL;
 		sip_ctxn_detach(ctxn);
-		refused(leg, msg->status, msg);
+		refused(leg, msg->status, 0, msg);
 	}
 }
 
@@ -595,7 +608,7 @@ static void invite_failed(struct sip_ctxn *ctxn, int err, void *arg)
 		return;
 	leg->out = NULL;
 	sip_ctxn_detach(ctxn);
-	refused(leg, err == -ETIMEDOUT ? 408 : 503, NULL);
+	refused(leg, err == -ETIMEDOUT ? 408 : 503, err, NULL);
 }
 
 static void invite_terminated(struct sip_ctxn *ctxn, void *arg)

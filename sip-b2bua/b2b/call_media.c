@@ -10,11 +10,11 @@
 #include <stdlib.h>
 
 #include "controlplane/base/log.h"
+#include "sip-b2bua/b2b/reason.h"
 
 LOG_TOPIC("media");
 
-static const char bad_sdp[] = "the session description is malformed";
-static const char too_long[] = "the session description is too long";
+static const char too_long[] = "the session description would be longer than the box can send";
 static const char no_memory[] = "memory is short";
 
 void call_close_lines(struct call *call, uint32_t lines)
@@ -235,7 +235,7 @@ int call_offer(struct leg *from, struct view sdp, enum call_then then, const cha
 	int rc;
 
 	if (sdp_parse(&b->sdp, sdp) < 0) {
-		*ret_reason = bad_sdp;
+		*ret_reason = reason_bad_sdp(from);
 		return -EBADMSG;
 	}
 	call->media.in_success = then == THEN_SUCCESS;
@@ -283,7 +283,7 @@ int call_answer(struct leg *from, struct view sdp, struct view *ret_sdp, const c
 	int rc;
 
 	if (sdp_parse(&b->sdp, sdp) < 0) {
-		*ret_reason = bad_sdp;
+		*ret_reason = reason_bad_sdp(from);
 		return -EBADMSG;
 	}
 	rc = media_bundle_answer(&call->media, &b->sdp, from->side, ret_reason);
@@ -337,7 +337,6 @@ void call_media_reply(
 	struct call *call, unsigned int index, int32_t status, const struct ctl_media *media)
 {
 	struct media_line *line = call->media.line[index];
-	bool alone = call->media.alone;
 
 	line->seq = 0;
 	for (unsigned int leg = 0; status == 0 && media && leg < DP_LEGS; leg++)
@@ -352,18 +351,14 @@ void call_media_reply(
 			(unsigned long long)call->rec.id, index,
 			strerror(status < 0 ? -status : EPROTO));
 		line->state = MEDIA_UNUSED;
-		exchange_refuse(call, 503, "there are no media ports for this call");
+		exchange_refuse(call, 503, reason_media(call, status));
 	} else if (status < 0 && call->state != CALL_ENDING) {
 		log_warning("call %016llx: media line %u was refused: %s",
 			(unsigned long long)call->rec.id, index, strerror(-status));
-		call_end(
-			call, &(struct call_why){.by = CTL_BY_BOX,
-				      .status = 503,
-				      .q850 = 47,
-				      .reason = status == -EUSERS ? "the conference is full"
-						: status == -ENODATA && alone
-							? "the prompt is not there"
-							: "the media session could not be set up"});
+		call_end(call, &(struct call_why){.by = CTL_BY_BOX,
+				       .status = 503,
+				       .q850 = 47,
+				       .reason = reason_media(call, status)});
 	} else if (call->then == THEN_ANSWER && !media_outstanding(call)) {
 		call_proceed(call);
 	}

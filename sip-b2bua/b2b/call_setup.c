@@ -11,6 +11,7 @@
 
 #include "controlplane/base/log.h"
 #include "controlplane/base/siphash.h"
+#include "sip-b2bua/b2b/reason.h"
 
 LOG_TOPIC("setup");
 
@@ -58,24 +59,16 @@ static bool check_request(struct call *call, const struct sip_msg *msg)
 	struct b2b *b = call->b;
 	struct sip_buf headers;
 	char text[512];
+	unsigned int status;
+	const char *reason;
 
 	sip_buf_init(&headers, text, sizeof(text));
-	if (msg->uri.scheme != SIP_SCHEME_SIP && msg->uri.scheme != SIP_SCHEME_TEL) {
-		refuse(call, 416, none, "the scheme of the Request-URI is not taken");
-	} else if (msg->max_forwards == 0) {
-		refuse(call, 483, none, "the request has no hops left (Max-Forwards 0)");
-	} else if (b->env.ops->own_vias(b->env.ctx, msg) > 0) {
-		refuse(call, 482, none, "the request came back to the box (loop)");
-	} else if (policy_unsupported(msg, &headers)) {
-		refuse(call, 420, sip_buf_view(&headers),
-			"an extension is required that the box "
-			"does not have");
-	} else if (msg->body.n > 0 && !sip_msg_is_sdp(msg)) {
-		refuse(call, 415, VIEW("Accept: application/sdp\r\n"),
-			"the body is not a session description");
-	} else {
+	reason = reason_of_request(b, msg, &headers, &status);
+	if (!reason)
 		return true;
-	}
+	refuse(call, status,
+		status == 415 ? VIEW("Accept: application/sdp\r\n") : sip_buf_view(&headers),
+		reason);
 	return false;
 }
 
@@ -86,10 +79,12 @@ static bool check_source(struct call *call, const struct sip_path *path)
 	const struct sip_listener *listener = b->env.ops->listener(b->env.ctx, path->listener);
 	const struct cfg_realm *realm = listener ? cfg_find_realm(b->cfg, listener->realm) : NULL;
 	const struct cfg_trunk *trunk;
+	char addr[IPADDR_TEXT_MAX];
 	uint32_t n;
 
 	if (!realm) {
-		refuse(call, 503, none, "the listener does not belong to a realm any more");
+		refuse(call, 503, none,
+			"the realm of its listener was just taken out of the configuration");
 		return false;
 	}
 	name_copy(call->rec.realm[LEG_A], realm->name);
@@ -100,10 +95,14 @@ static bool check_source(struct call *call, const struct sip_path *path)
 	case ROUTE_ADMITTED:
 		break;
 	case ROUTE_UNKNOWN_SOURCE:
-		refuse(call, 403, none, "the source is no trunk of its realm");
+		ipaddr_print_port(&path->remote, addr);
+		refuse(call, 403, none,
+			reason_say(b, "%s is no trunk of realm %s, which admits nobody else", addr,
+				realm->name));
 		return false;
 	case ROUTE_SOURCE_SHUTDOWN:
-		refuse(call, 403, none, "the trunk that it came from is shut down");
+		refuse(call, 403, none,
+			reason_say(b, "trunk %s, which it came from, is shut down", trunk->name));
 		return false;
 	}
 	n = atomic_load_explicit(&b->env.shared->n_calls, memory_order_relaxed);
@@ -112,7 +111,8 @@ static bool check_source(struct call *call, const struct sip_path *path)
 		char text[64];
 
 		refuse(call, 503, retry_after(&buf, text, sizeof(text)),
-			"the limit of calls is reached (max-calls)");
+			reason_say(b, "the limit of %u calls is reached (max-calls)",
+				b->cfg->max_calls));
 		return false;
 	}
 	media_map_set_own(&call->media, &b->dtls_own);
@@ -207,17 +207,22 @@ static int candidate_take(struct call *call, const struct sip_msg *invite)
 		listener = b->env.ops->find(
 			b->env.ctx, realm->name, trunk->transport, trunk->target.addr.family);
 		if (!listener) {
-			log_warning(
-				"trunk %s: realm %s has no listener of its transport and family",
+			snprintf(call->rec.reason, sizeof(call->rec.reason),
+				"trunk %s: realm %s has no listener of its transport and family "
+				"(sip listen)",
 				trunk->name, realm->name);
+			log_warning("%s", call->rec.reason);
 			continue;
 		}
 		if (!can_encrypt(call, realm, trunk))
 			continue;
 		sip_buf_init(&uri, call->uri, sizeof(call->uri) - 1);
 		policy_put_uri(&uri, &invite->uri, &trunk->target.addr);
-		if (uri.overflow)
+		if (uri.overflow) {
+			snprintf(call->rec.reason, sizeof(call->rec.reason),
+				"the called number is too long for a Request-URI");
 			return -ENOENT;
+		}
 		call->uri[uri.n] = '\0';
 		leg_auth_forget(&call->leg[LEG_B]);
 		call->out_path = call_path_to(listener, &trunk->target.addr);
@@ -244,7 +249,8 @@ static void refuse_without_trunk(struct call *call)
 	if (why[0])
 		refuse(call, 503, retry_after(&buf, text, sizeof(text)), why);
 	else
-		refuse(call, 503, none, "no trunk of the matching dial-peers can be reached");
+		refuse(call, 503, none,
+			"every matching dial-peer's trunk was just taken out of service");
 }
 
 /* The INVITE without an offer needs no ports yet, but it needs limen-control for its record. */
@@ -363,7 +369,7 @@ void call_setup(struct b2b *b, struct sip_stxn *stxn, const struct sip_msg *msg,
 /* Nobody is left to try. */
 static void hunt_over(struct call *call)
 {
-	char why[sizeof(call->rec.reason)] = "no trunk could be reached", text[CALL_HEADERS_MAX];
+	char why[sizeof(call->rec.reason)] = "the caller's INVITE is gone", text[CALL_HEADERS_MAX];
 	struct sip_buf headers;
 
 	if (call->rec.reason[0])
@@ -542,17 +548,29 @@ static int invite_send(struct call *call)
 	return 0;
 }
 
+/* What could not be sent is the reason of the call, should nobody else be there. */
+static int invite_try(struct call *call)
+{
+	int rc = invite_send(call);
+
+	if (rc < 0 && !call->no_codec)
+		snprintf(call->rec.reason, sizeof(call->rec.reason),
+			"the INVITE to trunk %s could not be sent: %s", call->rec.trunk[LEG_B],
+			rc == -ENOBUFS ? "too many transactions" : strerror(-rc));
+	return rc;
+}
+
 int call_invite_out(struct call *call)
 {
 	call->attempt++;
 	call->leg[LEG_B].out_cseq = 1;
-	return invite_send(call);
+	return invite_try(call);
 }
 
 int call_invite_retry(struct call *call)
 {
 	call->leg[LEG_B].out_cseq++;
-	return invite_send(call);
+	return invite_try(call);
 }
 
 int leg_reinvite(struct leg *leg)

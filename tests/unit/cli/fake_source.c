@@ -107,21 +107,26 @@ static void media(void *ctx, uint64_t call_id, cli_media_fn row, void *arg)
 	row(&m, arg);
 }
 
+static struct cli_record refused_call(void)
+{
+	return (struct cli_record){.call = {.id = 0x5f00000000000009,
+					   .state = CTL_CALL_ENDED,
+					   .invite_ms = NOW - 400000,
+					   .end_ms = NOW - 399900,
+					   .sip_status = 404,
+					   .q850 = 1,
+					   .released_by = CTL_BY_BOX,
+					   .calling = {"2001", ""},
+					   .called = {"999", ""},
+					   .realm = {"access", ""},
+					   .sip_call_id = {"yy", ""},
+					   .reason = "no dial-peer matches 999"}};
+}
+
 static void records(void *ctx, unsigned int n, cli_record_fn row, void *arg)
 {
 	struct cli_record record = {.call = active_call(), .n_media = 1};
-	struct cli_record refused = {.call = {.id = 0x5f00000000000009,
-					     .state = CTL_CALL_ENDED,
-					     .invite_ms = NOW - 400000,
-					     .end_ms = NOW - 399900,
-					     .sip_status = 404,
-					     .q850 = 1,
-					     .released_by = CTL_BY_BOX,
-					     .calling = {"2001", ""},
-					     .called = {"999", ""},
-					     .realm = {"access", ""},
-					     .sip_call_id = {"yy", ""},
-					     .reason = "no dial-peer matches 999"}};
+	struct cli_record refused = refused_call();
 
 	record.call.id = 0x5f00000000000010;
 	record.call.state = CTL_CALL_ENDED;
@@ -139,6 +144,10 @@ static bool one_call(void *ctx, uint64_t call_id, struct cli_record *ret)
 {
 	struct cli_record r = {.call = active_call(), .n_media = 1};
 
+	if (call_id == refused_call().call.id) {
+		*ret = refused_call();
+		return true;
+	}
 	if (call_id != r.call.id)
 		return false;
 	r.from[0] = (struct dp_stream_sum){.rx_packets = 3100,

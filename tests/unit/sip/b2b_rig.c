@@ -135,6 +135,8 @@ static int box_send(
 {
 	struct rig *r = ctx;
 
+	if (r->box_send_error && path->remote.ip[2] == 1)
+		return r->box_send_error;
 	enqueue(r, RIG_BOX, &path->local, &path->remote, bytes, n);
 	r->stats.tx_requests++;
 	return 0;
@@ -164,6 +166,10 @@ bool rig_deliver(struct rig *r, int which)
 	if (r->n_queue == 0)
 		return false;
 	packet_take(r, which < 0 ? 0 : (unsigned int)which, &p);
+	if (r->deaf && p.to == r->deaf) {
+		free(p.bytes);
+		return true;
+	}
 	path = (struct sip_path){.transport = SIP_UDP, .local = p.dst, .remote = p.src};
 	if (p.to == RIG_BOX)
 		path.listener = p.dst.ip[2] == 0 ? 0 : 1;
@@ -176,8 +182,14 @@ bool rig_deliver(struct rig *r, int which)
 
 void rig_raw(struct rig *r, unsigned int side, const char *text)
 {
+	rig_raw_from(r, side, side == RIG_CALLER ? 50 : 60, text);
+}
+
+void rig_raw_from(struct rig *r, unsigned int side, unsigned int host, const char *text)
+{
 	struct ipaddr src = addr(side == RIG_CALLER ? "10.0.0.50" : "10.0.1.60");
 
+	src.ip[3] = (uint8_t)host;
 	enqueue(r, side, &src, &bound[side == RIG_CALLER ? 0 : 1].addr, text, strlen(text));
 }
 

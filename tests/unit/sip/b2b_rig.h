@@ -103,6 +103,8 @@ struct rig {
 	uint32_t seq, next_port;
 	int media_status; /* of the next CTL_MEDIA_SET */
 	unsigned int loss_percent;
+	unsigned int deaf;  /* RIG_CALLER, RIG_CALLEE: what goes there is lost; 0: nobody */
+	int box_send_error; /* of INVITEs to the called side; 0: they leave */
 	bool replay_done;
 	bool trace;
 };
@@ -140,6 +142,8 @@ struct rig_ua *rig_callee(struct rig *r);
 struct rig_call *rig_last_call(struct rig *r);
 /* Sends text to the box as if from a side. */
 void rig_raw(struct rig *r, unsigned int side, const char *text);
+/* And from a certain host of that side. */
+void rig_raw_from(struct rig *r, unsigned int side, unsigned int host, const char *text);
 
 /* What must hold when every call is over and every timer has run. */
 void rig_expect_empty(struct rig *r);

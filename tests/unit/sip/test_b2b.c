@@ -271,7 +271,7 @@ static void test_answer_without_sdp(void **state)
 	assert_int_equal(a->last, 502);
 	assert_true(rig_callee(r)->acked);
 	assert_true(rig_callee(r)->hung_up);
-	expect_end(r, 502, CTL_BY_BOX, "the 200 of the called side has no session description");
+	expect_end(r, 502, CTL_BY_BOX, "the 200 of trunk t0 has no session description");
 	finish(r);
 }
 
@@ -400,7 +400,8 @@ static void test_no_ack(void **state)
 			;
 		twheel_advance(r->wheel, twheel_now(r->wheel) + 100);
 	}
-	expect_end(r, 200, CTL_BY_BOX, "no ACK came for the 200");
+	expect_end(r, 200, CTL_BY_BOX,
+		"no ACK came from the caller for the 200 within 32000 ms (64*T1)");
 	assert_true(rig_callee(r)->hung_up);
 	finish(r);
 }
@@ -443,7 +444,8 @@ static void test_no_answer(void **state)
 	assert_int_equal(a->last, 0);
 	rig_pass(r, 2000);
 	assert_int_equal(a->last, 480);
-	expect_end(r, 480, CTL_BY_BOX, "the called party did not answer in time");
+	expect_end(r, 480, CTL_BY_BOX,
+		"trunk t0 rang, and nobody answered within 180 s (timers no-answer)");
 	finish(r);
 }
 
@@ -510,7 +512,7 @@ static void test_limits_and_routes(void **state)
 	rig_settle(r);
 	assert_int_equal(a->last, 200);
 	assert_int_equal(second->last, 503);
-	expect_end(r, 503, CTL_BY_BOX, "the limit of calls is reached (max-calls)");
+	expect_end(r, 503, CTL_BY_BOX, "the limit of 1 calls is reached (max-calls)");
 	rig_bye(r, a);
 	finish(r);
 }
@@ -560,7 +562,8 @@ static void test_no_ports(void **state)
 	a = rig_invite(r, "100", false);
 	rig_settle(r);
 	assert_int_equal(a->last, 503);
-	expect_end(r, 503, CTL_BY_BOX, "there are no media ports for this call");
+	expect_end(r, 503, CTL_BY_BOX,
+		"realm access or realm peering has no free media port (media port-range)");
 	assert_int_equal(r->side[RIG_CALLEE].n_requests[SIP_M_INVITE], 0);
 	finish(r);
 }

@@ -3,61 +3,15 @@
 #include "sip-b2bua/auth/digest.h"
 
 #include <errno.h>
-#include <openssl/evp.h>
-#include <stdarg.h>
 #include <stdio.h>
 
 #include "controlplane/base/secret.h"
+#include "sip-b2bua/auth/digest_private.h"
 #include "sip-b2bua/parser/sip_char.h"
 
 #define TRIES_MAX 3 /* a server that calls every nonce stale is not believed for ever */
-#define HEX_MAX	  (2 * EVP_MAX_MD_SIZE + 1)
-
-struct hash_row {
-	uint8_t hash;
-	struct view name; /* of the parameter "algorithm" */
-	const EVP_MD *(*md)(void);
-};
-
-static const struct hash_row hashes[] = {
-	{DIGEST_MD5, {"MD5", 3}, EVP_md5},
-	{DIGEST_SHA256, {"SHA-256", 7}, EVP_sha256},
-	{DIGEST_SHA512_256, {"SHA-512-256", 11}, EVP_sha512_256},
-};
-
-static const struct hash_row *hash_row(uint8_t hash)
-{
-	return &hashes[hash - DIGEST_MD5];
-}
 
 /* ---- challenges ---- */
-
-/* One "name = value" and the comma behind it; value without its quotes. */
-static int param_take(
-	const char **p, const char *end, struct view *ret_name, struct view *ret_value)
-{
-	const char *from = sip_skip_ws(*p, end), *q = sip_skip(from, end, SIP_C_TOKEN);
-
-	*ret_name = sip_between(from, q);
-	q = sip_skip_ws(q, end);
-	if (ret_name->n == 0 || q == end || *q != '=')
-		return -EINVAL;
-	q = from = sip_skip_ws(q + 1, end);
-	if (q < end && *q == '"') {
-		q = sip_skip_quoted(q, end);
-		if (!q)
-			return -EINVAL;
-		*ret_value = sip_between(from + 1, q - 1);
-	} else {
-		q = sip_skip(q, end, SIP_C_TOKEN);
-		*ret_value = sip_between(from, q);
-	}
-	q = sip_skip_ws(q, end);
-	if (q < end && *q != ',')
-		return -EINVAL;
-	*p = q < end ? q + 1 : q;
-	return 0;
-}
 
 /* Quoted text that goes back the same way: no fold may come along. */
 static int text_take(struct view value, char *ret_text)
@@ -80,17 +34,6 @@ static bool qop_has_auth(struct view list)
 	return false;
 }
 
-static int hash_find(struct view name, uint8_t *ret_hash)
-{
-	for (unsigned int i = 0; i < sizeof(hashes) / sizeof(hashes[0]); i++) {
-		if (view_eq_nocase(name, hashes[i].name)) {
-			*ret_hash = hashes[i].hash;
-			return 0;
-		}
-	}
-	return -EINVAL;
-}
-
 static int param_read(struct digest_challenge *c, struct view name, struct view value)
 {
 	if (view_eq_nocase(name, VIEW("realm")))
@@ -103,7 +46,7 @@ static int param_read(struct digest_challenge *c, struct view name, struct view 
 		c->stale = view_eq_nocase(value, VIEW("true"));
 	} else if (view_eq_nocase(name, VIEW("algorithm"))) {
 		c->hash_named = true;
-		return hash_find(value, &c->hash);
+		return digest_hash_find(value, &c->hash);
 	} else if (view_eq_nocase(name, VIEW("qop"))) {
 		c->qop_auth = qop_has_auth(value);
 		return c->qop_auth ? 0 : -EINVAL;
@@ -123,7 +66,7 @@ int digest_challenge_parse(struct view value, struct digest_challenge *ret_chall
 	p = scheme_end;
 	while (sip_skip_ws(p, end) < end) {
 		struct view name, text;
-		if (param_take(&p, end, &name, &text) < 0 || param_read(&c, name, text) < 0)
+		if (digest_param_take(&p, end, &name, &text) < 0 || param_read(&c, name, text) < 0)
 			return -EINVAL;
 		realm = realm || view_eq_nocase(name, VIEW("realm"));
 	}
@@ -157,37 +100,6 @@ bool digest_client_take(struct digest_client *client, const struct sip_msg *answ
 
 /* ---- credentials ---- */
 
-/* The hash, in hex, of texts that are put together with colons; the last one is NULL. */
-static void hash_hex(const struct hash_row *row, char ret_hex[HEX_MAX], ...)
-{
-	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-	unsigned char md[EVP_MAX_MD_SIZE];
-	unsigned int n = 0;
-	const struct view *v;
-	va_list args;
-	bool first = true;
-
-	ret_hex[0] = '\0';
-	if (!ctx)
-		return;
-	if (EVP_DigestInit_ex(ctx, row->md(), NULL) == 1) {
-		va_start(args, ret_hex);
-		while ((v = va_arg(args, const struct view *)) != NULL) {
-			if (!first)
-				EVP_DigestUpdate(ctx, ":", 1);
-			first = false;
-			if (v->n > 0)
-				EVP_DigestUpdate(ctx, v->p, v->n);
-		}
-		va_end(args);
-		EVP_DigestFinal_ex(ctx, md, &n);
-	}
-	EVP_MD_CTX_free(ctx);
-	for (unsigned int i = 0; i < n; i++)
-		snprintf(ret_hex + 2 * i, 3, "%02x", md[i]);
-	secret_wipe(md, sizeof(md));
-}
-
 /* Quoted text means what it says without its backslashes. */
 static struct view unescaped(const char *text, char buf[DIGEST_TEXT_MAX])
 {
@@ -215,31 +127,32 @@ static void put_quoted(struct sip_buf *b, struct view text)
 /* RFC 7616 3.4.1; without qop RFC 2617 3.2.2.1. */
 static void response_make(const struct digest_client *client, struct view method, struct view uri,
 	const char *username, const char *password, struct view nc, struct view cnonce,
-	char ret_hex[HEX_MAX])
+	char ret_hex[DIGEST_HEX_MAX])
 {
 	const struct digest_challenge *c = &client->challenge;
-	const struct hash_row *row = hash_row(c->hash);
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 	char realm_text[DIGEST_TEXT_MAX], nonce_text[DIGEST_TEXT_MAX];
-	char a1[HEX_MAX], a2[HEX_MAX];
+	char a1[DIGEST_HEX_MAX], a2[DIGEST_HEX_MAX];
 	struct view user = view_of(username), pass = view_of(password), auth = VIEW("auth"),
 		    realm = unescaped(c->realm, realm_text),
 		    nonce = unescaped(c->nonce, nonce_text);
 
-	hash_hex(row, a1, &user, &realm, &pass, NULL);
-	hash_hex(row, a2, &method, &uri, NULL);
+	digest_hash_hex(ctx, c->hash, a1, &user, &realm, &pass, NULL);
+	digest_hash_hex(ctx, c->hash, a2, &method, &uri, NULL);
 	struct view h1 = view_of(a1), h2 = view_of(a2);
 	if (c->qop_auth)
-		hash_hex(row, ret_hex, &h1, &nonce, &nc, &cnonce, &auth, &h2, NULL);
+		digest_hash_hex(ctx, c->hash, ret_hex, &h1, &nonce, &nc, &cnonce, &auth, &h2, NULL);
 	else
-		hash_hex(row, ret_hex, &h1, &nonce, &h2, NULL);
+		digest_hash_hex(ctx, c->hash, ret_hex, &h1, &nonce, &h2, NULL);
 	secret_wipe(a1, sizeof(a1));
+	EVP_MD_CTX_free(ctx);
 }
 
 void digest_client_put(struct digest_client *client, struct sip_buf *b, struct view method,
 	struct view uri, const char *username, const char *password)
 {
 	const struct digest_challenge *c = &client->challenge;
-	char nc[9], cnonce[33], response[HEX_MAX];
+	char nc[9], cnonce[33], response[DIGEST_HEX_MAX];
 	uint64_t random[2];
 
 	if (c->hash == 0)
@@ -265,7 +178,7 @@ void digest_client_put(struct digest_client *client, struct sip_buf *b, struct v
 	sip_put_char(b, '"');
 	if (c->hash_named) {
 		sip_put_lit(b, ", algorithm=");
-		sip_put(b, hash_row(c->hash)->name);
+		sip_put(b, digest_hash_name(c->hash));
 	}
 	if (c->opaque[0]) {
 		sip_put_lit(b, ", opaque=\"");

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What both sides of Digest share: hashes and parameters (RFC 7616, RFC 8760). Private. Any thread. */
+#pragma once
+
+#include <openssl/evp.h>
+
+#include "sip-b2bua/auth/digest.h"
+
+#define DIGEST_HEX_MAX 65 /* of the longest hash, with its NUL */
+
+/*
+ * The hash, in hex, of texts that are put together with colons: struct view pointers, the last one
+ * NULL. The empty text when ctx is NULL or OpenSSL refuses.
+ */
+void digest_hash_hex(EVP_MD_CTX *ctx, uint8_t hash, char ret_hex[DIGEST_HEX_MAX], ...);
+struct view digest_hash_name(uint8_t hash); /* of the parameter "algorithm" */
+int digest_hash_find(struct view name, uint8_t *ret_hash) __attribute__((warn_unused_result));
+unsigned int digest_hash_len(uint8_t hash); /* in hex digits */
+
+/*
+ * One "name = value" at *p, which is moved behind it and its comma; the value without its quotes but
+ * with its backslashes. -EINVAL.
+ */
+int digest_param_take(const char **p, const char *end, struct view *ret_name,
+	struct view *ret_value) __attribute__((warn_unused_result));

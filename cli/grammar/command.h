@@ -42,7 +42,8 @@ extern const struct cli_table cli_show_dtls;
 extern const struct cli_table cli_show_prompts;
 extern const struct cli_table cli_show_codecs;
 extern const struct cli_table cli_recording_commands;
-extern const struct cli_table cli_config_commands; /* config_cmds.c: in every configuration mode */
+extern const struct cli_table cli_routing_commands; /* routing.c */
+extern const struct cli_table cli_config_commands;  /* config_cmds.c: in every configuration mode */
 extern const struct cli_table cli_configure_commands; /* config_cmds.c: of EXEC */
 
 void cli_rows_build(struct cli_node *root, const struct cli_table *table);
@@ -120,6 +121,9 @@ int cli_fail(struct cli_ctx *ctx, int rc, const char *fmt, ...)
 int cli_print_json(struct cli_ctx *ctx, json_t *json);
 /* The end of a handler that returned -EINPROGRESS; what it prints is in session->out. */
 void cli_finish(struct cli_session *session, int status);
+
+/* Does the trunk answer OPTIONS, or is it not asked? (show.c) */
+bool cli_trunk_up(struct cli_ctx *ctx, const struct cfg_trunk *trunk);
 
 /* ---- configuration modes (config_cmds.c) ---- */
 

@@ -180,6 +180,11 @@ static struct cli_tails add_leaf_value(const struct cli_tails *tails, const stru
 		return add_listen(tails, leaf);
 	case CFG_T_RULE:
 		break; /* see build_rule() */
+	case CFG_T_TRANSLATION:
+		add_int(tails, leaf, leaf->min, leaf->max, leaf->value_help, &first);
+		add_value(&first, leaf, CLI_LINE, "LINE", "/MATCH/ /REPLACEMENT/ or reject /MATCH/",
+			&next);
+		break;
 	case CFG_T_PREFERENCE:
 		return add_preference(tails, leaf);
 	case CFG_T_ANNOUNCEMENT:
@@ -306,6 +311,12 @@ static void build_leaf(struct cli_node *root, struct cli_node *no, struct cli_no
 	add_actions(&tails, &action);
 	if (leaf->type == CFG_T_DSCP)
 		build_dscp(no, &path, &action);
+	if (leaf->type == CFG_T_TRANSLATION) { /* "no rule 1" */
+		struct cli_tails words = add_path(no, &path, false, NULL), rank = {0};
+
+		add_int(&words, leaf, leaf->min, leaf->max, leaf->value_help, &rank);
+		add_actions(&rank, &action);
+	}
 	action.verb = CLI_DEFAULT;
 	tails = add_path(def, &path, false, NULL);
 	add_actions(&tails, &action);

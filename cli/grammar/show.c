@@ -471,76 +471,9 @@ static int show_dial_peers(struct cli_ctx *ctx)
 	return cli_table_print(ctx, table);
 }
 
-static bool route_trunk_up(void *arg, uint32_t trunk_index)
+bool cli_trunk_up(struct cli_ctx *ctx, const struct cfg_trunk *trunk)
 {
-	struct cli_ctx *ctx = arg;
-
-	return keepalive(ctx, &ctx->running->trunks[trunk_index]) != KEEP_BUSYOUT;
-}
-
-static int print_routes(struct cli_ctx *ctx, const struct route_result *result, const char *realm)
-{
-	static const struct cli_column columns[] = {
-		{"ORDER", "order", 5, true, true},
-		{"TAG", "tag", 6, false, true},
-		{"DEST-PATTERN", "destination_pattern", 16, false, false},
-		{"FER", "preference", 3, true, true},
-		{"MATCHED", "matched", 7, true, true},
-		{"TARGET", "target", 24, false, false},
-		{"VERDICT", "verdict", 0, false, false},
-	};
-	struct cli_table_out *table = cli_table_new(columns, 7);
-	char text[ROUTE_REASON_MAX], target[ROUTE_TARGET_MAX];
-	unsigned int order = 0;
-
-	for (uint32_t i = 0; i < result->n_rows; i++) {
-		const struct route_row *row = &result->rows[i];
-		if (row->verdict == ROUTE_USE)
-			cli_table_cell(table, "%u", ++order);
-		else
-			cli_table_null(table);
-		cli_table_cell(table, "%u", row->peer->tag);
-		cli_table_cell(table, "%s", row->peer->destination_pattern);
-		cli_table_cell(table, "%u", row->peer->preference);
-		cli_table_cell(table, "%u", row->n_matched);
-		cli_table_cell(table, "%s", route_target_text(row->peer, target));
-		cli_table_cell(table, "%s",
-			row->verdict == ROUTE_USE ? "use" : route_row_explain(row, realm, text));
-	}
-	if (!ctx->json)
-		buf_printf(ctx->out, "Number %s%s%s: %u of %u dial-peers can be used\n",
-			result->number, realm ? " from realm " : "", realm ? realm : "",
-			result->n_use, result->n_rows);
-	if (!ctx->json && result->n_use == 0)
-		buf_printf(ctx->out, "%s\n", route_result_explain(result, realm, text));
-	if (!ctx->json && result->n_rows == 0) {
-		cli_table_free(table);
-		return 0;
-	}
-	return cli_table_print(ctx, table);
-}
-
-static int show_dialplan(struct cli_ctx *ctx)
-{
-	const char *number = cli_arg(ctx, 0), *realm = cli_arg(ctx, 1);
-	struct route_result *result = calloc(1, sizeof(*result));
-	struct route_table *table = NULL;
-	char error[ROUTE_REASON_MAX] = "out of memory";
-	int rc = result ? route_table_new(ctx->running, &table, error) : -ENOMEM;
-
-	if (realm && !cfg_find_realm(ctx->running, realm)) {
-		rc = -ENOENT;
-		snprintf(error, sizeof(error), "there is no realm %.40s", realm);
-	}
-	if (rc == 0) {
-		rc = route_lookup(table, view_of(number), realm, route_trunk_up, ctx, result);
-		if (rc < 0)
-			snprintf(error, sizeof(error), "%.60s is not a number", number);
-	}
-	rc = rc < 0 ? cli_fail(ctx, rc, "%s", error) : print_routes(ctx, result, realm);
-	route_table_free(table);
-	free(result);
-	return rc;
+	return keepalive(ctx, trunk) != KEEP_BUSYOUT;
 }
 
 /* ---- SIP ---- */
@@ -594,9 +527,6 @@ static const struct cli_row rows[] = {
 	{"show trunk [{trunk}]", "Trunks and their health\nOne of them", show_trunk, FLAGS},
 	{"show dial-peer voice summary", "Dial-peers\nVoice\nOne line each", show_dial_peers,
 		FLAGS},
-	{"show dialplan number WORD [realm {realm}]",
-		"Which way a call would go\nCalled number\nDigits\nFrom a realm\nIts name",
-		show_dialplan, FLAGS},
 	{"show sip-ua statistics", "SIP\nCounters", show_sip_statistics, FLAGS},
 };
 const struct cli_table cli_show_commands = {rows, sizeof(rows) / sizeof(rows[0])};

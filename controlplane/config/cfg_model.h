@@ -152,6 +152,32 @@ static inline const char *cfg_tone_word(unsigned int tone)
 	}
 }
 
+/*
+ * A rule of a translation: what of a number fits match is replaced, or the call is refused. The
+ * words of match and replace are those of translation.h.
+ */
+#define CFG_TRANSLATIONS_MAX 100
+struct cfg_translation {
+	uint32_t rank;
+	char match[64];
+	char replace[40];
+	bool reject;
+	uint8_t zero[3];
+};
+
+/* "voice translation-rule TAG": the first rule that fits a number counts. */
+struct cfg_translation_rule {
+	uint32_t tag;
+	struct cfg_translation rules[CFG_TRANSLATIONS_MAX]; /* by ascending rank */
+	uint32_t n_rules;
+};
+
+/* "voice translation-profile NAME": which rules change which number; tags, 0: none. */
+struct cfg_translation_profile {
+	char name[CFG_NAME_MAX];
+	uint32_t calling, called;
+};
+
 #define CFG_PATH_MAX 160
 #define CFG_HOST_MAX 128
 #define CFG_AUTH_MAX 128
@@ -283,6 +309,9 @@ struct cfg_trunk {
 	char auth_username[CFG_AUTH_MAX]; /* what a 401 or 407 is answered with; empty: nothing */
 	char auth_password[CFG_AUTH_MAX];
 	bool record; /* media record */
+	/* Profiles of numbers that come from this far end and go there; empty: as they are. */
+	char translation_incoming[CFG_NAME_MAX];
+	char translation_outgoing[CFG_NAME_MAX];
 	bool shutdown;
 };
 
@@ -302,7 +331,8 @@ struct cfg_dial_peer {
 	bool announcement_early;	 /* the call is not answered: early media, then a refusal */
 	uint32_t release_cause;		 /* Q.850, at the end of the prompt; 0: by its kind */
 	uint32_t preference;		 /* 0 first */
-	bool record;			 /* media record */
+	char translation_outgoing[CFG_NAME_MAX];
+	bool record; /* media record */
 	bool huntstop;
 	bool shutdown;
 };
@@ -345,6 +375,10 @@ struct cfg {
 	uint32_t n_prompts;
 	struct cfg_tls_profile *tls_profiles;
 	uint32_t n_tls_profiles;
+	struct cfg_translation_rule *translation_rules;
+	uint32_t n_translation_rules;
+	struct cfg_translation_profile *translation_profiles;
+	uint32_t n_translation_profiles;
 	struct cfg_realm *realms;
 	uint32_t n_realms;
 	struct cfg_trunk *trunks;

@@ -6,6 +6,7 @@
  */
 #include "controlplane/config/rule.h"
 #include "controlplane/config/schema.h"
+#include "controlplane/config/translation.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -33,7 +34,9 @@ static size_t value_size(const struct cfg_leaf *leaf)
 
 static unsigned int list_max(const struct cfg_leaf *leaf)
 {
-	return leaf->type == CFG_T_RULE ? CFG_RULES_MAX : CFG_LIST_MAX;
+	return leaf->type == CFG_T_RULE		 ? CFG_RULES_MAX
+	       : leaf->type == CFG_T_TRANSLATION ? CFG_TRANSLATIONS_MAX
+						 : CFG_LIST_MAX;
 }
 
 /* ---- settings ---- */
@@ -162,13 +165,15 @@ static int find_value(const struct cfg_leaf *leaf, const void *obj, const void *
 static bool is_ranked(const struct cfg_leaf *leaf)
 {
 	return leaf->type == CFG_T_PREFERENCE || leaf->type == CFG_T_ANNOUNCEMENT ||
-	       leaf->type == CFG_T_RULE;
+	       leaf->type == CFG_T_TRANSLATION || leaf->type == CFG_T_RULE;
 }
 
 static unsigned int rank_of(const struct cfg_leaf *leaf, const void *value)
 {
 	if (leaf->type == CFG_T_RULE)
 		return ((const struct cfg_rule *)value)->match.seq;
+	if (leaf->type == CFG_T_TRANSLATION)
+		return ((const struct cfg_translation *)value)->rank;
 	return leaf->type == CFG_T_PREFERENCE ? ((const struct cfg_preference *)value)->rank
 					      : ((const struct cfg_announcement *)value)->status;
 }
@@ -232,13 +237,16 @@ int cfg_leaf_remove(
 	uint32_t *n = count_of(leaf, obj);
 	int i = 0, rc = 0;
 
+	bool by_number = leaf->type == CFG_T_RULE || leaf->type == CFG_T_TRANSLATION;
 	if (leaf->type == CFG_T_RULE)
 		rc = i = cfg_rule_find(leaf->min, field(leaf, obj), *n, text, error);
+	else if (leaf->type == CFG_T_TRANSLATION)
+		rc = i = cfg_translation_find(leaf->max, field(leaf, obj), *n, text, error);
 	else
 		rc = cfg_value_parse(leaf, text, value, error);
 	if (rc < 0)
 		return rc;
-	if (leaf->type != CFG_T_RULE)
+	if (!by_number)
 		i = find_value(leaf, obj, value);
 	if (i < 0) {
 		snprintf(error, CFG_ERROR_MAX, "%s is not configured",
@@ -581,6 +589,17 @@ const struct cfg_srtp_crypto *cfg_find_srtp_crypto(const struct cfg *cfg, uint32
 const struct cfg_prompt *cfg_find_prompt(const struct cfg *cfg, const char *name)
 {
 	return find(cfg, CFG_PROMPT, name);
+}
+
+const struct cfg_translation_rule *cfg_find_translation_rule(const struct cfg *cfg, uint32_t tag)
+{
+	return find(cfg, CFG_TRANSLATION_RULE, &tag);
+}
+
+const struct cfg_translation_profile *cfg_find_translation_profile(
+	const struct cfg *cfg, const char *name)
+{
+	return find(cfg, CFG_TRANSLATION_PROFILE, name);
 }
 
 /* Only what stands in the directory itself and below: no "..", no hidden names. */

@@ -113,6 +113,24 @@ const struct cfg_object cfg_objects[CFG_N_KINDS] = {
 		.offset = offsetof(struct cfg, tls_profiles),
 		.count_offset = offsetof(struct cfg, n_tls_profiles),
 		.size = sizeof(struct cfg_tls_profile)},
+	[CFG_TRANSLATION_RULE] = {.kind = CFG_TRANSLATION_RULE,
+		.name = "translation_rules",
+		.noun = "voice translation-rule",
+		.syntax = "voice translation-rule $",
+		.prompt = "cfg-translation-rule",
+		.help = "Voice\nHow a number is changed",
+		.offset = offsetof(struct cfg, translation_rules),
+		.count_offset = offsetof(struct cfg, n_translation_rules),
+		.size = sizeof(struct cfg_translation_rule)},
+	[CFG_TRANSLATION_PROFILE] = {.kind = CFG_TRANSLATION_PROFILE,
+		.name = "translation_profiles",
+		.noun = "voice translation-profile",
+		.syntax = "voice translation-profile $",
+		.prompt = "cfg-translation-profile",
+		.help = "Voice\nWhich numbers of a call are changed by which rules",
+		.offset = offsetof(struct cfg, translation_profiles),
+		.count_offset = offsetof(struct cfg, n_translation_profiles),
+		.size = sizeof(struct cfg_translation_profile)},
 	[CFG_REALM] = {.kind = CFG_REALM,
 		.name = "realms",
 		.noun = "realm",
@@ -143,7 +161,7 @@ const struct cfg_object cfg_objects[CFG_N_KINDS] = {
 };
 
 static const struct cfg_rows *const parts[] = {
-	&cfg_rows_box, &cfg_rows_net, &cfg_rows_class, &cfg_rows_side};
+	&cfg_rows_box, &cfg_rows_net, &cfg_rows_class, &cfg_rows_routing, &cfg_rows_side};
 #define N_PARTS (sizeof(parts) / sizeof(parts[0]))
 
 const struct cfg_leaf *cfg_leaf_next(const struct cfg_leaf *leaf)

@@ -33,6 +33,8 @@ enum cfg_kind {
 	CFG_VOICE_CODEC,
 	CFG_PROMPT,
 	CFG_TLS_PROFILE,
+	CFG_TRANSLATION_RULE,
+	CFG_TRANSLATION_PROFILE,
 	CFG_REALM,
 	CFG_TRUNK,
 	CFG_DIAL_PEER,
@@ -62,6 +64,8 @@ enum cfg_type {
 			   * is kept in the order of its ranks, one value a rank */
 	CFG_T_ANNOUNCEMENT, /* struct cfg_announcement: STATUS (min..max) and the name of an object
 			     * (ref); a list in the order of the statuses, one value a status */
+	CFG_T_TRANSLATION,  /* struct cfg_translation: RANK (min..max) /MATCH/ /REPLACEMENT/ or RANK
+			    * reject /MATCH/; a list in the order of the ranks, one value a rank */
 	CFG_T_RULE, /* struct cfg_rule of IPv4 or IPv6 (min 4 or 6); up to CFG_RULES_MAX of them in
 		     * the order of their numbers, one a number */
 };

@@ -160,6 +160,14 @@ static const struct cfg_word tone_words[] = {
 		.value_help = "Up to 79 bytes of text"                                             \
 	}
 
+#define PROFILE_ROW(kind_, struct_, way_, word_, help_)                                     \
+	{                                                                                   \
+		.kind = kind_, .type = CFG_T_NAME, .name = "translation_" word_,            \
+		.syntax = "translation-profile " word_, FIELD(struct_, translation_##way_), \
+		.ref = CFG_TRANSLATION_PROFILE, .help = "How numbers are changed\n" help_,  \
+		.value_help = "Name of a voice translation-profile"                         \
+	}
+
 static const struct cfg_leaf rows[] = {
 	/* ---- realm NAME ---- */
 	{.kind = CFG_REALM,
@@ -606,6 +614,9 @@ static const struct cfg_leaf rows[] = {
 		FIELD(cfg_trunk, record),
 		NO_REF,
 		.help = "Media\nRecord calls from and to this far end"},
+	PROFILE_ROW(
+		CFG_TRUNK, cfg_trunk, incoming, "incoming", "Those that come from this far end"),
+	PROFILE_ROW(CFG_TRUNK, cfg_trunk, outgoing, "outgoing", "Those that go to this far end"),
 	{.kind = CFG_TRUNK,
 		.type = CFG_T_BOOL,
 		.name = "shutdown",
@@ -716,6 +727,8 @@ static const struct cfg_leaf rows[] = {
 		NO_REF,
 		.help = "Order among dial-peers that match equally well, 0 first",
 		.value_help = "Preference"},
+	PROFILE_ROW(CFG_DIAL_PEER, cfg_dial_peer, outgoing, "outgoing",
+		"Those of calls that this dial-peer routes"),
 	{.kind = CFG_DIAL_PEER,
 		.type = CFG_T_BOOL,
 		.name = "media_record",

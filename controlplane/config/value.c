@@ -5,6 +5,7 @@
  */
 #include "controlplane/config/rule.h"
 #include "controlplane/config/schema.h"
+#include "controlplane/config/translation.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -477,6 +478,8 @@ int cfg_value_parse(
 		return parse_port_range(leaf, text, ret, error);
 	case CFG_T_RULE:
 		return cfg_rule_parse(leaf->min, text, ret, error);
+	case CFG_T_TRANSLATION:
+		return cfg_translation_parse(leaf->max, text, ret, error);
 	case CFG_T_PREFERENCE:
 		return parse_preference(leaf, text, ret, error);
 	case CFG_T_ANNOUNCEMENT:
@@ -573,6 +576,8 @@ char *cfg_value_print(const struct cfg_leaf *leaf, const void *value, char buf[C
 		break;
 	case CFG_T_RULE:
 		return cfg_rule_print(leaf->min, value, buf);
+	case CFG_T_TRANSLATION:
+		return cfg_translation_print(value, buf);
 	case CFG_T_PREFERENCE:
 		snprintf(buf, CFG_VALUE_MAX, "%u %s", small[0], word_of(leaf->words, small[1]));
 		break;

@@ -128,9 +128,15 @@ static bool find_candidates(struct call *call, const struct sip_msg *msg)
 	struct b2b *b = call->b;
 	char reason[ROUTE_REASON_MAX];
 	struct route_result result;
-	int rc = route_lookup(b->routes, view_of(call->rec.called[LEG_A]), call->rec.realm[LEG_A],
-		health_trunk_up, b->health, &result);
+	const struct route_query query = {.realm = call->rec.realm[LEG_A],
+		.trunk = call->rec.trunk[LEG_A],
+		.calling = call->rec.calling[LEG_A],
+		.called = view_of(call->rec.called[LEG_A]),
+		.up = health_trunk_up,
+		.arg = b->health};
+	int rc = route_lookup(b->routes, &query, &result);
 
+	call->numbers = result.in;
 	for (uint32_t i = 0; rc == 0 && i < result.n_rows; i++) {
 		const struct route_row *row = &result.rows[i];
 		struct candidate *c = &call->candidates[call->n_candidates];
@@ -145,9 +151,40 @@ static bool find_candidates(struct call *call, const struct sip_msg *msg)
 	if (call->n_candidates > 0)
 		return true;
 	route_result_explain(&result, call->rec.realm[LEG_A], reason);
+	if (rc == -EPERM ||
+		(rc == 0 && result.n_rows > 0 && result.rows[0].verdict == ROUTE_REJECTED)) {
+		refuse(call, 403, none, reason);
+		return false;
+	}
 	/* A way that exists but is out of service may be back soon; no way at all will not. */
 	refuse(call, result.n_rows > 0 ? 503 : 404, none, reason);
 	return false;
+}
+
+/* The numbers that a candidate gets; false: its translation rejects them. */
+static bool candidate_numbers(
+	struct call *call, const struct candidate *c, const struct cfg_trunk *trunk)
+{
+	const struct cfg_dial_peer *peer = cfg_find_dial_peer(call->b->cfg, c->tag);
+	struct numbers out = call->numbers;
+
+	_Static_assert(TRANSLATE_NUMBER_MAX == CTL_NUMBER_MAX, "numbers fit the record");
+	if (!peer || !route_numbers_out(call->b->routes, peer, trunk, &out, NULL, call->rec.reason))
+		return false;
+	memcpy(call->rec.calling[LEG_B], out.calling, CTL_NUMBER_MAX);
+	memcpy(call->rec.called[LEG_B], out.called, CTL_NUMBER_MAX);
+	return true;
+}
+
+/* The user part that a URI of the caller's gets for the called side: changed, or as it came. */
+static struct sip_uri uri_for(const struct sip_uri *uri, const char *before, const char *after,
+	char user[POLICY_USER_MAX])
+{
+	struct sip_uri ret = *uri;
+
+	if (strcmp(before, after) != 0)
+		ret.user = policy_user_escape(after, user);
+	return ret;
 }
 
 static void refuse_offer(struct call *call, int rc, const char *reason)
@@ -191,6 +228,8 @@ static int candidate_take(struct call *call, const struct sip_msg *invite)
 		const struct cfg_trunk *trunk = cfg_find_trunk(b->cfg, c->trunk);
 		const struct cfg_realm *realm = trunk ? cfg_find_realm(b->cfg, trunk->realm) : NULL;
 		const struct sip_listener *listener;
+		char user[POLICY_USER_MAX];
+		struct sip_uri called;
 		struct sip_buf uri;
 
 		if (c->local) {
@@ -214,10 +253,12 @@ static int candidate_take(struct call *call, const struct sip_msg *invite)
 			log_warning("%s", call->rec.reason);
 			continue;
 		}
-		if (!can_encrypt(call, realm, trunk))
+		if (!can_encrypt(call, realm, trunk) || !candidate_numbers(call, c, trunk))
 			continue;
+		called = uri_for(
+			&invite->uri, call->rec.called[LEG_A], call->rec.called[LEG_B], user);
 		sip_buf_init(&uri, call->uri, sizeof(call->uri) - 1);
-		policy_put_uri(&uri, &invite->uri, &trunk->target.addr);
+		policy_put_uri(&uri, &called, &trunk->target.addr);
 		if (uri.overflow) {
 			snprintf(call->rec.reason, sizeof(call->rec.reason),
 				"the called number is too long for a Request-URI");
@@ -233,8 +274,6 @@ static int candidate_take(struct call *call, const struct sip_msg *invite)
 		call->rec.dial_peer_out = c->tag;
 		call->rec.peer_sig[LEG_B] = trunk->target.addr;
 		call->rec.transport[LEG_B] = trunk->transport;
-		memcpy(call->rec.calling[LEG_B], call->rec.calling[LEG_A], CTL_NUMBER_MAX);
-		memcpy(call->rec.called[LEG_B], call->rec.called[LEG_A], CTL_NUMBER_MAX);
 		return 0;
 	}
 	return -ENOENT;
@@ -465,12 +504,15 @@ static int invite_build(struct call *call, const struct sip_msg *from, struct vi
 	const struct sip_path *path = &call->out_path;
 	char tag[SIP_TOKEN_LEN], call_id[SIP_TOKEN_LEN + 2];
 	struct view id = call_id_text(call, call_id);
+	char user[POLICY_USER_MAX];
+	struct sip_addr caller = from->from;
 
+	caller.uri = uri_for(&caller.uri, call->rec.calling[LEG_A], call->rec.calling[LEG_B], user);
 	sip_build_request(buf, VIEW("INVITE"), view_of(call->uri));
 	sip_put_via(buf, sip_transport_text(path->transport), &path->local, branch);
 	sip_put_hdr_u64(buf, SIP_H_MAX_FORWARDS, call->max_forwards);
 	sip_put_hdr_start(buf, SIP_H_FROM);
-	policy_put_addr(buf, &from->from, &path->local);
+	policy_put_addr(buf, &caller, &path->local);
 	sip_put_lit(buf, ";tag=");
 	sip_put(buf, call_tag(call, LEG_B, 0, tag));
 	sip_put_crlf(buf);

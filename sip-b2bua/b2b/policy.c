@@ -246,6 +246,26 @@ bad:
 	return -EINVAL;
 }
 
+struct view policy_user_escape(const char *text, char buf[POLICY_USER_MAX])
+{
+	static const char hex[] = "0123456789ABCDEF", plain[] = "-_.!~*'()&=+$,/";
+	size_t n = 0;
+
+	for (const char *p = text; *p && n + 4 <= POLICY_USER_MAX; p++) {
+		unsigned char c = (unsigned char)*p;
+
+		if ((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+			strchr(plain, c)) {
+			buf[n++] = (char)c;
+			continue;
+		}
+		buf[n++] = '%';
+		buf[n++] = hex[c >> 4];
+		buf[n++] = hex[c & 15];
+	}
+	return (struct view){buf, n};
+}
+
 unsigned int policy_method_status(enum sip_method method)
 {
 	switch (method) {

@@ -44,6 +44,10 @@ void policy_put_uri(struct sip_buf *b, const struct sip_uri *uri, const struct i
 int policy_user_text(const struct sip_uri *uri, char *dst, size_t dst_size)
 	__attribute__((warn_unused_result));
 
+#define POLICY_USER_MAX 192
+/* Text as a user part: what must not stand there is escaped (RFC 3261 25.1). At most 63 bytes. */
+struct view policy_user_escape(const char *text, char buf[POLICY_USER_MAX]);
+
 /* 0, or the status with which a request's method is refused: 405, or 501 when nobody knows it. */
 unsigned int policy_method_status(enum sip_method method);
 

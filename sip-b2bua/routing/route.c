@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "controlplane/config/cfg.h"
+
 #define SYMBOLS	 18 /* 0-9 * # A-D + and '.' */
 #define SYM_PLUS 16
 #define SYM_DOT	 17
@@ -29,6 +31,7 @@ struct entry {
 
 struct route_table {
 	const struct cfg *cfg;
+	struct translate *translate;
 	struct node *nodes;
 	uint32_t n_nodes, cap_nodes;
 	struct entry *entries; /* one per cfg->dial_peers, same index */
@@ -61,7 +64,7 @@ int route_pattern_check(struct view pattern, char error[ROUTE_REASON_MAX])
 	if (pattern.n == 0)
 		what = "a destination pattern must not be empty";
 	else if (pattern.n > ROUTE_NUMBER_MAX)
-		what = "a destination pattern has at most 64 characters";
+		what = "a destination pattern has at most 63 characters";
 	for (size_t i = 0; !what && i < pattern.n; i++) {
 		char c = pattern.p[i];
 
@@ -97,11 +100,9 @@ static int node_add(struct route_table *t, uint32_t *ret_index)
 
 static uint32_t trunk_index_of(const struct cfg *cfg, const char *name)
 {
-	for (uint32_t i = 0; name[0] && i < cfg->n_trunks; i++) {
-		if (strcmp(cfg->trunks[i].name, name) == 0)
-			return i;
-	}
-	return ROUTE_NONE;
+	const struct cfg_trunk *trunk = cfg_find_trunk(cfg, name);
+
+	return trunk ? (uint32_t)(trunk - cfg->trunks) : ROUTE_NONE;
 }
 
 static int pattern_add(struct route_table *t, uint32_t peer_index)
@@ -143,6 +144,10 @@ int route_table_new(
 	if (!t)
 		return -ENOMEM;
 	t->cfg = cfg;
+	rc = translate_new(cfg, &t->translate, error);
+	if (rc < 0)
+		goto out;
+	rc = -ENOMEM;
 	t->entries = calloc(cfg->n_dial_peers ? cfg->n_dial_peers : 1, sizeof(*t->entries));
 	if (!t->entries || node_add(t, &root) < 0)
 		goto out;
@@ -174,6 +179,7 @@ void route_table_free(struct route_table *table)
 {
 	if (!table)
 		return;
+	translate_free(table->translate);
 	free(table->entries);
 	free(table->nodes);
 	free(table);
@@ -258,33 +264,42 @@ static void collect(const struct route_table *t, uint32_t first, struct route_re
 }
 
 static enum route_verdict row_judge(
-	const struct route_row *row, const char *in_realm, route_trunk_up_fn up, void *arg)
+	const struct route_table *t, const struct route_query *q, struct route_row *row)
 {
+	char why[ROUTE_REASON_MAX];
+	struct translate_steps steps;
+
 	if (row->peer->shutdown)
 		return ROUTE_SHUTDOWN;
-	if (in_realm && row->peer->incoming_realm[0] &&
-		strcmp(row->peer->incoming_realm, in_realm) != 0)
+	if (q->realm && row->peer->incoming_realm[0] &&
+		strcmp(row->peer->incoming_realm, q->realm) != 0)
 		return ROUTE_OTHER_REALM;
-	if (cfg_dial_peer_is_local(row->peer))
+	if (!cfg_dial_peer_is_local(row->peer)) {
+		if (!row->trunk)
+			return ROUTE_NO_TRUNK;
+		if (row->trunk->shutdown)
+			return ROUTE_TRUNK_SHUTDOWN;
+		if (q->up && !q->up(q->arg, row->trunk_index))
+			return ROUTE_TRUNK_BUSYOUT;
+	}
+	steps.n = 0;
+	if (route_numbers_out(t, row->peer, row->trunk, &row->out, &steps, why))
 		return ROUTE_USE;
-	if (!row->trunk)
-		return ROUTE_NO_TRUNK;
-	if (row->trunk->shutdown)
-		return ROUTE_TRUNK_SHUTDOWN;
-	if (up && !up(arg, row->trunk_index))
-		return ROUTE_TRUNK_BUSYOUT;
-	return ROUTE_USE;
+	row->rejected_tag = steps.step[steps.n - 1].tag;
+	row->rejected_rank = steps.step[steps.n - 1].rank;
+	return ROUTE_REJECTED;
 }
 
 static void rows_judge(
-	struct route_result *res, const char *in_realm, route_trunk_up_fn up, void *arg)
+	const struct route_table *t, const struct route_query *q, struct route_result *res)
 {
 	const struct cfg_dial_peer *stop = NULL;
 
 	for (uint32_t i = 0; i < res->n_rows; i++) {
 		struct route_row *row = &res->rows[i];
 
-		row->verdict = row_judge(row, in_realm, up, arg);
+		row->out = res->in;
+		row->verdict = row_judge(t, q, row);
 		if (stop && row->verdict == ROUTE_USE) {
 			row->verdict = ROUTE_HUNTSTOP;
 			row->huntstop_tag = stop->tag;
@@ -300,9 +315,33 @@ static void rows_judge(
 	}
 }
 
-int route_lookup(const struct route_table *table, struct view number, const char *in_realm,
-	route_trunk_up_fn up, void *arg, struct route_result *ret_result)
+bool route_numbers_in(const struct route_table *table, const struct cfg_trunk *from,
+	struct numbers *numbers, struct translate_steps *steps, char why[ROUTE_REASON_MAX])
 {
+	return !from || translate_profile(table->translate, from->translation_incoming,
+				"incoming of its trunk", numbers, steps, why);
+}
+
+bool route_numbers_out(const struct route_table *table, const struct cfg_dial_peer *peer,
+	const struct cfg_trunk *to, struct numbers *numbers, struct translate_steps *steps,
+	char why[ROUTE_REASON_MAX])
+{
+	return translate_profile(table->translate, peer->translation_outgoing,
+		       "outgoing of the dial-peer", numbers, steps, why) &&
+	       (!to || translate_profile(table->translate, to->translation_outgoing,
+			       "outgoing of the trunk", numbers, steps, why));
+}
+
+struct translate *route_table_translate(const struct route_table *table)
+{
+	return table->translate;
+}
+
+int route_lookup(const struct route_table *table, const struct route_query *query,
+	struct route_result *ret_result)
+{
+	const struct cfg_trunk *from = query->trunk ? cfg_find_trunk(table->cfg, query->trunk)
+						    : NULL;
 	/* Depth-first: at each depth at most one branch waits besides the one being walked. */
 	struct {
 		uint32_t node, depth;
@@ -311,9 +350,16 @@ int route_lookup(const struct route_table *table, struct view number, const char
 	uint32_t n, n_stack = 0;
 	int rc;
 
-	ret_result->number[0] = '\0';
+	ret_result->number[0] = ret_result->rejected[0] = '\0';
 	ret_result->n_rows = ret_result->n_use = ret_result->n_left_off = 0;
-	rc = number_read(number, ret_result, sym, &n);
+	/* What does not fit is no number; the calling one is only text. */
+	if (view_copy(view_of(query->calling), ret_result->in.calling, TRANSLATE_NUMBER_MAX) < 0)
+		ret_result->in.calling[0] = '\0';
+	if (view_copy(query->called, ret_result->in.called, TRANSLATE_NUMBER_MAX) < 0)
+		return -EINVAL;
+	if (!route_numbers_in(table, from, &ret_result->in, NULL, ret_result->rejected))
+		return -EPERM;
+	rc = number_read(view_of(ret_result->in.called), ret_result, sym, &n);
 	if (rc < 0) {
 		ret_result->number[0] = '\0';
 		return rc;
@@ -341,7 +387,7 @@ int route_lookup(const struct route_table *table, struct view number, const char
 			stack[n_stack++].depth = depth + 1;
 		}
 	}
-	rows_judge(ret_result, in_realm, up, arg);
+	rows_judge(table, query, ret_result);
 	return 0;
 }
 
@@ -368,6 +414,11 @@ char *route_row_explain(
 	case ROUTE_USE:
 		snprintf(buf, ROUTE_REASON_MAX, "dial-peer %u to %s", p->tag,
 			route_target_text(p, target));
+		break;
+	case ROUTE_REJECTED:
+		snprintf(buf, ROUTE_REASON_MAX,
+			"dial-peer %u: voice translation-rule %u rule %u rejects the numbers",
+			p->tag, row->rejected_tag, row->rejected_rank);
 		break;
 	case ROUTE_SHUTDOWN:
 		snprintf(buf, ROUTE_REASON_MAX, "dial-peer %u is shut down", p->tag);
@@ -399,7 +450,9 @@ char *route_row_explain(
 char *route_result_explain(
 	const struct route_result *result, const char *in_realm, char buf[ROUTE_REASON_MAX])
 {
-	if (!result->number[0])
+	if (result->rejected[0])
+		snprintf(buf, ROUTE_REASON_MAX, "%s", result->rejected);
+	else if (!result->number[0])
 		snprintf(buf, ROUTE_REASON_MAX, "the called party is not a number");
 	else if (result->n_rows == 0)
 		snprintf(buf, ROUTE_REASON_MAX, "no dial-peer matches %s", result->number);

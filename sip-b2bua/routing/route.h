@@ -5,8 +5,13 @@
  * for "show dialplan number", so that what is explained is what happens.
  *
  * A table is immutable after route_table_new() and refers to the configuration it was built from,
- * which must outlive it. Look-ups do not allocate; any thread. Trunk states are not part of it:
- * they come through a callback.
+ * which must outlive it. Look-ups do not allocate. One thread at a time uses a table (its
+ * translation rules have one room for a match). Trunk states are not part of it: they come through
+ * a callback.
+ *
+ * A call's numbers are changed on its way: by the incoming profile of the trunk it came from, then
+ * dial-peers are found for what the called number is now; by the outgoing profiles of the dial-peer
+ * and of the trunk it goes to, in this order.
  *
  * Patterns: digits 0-9 * # A-D stand for themselves, '+' only as the first character, '.' is any
  * one digit (not '+'), a trailing 'T' is any number of further digits, also none. Without 'T' the
@@ -20,9 +25,10 @@
 
 #include "controlplane/base/view.h"
 #include "controlplane/config/cfg_model.h"
+#include "sip-b2bua/routing/translate.h"
 
 #define ROUTE_ROWS_MAX	 32 /* dial-peers that one look-up reports */
-#define ROUTE_NUMBER_MAX 64 /* digits of a number, after separators are gone */
+#define ROUTE_NUMBER_MAX 63 /* digits of a number, after separators are gone */
 #define ROUTE_NONE	 UINT32_MAX
 #define ROUTE_REASON_MAX 160
 #define ROUTE_TARGET_MAX 48
@@ -35,6 +41,18 @@ enum route_verdict {
 	ROUTE_TRUNK_SHUTDOWN, /* its trunk is shut down */
 	ROUTE_TRUNK_BUSYOUT,  /* its trunk does not answer OPTIONS */
 	ROUTE_HUNTSTOP,	      /* a dial-peer before it ends the hunt */
+	ROUTE_REJECTED,	      /* an outgoing translation rejects the numbers */
+};
+
+/* A call whose way is asked for. */
+struct route_query {
+	const char *realm;   /* it came from; NULL: any will do (show dialplan) */
+	const char *trunk;   /* the same; NULL or empty: no trunk's */
+	const char *calling; /* text; NULL: unknown */
+	struct view called;
+	/* May calls be sent to this trunk now? trunk_index counts in cfg->trunks. NULL: to all. */
+	bool (*up)(void *arg, uint32_t trunk_index);
+	void *arg;
 };
 
 struct route_row {
@@ -44,19 +62,20 @@ struct route_row {
 	uint16_t n_explicit;	       /* characters of the pattern that stand for themselves */
 	uint16_t n_matched;	       /* the same and dots: characters matched before 'T' */
 	enum route_verdict verdict;
-	uint32_t huntstop_tag; /* ROUTE_HUNTSTOP: of the dial-peer that stopped */
+	uint32_t huntstop_tag;		      /* ROUTE_HUNTSTOP: of the dial-peer that stopped */
+	struct numbers out;		      /* ROUTE_USE: as they would be sent */
+	uint32_t rejected_tag, rejected_rank; /* ROUTE_REJECTED: by this translation rule */
 };
 
 struct route_result {
+	struct numbers in;		   /* after the incoming translation */
+	char rejected[ROUTE_REASON_MAX];   /* not empty: that translation rejects the call */
 	char number[ROUTE_NUMBER_MAX + 1]; /* as looked up, without separators */
 	uint32_t n_rows;     /* in the order they would be tried; rejected ones between */
 	uint32_t n_use;	     /* rows with ROUTE_USE */
 	uint32_t n_left_off; /* matching dial-peers beyond ROUTE_ROWS_MAX */
 	struct route_row rows[ROUTE_ROWS_MAX];
 };
-
-/* May calls be sent to this trunk now? trunk_index counts in cfg->trunks. */
-typedef bool (*route_trunk_up_fn)(void *arg, uint32_t trunk_index);
 
 struct route_table;
 
@@ -74,14 +93,26 @@ int route_pattern_check(struct view pattern, char error[ROUTE_REASON_MAX])
 	__attribute__((warn_unused_result));
 
 /*
- * Finds the dial-peers for a number: most explicit characters first, then most matched
- * characters, then lowest preference, then lowest tag. in_realm: name of the realm the call came
- * from, NULL: any realm will do (show dialplan). up may be NULL (all trunks are up). 0, or -EINVAL
- * when number has no digit or is no number (then ret_result->n_rows is 0 and the number empty).
+ * Finds the dial-peers for a call: most explicit characters first, then most matched characters,
+ * then lowest preference, then lowest tag. 0, or -EINVAL when the called number has no digit or is
+ * no number (then ret_result->n_rows is 0 and the number empty), or -EPERM when the incoming
+ * translation rejects the call (and ret_result->rejected says why).
  */
-int route_lookup(const struct route_table *table, struct view number, const char *in_realm,
-	route_trunk_up_fn up, void *arg, struct route_result *ret_result)
-	__attribute__((warn_unused_result));
+int route_lookup(const struct route_table *table, const struct route_query *query,
+	struct route_result *ret_result) __attribute__((warn_unused_result));
+
+/*
+ * The numbers of a call as they come in from a trunk (NULL: none's), and as they go out by a
+ * dial-peer to a trunk (NULL: it ends in the box); in place. false: rejected, why says so. steps
+ * may be NULL.
+ */
+bool route_numbers_in(const struct route_table *table, const struct cfg_trunk *from,
+	struct numbers *numbers, struct translate_steps *steps, char why[ROUTE_REASON_MAX]);
+bool route_numbers_out(const struct route_table *table, const struct cfg_dial_peer *peer,
+	const struct cfg_trunk *to, struct numbers *numbers, struct translate_steps *steps,
+	char why[ROUTE_REASON_MAX]);
+/* For "test voice translation-rule". */
+struct translate *route_table_translate(const struct route_table *table);
 
 /* Where a dial-peer's calls go: "trunk carrier", "conference sales". Returns buf. */
 char *route_target_text(const struct cfg_dial_peer *peer, char buf[ROUTE_TARGET_MAX]);

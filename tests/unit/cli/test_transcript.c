@@ -220,6 +220,7 @@ int main(void)
 		{"errors", check, setup, teardown, (void *)(uintptr_t) "errors"},
 		{"configure", check, setup, teardown, (void *)(uintptr_t) "configure"},
 		{"candidate", check, setup, teardown, (void *)(uintptr_t) "candidate"},
+		{"routing", check, setup, teardown, (void *)(uintptr_t) "routing"},
 		{"pipes", check, setup, teardown, (void *)(uintptr_t) "pipes"},
 		{"show", check, setup, teardown, (void *)(uintptr_t) "show"},
 		{"show-json", check, setup, teardown, (void *)(uintptr_t) "show-json"},

@@ -43,6 +43,8 @@ static const struct sample samples[] = {
 	/* the good ones are made of the row's own words */
 	{CFG_T_ANNOUNCEMENT, {"404 sorry", "699 x"},
 		{"", "404", "399 x", "700 x", "sorry 404", "404 a b"}},
+	{CFG_T_TRANSLATION, {"1 /^0\\(.*\\)/ /+49\\1/", "100 reject /^0900/", "2 /a b/ //"},
+		{"", "1", "0 /a/ /b/", "101 /a/ /b/", "1 /a/ /b", "1 /[z-a]/ /b/"}},
 	{CFG_T_PREFERENCE, {NULL}, {"", "1", "0 x", "1 x", "x 1", "9999 x"}},
 };
 
@@ -91,6 +93,8 @@ const char *sample_key(enum cfg_kind kind)
 		[CFG_VOICE_CODEC] = "3",
 		[CFG_PROMPT] = "sorry",
 		[CFG_TLS_PROFILE] = "3",
+		[CFG_TRANSLATION_RULE] = "1",
+		[CFG_TRANSLATION_PROFILE] = "national",
 		[CFG_REALM] = "access",
 		[CFG_TRUNK] = "carrier",
 		[CFG_DIAL_PEER] = "100",

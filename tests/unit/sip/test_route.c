@@ -10,13 +10,13 @@
 
 #include <cmocka.h>
 
-enum { T_A, T_B, T_DOWN, T_BUSY, N_TRUNKS };
+enum { T_A, T_B, T_BUSY, T_DOWN, N_TRUNKS };
 
 static struct cfg_trunk trunks[N_TRUNKS] = {
 	[T_A] = {.name = "a", .realm = "peering"},
 	[T_B] = {.name = "b", .realm = "peering"},
-	[T_DOWN] = {.name = "down", .realm = "peering", .shutdown = true},
 	[T_BUSY] = {.name = "busy", .realm = "peering"},
+	[T_DOWN] = {.name = "down", .realm = "peering", .shutdown = true},
 };
 
 #define PEER(t, pat, tr, ...)                                                    \
@@ -70,6 +70,14 @@ static struct route_table *table_new(const struct cfg *c)
 
 	assert_int_equal(route_table_new(c, &t, error), 0);
 	return t;
+}
+
+static int lookup(const struct route_table *t, const char *number, const char *realm,
+	struct route_result *res)
+{
+	return route_lookup(t,
+		&(struct route_query){.realm = realm, .called = view_of(number), .up = trunk_up},
+		res);
 }
 
 /* "tag" is usable, "tag:verdict" is not; in order. */
@@ -127,9 +135,7 @@ static void test_order(void **state)
 	char got[256];
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		assert_int_equal(route_lookup(t, view_of(rows[i].number), rows[i].realm, trunk_up,
-					 NULL, &res),
-			0);
+		assert_int_equal(lookup(t, rows[i].number, rows[i].realm, &res), 0);
 		result_print(&res, got, sizeof(got));
 		if (strcmp(got, rows[i].want) != 0)
 			fail_msg("%s from %s: got \"%s\", want \"%s\"", rows[i].number,
@@ -147,8 +153,7 @@ static void test_not_a_number(void **state)
 	char buf[ROUTE_REASON_MAX];
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		assert_int_equal(
-			route_lookup(t, view_of(rows[i]), "access", trunk_up, NULL, &res), -EINVAL);
+		assert_int_equal(lookup(t, rows[i], "access", &res), -EINVAL);
 		assert_int_equal(res.n_rows, 0);
 		assert_string_equal(route_result_explain(&res, "access", buf),
 			"the called party is not a number");
@@ -178,26 +183,22 @@ static void test_explain(void **state)
 	char buf[ROUTE_REASON_MAX];
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		assert_int_equal(
-			route_lookup(t, view_of(rows[i].number), "access", trunk_up, NULL, &res),
-			0);
+		assert_int_equal(lookup(t, rows[i].number, "access", &res), 0);
 		assert_int_equal(res.n_use, 0);
 		assert_string_equal(route_result_explain(&res, "access", buf), rows[i].want);
 	}
-	assert_int_equal(route_lookup(t, view_of("81"), "access", trunk_up, NULL, &res), 0);
+	assert_int_equal(lookup(t, "81", "access", &res), 0);
 	assert_string_equal(
 		route_row_explain(&res.rows[0], "access", buf), "dial-peer 50 is shut down");
 	assert_string_equal(
 		route_row_explain(&res.rows[1], "access", buf), "dial-peer 51 to trunk b");
 	assert_string_equal(route_row_explain(&res.rows[2], "access", buf),
 		"dial-peer 52 comes after the huntstop of 51");
-	assert_int_equal(route_lookup(t, view_of("112"), "access", trunk_up, NULL, &res), 0);
+	assert_int_equal(lookup(t, "112", "access", &res), 0);
 	assert_string_equal(route_row_explain(&res.rows[1], "access", buf),
 		"dial-peer 31 is for calls from realm core, this one comes from access");
 	for (size_t i = 0; i < sizeof(local) / sizeof(local[0]); i++) {
-		assert_int_equal(
-			route_lookup(t, view_of(local[i].number), "access", trunk_up, NULL, &res),
-			0);
+		assert_int_equal(lookup(t, local[i].number, "access", &res), 0);
 		assert_string_equal(
 			route_row_explain(&res.rows[i == 0], "access", buf), local[i].want);
 	}
@@ -256,7 +257,7 @@ static void test_many(void **state)
 		many[i].preference = N - i;
 	}
 	t = table_new(&c);
-	assert_int_equal(route_lookup(t, view_of("5"), "x", NULL, NULL, &res), 0);
+	assert_int_equal(lookup(t, "5", "x", &res), 0);
 	assert_int_equal(res.n_rows, ROUTE_ROWS_MAX);
 	assert_int_equal(res.n_use, ROUTE_ROWS_MAX);
 	assert_int_equal(res.n_left_off, N - ROUTE_ROWS_MAX);
@@ -287,7 +288,7 @@ static void test_deep(void **state)
 		memset(deep[i].destination_pattern + i, '.', ROUTE_NUMBER_MAX - i);
 	}
 	t = table_new(&c);
-	assert_int_equal(route_lookup(t, view_of(number), "x", NULL, NULL, &res), 0);
+	assert_int_equal(lookup(t, number, "x", &res), 0);
 	assert_int_equal(res.n_rows + res.n_left_off, ROUTE_NUMBER_MAX + 1);
 	assert_int_equal(res.rows[0].peer->tag, ROUTE_NUMBER_MAX);
 	route_table_free(t);

@@ -86,10 +86,10 @@ static struct cli_tails add_listen(const struct cli_tails *tails, const struct c
 {
 	struct cli_tails transport = {0}, next = {0}, port = {0};
 
-	add_words(tails, leaf, cfg_transport_words, &transport);
+	add_words(tails, leaf, cfg_listen_words, &transport);
 	add_value(&transport, leaf, CLI_IPV4, "A.B.C.D", "Local IPv4 address", &next);
 	add_value(&transport, leaf, CLI_IPV6, "X:X::X", "Local IPv6 address", &next);
-	add_int(&next, leaf, 1, 65535, "Port, 5060 when left out", &port);
+	add_int(&next, leaf, 1, 65535, "Port; left out: 5060, for tls 5061, ws 80, wss 443", &port);
 	for (unsigned int i = 0; i < port.n; i++)
 		tails_add(&next, port.node[i]);
 	return next;

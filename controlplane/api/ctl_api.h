@@ -253,7 +253,7 @@ struct ctl_call {
 	uint32_t q850;	     /* 0: unknown */
 	uint32_t dial_peer_in, dial_peer_out; /* 0: none */
 	struct ipaddr peer_sig[DP_LEGS];      /* far signalling addresses */
-	uint32_t transport[DP_LEGS];	      /* enum sip_transport_kind: 1 UDP, 2 TCP, 3 TLS */
+	uint32_t transport[DP_LEGS];	      /* enum sip_transport_kind */
 	uint32_t n_media;
 	uint8_t srtp[DP_LEGS];	    /* enum dp_srtp_suite; NONE unless all media is encrypted */
 	uint8_t srtp_note[DP_LEGS]; /* enum ctl_srtp_note */
@@ -338,7 +338,7 @@ struct ctl_trunk_status {
 	X(tx_dropped, "tx-dropped", "messages that could not be sent")                        \
 	X(transactions, "transactions", "transactions now")                                   \
 	X(dialogs, "dialogs", "dialogs now")                                                  \
-	X(connections, "connections", "TCP and TLS connections now")                          \
+	X(connections, "connections", "TCP, TLS and WebSocket connections now")               \
 	X(tls_failed, "tls-failed", "TLS handshakes that failed, from and to far ends")       \
 	X(calls_active, "calls-active", "calls now")                                          \
 	X(calls_attempted, "calls-attempted", "initial INVITEs")                              \
@@ -351,7 +351,9 @@ struct ctl_trunk_status {
 	X(dtmf_in, "dtmf-info-in", "digits received by SIP INFO")                             \
 	X(dtmf_out, "dtmf-info-out", "digits sent by SIP INFO")                               \
 	X(dtmf_ignored, "dtmf-ignored", "digits by INFO from legs that have another way")     \
-	X(dtmf_lost, "dtmf-lost", "digits that found no way to the other leg")
+	X(dtmf_lost, "dtmf-lost", "digits that found no way to the other leg")                \
+	X(ws_refused, "websocket-refused", "opening handshakes of WebSockets refused")        \
+	X(ws_broken, "websocket-broken", "WebSockets closed for frames against the rules")
 
 struct ctl_sip_stats {
 #define X(field, name, help) uint64_t field;

@@ -25,7 +25,13 @@ struct cfg_prefix {
 };
 
 enum cfg_realm_class { CFG_REALM_ACCESS, CFG_REALM_PEERING, CFG_REALM_CORE };
-enum cfg_transport { CFG_TRANSPORT_UDP = 1, CFG_TRANSPORT_TCP = 2, CFG_TRANSPORT_TLS = 3 };
+enum cfg_transport {
+	CFG_TRANSPORT_UDP = 1,
+	CFG_TRANSPORT_TCP = 2,
+	CFG_TRANSPORT_TLS = 3,
+	CFG_TRANSPORT_WS = 4, /* the last two only to listen */
+	CFG_TRANSPORT_WSS = 5,
+};
 /* Whether who connects with TLS has to show a certificate. */
 enum cfg_tls_client { CFG_TLS_CLIENT_NONE, CFG_TLS_CLIENT_OPTIONAL, CFG_TLS_CLIENT_REQUIRE };
 enum cfg_tls_version { CFG_TLS_1_2, CFG_TLS_1_3 };
@@ -178,9 +184,10 @@ struct cfg_translation_profile {
 	uint32_t calling, called;
 };
 
-#define CFG_PATH_MAX 160
-#define CFG_HOST_MAX 128
-#define CFG_AUTH_MAX 128
+#define CFG_PATH_MAX   160
+#define CFG_HOST_MAX   128
+#define CFG_AUTH_MAX   128
+#define CFG_ORIGIN_MAX 128
 
 /* "voice class tls-profile TAG": files in PEM, which limen-sip reads. */
 struct cfg_tls_profile {
@@ -251,7 +258,7 @@ struct cfg_realm {
 	char description[CFG_TEXT_MAX];
 	uint8_t class;				/* enum cfg_realm_class */
 	char interface[CFG_IF_MAX];		/* of the media; empty: none (signalling only) */
-	struct cfg_listen listen[CFG_LIST_MAX]; /* sip listen udp|tcp|tls ADDRESS [PORT] */
+	struct cfg_listen listen[CFG_LIST_MAX]; /* sip listen TRANSPORT ADDRESS [PORT] */
 	uint32_t n_listen;
 	struct ipaddr media_ipv4, media_ipv6;		/* media address ADDRESS; port 0 */
 	uint32_t media_port_min, media_port_max;	/* media port-range MIN MAX */
@@ -278,6 +285,9 @@ struct cfg_realm {
 	struct cfg_announcement announcements[CFG_LIST_MAX]; /* to callers of this realm */
 	uint32_t n_announcements;
 	uint32_t tls_profile; /* 0: none, so no TLS */
+	/* Web sites whose pages may connect: "https://phone.example.com"; none: all */
+	char ws_origins[CFG_LIST_MAX][CFG_ORIGIN_MAX];
+	uint32_t n_ws_origins;
 };
 
 /* Where a trunk's far end is: ADDRESS or a name that DNS knows. Compared as memory. */

@@ -134,7 +134,8 @@ char *cfg_value_print(const struct cfg_leaf *leaf, const void *value, char buf[C
 bool cfg_value_equal(const struct cfg_leaf *leaf, const void *a, const void *b);
 const char *cfg_dscp_name(uint8_t dscp); /* NULL: it has none */
 extern const struct cfg_word cfg_dscp_words[];
-extern const struct cfg_word cfg_transport_words[];
+extern const struct cfg_word cfg_transport_words[]; /* of far ends that we connect to */
+extern const struct cfg_word cfg_listen_words[];
 extern const struct cfg_word cfg_codec_words[];
 
 /* ---- settings of an object (model.c); obj points to the object ---- */

@@ -22,6 +22,15 @@ const struct cfg_word cfg_transport_words[] = {
 	{NULL, 0, NULL},
 };
 
+const struct cfg_word cfg_listen_words[] = {
+	{"udp", CFG_TRANSPORT_UDP, "SIP over UDP"},
+	{"tcp", CFG_TRANSPORT_TCP, "SIP over TCP"},
+	{"tls", CFG_TRANSPORT_TLS, "SIP over TLS 1.2 or 1.3"},
+	{"ws", CFG_TRANSPORT_WS, "SIP over WebSocket"},
+	{"wss", CFG_TRANSPORT_WSS, "SIP over secure WebSocket, for browsers"},
+	{NULL, 0, NULL},
+};
+
 static const struct cfg_word srtp_words[] = {
 	{"never", CFG_SRTP_NEVER, "Neither offered nor taken"},
 	{"prefer", CFG_SRTP_PREFER, "Offered first and taken, RTP where the far end wants it"},
@@ -364,6 +373,16 @@ static const struct cfg_leaf rows[] = {
 		.help = "Encrypted media (SRTP)\nWhere its keys come from"},
 	CLASS_ROW(CFG_REALM, cfg_realm, srtp_crypto, "srtp-crypto", CFG_SRTP_CRYPTO,
 		"SRTP suites in an order of preference; without it all suites"),
+	{.kind = CFG_REALM,
+		.type = CFG_T_WORD,
+		.flags = CFG_F_LIST,
+		.name = "websocket_origins",
+		.syntax = "websocket origin",
+		LIST(cfg_realm, ws_origins),
+		NO_REF,
+		.help = "WebSocket\nWeb site whose pages may connect; several may be given, none: "
+			"all",
+		.value_help = "Origin as browsers name it: https://phone.example.com"},
 	CLASS_ROW(CFG_REALM, cfg_realm, tls_profile, "tls-profile", CFG_TLS_PROFILE,
 		"Certificates for SIP over TLS"),
 	CLASS_ROW(CFG_REALM, cfg_realm, voice_codec, "codec", CFG_VOICE_CODEC,

@@ -214,7 +214,8 @@ static int check_media_addr(const struct cfg *cfg, const struct cfg_realm *realm
 
 static bool listens_clash(const struct cfg_listen *a, const struct cfg_listen *b)
 {
-	return a->transport == b->transport && ipaddr_equal(&a->addr, &b->addr);
+	return (a->transport == CFG_TRANSPORT_UDP) == (b->transport == CFG_TRANSPORT_UDP) &&
+	       ipaddr_equal(&a->addr, &b->addr);
 }
 
 static bool takes_port(const struct cfg_realm *realm, const struct ipaddr *addr)
@@ -251,7 +252,7 @@ static int check_realm_pair(const struct cfg_realm *a, const struct cfg_realm *b
 			return fault(error, -EINVAL,
 				"realm %s: sip listen udp %s is inside the media ports of realm %s",
 				b->name, ipaddr_print_port(&listen->addr, text), a->name);
-		for (uint32_t i = 0; a != b && i < a->n_listen; i++) {
+		for (uint32_t i = 0; i < (a == b ? j : a->n_listen); i++) {
 			if (listens_clash(&a->listen[i], listen))
 				return fault(error, -EINVAL,
 					"realm %s: %s is a listen address of realm %s already",
@@ -506,7 +507,8 @@ static int check_dial_peers(const struct cfg *cfg, char *error)
 static bool realm_takes_tls(const struct cfg_realm *realm)
 {
 	for (uint32_t i = 0; i < realm->n_listen; i++) {
-		if (realm->listen[i].transport == CFG_TRANSPORT_TLS)
+		uint8_t transport = realm->listen[i].transport;
+		if (transport == CFG_TRANSPORT_TLS || transport == CFG_TRANSPORT_WSS)
 			return true;
 	}
 	return false;
@@ -526,7 +528,8 @@ static int check_tls(const struct cfg *cfg, char *error)
 		const struct cfg_realm *realm = &cfg->realms[i];
 		if (realm_takes_tls(realm) && realm->tls_profile == 0)
 			return fault(error, -ENODATA,
-				"realm %s: \"sip listen tls\" needs \"voice-class tls-profile\"",
+				"realm %s: \"sip listen tls\" and \"wss\" need \"voice-class "
+				"tls-profile\"",
 				realm->name);
 	}
 	for (uint32_t i = 0; i < cfg->n_trunks; i++) {

@@ -12,6 +12,8 @@
 #include <string.h>
 
 #define SIPS_PORT 5061 /* RFC 3261 18.1.1 */
+#define WS_PORT	  80   /* RFC 6455 3 */
+#define WSS_PORT  443
 #define SIP_PORT  5060
 
 const struct cfg_word cfg_dscp_words[] = {
@@ -327,10 +329,14 @@ static int parse_listen(struct view text, struct cfg_listen *ret, char *error)
 	int rc;
 
 	if (take_word(&rest).n)
-		return refuse(error, "udp, tcp or tls, an address and a port", text);
-	rc = parse_enum(cfg_transport_words, transport, &listen.transport, error);
+		return refuse(error, "udp, tcp, tls, ws or wss, an address and a port", text);
+	rc = parse_enum(cfg_listen_words, transport, &listen.transport, error);
 	if (listen.transport == CFG_TRANSPORT_TLS)
 		number = SIPS_PORT;
+	else if (listen.transport == CFG_TRANSPORT_WS)
+		number = WS_PORT;
+	else if (listen.transport == CFG_TRANSPORT_WSS)
+		number = WSS_PORT;
 	if (rc == 0)
 		rc = parse_ip(addr, 0, &listen.addr, error);
 	if (rc == 0 && port.n)
@@ -562,7 +568,7 @@ char *cfg_value_print(const struct cfg_leaf *leaf, const void *value, char buf[C
 		break;
 	case CFG_T_LISTEN:
 		snprintf(buf, CFG_VALUE_MAX, "%s %s %u",
-			word_of(cfg_transport_words, listen->transport),
+			word_of(cfg_listen_words, listen->transport),
 			ipaddr_print(&listen->addr, text), ipaddr_port(&listen->addr));
 		break;
 	case CFG_T_COS:

@@ -118,7 +118,7 @@ uint32_t record_source_add(uint32_t a, uint32_t b)
 
 static const char *transport_word(uint32_t transport)
 {
-	static const char *const words[] = {"", "udp", "tcp", "tls"};
+	static const char *const words[] = {"", "udp", "tcp", "tls", "ws", "wss"};
 
 	return transport < sizeof(words) / sizeof(words[0]) ? words[transport] : "";
 }

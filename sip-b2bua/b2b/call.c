@@ -190,10 +190,10 @@ void leg_put_contact(struct sip_buf *b, const struct leg *leg, const struct sip_
 	sip_put(b, call_tag(leg->call, leg->side, 0, tag));
 	sip_put_char(b, '@');
 	sip_put_host(b, &path->local, true);
-	if (path->transport == SIP_TCP)
-		sip_put_lit(b, ";transport=tcp");
-	else if (path->transport == SIP_TLS)
-		sip_put_lit(b, ";transport=tls");
+	if (sip_transport_param(path->transport).n > 0) {
+		sip_put_lit(b, ";transport=");
+		sip_put(b, sip_transport_param(path->transport));
+	}
 	sip_put_lit(b, ">\r\n");
 }
 

@@ -37,6 +37,9 @@ static void config_forget(struct sip_worker *w)
 	c->prepared = NULL;
 }
 
+_Static_assert((int)CFG_TRANSPORT_WSS == (int)SIP_WSS && CFG_ORIGIN_MAX == WS_ORIGIN_MAX,
+	"the same numbers");
+
 static unsigned int listeners_list(
 	const struct cfg *cfg, struct sip_listener *list, unsigned int max)
 {
@@ -49,6 +52,7 @@ static unsigned int listeners_list(
 			list[n] = (struct sip_listener){.transport = realm->listen[i].transport,
 				.dscp = realm->dscp_signaling,
 				.tls = realm->tls_profile,
+				.origins = {realm->n_ws_origins, realm->ws_origins},
 				.addr = realm->listen[i].addr};
 			snprintf(list[n].realm, sizeof(list[n].realm), "%s", realm->name);
 		}

@@ -90,7 +90,7 @@ void worker_receive(struct sip_worker *w, const struct sip_path *path, const cha
 {
 	struct sip_msg *msg = &w->msg;
 	/* A message that was framed on a stream and then handed over is parsed the same way. */
-	if (sip_msg_parse(msg, bytes, n, sip_transport_is_stream(path->transport)) != 0) {
+	if (sip_msg_parse(msg, bytes, n, sip_transport_is_framed(path->transport)) != 0) {
 		malformed(w, msg, path);
 		return;
 	}

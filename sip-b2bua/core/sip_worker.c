@@ -47,6 +47,8 @@ static void stats_send(struct twheel_timer *timer, void *arg)
 	s.transactions = txn->n_clients + txn->n_servers;
 	s.connections = tp->n_conns;
 	s.tls_failed = tp->tls_failed;
+	s.ws_refused = tp->ws_refused;
+	s.ws_broken = tp->ws_broken;
 	if (w->ops->gauges != NULL)
 		w->ops->gauges(w->app, &s);
 	control_stats_send(w, &s);

@@ -151,6 +151,9 @@ static void path_update(struct dialog *d)
 	struct ipaddr addr;
 
 	d->path = d->from;
+	/* A WebSocket client is where its connection is (RFC 7118 5). */
+	if (sip_transport_is_ws(d->from.transport))
+		return;
 	if (d->symmetric || sip_uri_parse(hop, &uri) < 0 || sip_uri_addr(&uri, &addr) < 0)
 		return;
 	if (addr.family != d->from.local.family || ipaddr_is_any(&addr) ||

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * TCP and TLS over it: connections of one worker, accepted and opened, framed by Content-Length (RFC
- * 3261 18.3).
+ * TCP and TLS over it: connections of one worker, accepted and opened. What their octets mean is
+ * sip_frames.c's.
  *
  * A connection is found by the id in a path, else by listener and far address, else opened from the
  * listener's address. What is to be sent waits in the connection (bounded) and is written at the
@@ -31,7 +31,7 @@ LOG_TOPIC("sip-tcp");
 #define ACCEPT_BATCH 64
 #define IOV_BATCH    32
 
-static uint64_t conn_id(const struct tcp_conn *c)
+uint64_t conn_id(const struct tcp_conn *c)
 {
 	return (uint64_t)1 << 60 | (uint64_t)c->index << 28 | c->generation;
 }
@@ -53,7 +53,7 @@ static uint32_t bucket_of(const struct sip_transport *t, const struct ipaddr *a)
 	return (h ^ h >> 15) & t->conn_mask;
 }
 
-static void dirty_add(struct tcp_conn *c)
+void conn_dirty(struct tcp_conn *c)
 {
 	if (c->dirty)
 		return;
@@ -70,8 +70,7 @@ static void table_remove(struct tcp_conn *c)
 	*link = c->next_same;
 }
 
-/* err: what is told for messages that have not left. */
-static void conn_kill(struct tcp_conn *c, int err)
+void conn_kill(struct tcp_conn *c, int err)
 {
 	struct sip_transport *t = c->t;
 	if (c->state == TCP_DEAD)
@@ -106,6 +105,7 @@ static void dead_free(struct sip_transport *t)
 		struct tcp_conn *c = t->dead;
 		t->dead = c->next_dead;
 		free(c->rx);
+		ws_free(c->ws);
 		sip_slab_put(t->conns, c->index);
 	}
 }
@@ -113,6 +113,8 @@ static void dead_free(struct sip_transport *t)
 static void idle_fired(struct twheel_timer *timer, void *arg)
 {
 	struct tcp_conn *c = arg;
+	if (c->state == TCP_OPEN && frames_ask(c))
+		return;
 	if (c->state == TCP_OPEN)
 		c->t->counters.conns_idle_closed++;
 	conn_kill(c, -ETIMEDOUT);
@@ -126,68 +128,6 @@ static void partial_fired(struct twheel_timer *timer, void *arg)
 }
 
 /* ---- receiving ---- */
-
-/* CRLFs between messages keep the connection alive; two in a row want one back (RFC 5626 4.4.1). */
-static void keepalive_take(struct tcp_conn *c, size_t *at)
-{
-	size_t start = *at;
-	while (*at < c->rx_n && (c->rx[*at] == '\r' || c->rx[*at] == '\n'))
-		(*at)++;
-	if (*at == start)
-		return;
-	c->t->counters.rx_keepalives++;
-	if (*at - start >= 4 && c->tx_head == NULL) {
-		struct tcp_out *o = malloc(sizeof(*o) + 2);
-		if (o == NULL)
-			return;
-		*o = (struct tcp_out){.n = 2};
-		memcpy(o->bytes, "\r\n", 2);
-		c->tx_head = o;
-		c->tx_tail = &o->next;
-		c->tx_bytes = 2;
-		dirty_add(c);
-	}
-}
-
-static void message_give(struct tcp_conn *c, const char *p, size_t n)
-{
-	struct sip_transport *t = c->t;
-	struct sip_path path = {.transport = c->transport,
-		.conn_worker = t->worker,
-		.listener = c->listener,
-		.conn = conn_id(c),
-		.local = c->local,
-		.remote = c->remote};
-	t->counters.rx_stream_msgs++;
-	t->ops.receive(t->ctx, &path, p, n);
-}
-
-static void frames_take(struct tcp_conn *c)
-{
-	size_t at = 0, len;
-	while (c->state == TCP_OPEN && !c->closing) {
-		keepalive_take(c, &at);
-		int rc = sip_msg_frame(c->rx + at, c->rx_n - at, &len);
-		if (rc == -EAGAIN || (rc == 0 && len > c->rx_n - at))
-			break;
-		if (rc != 0) {
-			/* The stream cannot be followed any further. What is there may still be
-			 * good enough for a 400, which leaves before the connection is closed. */
-			c->t->counters.rx_bad_frames++;
-			message_give(c, c->rx + at, c->rx_n - at);
-			at = c->rx_n;
-			c->closing = true;
-			dirty_add(c);
-			break;
-		}
-		message_give(c, c->rx + at, len);
-		at += len;
-	}
-	if (at > 0) {
-		memmove(c->rx, c->rx + at, c->rx_n - at);
-		c->rx_n -= at;
-	}
-}
 
 static bool rx_room(struct tcp_conn *c)
 {
@@ -243,8 +183,8 @@ static bool octets_take(struct tcp_conn *c, size_t n)
 	t->reading--;
 	if (c->state == TCP_DEAD)
 		return false;
-	twheel_start(t->wheel, &c->idle, t->limits.idle_ms);
-	if (c->rx_n == 0) {
+	twheel_start(t->wheel, &c->idle, frames_idle_ms(c));
+	if (frames_between(c)) {
 		twheel_stop(t->wheel, &c->partial);
 		/* Thousands of quiet connections should not each keep the largest message's room. */
 		if (c->rx_size > RX_FIRST) {
@@ -451,7 +391,7 @@ static struct tcp_conn *conn_new(struct sip_transport *t, struct listener *l, in
 	int on = 1;
 	if (c == NULL)
 		return NULL;
-	if (l->pub.transport == SIP_TLS) {
+	if (sip_transport_is_tls(l->pub.transport)) {
 		c->ssl = accepted ? tls_server(t->tls, l->pub.tls, fd)
 				  : tls_client(t->tls, l->pub.tls, remote, fd);
 		if (c->ssl == NULL) {
@@ -595,18 +535,9 @@ static struct tcp_conn *conn_to(
 	return NULL;
 }
 
-int tcp_send(struct sip_transport *t, struct listener *l, const struct sip_path *path,
-	const char *bytes, size_t n, uint64_t origin)
+int conn_queue(struct tcp_conn *c, const char *bytes, size_t n, uint64_t origin)
 {
-	struct tcp_conn *c = conn_find(t, path->conn);
-	int rc = 0;
-	if (c == NULL)
-		c = conn_to(t, l->pub.id, &path->remote);
-	if (c == NULL)
-		rc = conn_open(t, l, &path->remote, &c);
-	if (rc != 0)
-		return rc;
-	if (c->tx_bytes + n > t->limits.tx_queue_max)
+	if (c->tx_bytes + n > c->t->limits.tx_queue_max)
 		return -ENOBUFS;
 	struct tcp_out *o = malloc(sizeof(*o) + n);
 	if (o == NULL)
@@ -617,8 +548,26 @@ int tcp_send(struct sip_transport *t, struct listener *l, const struct sip_path 
 	c->tx_tail = &o->next;
 	c->tx_bytes += n;
 	if (c->state == TCP_OPEN)
-		dirty_add(c);
+		conn_dirty(c);
 	return 0;
+}
+
+int tcp_send(struct sip_transport *t, struct listener *l, const struct sip_path *path,
+	const char *bytes, size_t n, uint64_t origin)
+{
+	struct tcp_conn *c = conn_find(t, path->conn);
+	int rc = 0;
+	/* Who came by a WebSocket is not there for connections, and where he was somebody else may
+	 * be now. */
+	if (c == NULL && sip_transport_is_ws(path->transport))
+		return -ENOTCONN;
+	if (c == NULL)
+		c = conn_to(t, l->pub.id, &path->remote);
+	if (c == NULL)
+		rc = conn_open(t, l, &path->remote, &c);
+	if (rc != 0)
+		return rc;
+	return frames_put(c, bytes, n, origin);
 }
 
 void tcp_flush(struct sip_transport *t)
@@ -641,7 +590,7 @@ void sip_transport_conn_close(struct sip_transport *t, uint64_t conn)
 	if (c == NULL)
 		return;
 	c->closing = true;
-	dirty_add(c);
+	conn_dirty(c);
 }
 
 static void kill_matching(struct sip_transport *t, const uint16_t *listener)

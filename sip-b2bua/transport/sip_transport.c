@@ -17,7 +17,15 @@ const struct sip_transport_limits SIP_TRANSPORT_LIMITS_DEFAULT = {
 	.connect_ms = 5000,
 	.partial_ms = 10000,
 	.tx_queue_max = 256 * 1024,
+	.ws_ping_ms = 30000,
 };
+
+/* As in the configuration. */
+static const char *transport_word(uint8_t transport)
+{
+	static const char *const words[] = {"", "udp", "tcp", "tls", "ws", "wss"};
+	return transport <= SIP_WSS ? words[transport] : "";
+}
 
 #define CONN_BUCKETS 1024
 
@@ -174,11 +182,6 @@ static int listener_open(
 	return 0;
 }
 
-static const char *transport_word(uint8_t transport)
-{
-	return transport == SIP_TLS ? "tls" : transport == SIP_TCP ? "tcp" : "udp";
-}
-
 static int spec_prepare(
 	struct sip_transport *t, const struct sip_listener *spec, char *error, size_t error_size)
 {
@@ -194,8 +197,7 @@ static int spec_prepare(
 	}
 	if (l != NULL && l->keep) {
 		snprintf(error, error_size, "realm %s: sip listen %s %s is realm %s's already",
-			spec->realm, spec->transport == SIP_TCP ? "tcp" : "udp", addr,
-			l->next.realm);
+			spec->realm, transport_word(spec->transport), addr, l->next.realm);
 		return -EEXIST;
 	}
 	int rc = l == NULL ? listener_open(t, spec, &l) : 0;

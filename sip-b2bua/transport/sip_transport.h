@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * SIP over UDP, TCP and TLS, IPv4 and IPv6 (RFC 3261 18, RFC 3581) for one worker thread: its own
- * sockets (SO_REUSEPORT), its own connections, its own batches. It delivers framed messages and
+ * SIP over UDP, TCP, TLS, WebSocket and secure WebSocket (server side), IPv4 and IPv6 (RFC 3261 18,
+ * RFC 3581, RFC 7118) for one worker thread: its own sockets (SO_REUSEPORT), its own connections, its own batches. It delivers framed messages and
  * sends bytes along a path; it knows nothing of transactions.
  *
  * UDP datagrams are collected and leave with one sendmmsg() per socket at the end of the loop
@@ -22,11 +22,29 @@
 #include "controlplane/base/twheel.h"
 #include "controlplane/base/view.h"
 #include "sip-b2bua/transport/sip_tls.h"
+#include "sip-b2bua/transport/ws_handshake.h"
 
-enum sip_transport_kind { SIP_UDP = 1, SIP_TCP = 2, SIP_TLS = 3 };
+enum sip_transport_kind { SIP_UDP = 1, SIP_TCP = 2, SIP_TLS = 3, SIP_WS = 4, SIP_WSS = 5 };
 
 /* Messages follow each other in a connection, and none is lost while it lives. */
 static inline bool sip_transport_is_stream(uint8_t transport)
+{
+	return transport >= SIP_TCP && transport <= SIP_WSS;
+}
+
+static inline bool sip_transport_is_tls(uint8_t transport)
+{
+	return transport == SIP_TLS || transport == SIP_WSS;
+}
+
+/* Only the far end can make a connection; what has none (any more) cannot be reached. */
+static inline bool sip_transport_is_ws(uint8_t transport)
+{
+	return transport == SIP_WS || transport == SIP_WSS;
+}
+
+/* Content-Length says where a message ends (RFC 3261 18.3; of a WebSocket its frames do). */
+static inline bool sip_transport_is_framed(uint8_t transport)
 {
 	return transport == SIP_TCP || transport == SIP_TLS;
 }
@@ -43,7 +61,7 @@ struct sip_path {
 	uint16_t listener;   /* our side */
 	uint32_t zero;
 	uint64_t
-		conn; /* TCP, TLS: the connection, 0: any to remote; a dead one: connect to remote */
+		conn; /* streams: the connection, 0: any to remote; a dead one: connect to remote */
 	struct ipaddr local; /* the listener's address */
 	struct ipaddr
 		remote; /* far end; for answers on a stream where to connect if conn is gone */
@@ -54,8 +72,10 @@ struct sip_listener {
 	uint8_t transport;
 	uint8_t dscp;
 	struct ipaddr addr;
-	uint32_t tls;		   /* SIP_TLS: tag of its profile */
+	uint32_t tls;		   /* SIP_TLS, SIP_WSS: tag of its profile */
 	char realm[SIP_REALM_MAX]; /* name of the realm it belongs to */
+	/* SIP_WS, SIP_WSS: whose pages may connect; must live until the next apply is over. */
+	struct ws_origins origins;
 };
 
 struct sip_transport_limits {
@@ -65,6 +85,7 @@ struct sip_transport_limits {
 	uint32_t connect_ms;	     /* time for a connection to come up */
 	uint32_t partial_ms;	     /* time for a message to arrive whole */
 	uint32_t tx_queue_max;	     /* octets that may wait in one connection */
+	uint32_t ws_ping_ms;	     /* a WebSocket that was silent so long is asked */
 };
 extern const struct sip_transport_limits SIP_TRANSPORT_LIMITS_DEFAULT;
 
@@ -73,6 +94,8 @@ struct sip_transport_counters {
 	uint64_t tx_datagrams, tx_stream_msgs, tx_dropped, tx_errors;
 	uint64_t conns_accepted, conns_opened, conns_failed, conns_refused, conns_idle_closed;
 	uint64_t tls_failed; /* handshakes; also counted in conns_failed where we connected */
+	uint64_t ws_refused; /* opening handshakes */
+	uint64_t ws_broken;  /* WebSockets that were closed for what came; also in rx_bad_frames */
 	uint64_t n_conns;    /* now */
 };
 
@@ -144,7 +167,18 @@ const struct sip_transport_counters *sip_transport_counters(const struct sip_tra
 /* As in Via. */
 static inline struct view sip_transport_text(uint8_t transport)
 {
-	return transport == SIP_TLS   ? VIEW("TLS")
+	return transport == SIP_WSS   ? VIEW("WSS")
+	       : transport == SIP_WS  ? VIEW("WS")
+	       : transport == SIP_TLS ? VIEW("TLS")
 	       : transport == SIP_TCP ? VIEW("TCP")
 				      : VIEW("UDP");
+}
+
+/* The transport parameter of a URI (RFC 7118 8: "ws" is that of both); empty: none is needed. */
+static inline struct view sip_transport_param(uint8_t transport)
+{
+	return sip_transport_is_ws(transport) ? VIEW("ws")
+	       : transport == SIP_TLS	      ? VIEW("tls")
+	       : transport == SIP_TCP	      ? VIEW("tcp")
+					      : VIEW("");
 }

@@ -4,6 +4,7 @@
 
 #include "sip-b2bua/core/sip_slab.h"
 #include "sip-b2bua/transport/sip_transport.h"
+#include "sip-b2bua/transport/sip_ws.h"
 
 #define UDP_RX_BATCH 32
 #define UDP_TX_BATCH 64
@@ -48,16 +49,20 @@ struct tcp_conn {
 	bool dirty;	   /* in the list of those that have something to write */
 	bool crossed;	   /* TLS waits to write before it reads on, or the other way round */
 	bool broken;	   /* TLS failed: nothing more may be said, not even good-bye */
-	uint8_t transport; /* SIP_TCP or SIP_TLS */
+	uint8_t transport; /* enum sip_transport_kind, a stream */
+	uint8_t asked;	   /* SIP_WS, SIP_WSS: pings since its last octet */
 	uint16_t listener;
 	int fd;
-	struct ssl_st *ssl; /* SIP_TLS */
+	struct ssl_st *ssl;  /* SIP_TLS, SIP_WSS */
+	struct ws *ws;	     /* SIP_WS, SIP_WSS: once HTTP has switched over */
+	uint64_t put_origin; /* of the message that ws is putting into frames */
 	struct event *rx_event, *tx_event;
 	struct ipaddr local, remote;
 	struct tcp_conn *next_same;  /* by remote address */
 	struct tcp_conn *next_dirty; /* to be written at the flush */
 	struct tcp_conn *next_dead;  /* to be freed at the flush */
-	struct twheel_timer idle;    /* connecting: until it must be up */
+	/* Connecting: until it must be up. A WebSocket: until it is asked whether it lives. */
+	struct twheel_timer idle;
 	struct twheel_timer partial;
 	char *rx;
 	size_t rx_n, rx_size;
@@ -119,3 +124,22 @@ int tcp_send(struct sip_transport *t, struct listener *l, const struct sip_path 
 void tcp_flush(struct sip_transport *t);
 void tcp_listener_gone(struct sip_transport *t, uint16_t id);
 void tcp_free_all(struct sip_transport *t);
+uint64_t conn_id(const struct tcp_conn *c);
+/* It has something to write, or to end, at the flush. */
+void conn_dirty(struct tcp_conn *c);
+/* Queues octets as they are. -ENOBUFS, -ENOMEM. */
+int conn_queue(struct tcp_conn *c, const char *bytes, size_t n, uint64_t origin);
+/* err: what is told for messages that have not left. */
+void conn_kill(struct tcp_conn *c, int err);
+
+/* sip_frames.c */
+
+/* Takes what has come into c->rx, and leaves there what is not whole yet. */
+void frames_take(struct tcp_conn *c);
+/* One message, in the frame of its transport. */
+int frames_put(struct tcp_conn *c, const char *bytes, size_t n, uint64_t origin);
+/* No message has come in part. */
+bool frames_between(const struct tcp_conn *c);
+/* Silence of that length is broken by frames_ask(), which says whether the connection stays. */
+uint64_t frames_idle_ms(const struct tcp_conn *c);
+bool frames_ask(struct tcp_conn *c);

@@ -2,6 +2,8 @@
 """What the scenarios tests/netns/sip_*.py share: a configuration with short timers, user agents on
 both sides, and the judgement after the last call that every one of them ends with."""
 import collections
+import socket
+import struct
 
 from . import boxconf, net
 from .proc import LabError, wait_for
@@ -62,3 +64,26 @@ def finish(t, box, statuses, timeout_s=10.0, scan=True):
     if scan:
         t.no_leaks()
     return records
+
+def relayed(t, phone, carrier, box_a, box_b, first=1):
+    """A few packets from the carrier arrive at the phone as they were, and the reverse."""
+    a = net.udp_socket(t.net.access, phone.local, phone.media_port)
+    b = net.udp_socket(t.net.peering, carrier.local, carrier.media_port)
+    with a, b:
+        for src, dst, to, ssrc in ((b, a, box_b, 0x1111), (a, b, box_a, 0x2222)):
+            state = {"seq": first, "got": set()}
+
+            def through(src=src, dst=dst, to=to, ssrc=ssrc, state=state):
+                packet = struct.pack("!BBHII", 0x80, 8, state["seq"], state["seq"] * 160, ssrc) + b"\xd5" * 160
+                state["seq"] += 1
+                src.sendto(packet, to)
+                dst.settimeout(0.1)
+                try:
+                    data = dst.recv(2048)
+                except (TimeoutError, socket.timeout):
+                    return False
+                t.check(data[12:] == b"\xd5" * 160 and data[8:12] == struct.pack("!I", ssrc),
+                        "an RTP packet was changed on the way")
+                state["got"].add(data[2:4])
+                return len(state["got"]) >= 5
+            wait_for("five RTP packets should pass in each direction", through, 8)

@@ -171,6 +171,9 @@ class Endpoint:
             f"Call-ID: {call_id}", f"CSeq: 1 {method}", *extra, "Content-Length: 0", "", ""]))
         return call_id
 
+    def contact(self):
+        return f"Contact: <sip:{self.word}-user@{self.where(self.local)}:{self.port}>"
+
     def via(self, branch=None):
         return (f"Via: SIP/2.0/UDP {self.where(self.local)}:{self.port};rport;"
                 f"branch={branch or token('z9hG4bK' + self.word)}")
@@ -216,7 +219,7 @@ class Dialog:
         return sdp(self.ua.local, self.ua.media_port, direction, self.version, word=self.ua.word)
 
     def _request(self, method, seq, branch, body="", headers=(), max_forwards=70):
-        contact = [f"Contact: <sip:{self.ua.word}-user@{self.ua.where(self.ua.local)}:{self.ua.port}>"]
+        contact = [self.ua.contact()]
         kind = ["Content-Type: application/sdp"] if body else []
         return "\r\n".join([
             f"{method} {self.target} SIP/2.0", self.ua.via(branch), f"Max-Forwards: {max_forwards}",
@@ -300,8 +303,7 @@ class Dialog:
         if not tag_of(to) and status > 100:
             to = f"{to};tag={tag or getattr(self, 'tag', None) or token('tt')}"
         text = self._body(body, direction)
-        extra = [f"Contact: <sip:{self.ua.word}-user@{self.ua.where(self.ua.local)}:{self.ua.port}>"] \
-            if contact and request.method == "INVITE" and status < 300 else []
+        extra = [self.ua.contact()] if contact and request.method == "INVITE" and status < 300 else []
         kind = ["Content-Type: application/sdp"] if text else []
         self.ua.send_raw("\r\n".join(
             [f"SIP/2.0 {status} {reason}"] + [f"Via: {v}" for v in request.get_all("via")] +

@@ -160,6 +160,7 @@ static json_t *leg_json(const struct ctl_call *call, unsigned int leg,
 	json_object_set_new(json, "calling", json_string(call->calling[leg]));
 	json_object_set_new(json, "called", json_string(call->called[leg]));
 	json_object_set_new(json, "sip_call_id", json_string(call->sip_call_id[leg]));
+	json_object_set_new(json, "session_id", json_string(call->session_id[leg]));
 	json_object_set_new(
 		json, "signalling", json_string(print_addr(&call->peer_sig[leg], text)));
 	if (media) {
@@ -279,6 +280,8 @@ static void print_brief_leg(struct cli_ctx *ctx, const struct ctl_call *call, un
 		ctx->out, " DTMF relay: %s digits:%u\n", dtmf_word(call, leg), call->digits[leg]);
 	if (call->srtp_note[leg] != CTL_SRTP_NONE)
 		buf_printf(ctx->out, " SRTP: %s\n", srtp_note(call, leg));
+	if (call->session_id[leg][0])
+		buf_printf(ctx->out, " Session-ID: %s\n", call->session_id[leg]);
 	if (leg == 0 && call->target[0])
 		buf_printf(ctx->out, " Target: %s\n", call->target);
 }

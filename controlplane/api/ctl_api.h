@@ -24,6 +24,7 @@
 #define CTL_MEDIA_MAX	4 /* media lines of a call */
 #define CTL_TOKEN_KEY	32
 #define CTL_CODEC_MAX	32 /* encoding name of a codec */
+#define CTL_SESSION_ID	40 /* UUID of an end (RFC 7989), with its NUL */
 
 enum ctl_msg {
 	CTL_HELLO = IPC_TYPE_HELLO, /* ctl_hello; reply ctl_hello_reply */
@@ -272,7 +273,8 @@ struct ctl_call {
 	uint32_t digits[DP_LEGS];
 	uint64_t token;		     /* limen-sip's own, comes back with ctl_dtmf */
 	char target[CTL_TARGET_MAX]; /* "announcement NAME", ... of a call that ends in the box */
-	char reason[160];	     /* one sentence: why it ended, or was refused */
+	char session_id[DP_LEGS][CTL_SESSION_ID]; /* UUIDs of both ends (RFC 7989) */
+	char reason[160];			  /* one sentence: why it ended, or was refused */
 };
 
 /* Whether media cores take new voice. X(symbol, why not, in a sentence). */

@@ -50,6 +50,10 @@ const struct cfg_srtp_crypto *cfg_find_srtp_crypto(const struct cfg *cfg, uint32
 const struct cfg_tls_profile *cfg_find_tls_profile(const struct cfg *cfg, uint32_t tag);
 /* The tag of its own profile or of its realm's; 0: none. */
 uint32_t cfg_trunk_tls_profile(const struct cfg *cfg, const struct cfg_trunk *trunk);
+const struct cfg_tenant *cfg_find_tenant(const struct cfg *cfg, uint32_t tag);
+/* The class of the trunk or else of the realm; NULL: none. trunk may be NULL. */
+const struct cfg_tenant *cfg_tenant_of(
+	const struct cfg *cfg, const struct cfg_realm *realm, const struct cfg_trunk *trunk);
 const struct cfg_voice_codec *cfg_find_voice_codec(const struct cfg *cfg, uint32_t tag);
 /* The word of an enum cfg_codec, and its enum dp_codec_id; NONE for transparent. */
 const char *cfg_codec_word(uint8_t codec);

@@ -198,6 +198,54 @@ struct cfg_tls_profile {
 	uint8_t min_version;	  /* enum cfg_tls_version */
 };
 
+/* Whether what a side says of the caller is believed (in), and may be told to it (out). */
+enum cfg_trust { CFG_TRUST_CLASS, CFG_TRUST_NONE, CFG_TRUST_IN, CFG_TRUST_OUT, CFG_TRUST_BOTH };
+
+/* The header field that tells a side who calls. */
+enum cfg_asserted_id {
+	CFG_ASSERTED_PASS, /* P-Asserted-Identity when there is one */
+	CFG_ASSERTED_PAI,
+	CFG_ASSERTED_PPI,
+	CFG_ASSERTED_RPID,
+	CFG_ASSERTED_NONE,
+};
+
+/* What is asked for callers towards a side (RFC 3323, 3325). */
+enum cfg_privacy {
+	CFG_PRIVACY_PASS, /* what they ask for themselves */
+	CFG_PRIVACY_DISABLE,
+	CFG_PRIVACY_ID,
+	CFG_PRIVACY_USER,
+	CFG_PRIVACY_FULL,
+};
+
+/* How a side is told of redirections before the call (RFC 5806, 7044). */
+enum cfg_redirecting {
+	CFG_REDIRECTING_NONE,
+	CFG_REDIRECTING_PASS,
+	CFG_REDIRECTING_DIVERSION,
+	CFG_REDIRECTING_HISTORY,
+};
+
+/* How callers' numbers are written towards a side. */
+enum cfg_caller_id { CFG_CALLER_ID_PASS, CFG_CALLER_ID_E164, CFG_CALLER_ID_NATIONAL };
+
+/* "voice class tenant TAG": how SIP is spoken with far ends of a realm or trunk. */
+struct cfg_tenant {
+	uint32_t tag;
+	char description[CFG_TEXT_MAX];
+	uint8_t trust;			    /* enum cfg_trust */
+	uint8_t asserted_id;		    /* enum cfg_asserted_id */
+	uint8_t privacy;		    /* enum cfg_privacy */
+	uint8_t redirecting;		    /* enum cfg_redirecting */
+	uint8_t caller_id;		    /* enum cfg_caller_id */
+	uint32_t country_code;		    /* of numbers without one; 0: left alone */
+	char national_prefix[CFG_NAME_MAX]; /* digits before a number of that country, or none */
+	char international_prefix[CFG_NAME_MAX]; /* digits before a country code */
+	bool reason_override; /* a cause of Q.850 from there counts more than the status */
+	bool reason_q850;     /* refusals and BYE to there carry a cause of Q.850 */
+};
+
 /* A line of an access list; with a remark the rest of match but seq is zero. */
 #define CFG_RULES_MAX  DP_ACL_RULES_MAX
 #define CFG_REMARK_MAX 80
@@ -285,6 +333,7 @@ struct cfg_realm {
 	struct cfg_announcement announcements[CFG_LIST_MAX]; /* to callers of this realm */
 	uint32_t n_announcements;
 	uint32_t tls_profile; /* 0: none, so no TLS */
+	uint32_t tenant;      /* tag of a voice class; 0: none */
 	/* Web sites whose pages may connect: "https://phone.example.com"; none: all */
 	char ws_origins[CFG_LIST_MAX][CFG_ORIGIN_MAX];
 	uint32_t n_ws_origins;
@@ -315,6 +364,7 @@ struct cfg_trunk {
 	uint8_t dtmf_fallback;		  /* enum cfg_dtmf */
 	char music_on_hold[CFG_NAME_MAX]; /* empty: the realm's */
 	uint32_t tls_profile;		  /* 0: the realm's */
+	uint32_t tenant;		  /* 0: the realm's */
 	char tls_name[CFG_HOST_MAX];	  /* in its certificate; empty: the target's address */
 	char auth_username[CFG_AUTH_MAX]; /* what a 401 or 407 is answered with; empty: nothing */
 	char auth_password[CFG_AUTH_MAX];
@@ -389,6 +439,8 @@ struct cfg {
 	uint32_t n_translation_rules;
 	struct cfg_translation_profile *translation_profiles;
 	uint32_t n_translation_profiles;
+	struct cfg_tenant *tenants;
+	uint32_t n_tenants;
 	struct cfg_realm *realms;
 	uint32_t n_realms;
 	struct cfg_trunk *trunks;

@@ -629,6 +629,19 @@ const struct cfg_tls_profile *cfg_find_tls_profile(const struct cfg *cfg, uint32
 	return find(cfg, CFG_TLS_PROFILE, &tag);
 }
 
+const struct cfg_tenant *cfg_find_tenant(const struct cfg *cfg, uint32_t tag)
+{
+	return tag != 0 ? find(cfg, CFG_TENANT, &tag) : NULL;
+}
+
+const struct cfg_tenant *cfg_tenant_of(
+	const struct cfg *cfg, const struct cfg_realm *realm, const struct cfg_trunk *trunk)
+{
+	if (trunk && trunk->tenant != 0)
+		return cfg_find_tenant(cfg, trunk->tenant);
+	return realm ? cfg_find_tenant(cfg, realm->tenant) : NULL;
+}
+
 uint32_t cfg_trunk_tls_profile(const struct cfg *cfg, const struct cfg_trunk *trunk)
 {
 	const struct cfg_realm *realm = cfg_find_realm(cfg, trunk->realm);

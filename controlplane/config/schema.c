@@ -131,6 +131,15 @@ const struct cfg_object cfg_objects[CFG_N_KINDS] = {
 		.offset = offsetof(struct cfg, translation_profiles),
 		.count_offset = offsetof(struct cfg, n_translation_profiles),
 		.size = sizeof(struct cfg_translation_profile)},
+	[CFG_TENANT] = {.kind = CFG_TENANT,
+		.name = "tenants",
+		.noun = "voice class tenant",
+		.syntax = "voice class tenant $",
+		.prompt = "config-class",
+		.help = "Voice\nNamed lists\nHow SIP is spoken with the far ends of a side",
+		.offset = offsetof(struct cfg, tenants),
+		.count_offset = offsetof(struct cfg, n_tenants),
+		.size = sizeof(struct cfg_tenant)},
 	[CFG_REALM] = {.kind = CFG_REALM,
 		.name = "realms",
 		.noun = "realm",
@@ -160,8 +169,8 @@ const struct cfg_object cfg_objects[CFG_N_KINDS] = {
 		.size = sizeof(struct cfg_dial_peer)},
 };
 
-static const struct cfg_rows *const parts[] = {
-	&cfg_rows_box, &cfg_rows_net, &cfg_rows_class, &cfg_rows_routing, &cfg_rows_side};
+static const struct cfg_rows *const parts[] = {&cfg_rows_box, &cfg_rows_net, &cfg_rows_class,
+	&cfg_rows_routing, &cfg_rows_tenant, &cfg_rows_side};
 #define N_PARTS (sizeof(parts) / sizeof(parts[0]))
 
 const struct cfg_leaf *cfg_leaf_next(const struct cfg_leaf *leaf)

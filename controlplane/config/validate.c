@@ -4,7 +4,7 @@
  * is reported in a sentence. Quadratic loops are over interfaces, realms and their few addresses;
  * trunks and dial-peers, of which there may be thousands, are only looked up.
  */
-#include "controlplane/config/schema.h"
+#include "controlplane/config/validate_private.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -549,7 +549,7 @@ int cfg_validate(const struct cfg *cfg, char error[CFG_ERROR_MAX])
 {
 	static int (*const checks[])(const struct cfg *, char *) = {check_interfaces, check_routes,
 		check_srtp_cryptos, check_dtls_suites, check_tls, check_voice_codecs, check_prompts,
-		check_realms, check_trunks, check_dial_peers};
+		check_realms, check_trunks, check_dial_peers, cfg_check_tenants};
 	int rc, missing = 0;
 	char text[CFG_ERROR_MAX];
 

@@ -96,6 +96,7 @@ bool ctl_call_ok(const struct ctl_call *c)
 			!ipc_str_ok(c->codec[i], CTL_CODEC_MAX) ||
 			!ipc_str_ok(c->realm[i], CTL_NAME_MAX) ||
 			!ipc_str_ok(c->trunk[i], CTL_NAME_MAX) ||
+			!ipc_str_ok(c->session_id[i], sizeof(c->session_id[i])) ||
 			!ipc_str_ok(c->sip_call_id[i], sizeof(c->sip_call_id[i])))
 			return false;
 	}

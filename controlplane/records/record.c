@@ -344,6 +344,7 @@ static void print_leg(struct json_out *out, const struct record *record, unsigne
 	jout_key_str(out, "calling", call->calling[leg]);
 	jout_key_str(out, "called", call->called[leg]);
 	jout_key_str(out, "sip_call_id", call->sip_call_id[leg]);
+	jout_key_str(out, "session_id", call->session_id[leg]);
 	jout_key_str(out, "transport", transport_word(call->transport[leg]));
 	jout_key_str(out, "peer", ipaddr_is_set(peer) ? ipaddr_print_port(peer, addr) : "");
 	jout_key_str(out, "codec", call->codec[leg]);

@@ -227,17 +227,16 @@ static void bye_failed(struct sip_ctxn *ctxn, int err, void *arg)
 
 static const struct sip_ctxn_ops bye_ops = {.response = bye_response, .failed = bye_failed};
 
-/* The Reason of our own BYE: the cause as Q.850 (RFC 3326). */
-static void put_why(struct sip_buf *buf, const struct call_why *why)
+/* The Reason of our own BYE or CANCEL: the cause as Q.850 (RFC 3326). */
+static void put_why(struct sip_buf *buf, const struct leg *leg, const struct call_why *why)
 {
 	if (why->msg) {
 		policy_put_headers(buf, why->msg, POLICY_BYE);
+		leg_put_reason(buf, leg, why->msg, why->q850);
 	} else if (why->q850) {
-		sip_put_hdr_start(buf, SIP_H_REASON);
-		sip_put_lit(buf, "Q.850;cause=");
-		sip_put_u64(buf, why->q850);
-		sip_put_crlf(buf);
+		policy_put_reason(buf, why->q850);
 	}
+	leg_put_session_id(buf, leg);
 }
 
 static int bye_send(struct leg *leg, const struct call_why *why)
@@ -255,7 +254,7 @@ static int bye_send(struct leg *leg, const struct call_why *why)
 	sip_buf_init(&buf, b->msg_buf, sizeof(b->msg_buf));
 	dialog_put_request(&buf, leg->dialog, SIP_M_BYE, dialog_next_cseq(leg->dialog),
 		sip_ctxn_branch(leg->bye), b->cfg->max_forwards);
-	put_why(&buf, why);
+	put_why(&buf, leg, why);
 	sip_put_hdr(&buf, SIP_H_USER_AGENT, VIEW(POLICY_PRODUCT));
 	leg_put_auth(leg, &buf, SIP_M_BYE, dialog_request_uri(leg->dialog));
 	rc = sip_build_end(&buf, (struct view){NULL, 0}, (struct view){NULL, 0});
@@ -292,6 +291,7 @@ void leg_ack(struct leg *leg, struct view sdp)
 	sip_buf_init(&buf, b->msg_buf, sizeof(b->msg_buf));
 	dialog_put_request(&buf, leg->dialog, SIP_M_ACK, leg->out_cseq,
 		sip_txns_branch(b->env.txns, branch), b->cfg->max_forwards);
+	leg_put_session_id(&buf, leg);
 	if (sip_build_end(&buf, sdp.n > 0 ? VIEW("application/sdp") : (struct view){NULL, 0}, sdp) <
 		0)
 		return;
@@ -303,19 +303,37 @@ void leg_ack(struct leg *leg, struct view sdp)
 
 void leg_refuse(struct leg *leg, unsigned int status, struct view headers)
 {
-	char tag[SIP_TOKEN_LEN];
+	char tag[SIP_TOKEN_LEN], text[CALL_HEADERS_MAX + 256];
 	struct sip_stxn *in = leg->in;
+	struct sip_buf all;
 
 	if (!in)
 		return;
+	sip_buf_init(&all, text, sizeof(text));
+	sip_put(&all, headers);
+	leg_put_session_id(&all, leg);
 	leg->in = NULL;
 	leg->cancelled = false;
 	oa_fail(&leg->oa);
-	if (sip_stxn_reject(in, status, (struct view){NULL, 0}, headers,
+	if (sip_stxn_reject(in, status, (struct view){NULL, 0}, sip_buf_view(&all),
 		    call_tag(leg->call, leg->side, leg->call->fork, tag)) < 0)
 		log_debug(
 			"call %016llx: %u not sent", (unsigned long long)leg->call->rec.id, status);
 	sip_stxn_detach(in);
+}
+
+static void end_refuse(struct leg *leg, const struct call_why *why)
+{
+	unsigned int status = why->status >= 300 ? why->status : 487;
+	char text[CALL_HEADERS_MAX];
+	struct sip_buf headers;
+
+	sip_buf_init(&headers, text, sizeof(text));
+	sip_put(&headers, why->headers);
+	if (!memmem(why->headers.p, why->headers.n, "Reason: Q.850", 13))
+		leg_put_reason(
+			&headers, leg, NULL, why->q850 ? why->q850 : policy_q850_of_status(status));
+	leg_refuse(leg, status, sip_buf_view(&headers));
 }
 
 void leg_end(struct leg *leg, const struct call_why *why)
@@ -323,14 +341,14 @@ void leg_end(struct leg *leg, const struct call_why *why)
 	struct call *call = leg->call;
 
 	if (leg->in)
-		leg_refuse(leg, why->status >= 300 ? why->status : 487, why->headers);
+		end_refuse(leg, why);
 	if (leg->out && call->rec.answer_ms == 0 && leg->side == LEG_B) {
 		/* The first INVITE: its final answer, maybe a 2xx, still has to come. */
 		struct sip_buf buf;
-		char text[128];
+		char text[256];
 
 		sip_buf_init(&buf, text, sizeof(text));
-		put_why(&buf, why);
+		put_why(&buf, leg, why);
 		sip_ctxn_cancel(leg->out, sip_buf_view(&buf));
 	} else if (leg->out) {
 		/* A re-INVITE goes down with its dialog. The CANCEL bounds the wait of the layer,

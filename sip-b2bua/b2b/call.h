@@ -18,6 +18,7 @@
 #include "sip-b2bua/b2b/b2b.h"
 #include "sip-b2bua/b2b/policy.h"
 #include "sip-b2bua/dialog/dialog.h"
+#include "sip-b2bua/identity/identity.h"
 #include "sip-b2bua/routing/route.h"
 #include "sip-b2bua/sdp/dtmf_info.h"
 #include "sip-b2bua/sdp/media_map.h"
@@ -248,6 +249,23 @@ void leg_auth_forget(struct leg *leg);	 /* another far end takes the leg's place
 void leg_put_auth(struct leg *leg, struct sip_buf *b, enum sip_method method, struct view uri);
 /* Why a 401 or 407 is the end, in words. */
 const char *leg_auth_problem(const struct leg *leg);
+
+/* ---- call_identity.c: what crosses of who calls and why it ends ---- */
+const struct cfg_tenant *leg_tenant(const struct leg *leg); /* NULL: none */
+/* Between caller and called side as they are now; valid while call and configuration are. */
+void call_identity(const struct call *call, struct identity *ret);
+/* The caller's number in the called side's form, in the record. */
+void call_identity_number(struct call *call);
+/* The UUID that the leg's end sent; one is made for it when it has none. */
+void leg_session_id_take(struct leg *leg, const struct sip_msg *msg);
+/* Session-ID for a message to the leg. */
+void leg_put_session_id(struct sip_buf *b, const struct leg *leg);
+/* Reason with this cause for a leg that wants one, unless from (may be NULL) brings its own. */
+void leg_put_reason(
+	struct sip_buf *b, const struct leg *leg, const struct sip_msg *from, unsigned int q850);
+/* As policy_failure_of(), with what Reason in msg (may be NULL) says. */
+struct policy_failure leg_failure(
+	const struct leg *leg, unsigned int status, const struct sip_msg *msg);
 
 /* ---- call_answer.c: what comes back ---- */
 extern const struct sip_ctxn_ops leg_invite_ops;

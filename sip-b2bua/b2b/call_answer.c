@@ -66,6 +66,7 @@ static const struct sip_msg *response_start(
 	leg_put_contact(buf, to, &to->dialog->path);
 	sip_put_hdr(buf, SIP_H_ALLOW, VIEW(POLICY_ALLOW));
 	sip_put_hdr(buf, SIP_H_SERVER, VIEW(POLICY_PRODUCT));
+	leg_put_session_id(buf, to);
 	return request;
 }
 
@@ -517,8 +518,7 @@ static bool refused_for_auth(struct leg *leg, unsigned int status, const struct 
 static void call_refused(struct leg *leg, unsigned int status, int err, const struct sip_msg *msg)
 {
 	struct call *call = leg->call;
-	struct policy_failure failure = policy_failure_of(status);
-	unsigned int q850 = msg ? policy_reason_q850(msg) : 0;
+	struct policy_failure failure = leg_failure(leg, status, msg);
 	bool secure = call->media.side[LEG_B].srtp.policy == CFG_SRTP_REQUIRE;
 	char reason[sizeof(call->rec.reason)], text[256], more[128] = "";
 	struct sip_buf headers;
@@ -542,7 +542,7 @@ static void call_refused(struct leg *leg, unsigned int status, int err, const st
 		policy_put_headers(&headers, msg, POLICY_FAILURE);
 	call_end(call, &(struct call_why){.by = msg ? CTL_BY_CALLED : CTL_BY_BOX,
 			       .status = failure.status,
-			       .q850 = (uint16_t)(q850 ? q850 : failure.q850),
+			       .q850 = failure.q850,
 			       .headers = headers.overflow ? none : sip_buf_view(&headers),
 			       .reason = reason});
 }
@@ -573,6 +573,8 @@ static void invite_response(
 {
 	struct leg *leg = arg;
 
+	if (msg->status > 100)
+		leg_session_id_take(leg, msg);
 	if (ctxn == leg->accepted) {
 		success_again(leg, msg, path);
 	} else if (ctxn != leg->out || msg->status == 100) {

@@ -96,6 +96,7 @@ static int info_send(struct leg *leg, const struct dtmf_info *info)
 		sip_ctxn_branch(d->out), b->cfg->max_forwards);
 	leg_put_contact(&buf, leg, &leg->dialog->path);
 	sip_put_hdr(&buf, SIP_H_USER_AGENT, VIEW(POLICY_PRODUCT));
+	leg_put_session_id(&buf, leg);
 	rc = sip_build_end(
 		&buf, dtmf_info_type(form), (struct view){text, dtmf_info_print(form, info, text)});
 	if (rc < 0)

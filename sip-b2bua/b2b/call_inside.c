@@ -170,6 +170,7 @@ void call_inside(struct b2b *b, struct sip_stxn *stxn, const struct sip_msg *msg
 		answer(stxn, 481, none);
 		return;
 	}
+	leg_session_id_take(leg, msg);
 	inside_dialog(leg, stxn, msg, dialog);
 }
 

@@ -49,6 +49,7 @@ static void record_caller(struct call *call, const struct sip_msg *msg, const st
 		rec->called[LEG_A][0] = '\0';
 	if (view_copy(msg->call_id, rec->sip_call_id[LEG_A], sizeof(rec->sip_call_id[LEG_A])) < 0)
 		rec->sip_call_id[LEG_A][0] = '\0';
+	leg_session_id_take(&call->leg[LEG_A], msg);
 	rec->peer_sig[LEG_A] = path->remote;
 	rec->transport[LEG_A] = path->transport;
 }
@@ -274,6 +275,7 @@ static int candidate_take(struct call *call, const struct sip_msg *invite)
 		call->rec.dial_peer_out = c->tag;
 		call->rec.peer_sig[LEG_B] = trunk->target.addr;
 		call->rec.transport[LEG_B] = trunk->transport;
+		call_identity_number(call);
 		return 0;
 	}
 	return -ENOENT;
@@ -470,19 +472,6 @@ void call_hunt(struct call *call)
 	call_reroute(call);
 }
 
-/* P-Asserted-Identity is believed from peers and the core, and given to an access realm only if
- * the caller did not ask for privacy (RFC 3325 5, 7). */
-static bool identity_passes(const struct call *call, const struct sip_msg *msg)
-{
-	const struct cfg *cfg = call->b->cfg;
-	const struct cfg_realm *from = cfg_find_realm(cfg, call->rec.realm[LEG_A]);
-	const struct cfg_realm *to = cfg_find_realm(cfg, call->rec.realm[LEG_B]);
-
-	if (!from || !to || from->class == CFG_REALM_ACCESS)
-		return false;
-	return to->class != CFG_REALM_ACCESS || !sip_msg_has_token(msg, SIP_H_PRIVACY, VIEW("id"));
-}
-
 static struct view call_id_text(struct call *call, char buf[SIP_TOKEN_LEN + 2])
 {
 	struct b2b *b = call->b;
@@ -504,15 +493,14 @@ static int invite_build(struct call *call, const struct sip_msg *from, struct vi
 	const struct sip_path *path = &call->out_path;
 	char tag[SIP_TOKEN_LEN], call_id[SIP_TOKEN_LEN + 2];
 	struct view id = call_id_text(call, call_id);
-	char user[POLICY_USER_MAX];
-	struct sip_addr caller = from->from;
+	struct identity identity;
 
-	caller.uri = uri_for(&caller.uri, call->rec.calling[LEG_A], call->rec.calling[LEG_B], user);
+	call_identity(call, &identity);
 	sip_build_request(buf, VIEW("INVITE"), view_of(call->uri));
 	sip_put_via(buf, sip_transport_text(path->transport), &path->local, branch);
 	sip_put_hdr_u64(buf, SIP_H_MAX_FORWARDS, call->max_forwards);
 	sip_put_hdr_start(buf, SIP_H_FROM);
-	policy_put_addr(buf, &caller, &path->local);
+	identity_put_from(buf, &identity, from);
 	sip_put_lit(buf, ";tag=");
 	sip_put(buf, call_tag(call, LEG_B, 0, tag));
 	sip_put_crlf(buf);
@@ -527,8 +515,9 @@ static int invite_build(struct call *call, const struct sip_msg *from, struct vi
 	sip_put_hdr(buf, SIP_H_USER_AGENT, VIEW(POLICY_PRODUCT));
 	leg_put_auth(leg, buf, SIP_M_INVITE, view_of(call->uri));
 	policy_put_headers(buf, from, POLICY_INVITE);
-	if (identity_passes(call, from))
-		policy_put_identity(buf, from, &path->local);
+	identity_put_headers(buf, &identity, from);
+	identity_put_redirecting(buf, &identity, from);
+	leg_put_session_id(buf, leg);
 	if (view_copy(id, call->rec.sip_call_id[LEG_B], sizeof(call->rec.sip_call_id[LEG_B])) < 0)
 		call->rec.sip_call_id[LEG_B][0] = '\0';
 	return sip_build_end(buf, sdp.n > 0 ? VIEW("application/sdp") : none, sdp);
@@ -641,6 +630,7 @@ int leg_reinvite(struct leg *leg)
 	sip_put_hdr(&buf, SIP_H_ALLOW, VIEW(POLICY_ALLOW));
 	sip_put_hdr(&buf, SIP_H_USER_AGENT, VIEW(POLICY_PRODUCT));
 	leg_put_auth(leg, &buf, SIP_M_INVITE, dialog_request_uri(leg->dialog));
+	leg_put_session_id(&buf, leg);
 	rc = sip_build_end(&buf, sdp.n > 0 ? VIEW("application/sdp") : none, sdp);
 	if (rc < 0) {
 		sip_ctxn_discard(leg->out);

@@ -19,14 +19,12 @@ struct pass_row {
 
 /*
  * Via, From, To, Call-ID, CSeq, Contact, Max-Forwards, Route, Content-* are made anew and are not
- * here. Subject, Organization, Call-Info, Alert-Info, Diversion, History-Info, Warning, Server
- * name people and places: they stay until they are rewritten. Supported, Require,
+ * here, nor who calls and who sent the call on (sip-b2bua/identity). Subject, Organization,
+ * Call-Info, Alert-Info, Warning, Server name people and places: they stay. Supported, Require,
  * Session-Expires, Min-SE, RSeq: the box has no extensions, so it does not promise the peer's.
  */
 static const struct pass_row pass_rows[] = {
 	{SIP_H_PRIORITY, PASS_WORDS, POLICY_INVITE, " emergency urgent normal non-urgent "},
-	{SIP_H_PRIVACY, PASS_WORDS, POLICY_INVITE,
-		" header session user none critical id history "},
 	{SIP_H_P_EARLY_MEDIA, PASS_WORDS, POLICY_INVITE | POLICY_PROVISIONAL,
 		" supported sendrecv sendonly recvonly inactive gated "},
 	{SIP_H_REASON, PASS_REASON, POLICY_BYE | POLICY_FAILURE | POLICY_PROVISIONAL, NULL},
@@ -46,10 +44,8 @@ static bool word_known(const char *words, struct view word)
 	return false;
 }
 
-/* Values are separated by commas, in Privacy by semicolons. */
 static void put_words(struct sip_buf *b, const struct sip_msg *msg, const struct pass_row *row)
 {
-	const char *separator = row->id == SIP_H_PRIVACY ? ";" : ", ";
 	struct view rest = sip_msg_value(msg, (enum sip_hdr_id)row->id);
 	unsigned int n_words = 0;
 
@@ -57,7 +53,7 @@ static void put_words(struct sip_buf *b, const struct sip_msg *msg, const struct
 		size_t n = 0;
 		struct view word;
 
-		while (n < rest.n && rest.p[n] != ',' && rest.p[n] != ';')
+		while (n < rest.n && rest.p[n] != ',')
 			n++;
 		word = view_trim((struct view){rest.p, n});
 		rest.p += n < rest.n ? n + 1 : n;
@@ -67,7 +63,7 @@ static void put_words(struct sip_buf *b, const struct sip_msg *msg, const struct
 		if (n_words++ == 0)
 			sip_put_hdr_start(b, (enum sip_hdr_id)row->id);
 		else
-			sip_put(b, view_of(separator));
+			sip_put_lit(b, ", ");
 		sip_put(b, word);
 	}
 	if (n_words > 0)
@@ -158,43 +154,6 @@ void policy_put_uri(struct sip_buf *b, const struct sip_uri *uri, const struct i
 	if (uri->scheme == SIP_SCHEME_TEL || (sip_params_get(uri->params, VIEW("user"), &value) &&
 						     view_eq_nocase(value, VIEW("phone"))))
 		sip_put_lit(b, ";user=phone");
-}
-
-void policy_put_addr(struct sip_buf *b, const struct sip_addr *addr, const struct ipaddr *host)
-{
-	if (addr->display.n > 0) {
-		sip_put_unfolded(b, addr->display);
-		sip_put_char(b, ' ');
-	}
-	sip_put_char(b, '<');
-	policy_put_uri(b, &addr->uri, host);
-	sip_put_char(b, '>');
-}
-
-void policy_put_identity(
-	struct sip_buf *b, const struct sip_msg *msg, const struct ipaddr *our_addr)
-{
-	struct sip_values it;
-	struct view value;
-
-	sip_values_start(&it, msg, SIP_H_P_ASSERTED_IDENTITY);
-	while (sip_values_next(&it, &value)) {
-		struct sip_addr addr;
-
-		if (sip_addr_parse(value, &addr) < 0 || addr.star)
-			continue;
-		if (addr.uri.scheme == SIP_SCHEME_TEL) {
-			sip_put_hdr_start(b, SIP_H_P_ASSERTED_IDENTITY);
-			sip_put_lit(b, "<tel:");
-			sip_put(b, user_of(&addr.uri));
-			sip_put_lit(b, ">\r\n");
-		} else if (addr.uri.scheme == SIP_SCHEME_SIP ||
-			   addr.uri.scheme == SIP_SCHEME_SIPS) {
-			sip_put_hdr_start(b, SIP_H_P_ASSERTED_IDENTITY);
-			policy_put_addr(b, &addr, our_addr);
-			sip_put_crlf(b);
-		}
-	}
 }
 
 static int hex_digit(char c)
@@ -393,6 +352,14 @@ struct policy_failure policy_failure_of(unsigned int status)
 	if (status < 600)
 		return (struct policy_failure){500, true, 41};
 	return (struct policy_failure){603, false, 21};
+}
+
+void policy_put_reason(struct sip_buf *b, unsigned int q850)
+{
+	sip_put_hdr_start(b, SIP_H_REASON);
+	sip_put_lit(b, "Q.850;cause=");
+	sip_put_u64(b, q850);
+	sip_put_crlf(b);
 }
 
 unsigned int policy_reason_q850(const struct sip_msg *msg)

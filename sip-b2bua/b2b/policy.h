@@ -26,18 +26,10 @@ enum policy_msg {
 void policy_put_headers(struct sip_buf *b, const struct sip_msg *msg, enum policy_msg kind);
 
 /*
- * Appends P-Asserted-Identity with our address in place of the host (RFC 3325). Its sip and tel
- * URIs pass; what else stands there does not.
+ * "sip:user@host:port" for the other leg: the user of uri, with our (or the peer's) address as host;
+ * user=phone is kept, other parameters are not. Anonymous callers (RFC 3323 4.1.1.3) stay
+ * "anonymous.invalid".
  */
-void policy_put_identity(
-	struct sip_buf *b, const struct sip_msg *msg, const struct ipaddr *our_addr);
-
-/*
- * A From or To for the other leg: display name and user of addr, with our (or the peer's) address
- * as host; no tag. Anonymous callers (RFC 3323 4.1.1.3) stay "anonymous.invalid".
- */
-void policy_put_addr(struct sip_buf *b, const struct sip_addr *addr, const struct ipaddr *host);
-/* "sip:user@host:port" of the same; user=phone is kept, other parameters are not. */
 void policy_put_uri(struct sip_buf *b, const struct sip_uri *uri, const struct ipaddr *host);
 
 /* The user part without its parameters and escapes. -ENAMETOOLONG, -EINVAL (none, bad escape). */
@@ -65,6 +57,8 @@ struct policy_failure {
 };
 struct policy_failure policy_failure_of(unsigned int status);
 
+/* "Reason: Q.850;cause=16" */
+void policy_put_reason(struct sip_buf *b, unsigned int q850);
 /* Q.850 cause of a Reason header field (RFC 3326); 0: none. */
 unsigned int policy_reason_q850(const struct sip_msg *msg);
 /* The cause that stands for a final status when the peer gave none; 16 for 2xx. */

@@ -60,6 +60,7 @@ static bool record_valid(const struct ctl_call *rec)
 		     ipc_str_ok(rec->codec[leg], sizeof(rec->codec[leg])) &&
 		     ipc_str_ok(rec->realm[leg], sizeof(rec->realm[leg])) &&
 		     ipc_str_ok(rec->trunk[leg], sizeof(rec->trunk[leg])) &&
+		     ipc_str_ok(rec->session_id[leg], sizeof(rec->session_id[leg])) &&
 		     ipc_str_ok(rec->sip_call_id[leg], sizeof(rec->sip_call_id[leg]));
 	}
 	return ok && rec->transcoded <= 1 && rec->dtmf[0] < CTL_DTMF_N_WAYS &&

@@ -92,6 +92,7 @@ enum sip_method {
 	X(REPLACES, "Replaces", 0)                         \
 	X(RSEQ, "RSeq", 0)                                 \
 	X(SESSION_EXPIRES, "Session-Expires", 'x')         \
+	X(SESSION_ID, "Session-ID", 0)                     \
 	X(SUBJECT, "Subject", 's')                         \
 	X(SUBSCRIPTION_STATE, "Subscription-State", 0)     \
 	X(TIMESTAMP, "Timestamp", 0)                       \

@@ -55,6 +55,8 @@ static struct ctl_call active_call(void)
 		.realm = {"access", "peering"},
 		.trunk = {"", "carrier"},
 		.sip_call_id = {"a84b4c76e66710", "5f11b1"},
+		.session_id = {"ab30317f1a784dc48ff824d0d3715d86",
+			"47755a9de7794ba387653f2099600ef2"},
 		.codec = {"PCMU", "opus"},
 		.transcoded = 1,
 		.srtp = {DP_SRTP_GCM_256, DP_SRTP_NONE},

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Rows of voice class tenant: what of SIP crosses the border of a side, and how. */
+#include "controlplane/config/schema_rows.h"
+
+static const struct cfg_word trust_words[] = {
+	{"by-class", CFG_TRUST_CLASS,
+		"As its realm is: peering and core both ways, access neither"},
+	{"none", CFG_TRUST_NONE, "It is not believed, and learns nothing that is private"},
+	{"in", CFG_TRUST_IN, "What it says of callers is believed"},
+	{"out", CFG_TRUST_OUT, "It is told identities that are private (it keeps them so)"},
+	{"both", CFG_TRUST_BOTH, "Both"},
+	{NULL, 0, NULL},
+};
+
+static const struct cfg_word asserted_words[] = {
+	{"passthru", CFG_ASSERTED_PASS, "P-Asserted-Identity when the call came with one"},
+	{"pai", CFG_ASSERTED_PAI, "P-Asserted-Identity, made when need be (RFC 3325)"},
+	{"ppi", CFG_ASSERTED_PPI, "P-Preferred-Identity (RFC 3325)"},
+	{"remote-party-id", CFG_ASSERTED_RPID, "Remote-Party-ID"},
+	{"none", CFG_ASSERTED_NONE, "None of them"},
+	{NULL, 0, NULL},
+};
+
+static const struct cfg_word privacy_words[] = {
+	{"passthru", CFG_PRIVACY_PASS, "As the caller asks"},
+	{"disable", CFG_PRIVACY_DISABLE, "None, whatever the caller asks"},
+	{"id", CFG_PRIVACY_ID, "The identity is private"},
+	{"user", CFG_PRIVACY_USER, "Name and number of the caller are hidden"},
+	{"full", CFG_PRIVACY_FULL, "All of RFC 3323"},
+	{NULL, 0, NULL},
+};
+
+static const struct cfg_word redirecting_words[] = {
+	{"none", CFG_REDIRECTING_NONE, "It is not told"},
+	{"passthru", CFG_REDIRECTING_PASS, "In the header field that the call came with"},
+	{"diversion", CFG_REDIRECTING_DIVERSION, "In Diversion (RFC 5806)"},
+	{"history-info", CFG_REDIRECTING_HISTORY, "In History-Info (RFC 7044)"},
+	{NULL, 0, NULL},
+};
+
+static const struct cfg_word caller_id_words[] = {
+	{"passthru", CFG_CALLER_ID_PASS, "As it came, or was translated"},
+	{"e164", CFG_CALLER_ID_E164, "A plus sign and the country code in front"},
+	{"national", CFG_CALLER_ID_NATIONAL, "As numbers are dialled in the country"},
+	{NULL, 0, NULL},
+};
+
+#define ENUM_ROW(field_, syntax_, words_, max_, help_)                                         \
+	{                                                                                      \
+		.kind = CFG_TENANT, .type = CFG_T_ENUM, .name = #field_, .syntax = syntax_,    \
+		FIELD(cfg_tenant, field_), .words = words_, .max = max_, NO_REF, .help = help_ \
+	}
+#define BOOL_ROW(field_, syntax_, help_)                                                    \
+	{                                                                                   \
+		.kind = CFG_TENANT, .type = CFG_T_BOOL, .name = #field_, .syntax = syntax_, \
+		FIELD(cfg_tenant, field_), NO_REF, .help = help_                            \
+	}
+static const struct cfg_leaf rows[] = {
+	/* ---- voice class tenant TAG ---- */
+	{.kind = CFG_TENANT,
+		.type = CFG_T_U32,
+		.flags = CFG_F_KEY,
+		.name = "tag",
+		FIELD(cfg_tenant, tag),
+		.min = 1,
+		.max = 10000,
+		NO_REF,
+		.help = "Number of the class",
+		.value_help = "Tag of the class"},
+	{.kind = CFG_TENANT,
+		.type = CFG_T_LINE,
+		.name = "description",
+		.syntax = "description",
+		FIELD(cfg_tenant, description),
+		NO_REF,
+		.help = "Text about this class",
+		.value_help = "Up to 79 bytes of text"},
+	ENUM_ROW(trust, "trust", trust_words, CFG_TRUST_BOTH,
+		"Whether the side is in our domain of trust (RFC 3325)"),
+	ENUM_ROW(asserted_id, "asserted-id", asserted_words, CFG_ASSERTED_NONE,
+		"How the side is told who calls"),
+	ENUM_ROW(privacy, "privacy", privacy_words, CFG_PRIVACY_FULL,
+		"What callers towards this side keep private (RFC 3323)"),
+	ENUM_ROW(redirecting, "redirecting", redirecting_words, CFG_REDIRECTING_HISTORY,
+		"How the side is told of redirections before the call"),
+	ENUM_ROW(caller_id, "caller-id form", caller_id_words, CFG_CALLER_ID_NATIONAL,
+		"Callers' numbers\nHow they are written towards this side"),
+	{.kind = CFG_TENANT,
+		.type = CFG_T_U32,
+		.flags = CFG_F_ZERO_NONE,
+		.name = "country_code",
+		.syntax = "caller-id country-code",
+		FIELD(cfg_tenant, country_code),
+		.min = 1,
+		.max = 999,
+		NO_REF,
+		.help = "Callers' numbers\nCountry that this side is in; without it numbers stay "
+			"as "
+			"they are",
+		.value_help = "Country code without prefix, such as 49"},
+	{.kind = CFG_TENANT,
+		.type = CFG_T_NAME,
+		.name = "national_prefix",
+		.syntax = "caller-id national-prefix",
+		FIELD(cfg_tenant, national_prefix),
+		.def_text = "0",
+		NO_REF,
+		.help = "Callers' numbers\nWhat stands before a number of the same country",
+		.value_help = "Digits, 0 by default"},
+	{.kind = CFG_TENANT,
+		.type = CFG_T_NAME,
+		.name = "international_prefix",
+		.syntax = "caller-id international-prefix",
+		FIELD(cfg_tenant, international_prefix),
+		.def_text = "00",
+		NO_REF,
+		.help = "Callers' numbers\nWhat stands before a country code",
+		.value_help = "Digits, 00 by default"},
+	BOOL_ROW(reason_override, "reason-header override",
+		"Causes of Q.850 in Reason (RFC 3326)\nOne that comes from this side decides the "
+		"status that the caller gets"),
+	BOOL_ROW(reason_q850, "reason-header q850",
+		"Causes of Q.850 in Reason (RFC 3326)\nEach refusal and BYE to this side carries "
+		"one"),
+};
+
+const struct cfg_rows cfg_rows_tenant = CFG_ROWS(rows);

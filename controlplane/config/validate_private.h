@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Parts of cfg_validate() that have files of their own. As that: 0, -EINVAL or -ENODATA with a
+ * sentence of at most CFG_ERROR_MAX in error. Private to controlplane/config/validate*.c.
+ */
+#pragma once
+
+#include "controlplane/config/schema.h"
+
+int cfg_check_tenants(const struct cfg *cfg, char *error) __attribute__((warn_unused_result));

@@ -142,6 +142,8 @@ void b2b_request(struct b2b *b, struct sip_stxn *stxn, const struct sip_msg *msg
 		headers = VIEW("Allow: " POLICY_ALLOW "\r\n");
 	} else if (method != SIP_M_OPTIONS) {
 		status = 481; /* BYE without a tag, CANCEL of nothing */
+	} else if (msg->uri.scheme == SIP_SCHEME_OTHER) {
+		status = 416;
 	} else if (msg->max_forwards == 0) {
 		status = 483;
 	} else if (policy_unsupported(msg, &buf)) {

@@ -272,6 +272,28 @@ bool policy_unsupported(const struct sip_msg *msg, struct sip_buf *b)
 	return n > 0;
 }
 
+bool policy_accepts_sdp(const struct sip_msg *msg)
+{
+	static const struct view fitting[] = {
+		VIEW("application/sdp"), VIEW("application/*"), VIEW("*/*")};
+	struct sip_values it;
+	struct view value;
+
+	if (sip_msg_hdr(msg, SIP_H_ACCEPT) == NULL)
+		return true;
+	sip_values_start(&it, msg, SIP_H_ACCEPT);
+	while (sip_values_next(&it, &value)) {
+		const char *semi = memchr(value.p, ';', value.n);
+		struct view range = view_trim(
+			(struct view){value.p, semi ? (size_t)(semi - value.p) : value.n});
+
+		for (size_t i = 0; i < sizeof(fitting) / sizeof(fitting[0]); i++)
+			if (view_eq_nocase(range, fitting[i]))
+				return true;
+	}
+	return false;
+}
+
 struct failure_row {
 	uint16_t from, status;
 	bool hunt;

@@ -49,6 +49,9 @@ unsigned int policy_method_status(enum sip_method method);
  */
 bool policy_unsupported(const struct sip_msg *msg, struct sip_buf *b);
 
+/* Whether session descriptions are taken (Accept, RFC 3261 20.1); without the field they are. */
+bool policy_accepts_sdp(const struct sip_msg *msg);
+
 /* What a refusal of the called side means for the caller and for the hunt. */
 struct policy_failure {
 	uint16_t status; /* towards the caller */

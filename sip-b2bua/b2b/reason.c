@@ -123,6 +123,11 @@ const char *reason_of_request(struct b2b *b, const struct sip_msg *msg, struct s
 		return reason_say(b, "the body is no session description: Content-Type %s",
 			type.n ? quoted(type, text) : "is missing");
 	}
+	if (!policy_accepts_sdp(msg)) {
+		*ret_status = 406;
+		return reason_say(b, "the caller takes no session description: Accept %s",
+			quoted(sip_msg_value(msg, SIP_H_ACCEPT), text));
+	}
 	return NULL;
 }
 

@@ -55,19 +55,45 @@ static struct view draft_addr(struct draft *draft, const struct sip_addr *addr)
 	return draft_since(draft, start);
 }
 
+/* 0, -ENOENT: there is no Contact, -EINVAL: none that can be a target. SIPS is TLS (RFC 5630 3.1). */
+static int target_of(
+	const struct sip_msg *msg, const struct sip_path *path, struct sip_addr *ret_contact)
+{
+	int rc = sip_msg_contact(msg, ret_contact);
+
+	if (rc < 0)
+		return rc;
+	if (ret_contact->star)
+		return -EINVAL;
+	if (ret_contact->uri.scheme == SIP_SCHEME_SIPS && path->transport == SIP_TLS)
+		return 0;
+	return ret_contact->uri.scheme == SIP_SCHEME_SIP ? 0 : -EINVAL;
+}
+
 static int draft_target(struct draft *draft, const struct sip_msg *msg, struct view fallback)
 {
 	struct sip_addr contact;
-	int rc = sip_msg_contact(msg, &contact);
+	int rc = target_of(msg, &draft->d.from, &contact);
 
-	if (rc == -ENOENT && fallback.n > 0) {
+	if (rc == 0)
+		draft->d.target = draft_text(draft, contact.uri.text);
+	else if (rc == -ENOENT && fallback.n > 0)
 		draft->d.target = draft_text(draft, fallback);
-		return 0;
-	}
-	if (rc < 0 || contact.star || contact.uri.scheme != SIP_SCHEME_SIP)
+	else
 		return -EINVAL;
-	draft->d.target = draft_text(draft, contact.uri.text);
 	return 0;
+}
+
+/* RFC 2543 clients need not say a Contact: then their From is where they are (4.3 there). */
+static struct view old_target(const struct sip_msg *invite)
+{
+	const struct view magic = VIEW(SIP_BRANCH_MAGIC);
+	struct view branch = invite->via.branch;
+
+	if (invite->from.uri.scheme != SIP_SCHEME_SIP ||
+		(branch.n >= magic.n && view_eq_nocase((struct view){branch.p, magic.n}, magic)))
+		return (struct view){NULL, 0};
+	return invite->from.uri.text;
 }
 
 /* The route set: Record-Route in order for the UAS, reversed for the UAC (RFC 3261 12.1). */
@@ -179,7 +205,7 @@ int dialog_new_uas(const struct sip_msg *invite, struct view local_tag, const st
 				    !ipaddr_same_ip(&via, &path->remote);
 	draft.d.remote_cseq = invite->cseq.number;
 	draft.d.remote_cseq_set = true;
-	rc = draft_target(&draft, invite, (struct view){NULL, 0});
+	rc = draft_target(&draft, invite, old_target(invite));
 	if (rc == 0)
 		rc = draft_routes(&draft, invite, false);
 	if (rc < 0)
@@ -252,14 +278,14 @@ int dialog_refresh(struct dialog *dialog, const struct sip_msg *msg, const struc
 {
 	struct sip_addr contact;
 	char *text;
-	int rc = sip_msg_contact(msg, &contact);
+	int rc = target_of(msg, path, &contact);
 
 	if (rc == -ENOENT) {
 		dialog->from = *path;
 		path_update(dialog);
 		return 0;
 	}
-	if (rc < 0 || contact.star || contact.uri.scheme != SIP_SCHEME_SIP)
+	if (rc < 0)
 		return -EINVAL;
 	if (!view_eq(contact.uri.text, dialog->target)) {
 		text = malloc(contact.uri.text.n);

@@ -216,13 +216,13 @@ static bool vias_check(struct sip_msg *msg)
 	bool first = true, top_is_good = false;
 	sip_values_start(&it, msg, SIP_H_VIA);
 	while (sip_values_next(&it, &value)) {
-		bool good = sip_via_parse(value, &via) == 0;
+		int rc = sip_via_parse(value, &via);
 		if (first) {
-			top_is_good = good;
-			if (good)
+			top_is_good = rc != -EINVAL;
+			if (top_is_good)
 				msg->via = via;
 		}
-		if (!good || !view_eq(via.version, VIEW("2.0")))
+		if (rc != 0 || !view_eq(via.version, VIEW("2.0")))
 			fail(msg, 400, "bad Via");
 		first = false;
 	}

@@ -136,7 +136,8 @@ bool sip_list_next(struct view *rest, struct view *ret_value);
 /* Whether an option tag stands in Require, Supported or the like. */
 bool sip_msg_has_token(const struct sip_msg *msg, enum sip_hdr_id id, struct view token);
 
-/* One value each, as sip_values_next() gives it. 0, or -EINVAL. */
+/* One value each, as sip_values_next() gives it. 0, or -EINVAL. Of a Via also -EBADMSG: it says who
+ * wants the answer, and ret_via is that much, but its parameters are none. */
 int sip_via_parse(struct view value, struct sip_via *ret_via) __attribute__((warn_unused_result));
 int sip_addr_parse(struct view value, struct sip_addr *ret_addr)
 	__attribute__((warn_unused_result));

@@ -107,13 +107,14 @@ int sip_via_parse(struct view value, struct sip_via *ret_via)
 		return -EINVAL;
 	if (p < end && *p != ';')
 		return -EINVAL;
+	*ret_via = via;
 	if (p < end)
 		via.params = sip_between(p + 1, end);
 	while (p < end) {
 		p++;
 		if (sip_param_take(&p, end, &name, &word) != 0 ||
 			via_param_set(&via, name, word) != 0)
-			return -EINVAL;
+			return -EBADMSG;
 	}
 	*ret_via = via;
 	return 0;

@@ -38,7 +38,7 @@ static const struct row rows[] = {
 	{"unreason", 0, false, NULL, 8},
 	{"noreason", 0, false, NULL, 7},
 	/* 3.1.2 invalid */
-	{"badinv01", 400, false, NULL, 0},
+	{"badinv01", 400, true, NULL, 0},
 	{"clerr", 400, true, NULL, 0},
 	{"ncl", 400, true, NULL, 0},
 	{"scalar02", 400, true, NULL, 0},

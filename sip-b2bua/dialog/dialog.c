@@ -201,7 +201,7 @@ int dialog_new_uas(const struct sip_msg *invite, struct view local_tag, const st
 	draft_init(&draft, DIALOG_EARLY);
 	draft.d.from = *path;
 	if (invite->via.host_kind == SIP_HOST_IPV4 || invite->via.host_kind == SIP_HOST_IPV6)
-		draft.d.symmetric = ipaddr_parse(invite->via.host, 0, &via) < 0 ||
+		draft.d.symmetric = sip_host_addr(invite->via.host, 0, &via) < 0 ||
 				    !ipaddr_same_ip(&via, &path->remote);
 	draft.d.remote_cseq = invite->cseq.number;
 	draft.d.remote_cseq_set = true;

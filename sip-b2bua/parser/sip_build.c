@@ -143,7 +143,7 @@ static void top_via_put(struct sip_buf *b, const struct sip_msg *req, const stru
 	const struct sip_via *via = &req->via;
 	struct view rest = via->params, name, value;
 	struct ipaddr sent_by;
-	bool differs = ipaddr_parse(via->host, 0, &sent_by) != 0 ||
+	bool differs = sip_host_addr(via->host, 0, &sent_by) != 0 ||
 		       !ipaddr_same_ip(&sent_by, source);
 
 	sip_put_lit(b, "SIP/");

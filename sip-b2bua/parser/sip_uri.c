@@ -61,15 +61,34 @@ static bool is_dotted_quad(struct view text)
 	return p == end;
 }
 
+int sip_host_addr(struct view host, uint16_t port, struct ipaddr *ret_addr)
+{
+	char text[IPADDR_TEXT_MAX];
+	const char *colons;
+
+	if (ipaddr_parse(host, port, ret_addr) == 0)
+		return 0;
+	colons = memmem(host.p, host.n, ":::", 3);
+	if (colons == NULL || host.n > sizeof(text) ||
+		memchr(colons + 3, ':', (size_t)(sip_view_end(host) - colons - 3)) != NULL ||
+		memchr(colons, '.', (size_t)(sip_view_end(host) - colons)) == NULL)
+		return -EINVAL;
+	size_t n = (size_t)(colons - host.p);
+	memcpy(text, host.p, n);
+	memcpy(text + n, colons + 1, host.n - n - 1);
+	return ipaddr_parse((struct view){text, host.n - 1}, port, ret_addr);
+}
+
 int sip_host_parse(struct view text, uint8_t *ret_kind, struct view *ret_host)
 {
 	struct ipaddr addr;
-	if (text.n > 0 && text.p[0] == '[') {
-		if (text.p[text.n - 1] != ']' || ipaddr_parse(text, 0, &addr) != 0 ||
+	if (text.n > 1 && text.p[0] == '[') {
+		struct view host = {text.p + 1, text.n - 2};
+		if (text.p[text.n - 1] != ']' || sip_host_addr(host, 0, &addr) != 0 ||
 			addr.family != 6)
 			return -EINVAL;
 		*ret_kind = SIP_HOST_IPV6;
-		*ret_host = (struct view){text.p + 1, text.n - 2};
+		*ret_host = host;
 		return 0;
 	}
 	if (!all_of(text, SIP_C_HOST))
@@ -246,7 +265,7 @@ int sip_uri_addr(const struct sip_uri *uri, struct ipaddr *ret_addr)
 	uint16_t port = uri->port ? uri->port : uri->scheme == SIP_SCHEME_SIPS ? 5061 : 5060;
 	if (uri->host_kind != SIP_HOST_IPV4 && uri->host_kind != SIP_HOST_IPV6)
 		return -EINVAL;
-	return ipaddr_parse(uri->host, port, ret_addr);
+	return sip_host_addr(uri->host, port, ret_addr);
 }
 
 static unsigned int hex_value(char c)
@@ -367,7 +386,7 @@ static bool host_eq(const struct sip_uri *a, const struct sip_uri *b)
 		return false;
 	if (a->host_kind == SIP_HOST_NAME)
 		return view_eq_nocase(a->host, b->host);
-	return ipaddr_parse(a->host, 0, &x) == 0 && ipaddr_parse(b->host, 0, &y) == 0 &&
+	return sip_host_addr(a->host, 0, &x) == 0 && sip_host_addr(b->host, 0, &y) == 0 &&
 	       ipaddr_same_ip(&x, &y);
 }
 

@@ -62,3 +62,9 @@ bool sip_params_has(struct view params, struct view name);
  */
 int sip_host_parse(struct view text, uint8_t *ret_kind, struct view *ret_host)
 	__attribute__((warn_unused_result));
+/*
+ * The address that a bare host is (a name is none). Of IPv6 that ends in an IPv4 address a third
+ * colon before it is borne (RFC 5118 4.10). 0, or -EINVAL.
+ */
+int sip_host_addr(struct view host, uint16_t port, struct ipaddr *ret_addr)
+	__attribute__((warn_unused_result));

@@ -10,7 +10,7 @@ from limenlab.sipcase import NUMBER, conf, finish, start
 from limenlab.ua import answered_call, hang_up
 
 DATA = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "data", "sip")
-PORTS = (5050, 5060)  # sent-by of the messages
+PORTS = (5050, 6050, 19823, 5060)  # sent-by of the messages; they are sent from the last
 SILENT = None
 MTU = 1400
 
@@ -29,33 +29,49 @@ RFC4475 = {
     "regaut01": 405, "multi01": 400, "mcl01": 400, "bcast": SILENT, "zeromf": 483, "cparam01": 405, "cparam02": 405,
     "regescrt": 405, "sdp01": 406, "inv2543": 404,
 }
+# Sent to the box's IPv6 address.
+RFC5118 = {
+    "reference": 405, "bad-reference": 400, "port-ambiguous": 405, "port": 405, "received": 200, "received-bare": 200,
+    "sdp": 404, "two-families": 481, "sdp-two-families": 404, "mapped": 404, "colons": 200, "colons-right": 200,
+}
 # Over a stream: these do not say where they end. clerr waits for octets that never come.
 TCP = {"clerr": SILENT, "inv2543": 400}
 
 
 def run(t):
     box, phone, carrier = start(t, conf())
-    socks = [net.udp_socket(t.net.access, net.ATTACKER4, port) for port in PORTS]
-    t._cleanup += [s.close for s in socks]
-    names = sorted(f[:-4] for f in os.listdir(os.path.join(DATA, "rfc4475")))
-    t.equal(names, sorted(RFC4475), "the messages that are there and those that are expected")
-    statuses = []
-    for name in names:
-        with open(os.path.join(DATA, "rfc4475", name + ".dat"), "rb") as f:
-            raw = f.read()
-        for transport, ask in (("udp", over_udp), ("tcp", over_tcp)):
-            if transport == "udp" and len(raw) > MTU:
-                continue  # net_af_packet asks the kernel for whole datagrams, and has no room for them
-            want = TCP.get(name, RFC4475[name]) if transport == "tcp" else RFC4475[name]
-            got = ask(t, socks, fresh(raw, f"{transport}-{name}"), want)
-            fits = got in want if isinstance(want, tuple) else got == want
-            t.check(fits, f"{name} over {transport} was answered with {got}, expected {want}")
-            if raw.startswith(b"INVITE ") and got in (404, 406, 415):
-                statuses.append(got)
+    statuses = torture(t, "rfc4475", RFC4475, net.ATTACKER4, net.BOX_A4)
     statuses.append(400)  # the INVITE behind dblreq, which on a stream is a message: it has no Contact
+    statuses += torture(t, "rfc5118", RFC5118, net.PHONE6, net.BOX_A6)
     a, b = answered_call(phone, carrier, NUMBER)
     hang_up(a, b)
     finish(t, box, statuses + [200])
+
+
+def torture(t, folder, wanted, local, remote):
+    """Every message over both transports. Returns the final statuses of those that are calls."""
+    socks = [net.udp_socket(t.net.access, local, port) for port in PORTS]
+    t._cleanup += [s.close for s in socks]
+    names = sorted(f[:-4] for f in os.listdir(os.path.join(DATA, folder)))
+    t.equal(names, sorted(wanted), "the messages that are there and those that are expected")
+    calls = []
+    for name in names:
+        with open(os.path.join(DATA, folder, name + ".dat"), "rb") as f:
+            raw = f.read()
+        for transport in ("udp", "tcp"):
+            if transport == "udp" and len(raw) > MTU:
+                continue  # net_af_packet asks the kernel for whole datagrams, and has no room for them
+            want = TCP.get(name, wanted[name]) if transport == "tcp" else wanted[name]
+            message = fresh(raw, f"{transport}-{name}")
+            if transport == "udp":
+                got = over_udp(socks, message, remote, want)
+            else:
+                got = over_tcp(t.net.access, message, local, remote, want)
+            fits = got in want if isinstance(want, tuple) else got == want
+            t.check(fits, f"{name} over {transport} was answered with {got}, expected {want}")
+            if raw.startswith(b"INVITE ") and got in (404, 406, 415):
+                calls.append(got)
+    return calls
 
 
 def fresh(raw, word):
@@ -75,8 +91,8 @@ def final(data, raw):
     return int(data.split()[1])
 
 
-def over_udp(t, socks, raw, want):
-    socks[-1].sendto(raw, (net.BOX_A4, 5060))
+def over_udp(socks, raw, remote, want):
+    socks[-1].sendto(raw, (remote, 5060))
     got, deadline = None, time.monotonic() + (8 if want is not SILENT else 0.1)
     while got is None and time.monotonic() < deadline:
         for s in socks:
@@ -88,9 +104,9 @@ def over_udp(t, socks, raw, want):
     return got
 
 
-def over_tcp(t, socks, raw, want):
+def over_tcp(ns, raw, local, remote, want):
     data = b""
-    with net.tcp_connect(t.net.access, net.ATTACKER4, net.BOX_A4, 5060) as s:
+    with net.tcp_connect(ns, local, remote, 5060) as s:
         s.sendall(raw)
         s.settimeout(8 if want is not SILENT else 0.1)
         while True:

@@ -2,6 +2,7 @@
 /*
  * The 49 messages of RFC 4475, each with what its section asks of a parser: 0 parses (what is wrong
  * with it is for the layers above), else the status of the answer (responses: they are dropped).
+ * And messages like those of RFC 5118, of which one is wrong.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,6 +10,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <errno.h>
 #include <cmocka.h>
 
@@ -81,10 +83,10 @@ _Static_assert(sizeof(rows) / sizeof(rows[0]) == 49, "RFC 4475 has 49 messages")
 static struct sip_msg msg;
 
 /* malloc()ed and exactly as large as the file, so that a sanitizer sees reads behind it. */
-static char *file_read(const char *name, size_t *ret_n)
+static char *file_read(const char *folder, const char *name, size_t *ret_n)
 {
 	char path[512];
-	snprintf(path, sizeof(path), "%s/sip/rfc4475/%s.dat", TEST_DATA, name);
+	snprintf(path, sizeof(path), "%s/sip/%s/%s.dat", TEST_DATA, folder, name);
 	FILE *f = fopen(path, "rb");
 	if (f == NULL)
 		fail_msg("no %s", path);
@@ -103,7 +105,7 @@ static void test_expectations(void **state)
 	for (unsigned int i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		const struct row *row = &rows[i];
 		size_t n;
-		char *p = file_read(row->name, &n);
+		char *p = file_read("rfc4475", row->name, &n);
 		int rc = sip_msg_parse(&msg, p, n, false);
 		if ((rc == 0) != (row->status == 0))
 			fail_msg("%s: %s", row->name, rc == 0 ? "taken" : msg.error);
@@ -130,7 +132,7 @@ static void test_answers(void **state)
 	assert_int_equal(ipaddr_parse(VIEW("203.0.113.9"), 5099, &source), 0);
 	for (unsigned int i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		size_t n;
-		char *p = file_read(rows[i].name, &n);
+		char *p = file_read("rfc4475", rows[i].name, &n);
 		int rc = sip_msg_parse(&msg, p, n, false);
 		if (msg.is_request && (rc == 0 || msg.answerable)) {
 			struct sip_buf b;
@@ -153,7 +155,7 @@ static void test_answers(void **state)
 static void test_wsinv(void **state)
 {
 	size_t n;
-	char *p = file_read("wsinv", &n);
+	char *p = file_read("rfc4475", "wsinv", &n);
 	struct sip_values it;
 	struct sip_via via;
 	struct sip_addr contact;
@@ -187,10 +189,42 @@ static void test_wsinv(void **state)
 static void test_dblreq(void **state)
 {
 	size_t n;
-	char *p = file_read("dblreq", &n);
+	char *p = file_read("rfc4475", "dblreq", &n);
 	assert_int_equal(sip_msg_parse(&msg, p, n, false), 0);
 	assert_int_equal(msg.body.n, 0);
 	assert_true(msg.raw.n < n);
+	free(p);
+}
+
+static void test_ipv6(void **state)
+{
+	static const char *const good[] = {"reference", "port-ambiguous", "port", "received",
+		"received-bare", "sdp", "two-families", "sdp-two-families", "mapped", "colons",
+		"colons-right"};
+	struct ipaddr addr, right;
+	size_t n;
+	char *p;
+
+	for (unsigned int i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		p = file_read("rfc5118", good[i], &n);
+		if (sip_msg_parse(&msg, p, n, false) != 0)
+			fail_msg("%s: %s", good[i], msg.error);
+		if (strcmp(good[i], "port-ambiguous") == 0) {
+			assert_int_equal(msg.uri.port, 0);
+			assert_true(view_eq(msg.uri.host, VIEW("2001:db8::10:5070")));
+		} else if (strcmp(good[i], "port") == 0) {
+			assert_int_equal(msg.uri.port, 5070);
+		} else if (strcmp(good[i], "colons") == 0) {
+			assert_int_equal(sip_uri_addr(&msg.uri, &addr), 0);
+			assert_int_equal(ipaddr_parse(VIEW("2001:db8::c000:201"), 5060, &right), 0);
+			assert_true(ipaddr_same_ip(&addr, &right));
+		}
+		free(p);
+	}
+	p = file_read("rfc5118", "bad-reference", &n);
+	assert_int_equal(sip_msg_parse(&msg, p, n, false), -EBADMSG);
+	assert_int_equal(msg.error_status, 400);
+	assert_true(msg.answerable);
 	free(p);
 }
 
@@ -201,6 +235,7 @@ int main(void)
 		cmocka_unit_test(test_answers),
 		cmocka_unit_test(test_wsinv),
 		cmocka_unit_test(test_dblreq),
+		cmocka_unit_test(test_ipv6),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -28,6 +28,8 @@ static const struct good_row good[] = {
 		"transport=tcp;lr", "Subject=x&P=y", SIP_SCHEME_SIP, V4},
 	{"sip:bob@[2001:db8::10]:5070", "bob", NULL, "2001:db8::10", 5070, NULL, NULL,
 		SIP_SCHEME_SIP, V6},
+	{"sip:user@[2001:db8:::192.0.2.1]", "user", NULL, "2001:db8:::192.0.2.1", 0, NULL, NULL,
+		SIP_SCHEME_SIP, V6},
 	{"sip:[2001:db8::10]", NULL, NULL, "2001:db8::10", 0, NULL, NULL, SIP_SCHEME_SIP, V6},
 	{"sip:+1-212-555-1212:1234@gw.example.com;user=phone", "+1-212-555-1212", "1234",
 		"gw.example.com", 0, "user=phone", NULL, SIP_SCHEME_SIP, NAME},
@@ -75,11 +77,13 @@ static void test_bad(void **state)
 	static const char *const bad[] = {"", "sip", "sip:", ":", "sip:@host", "sip:a@",
 		"sip:a@b@c", "sip:host:", "sip:host:0", "sip:host:65536", "sip:host:99999999999",
 		"sip:host:5x", "sip:ho st", "sip:a b@host", "sip:%4@host", "sip:%zz@host",
-		"sip:[::1", "sip:::1", "sip:[192.0.2.1]", "sip:[2001:db8::g]", "sip:192.0.2.256",
-		"sip:1.2.3", "sip:host;", "sip:host;;a", "sip:host;a=", "sip:host;a=\"b\"",
-		"sip:host;=b", "sip:host?", "sip:host?a", "sip:host?a=b&", "sip:host?=b",
-		"sip:host>", "<sip:host>", "tel:", "tel:12x", "tel:12;", "1abc:x", "http://a b",
-		"mailto:", "sip:a\r\nb@host", "sip:host;a=b c"};
+		"sip:[::1", "sip:::1", "sip:[", "sip:[]", "sip:[2001:db8:::1]",
+		"sip:[2001:db8::::192.0.2.1]", "sip:[2001::db8:::192.0.2.1]",
+		"sip:[1:2:3:4:5:6:::192.0.2.1]", "sip:[:::1:192.0.2.1]", "sip:[192.0.2.1]",
+		"sip:[2001:db8::g]", "sip:192.0.2.256", "sip:1.2.3", "sip:host;", "sip:host;;a",
+		"sip:host;a=", "sip:host;a=\"b\"", "sip:host;=b", "sip:host?", "sip:host?a",
+		"sip:host?a=b&", "sip:host?=b", "sip:host>", "<sip:host>", "tel:", "tel:12x",
+		"tel:12;", "1abc:x", "http://a b", "mailto:", "sip:a\r\nb@host", "sip:host;a=b c"};
 	for (unsigned int i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		struct sip_uri uri;
 		if (sip_uri_parse(view_of(bad[i]), &uri) != -EINVAL)
@@ -115,6 +119,8 @@ static const struct pair_row pairs[] = {
 	{"sip:a@h;maddr=1", "sip:a@h", false},
 	{"sip:a@[2001:db8:0::1]", "sip:a@[2001:DB8::1]", true},
 	{"sip:a@[2001:db8::1]", "sip:a@[2001:db8::2]", false},
+	{"sip:a@[2001:db8:::192.0.2.1]", "sip:a@[2001:db8::192.0.2.1]", true},
+	{"sip:a@[2001:db8:::192.0.2.1]", "sip:a@[2001:db8::192.0.2.2]", false},
 	{"tel:+1-201-555-0123", "tel:+1(201)5550123", true},
 	{"tel:+12015550123", "tel:+12015550124", false},
 	{"tel:123;phone-context=a.b", "tel:123", false},

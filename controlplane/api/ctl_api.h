@@ -346,6 +346,9 @@ struct ctl_trunk_status {
 	X(calls_attempted, "calls-attempted", "initial INVITEs")                              \
 	X(calls_answered, "calls-answered", "calls answered with 2xx")                        \
 	X(calls_failed, "calls-failed", "calls that ended without an answer")                 \
+	X(prack_in, "prack-in", "reliable provisionals that a caller acknowledged")           \
+	X(prack_out, "prack-out", "reliable provisionals that the box acknowledged")          \
+	X(prack_missed, "prack-missed", "calls refused since no acknowledgement came")        \
 	X(crypto_ignored, "crypto-ignored", "a=crypto lines that could not be used")          \
 	X(srtp_refused, "srtp-refused", "offers and answers refused for SRTP or its absence") \
 	X(srtp_fallback, "srtp-fallback", "offers made again without SRTP")                   \

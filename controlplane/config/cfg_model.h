@@ -98,6 +98,9 @@ enum cfg_transcoding {
 	CFG_TRANSCODING_BY_PREFERENCE,
 };
 
+/* Reliable provisional answers (RFC 3262); CFG_REL1XX_REALM: a trunk does as its realm says. */
+enum cfg_rel1xx { CFG_REL1XX_REALM, CFG_REL1XX_SUPPORTED, CFG_REL1XX_REQUIRE, CFG_REL1XX_DISABLE };
+
 /* How digits come from and go to a side's far ends. */
 enum cfg_dtmf {
 	CFG_DTMF_NONE,	  /* of a trunk's first: as its realm says; as what comes second: nothing */
@@ -312,6 +315,7 @@ struct cfg_realm {
 	uint32_t media_port_min, media_port_max;	/* media port-range MIN MAX */
 	uint8_t dscp_media, dscp_video, dscp_signaling; /* ip qos dscp ef media | cs3 signaling */
 	uint8_t admission;				/* enum cfg_admission */
+	uint8_t rel1xx;		  /* enum cfg_rel1xx; REALM counts as SUPPORTED */
 	bool latch;		  /* media latching: learn the far media source (NAT) */
 	uint8_t bundle;		  /* media bundle: enum cfg_bundle */
 	bool record;		  /* media record: calls from and to here are recorded */
@@ -362,6 +366,7 @@ struct cfg_trunk {
 	uint8_t transcoding;		  /* enum cfg_transcoding */
 	uint8_t dtmf;			  /* enum cfg_dtmf; NONE: both are the realm's */
 	uint8_t dtmf_fallback;		  /* enum cfg_dtmf */
+	uint8_t rel1xx;			  /* enum cfg_rel1xx */
 	char music_on_hold[CFG_NAME_MAX]; /* empty: the realm's */
 	uint32_t tls_profile;		  /* 0: the realm's */
 	uint32_t tenant;		  /* 0: the realm's */

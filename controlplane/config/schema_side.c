@@ -138,6 +138,37 @@ static const struct cfg_word dtmf_fallback_words[] = {
 	{NULL, 0, NULL},
 };
 
+#define REL1XX_SUPPORTED                                                   \
+	{                                                                  \
+		"supported", CFG_REL1XX_SUPPORTED,                         \
+			"Taken and sent where the far end knows them, too" \
+	}
+
+#define REL1XX_REQUIRE                                                                          \
+	{                                                                                       \
+		"require", CFG_REL1XX_REQUIRE, "No call with a far end that does not know them" \
+	}
+
+#define REL1XX_DISABLE                                                  \
+	{                                                               \
+		"disable", CFG_REL1XX_DISABLE, "Neither taken nor sent" \
+	}
+
+static const struct cfg_word rel1xx_words[] = {
+	REL1XX_SUPPORTED,
+	REL1XX_REQUIRE,
+	REL1XX_DISABLE,
+	{NULL, 0, NULL},
+};
+
+static const struct cfg_word trunk_rel1xx_words[] = {
+	{"realm", CFG_REL1XX_REALM, "As the realm says"},
+	REL1XX_SUPPORTED,
+	REL1XX_REQUIRE,
+	REL1XX_DISABLE,
+	{NULL, 0, NULL},
+};
+
 static const struct cfg_word cptone_words[] = {
 	{"eu", CFG_CPTONE_EU, "As ETSI recommends, for countries without a word of their own"},
 	{"de", CFG_CPTONE_DE, "Germany"},
@@ -426,6 +457,17 @@ static const struct cfg_leaf rows[] = {
 
 	{.kind = CFG_REALM,
 		.type = CFG_T_ENUM,
+		.name = "rel1xx",
+		.syntax = "rel1xx",
+		FIELD(cfg_realm, rel1xx),
+		.words = rel1xx_words,
+		.min = CFG_REL1XX_SUPPORTED,
+		.max = CFG_REL1XX_DISABLE,
+		.def = CFG_REL1XX_SUPPORTED,
+		NO_REF,
+		.help = "Provisional answers that are acknowledged (100rel)"},
+	{.kind = CFG_REALM,
+		.type = CFG_T_ENUM,
 		.name = "cptone",
 		.syntax = "cptone",
 		FIELD(cfg_realm, cptone),
@@ -621,6 +663,16 @@ static const struct cfg_leaf rows[] = {
 		.help = "How digits come from this far end and go there\n"
 			"When it agrees on no telephone-events; counts with a dtmf-relay of "
 			"the trunk's own"},
+	{.kind = CFG_TRUNK,
+		.type = CFG_T_ENUM,
+		.name = "rel1xx",
+		.syntax = "rel1xx",
+		FIELD(cfg_trunk, rel1xx),
+		.words = trunk_rel1xx_words,
+		.max = CFG_REL1XX_DISABLE,
+		.def = CFG_REL1XX_REALM,
+		NO_REF,
+		.help = "Provisional answers that are acknowledged (100rel)"},
 	{.kind = CFG_TRUNK,
 		.type = CFG_T_NAME,
 		.name = "music_on_hold",

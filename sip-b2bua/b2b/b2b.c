@@ -146,7 +146,7 @@ void b2b_request(struct b2b *b, struct sip_stxn *stxn, const struct sip_msg *msg
 		status = 416;
 	} else if (msg->max_forwards == 0) {
 		status = 483;
-	} else if (policy_unsupported(msg, &buf)) {
+	} else if (policy_unsupported(msg, POLICY_100REL, &buf)) {
 		status = 420;
 		headers = sip_buf_view(&buf);
 	} else {

@@ -59,6 +59,7 @@ static void ringing_fired(struct twheel_timer *timer, void *arg)
 
 void call_timers_init(struct call *call)
 {
+	STAILQ_INIT(&call->reliable);
 	twheel_timer_init(&call->timer, timer_fired, call);
 	twheel_timer_init(&call->ringing_timer, ringing_fired, call);
 	twheel_timer_init(&call->local_timer, call_local_timer, call);
@@ -136,8 +137,8 @@ void call_release(struct call *call)
 	twheel_stop(b->env.wheel, &call->ringing_timer);
 	twheel_stop(b->env.wheel, &call->local_timer);
 	call_invite_over(call);
-	for (unsigned int i = 0; i < call->n_forks; i++)
-		call_dialog_free(call, &call->early[i]);
+	call_early_over(call);
+	call_forks_clear(call);
 	leg_clear(&call->leg[LEG_A]);
 	leg_clear(&call->leg[LEG_B]);
 	media_map_clear(&call->media);
@@ -394,6 +395,7 @@ void call_end(struct call *call, const struct call_why *why)
 	if (call->state == CALL_ENDING || call_announce(call, why))
 		return;
 	why = call_local_why(call, why, &own);
+	call_early_over(call);
 	log_info("call %016llx: ends, %u: %s", (unsigned long long)call->rec.id, why->status,
 		why->reason);
 	twheel_stop(b->env.wheel, &call->timer);

@@ -36,9 +36,10 @@ enum call_state {
 /* What happens when limen-control has done what was asked for the media lines. */
 enum call_then {
 	THEN_NOTHING,
-	THEN_INVITE,  /* the offer goes to the other leg in an INVITE or re-INVITE */
-	THEN_SUCCESS, /* in the 2xx to the other leg's INVITE that had no offer */
-	THEN_ANSWER,  /* the answer goes on in a 2xx, and the ACK to its sender */
+	THEN_INVITE,   /* the offer goes to the other leg in an INVITE or re-INVITE */
+	THEN_RELIABLE, /* to the caller in a reliable provisional; its PRACK brings the answer */
+	THEN_SUCCESS,  /* in the 2xx to the other leg's INVITE that had no offer */
+	THEN_ANSWER,   /* the answer goes on in a 2xx, and the ACK to its sender */
 };
 
 #define CALL_HEADERS_MAX 512 /* header lines of a refusal */
@@ -77,6 +78,9 @@ struct leg {
 	char *ack;		   /* our ACK to its 2xx, for copies of that */
 	uint32_t ack_len;
 	struct oa oa;
+	uint8_t rel1xx;	  /* enum cfg_rel1xx of its side */
+	bool peer_100rel; /* A: it knows reliable provisionals; B: it was told that we do */
+	bool peer_requires_100rel;
 	struct digest_client *auth; /* call_auth.c; NULL: nobody asked for credentials */
 	struct leg_dtmf dtmf;
 };
@@ -98,6 +102,30 @@ struct call_local {
 	char reason[160];
 };
 
+/* What belongs to one early dialog of the called side, and to the caller's with the same fork. */
+struct call_fork {
+	struct dialog *dialog; /* of the called side; NULL once it is leg's */
+	char *answer;	       /* what it answered reliably */
+	uint32_t answer_len;
+	uint32_t rseq_in;  /* of the called side's last reliable provisional, 0: none */
+	uint32_t rseq_out; /* of our last one to the caller, 0: none */
+	uint32_t cseq_in;  /* of the caller's last request in this early dialog */
+	/* Bit of a leg: its part of the first exchange is over, before any 2xx. */
+	uint8_t settled;
+};
+
+/* A reliable provisional to the caller, until its PRACK. call_early.c. */
+struct rel_msg {
+	STAILQ_ENTRY(rel_msg) next;
+	struct call *call;
+	struct sip_resend resend; /* of the first one of a fork; the others wait */
+	uint32_t rseq;
+	uint8_t fork;
+	bool has_sdp, is_offer;
+	uint32_t n;
+	char bytes[];
+};
+
 struct call {
 	struct b2b *b;
 	uint32_t slot, generation;
@@ -115,7 +143,19 @@ struct call {
 	uint16_t last_failure; /* of the called side, mapped; while hunting */
 	uint32_t max_forwards; /* of the call's INVITE, already taken one off */
 	struct leg leg[DP_LEGS];
-	struct dialog *early[B2B_FORKS_MAX]; /* of the called side; NULL once it is leg's */
+	struct call_fork forks[B2B_FORKS_MAX];
+	STAILQ_HEAD(, rel_msg) reliable;
+	uint8_t n_reliable;
+	bool success_held; /* the 2xx to the caller waits for a PRACK (RFC 3262 3) */
+	/* The called side's offer in a reliable provisional: its PRACK is to bring the answer. */
+	struct {
+		bool wanted;
+		uint8_t fork;
+		uint16_t status;
+		uint32_t rseq, cseq;
+	} prack;
+	struct sip_ctxn *prack_out; /* that PRACK */
+	uint64_t answer_by_ms;	    /* of the wheel: when the called side has to have answered */
 	struct media_map media;
 	char *offer; /* copy of the pending offer */
 	uint32_t offer_len;
@@ -275,8 +315,43 @@ void call_checkpoint(struct call *call);
 /* ACK and BYE for a 2xx that nobody wants (a second fork, one that came too late). */
 void dialog_drop(struct b2b *b, const struct sip_msg *success, const struct sip_path *path);
 
-/* 183, or another provisional, with a description; fork: of our tag. */
-void call_send_early(struct leg *to, unsigned int status, unsigned int fork, struct view sdp);
+/* A response to a leg's INVITE, begun: status line to Server. NULL: there is no such INVITE. */
+const struct sip_msg *leg_response_start(
+	struct leg *to, unsigned int status, unsigned int fork, struct sip_buf *buf);
+/* The early dialog of a response, new if need be; -1 when there can be none. */
+int call_fork_of(struct call *call, const struct sip_msg *msg, const struct sip_path *path);
+
+/* ---- call_early.c: provisionals, reliable or not ---- */
+
+/* A provisional of the called side. */
+void call_provisional(struct leg *leg, const struct sip_msg *msg, const struct sip_path *path);
+/*
+ * A provisional to the caller, with a description or without; fork: of our tag. from: what it is
+ * made of, or NULL. It goes reliably where the caller's side and its rel1xx say so.
+ */
+void call_send_early(struct leg *to, unsigned int status, unsigned int fork,
+	const struct sip_msg *from, struct view sdp);
+/* The called side's offer has its ports: it goes to the caller. */
+int call_send_early_offer(struct call *call);
+/* The 2xx to a leg's INVITE, which may have to wait for the PRACK of what went before. */
+void call_forward_success(struct leg *to, struct view sdp);
+void call_prack(
+	struct leg *leg, struct sip_stxn *stxn, const struct sip_msg *msg, unsigned int fork);
+/* No provisional is sent again any more; the forks' dialogs and answers are gone. */
+void call_early_over(struct call *call);
+void call_forks_clear(struct call *call);
+/* Answered: what was agreed before counts no more for what follows. */
+void call_answers_forget(struct call *call);
+/* The time limit of the answer goes on after something else has used the call's timer. */
+void call_answer_timer(struct call *call);
+/* The settings of a side, for a new call or another trunk. */
+void leg_set_terms(struct leg *leg, const struct cfg_realm *realm, const struct cfg_trunk *trunk);
+/* Whether early dialogs of a call may carry offers of the called side (RFC 3262 5). */
+bool call_takes_early_offer(const struct call *call);
+/* The extensions that a far end may require of us (enum policy_option). */
+unsigned int leg_options(const struct leg *leg);
+/* Supported and Require of an INVITE to a leg. */
+void leg_put_extensions(struct leg *leg, struct sip_buf *buf);
 
 /* ---- call_local.c: calls that end in the box, announcements before a refusal, ring-back ---- */
 

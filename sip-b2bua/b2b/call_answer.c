@@ -30,15 +30,14 @@ void call_checkpoint(struct call *call)
 	secret_wipe(b->ckpt_buf, out.n); /* SRTP keys */
 }
 
-/* The early dialog of a response, new if need be; -1 when there can be none. */
-static int fork_of(struct call *call, const struct sip_msg *msg, const struct sip_path *path)
+int call_fork_of(struct call *call, const struct sip_msg *msg, const struct sip_path *path)
 {
 	struct dialog *fresh;
 
 	if (msg->to.tag.n == 0)
 		return -1;
 	for (unsigned int i = 0; i < call->n_forks; i++) {
-		if (call->early[i] && dialog_match_response(call->early[i], msg))
+		if (call->forks[i].dialog && dialog_match_response(call->forks[i].dialog, msg))
 			return (int)i;
 	}
 	if (call->n_forks == B2B_FORKS_MAX)
@@ -46,12 +45,11 @@ static int fork_of(struct call *call, const struct sip_msg *msg, const struct si
 	if (dialog_new_uac(msg, view_of(call->uri), path, &fresh) < 0)
 		return -1;
 	call->b->n_dialogs++;
-	call->early[call->n_forks] = fresh;
+	call->forks[call->n_forks].dialog = fresh;
 	return call->n_forks++;
 }
 
-/* A response to the caller's INVITE, begun: status line to Contact. */
-static const struct sip_msg *response_start(
+const struct sip_msg *leg_response_start(
 	struct leg *to, unsigned int status, unsigned int fork, struct sip_buf *buf)
 {
 	struct b2b *b = to->call->b;
@@ -68,72 +66,6 @@ static const struct sip_msg *response_start(
 	sip_put_hdr(buf, SIP_H_SERVER, VIEW(POLICY_PRODUCT));
 	leg_put_session_id(buf, to);
 	return request;
-}
-
-static void provisional_send(
-	struct leg *to, const struct sip_msg *msg, unsigned int fork, struct view sdp)
-{
-	unsigned int status = msg->status >= 180 && msg->status <= 183 ? msg->status : 183;
-	struct sip_buf buf;
-
-	/* While our 2xx is to carry the offer, no description goes before it. */
-	if (!oa_send(&to->oa, OA_PROVISIONAL, sdp.n > 0))
-		sdp = none;
-	if (!response_start(to, status, fork, &buf))
-		return;
-	policy_put_headers(&buf, msg, POLICY_PROVISIONAL);
-	if (sip_build_end(&buf, sdp.n > 0 ? VIEW("application/sdp") : none, sdp) < 0 ||
-		sip_stxn_respond(to->in, sip_buf_view(&buf)) < 0)
-		log_debug("call %016" PRIx64 ": %u not sent", to->call->rec.id, status);
-	else if (sdp.n > 0)
-		to->call->early_sdp_sent = true;
-}
-
-void call_send_early(struct leg *to, unsigned int status, unsigned int fork, struct view sdp)
-{
-	struct sip_buf buf;
-
-	if (!oa_send(&to->oa, OA_PROVISIONAL, sdp.n > 0))
-		sdp = none;
-	if (!response_start(to, status, fork, &buf))
-		return;
-	if (sip_build_end(&buf, sdp.n > 0 ? VIEW("application/sdp") : none, sdp) < 0 ||
-		sip_stxn_respond(to->in, sip_buf_view(&buf)) < 0)
-		log_debug("call %016" PRIx64 ": %u not sent", to->call->rec.id, status);
-	else if (sdp.n > 0)
-		to->call->early_sdp_sent = true;
-}
-
-static void provisional(struct leg *leg, const struct sip_msg *msg, const struct sip_path *path)
-{
-	struct call *call = leg->call;
-	bool has_sdp = sip_msg_is_sdp(msg);
-	struct view sdp = none;
-	const char *reason = "";
-	int fork;
-
-	/* 199 is for callers that asked for it (RFC 6228); re-INVITEs have had their 100. */
-	if (call->state != CALL_CALLING || leg->dialog || msg->status == 199 || call->local.on)
-		return;
-	fork = fork_of(call, msg, path);
-	if (call->rec.ringing_ms == 0) {
-		call->rec.ringing_ms = call->b->env.ops->wall_ms(call->b->env.ctx);
-		call->rec.state = CTL_CALL_ALERTING;
-		/* Most that is answered at once is a machine; it need not be told twice. */
-		twheel_start(call->b->env.wheel, &call->ringing_timer, B2B_RINGING_MS);
-	}
-	if (oa_receive(&leg->oa, OA_PROVISIONAL, has_sdp) == OA_EARLY_ANSWER) {
-		if (call_answer(leg, msg->body, &sdp, &reason) < 0) {
-			log_info("call %016" PRIx64 ": early media is not relayed: %s",
-				call->rec.id, reason);
-			sdp = none;
-		} else {
-			call_copy_set(&call->answer, &call->answer_len, msg->body);
-		}
-	} else if (call_ring_back(call, msg->status)) {
-		return;
-	}
-	provisional_send(&call->leg[LEG_A], msg, fork < 0 ? 0 : (unsigned int)fork, sdp);
 }
 
 static void ok_gave_up(struct sip_resend *resend, void *arg)
@@ -161,6 +93,7 @@ static void ok_gave_up(struct sip_resend *resend, void *arg)
 static void call_answered(struct call *call, unsigned int fork)
 {
 	struct b2b *b = call->b;
+	const struct call_fork *f = &call->forks[fork];
 	char tag[SIP_TOKEN_LEN];
 
 	call_invite_over(call);
@@ -173,6 +106,10 @@ static void call_answered(struct call *call, unsigned int fork)
 	call->leg[LEG_A].dialog->state = DIALOG_CONFIRMED;
 	call_tag(call, LEG_A, fork, tag);
 	dialog_set_local_tag(call->leg[LEG_A].dialog, tag);
+	if (f->cseq_in > call->leg[LEG_A].dialog->remote_cseq)
+		call->leg[LEG_A].dialog->remote_cseq = f->cseq_in;
+	call_early_over(call);
+	call_answers_forget(call);
 	twheel_stop(b->env.wheel, &call->timer);
 	twheel_stop(b->env.wheel, &call->ringing_timer);
 	b->env.stats->calls_answered++;
@@ -199,15 +136,18 @@ void call_send_success(struct leg *to, struct view sdp)
 	struct sip_buf buf;
 	int rc;
 
-	request = response_start(to, 200, call->fork, &buf);
-	if (!request || sip_build_end(&buf, VIEW("application/sdp"), sdp) < 0) {
+	/* The answer of this dialog went before, reliably (RFC 6337 3.1.1). */
+	if (call->state != CALL_UP && (call->forks[call->fork].settled & 1u << to->side))
+		sdp = none;
+	request = leg_response_start(to, 200, call->fork, &buf);
+	if (!request || sip_build_end(&buf, sdp.n > 0 ? VIEW("application/sdp") : none, sdp) < 0) {
 		call_end(call,
 			&(struct call_why){.by = CTL_BY_BOX,
 				.status = 500,
 				.reason = "the 200 to the caller is longer than a message can be"});
 		return;
 	}
-	oa_send(&to->oa, OA_SUCCESS, true);
+	oa_send(&to->oa, OA_SUCCESS, sdp.n > 0);
 	if (call->state != CALL_UP)
 		call_answered(call, call->fork);
 	else
@@ -329,20 +269,20 @@ static int success_dialog(struct leg *leg, const struct sip_msg *msg, const stru
 				call->rec.id);
 		return 0;
 	}
-	fork = fork_of(call, msg, path);
+	fork = call_fork_of(call, msg, path);
 	if (fork < 0) {
 		/* All forks are taken, or its texts are unusable: the last one gives way. */
 		if (call->n_forks < B2B_FORKS_MAX)
 			return -EINVAL;
 		fork = B2B_FORKS_MAX - 1;
-		if (!call->early[fork])
+		if (!call->forks[fork].dialog)
 			call->b->n_dialogs++;
 	}
-	rc = dialog_confirm(&call->early[fork], msg, view_of(call->uri), path);
+	rc = dialog_confirm(&call->forks[fork].dialog, msg, view_of(call->uri), path);
 	if (rc < 0)
 		return rc;
-	leg->dialog = call->early[fork];
-	call->early[fork] = NULL;
+	leg->dialog = call->forks[fork].dialog;
+	call->forks[fork].dialog = NULL;
 	call->fork = (uint8_t)fork;
 	return 0;
 }
@@ -357,6 +297,7 @@ static void success_broken(struct leg *leg, const char *reason)
 /* The called side is there, but wants no SRTP: a re-INVITE offers it RTP before the caller hears. */
 static void success_again_plain(struct leg *leg)
 {
+	leg->call->forks[leg->call->fork].settled = 0;
 	leg_ack(leg, none);
 	if (leg_reinvite(leg) < 0)
 		call_end(leg->call,
@@ -377,9 +318,23 @@ static void success_unwanted(
 	dialog_drop(leg->call->b, msg, path);
 }
 
+/* Both sides agreed before the 2xx: it has nothing to say any more. */
+static void success_settled(struct leg *leg)
+{
+	leg_ack(leg, none);
+	call_forward_success(leg_other(leg), none);
+}
+
+/* Both legs of this fork have agreed, on an offer of the called side. */
+static bool is_settled(const struct call *call, const struct call_fork *f)
+{
+	return f && f->settled == (1u << LEG_A | 1u << LEG_B) && call->media.offerer == LEG_B;
+}
+
 static void success(struct leg *leg, const struct sip_msg *msg, const struct sip_path *path)
 {
 	struct call *call = leg->call;
+	const struct call_fork *f = NULL;
 	const char *reason = NULL;
 	struct view sdp = none, body = msg->body;
 	enum oa_event event;
@@ -397,14 +352,23 @@ static void success(struct leg *leg, const struct sip_msg *msg, const struct sip
 	}
 	leg_auth_accepted(leg);
 	leg->out_cseq = msg->cseq.number;
-	event = oa_receive(&leg->oa, OA_SUCCESS, sip_msg_is_sdp(msg));
+	if (call->state != CALL_UP && !call->forks[call->fork].dialog)
+		f = &call->forks[call->fork];
+	event = oa_receive(
+		&leg->oa, OA_SUCCESS, sip_msg_is_sdp(msg) && !(f && (f->settled & 1u << LEG_B)));
+	if (is_settled(call, f)) {
+		success_settled(leg);
+		return;
+	}
 	if (event == OA_OFFER) {
 		leg->ack_owed = true;
 		if (call_offer(leg, body, THEN_SUCCESS, &reason) < 0)
 			success_broken(leg, reason);
 		return;
 	}
-	if (event == OA_ANSWER_KEPT)
+	if (event == OA_ANSWER_KEPT && f && f->answer)
+		body = (struct view){f->answer, f->answer_len};
+	else if (event == OA_ANSWER_KEPT)
 		body = (struct view){call->answer, call->answer_len};
 	if ((event == OA_ANSWER || event == OA_ANSWER_KEPT) && body.n > 0)
 		rc = call_answer(leg, body, &sdp, &reason);
@@ -480,8 +444,7 @@ static bool refused_for_srtp(struct call *call, unsigned int status)
 {
 	if (!refuses_offer(status) || !call_fall_back(call))
 		return false;
-	for (unsigned int i = 0; i < call->n_forks; i++)
-		call_dialog_free(call, &call->early[i]);
+	call_forks_clear(call);
 	if (call_invite_out(call) < 0)
 		call_hunt(call);
 	return true;
@@ -506,8 +469,7 @@ static bool refused_for_auth(struct leg *leg, unsigned int status, const struct 
 
 	if (!leg_auth_take(leg, status, msg))
 		return false;
-	for (unsigned int i = 0; i < call->n_forks; i++)
-		call_dialog_free(call, &call->early[i]);
+	call_forks_clear(call);
 	if (call->offer)
 		call_offer_again(call);
 	if (call_invite_retry(call) < 0)
@@ -525,10 +487,14 @@ static void call_refused(struct leg *leg, unsigned int status, int err, const st
 
 	if (msg && (refused_for_auth(leg, status, msg) || refused_for_srtp(call, status)))
 		return;
-	if (secure && refuses_offer(status))
+	if (status == 420 && leg->rel1xx == CFG_REL1XX_REQUIRE) {
+		failure.hunt = true;
+		snprintf(more, sizeof(more), ", and rel1xx require asks for 100rel there");
+	} else if (secure && refuses_offer(status)) {
 		snprintf(more, sizeof(more), " to an offer of SRTP, which is required there");
-	else if (status == 401 || status == 407)
+	} else if (status == 401 || status == 407) {
 		snprintf(more, sizeof(more), ": %s", leg_auth_problem(leg));
+	}
 	snprintf(reason, sizeof(reason), "%s",
 		msg ? reason_answered(call, msg, more) : reason_unanswered(call, err));
 	call->last_failure = failure.status;
@@ -580,7 +546,7 @@ static void invite_response(
 	} else if (ctxn != leg->out || msg->status == 100) {
 		return;
 	} else if (msg->status < 200) {
-		provisional(leg, msg, path);
+		call_provisional(leg, msg, path);
 	} else if (msg->status < 300) {
 		/* The layer shows further copies of the 2xx for 64*T1 (RFC 6026). */
 		if (leg->accepted)

@@ -32,8 +32,8 @@ static struct dialog *dialog_of(struct leg *leg, const struct sip_msg *msg)
 			       ? d
 			       : NULL;
 	for (unsigned int i = 0; leg->side == LEG_B && i < call->n_forks; i++) {
-		if (call->early[i] && dialog_match_request(call->early[i], msg))
-			return call->early[i];
+		if (call->forks[i].dialog && dialog_match_request(call->forks[i].dialog, msg))
+			return call->forks[i].dialog;
 	}
 	return NULL;
 }
@@ -132,24 +132,58 @@ static void reinvite(struct leg *leg, struct sip_stxn *stxn, const struct sip_ms
 	}
 }
 
+/* The fork whose early dialog a request belongs to. */
+static unsigned int fork_of(
+	const struct leg *leg, const struct sip_msg *msg, const struct dialog *dialog)
+{
+	const struct call *call = leg->call;
+	struct sip_token token;
+
+	if (leg->side == LEG_A)
+		return sip_token_parse(call->b->env.key, msg->to.tag, &token) == 0
+			       ? token.index & (B2B_FORKS_MAX - 1)
+			       : call->fork;
+	for (unsigned int i = 0; i < B2B_FORKS_MAX; i++) {
+		if (call->forks[i].dialog == dialog)
+			return i;
+	}
+	return call->fork;
+}
+
+/* To the caller each fork is a dialog with numbers of its own, until one of them is confirmed. */
+static bool take_cseq(struct leg *leg, struct dialog *dialog, unsigned int fork, uint32_t cseq)
+{
+	struct call_fork *f = &leg->call->forks[fork];
+
+	if (leg->side == LEG_B || dialog->state != DIALOG_EARLY)
+		return dialog_take_cseq(dialog, cseq);
+	if (cseq <= dialog->remote_cseq || cseq <= f->cseq_in)
+		return false;
+	f->cseq_in = cseq;
+	return true;
+}
+
 static void inside_dialog(
 	struct leg *leg, struct sip_stxn *stxn, const struct sip_msg *msg, struct dialog *dialog)
 {
+	unsigned int fork = fork_of(leg, msg, dialog);
 	unsigned int status = policy_method_status((enum sip_method)msg->method);
 	struct sip_buf headers;
 	char text[512];
 
 	sip_buf_init(&headers, text, sizeof(text));
-	if (!dialog_take_cseq(dialog, msg->cseq.number)) {
+	if (!take_cseq(leg, dialog, fork, msg->cseq.number)) {
 		answer(stxn, 500, none); /* RFC 3261 12.2.2: out of order */
 	} else if (status != 0) {
 		answer(stxn, status, VIEW("Allow: " POLICY_ALLOW "\r\n"));
-	} else if (policy_unsupported(msg, &headers)) {
+	} else if (policy_unsupported(msg, leg_options(leg), &headers)) {
 		answer(stxn, 420, sip_buf_view(&headers));
 	} else if (msg->method == SIP_M_BYE) {
 		bye(leg, stxn, msg, dialog);
 	} else if (msg->method == SIP_M_INVITE) {
 		reinvite(leg, stxn, msg);
+	} else if (msg->method == SIP_M_PRACK) {
+		call_prack(leg, stxn, msg, fork);
 	} else if (msg->method == SIP_M_INFO) {
 		call_info(leg, stxn, msg);
 	} else if (msg->method == SIP_M_OPTIONS) {

@@ -159,7 +159,7 @@ static void early_send(struct call *call, struct view sdp)
 		call->fork = call->n_forks < B2B_FORKS_MAX ? call->n_forks++ : B2B_FORKS_MAX - 1;
 	call->state = CALL_CALLING;
 	twheel_start(b->env.wheel, &call->timer, (uint64_t)b->cfg->timer_no_answer_s * 1000);
-	call_send_early(&call->leg[LEG_A], 183, call->fork, sdp);
+	call_send_early(&call->leg[LEG_A], 183, call->fork, NULL, sdp);
 }
 
 void call_local_proceed(struct call *call)
@@ -335,8 +335,7 @@ bool call_announce(struct call *call, const struct call_why *why)
 	call->state = CALL_MEDIA;
 	leg_end(b_leg, why);
 	oa_fail(&b_leg->oa);
-	for (unsigned int i = 0; i < call->n_forks; i++)
-		call_dialog_free(call, &call->early[i]);
+	call_forks_clear(call);
 	play = play_prompt(name, false);
 	play_start(call, &play);
 	if (call->offer) {
@@ -386,7 +385,7 @@ bool call_ring_back(struct call *call, unsigned int status)
 		log_info("call %016" PRIx64 ": no ring-back: %s", call->rec.id, reason);
 		return false;
 	}
-	call_send_early(&call->leg[LEG_A], RING_BACK_STATUS, RING_BACK_FORK, sdp);
+	call_send_early(&call->leg[LEG_A], RING_BACK_STATUS, RING_BACK_FORK, NULL, sdp);
 	call->ring_back = true;
 	return true;
 }

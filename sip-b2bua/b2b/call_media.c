@@ -72,7 +72,7 @@ static void answer_proceed(struct call *call)
 
 	if (!call->local.on)
 		leg_ack(from, (struct view){NULL, 0});
-	call_send_success(leg_other(from), (struct view){call->answer, call->answer_len});
+	call_forward_success(leg_other(from), (struct view){call->answer, call->answer_len});
 }
 
 void call_put_warning(struct sip_buf *headers, const char *reason)
@@ -126,6 +126,17 @@ static void call_proceed(struct call *call)
 	} else if (then == THEN_INVITE) {
 		if (call_invite_out(call) < 0)
 			call_hunt(call);
+	} else if (then == THEN_RELIABLE) {
+		rc = call_send_early_offer(call);
+		if (rc < 0) {
+			status = call_unprintable(call, rc, &headers, &reason);
+			call_end(call, &(struct call_why){.by = CTL_BY_BOX,
+					       .status = (uint16_t)status,
+					       .headers = sip_buf_view(&headers),
+					       .reason = reason});
+		} else {
+			call_answer_timer(call);
+		}
 	} else if (then == THEN_SUCCESS) {
 		rc = call_offer_text(call, &sdp);
 		if (rc < 0) {

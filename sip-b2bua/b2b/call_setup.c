@@ -57,14 +57,22 @@ static void record_caller(struct call *call, const struct sip_msg *msg, const st
 /* RFC 3261 8.2.2 to 8.2.3. Returns false when the call was refused (and is gone). */
 static bool check_request(struct call *call, const struct sip_msg *msg)
 {
-	struct b2b *b = call->b;
+	struct leg *a = &call->leg[LEG_A];
 	struct sip_buf headers;
 	char text[512];
 	unsigned int status;
 	const char *reason;
 
 	sip_buf_init(&headers, text, sizeof(text));
-	reason = reason_of_request(b, msg, &headers, &status);
+	a->peer_requires_100rel = sip_msg_has_token(msg, SIP_H_REQUIRE, VIEW("100rel"));
+	a->peer_100rel = a->peer_requires_100rel ||
+			 sip_msg_has_token(msg, SIP_H_SUPPORTED, VIEW("100rel"));
+	reason = reason_of_request(a, msg, &headers, &status);
+	if (!reason && a->rel1xx == CFG_REL1XX_REQUIRE && !a->peer_100rel) {
+		status = 421;
+		sip_put_hdr(&headers, SIP_H_REQUIRE, VIEW("100rel"));
+		reason = "the caller does not know 100rel, which its side requires (rel1xx)";
+	}
 	if (!reason)
 		return true;
 	refuse(call, status,
@@ -116,6 +124,7 @@ static bool check_source(struct call *call, const struct sip_path *path)
 				b->cfg->max_calls));
 		return false;
 	}
+	leg_set_terms(&call->leg[LEG_A], realm, trunk);
 	media_map_set_own(&call->media, &b->dtls_own);
 	media_map_set_side(&call->media, LEG_A, realm, &path->local);
 	media_map_set_music(&call->media, LEG_A, realm, trunk);
@@ -219,6 +228,20 @@ static bool can_encrypt(
 	return false;
 }
 
+/* Nor is an offer asked for where it would come in a provisional that nobody here can answer. */
+static bool can_acknowledge(
+	struct call *call, const struct cfg_trunk *trunk, const struct sip_msg *invite)
+{
+	if (invite->body.n > 0 || call->leg[LEG_B].rel1xx != CFG_REL1XX_REQUIRE ||
+		call_takes_early_offer(call))
+		return true;
+	snprintf(call->rec.reason, sizeof(call->rec.reason),
+		"trunk %s requires 100rel, and the caller wants an offer but does not know it",
+		trunk->name);
+	log_info("%s", call->rec.reason);
+	return false;
+}
+
 /* Makes the next candidate that can be reached the called side. -ENOENT: there is none. */
 static int candidate_take(struct call *call, const struct sip_msg *invite)
 {
@@ -254,7 +277,9 @@ static int candidate_take(struct call *call, const struct sip_msg *invite)
 			log_warning("%s", call->rec.reason);
 			continue;
 		}
-		if (!can_encrypt(call, realm, trunk) || !candidate_numbers(call, c, trunk))
+		leg_set_terms(&call->leg[LEG_B], realm, trunk);
+		if (!can_encrypt(call, realm, trunk) || !can_acknowledge(call, trunk, invite) ||
+			!candidate_numbers(call, c, trunk))
 			continue;
 		called = uri_for(
 			&invite->uri, call->rec.called[LEG_A], call->rec.called[LEG_B], user);
@@ -442,9 +467,18 @@ void call_hunt(struct call *call)
 	char realm[CTL_NAME_MAX];
 
 	memcpy(realm, call->rec.realm[LEG_B], sizeof(realm));
-	for (unsigned int i = 0; i < call->n_forks; i++)
-		call_dialog_free(call, &call->early[i]);
+	call_forks_clear(call);
 	oa_fail(&b_leg->oa);
+	call->prack.wanted = false;
+	if (call->prack_out)
+		sip_ctxn_detach(call->prack_out);
+	call->prack_out = NULL;
+	/* An offer of the side that gave up is void; the next one is asked for its own. */
+	if (invite && invite->body.n == 0 && call->offer) {
+		call_exchange_fail(call);
+		oa_fail(&a->oa);
+		oa_receive(&a->oa, OA_INVITE, false);
+	}
 	if (!invite || candidate_take(call, invite) < 0) {
 		hunt_over(call);
 		return;
@@ -512,6 +546,7 @@ static int invite_build(struct call *call, const struct sip_msg *from, struct vi
 	sip_put_cseq(buf, leg->out_cseq, VIEW("INVITE"));
 	leg_put_contact(buf, leg, path);
 	sip_put_hdr(buf, SIP_H_ALLOW, VIEW(POLICY_ALLOW));
+	leg_put_extensions(leg, buf);
 	sip_put_hdr(buf, SIP_H_USER_AGENT, VIEW(POLICY_PRODUCT));
 	leg_put_auth(leg, buf, SIP_M_INVITE, view_of(call->uri));
 	policy_put_headers(buf, from, POLICY_INVITE);
@@ -575,7 +610,8 @@ static int invite_send(struct call *call)
 	}
 	oa_send(&leg->oa, OA_INVITE, sdp.n > 0);
 	call->state = CALL_CALLING;
-	twheel_start(b->env.wheel, &call->timer, (uint64_t)b->cfg->timer_no_answer_s * 1000);
+	call->answer_by_ms = twheel_now(b->env.wheel) + (uint64_t)b->cfg->timer_no_answer_s * 1000;
+	call_answer_timer(call);
 	return 0;
 }
 

@@ -21,7 +21,7 @@ struct pass_row {
  * Via, From, To, Call-ID, CSeq, Contact, Max-Forwards, Route, Content-* are made anew and are not
  * here, nor who calls and who sent the call on (sip-b2bua/identity). Subject, Organization,
  * Call-Info, Alert-Info, Warning, Server name people and places: they stay. Supported, Require,
- * Session-Expires, Min-SE, RSeq: the box has no extensions, so it does not promise the peer's.
+ * Session-Expires, Min-SE, RSeq, RAck: extensions are between the box and each far end.
  */
 static const struct pass_row pass_rows[] = {
 	{SIP_H_PRIORITY, PASS_WORDS, POLICY_INVITE, " emergency urgent normal non-urgent "},
@@ -234,6 +234,7 @@ unsigned int policy_method_status(enum sip_method method)
 	case SIP_M_CANCEL:
 	case SIP_M_OPTIONS:
 	case SIP_M_INFO:
+	case SIP_M_PRACK:
 		return 0;
 	case SIP_M_OTHER:
 		return 501;
@@ -242,8 +243,25 @@ unsigned int policy_method_status(enum sip_method method)
 	}
 }
 
-static unsigned int put_required(
-	struct sip_buf *b, const struct sip_msg *msg, enum sip_hdr_id id, unsigned int n)
+/* The bit of an option tag, 0 for one that is not in the table. */
+static unsigned int option_of(struct view tag)
+{
+	static const struct {
+		const char *tag;
+		unsigned int option;
+	} rows[] = {
+		{"100rel", POLICY_100REL},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (view_eq_nocase(tag, view_of(rows[i].tag)))
+			return rows[i].option;
+	}
+	return 0;
+}
+
+static unsigned int put_required(struct sip_buf *b, const struct sip_msg *msg, enum sip_hdr_id id,
+	unsigned int known, unsigned int n)
 {
 	struct sip_values it;
 	struct view value;
@@ -251,7 +269,7 @@ static unsigned int put_required(
 	sip_values_start(&it, msg, id);
 	while (sip_values_next(&it, &value)) {
 		/* Option tags are tokens; anything else is not repeated to anybody. */
-		if (!sip_is_token(value))
+		if (!sip_is_token(value) || (option_of(value) & known))
 			continue;
 		if (n++ == 0)
 			sip_put_hdr_start(b, SIP_H_UNSUPPORTED);
@@ -262,11 +280,12 @@ static unsigned int put_required(
 	return n;
 }
 
-bool policy_unsupported(const struct sip_msg *msg, struct sip_buf *b)
+bool policy_unsupported(const struct sip_msg *msg, unsigned int known, struct sip_buf *b)
 {
-	unsigned int n = put_required(b, msg, SIP_H_REQUIRE, 0);
+	unsigned int n = put_required(b, msg, SIP_H_REQUIRE, known, 0);
 
-	n = put_required(b, msg, SIP_H_PROXY_REQUIRE, n);
+	/* A proxy has no part in our extensions. */
+	n = put_required(b, msg, SIP_H_PROXY_REQUIRE, 0, n);
 	if (n > 0)
 		sip_put_crlf(b);
 	return n > 0;

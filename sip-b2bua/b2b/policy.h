@@ -13,7 +13,7 @@
 
 #define POLICY_PRODUCT "Limen"
 /* What we take, in and out of dialogs; the value of Allow. */
-#define POLICY_ALLOW "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO"
+#define POLICY_ALLOW "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, PRACK"
 
 enum policy_msg {
 	POLICY_INVITE = 1 << 0, /* the first one of a call */
@@ -43,11 +43,16 @@ struct view policy_user_escape(const char *text, char buf[POLICY_USER_MAX]);
 /* 0, or the status with which a request's method is refused: 405, or 501 when nobody knows it. */
 unsigned int policy_method_status(enum sip_method method);
 
+/* Extensions that a far end may require of us (option tags). */
+enum policy_option {
+	POLICY_100REL = 1 << 0,
+};
+
 /*
- * Whether an extension is required that we do not have (all of them, for now): then "Unsupported:
- * ..." with CRLF is in b, for a 420 (RFC 3261 8.2.2.3).
+ * Whether an extension is required that is not among known (enum policy_option bits): then
+ * "Unsupported: ..." with CRLF is in b, for a 420 (RFC 3261 8.2.2.3).
  */
-bool policy_unsupported(const struct sip_msg *msg, struct sip_buf *b);
+bool policy_unsupported(const struct sip_msg *msg, unsigned int known, struct sip_buf *b);
 
 /* Whether session descriptions are taken (Accept, RFC 3261 20.1); without the field they are. */
 bool policy_accepts_sdp(const struct sip_msg *msg);

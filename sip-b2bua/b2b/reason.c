@@ -89,9 +89,10 @@ const char *reason_no_answer(struct call *call, bool rang)
 		call->rec.trunk[LEG_B], s);
 }
 
-const char *reason_of_request(struct b2b *b, const struct sip_msg *msg, struct sip_buf *unsupported,
-	unsigned int *ret_status)
+const char *reason_of_request(const struct leg *from, const struct sip_msg *msg,
+	struct sip_buf *unsupported, unsigned int *ret_status)
 {
+	struct b2b *b = from->call->b;
 	char text[QUOTE_MAX + 1];
 	struct view type;
 	size_t skip = sizeof("Unsupported: ") - 1;
@@ -109,7 +110,7 @@ const char *reason_of_request(struct b2b *b, const struct sip_msg *msg, struct s
 		*ret_status = 482;
 		return "the request came back to the box: it has a Via of ours (loop)";
 	}
-	if (policy_unsupported(msg, unsupported)) {
+	if (policy_unsupported(msg, leg_options(from), unsupported)) {
 		*ret_status = 420;
 		type = view_trim((struct view){
 			unsupported->p + skip, unsupported->n > skip ? unsupported->n - skip : 0});

@@ -20,8 +20,8 @@ const char *reason_unanswered(struct call *call, int err);
 /* timers no-answer ran out; rang: a provisional had come. */
 const char *reason_no_answer(struct call *call, bool rang);
 /* What an INVITE has that is not taken; ret_status: the answer. NULL: nothing. unsupported: of a 420. */
-const char *reason_of_request(struct b2b *b, const struct sip_msg *msg, struct sip_buf *unsupported,
-	unsigned int *ret_status);
+const char *reason_of_request(const struct leg *from, const struct sip_msg *msg,
+	struct sip_buf *unsupported, unsigned int *ret_status);
 /* limen-control's refusal of a media line: negative errno of CTL_MEDIA_SET. */
 const char *reason_media(struct call *call, int status);
 /* The description of a leg does not parse; b->sdp has the fault. */

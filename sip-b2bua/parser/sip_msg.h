@@ -150,6 +150,16 @@ int sip_msg_contact(const struct sip_msg *msg, struct sip_addr *ret_contact)
  * parameters and comments ignored. 0, -ENOENT, -EINVAL. */
 int sip_msg_seconds(const struct sip_msg *msg, enum sip_hdr_id id, uint32_t *ret_seconds)
 	__attribute__((warn_unused_result));
+/* RAck of a PRACK (RFC 3262 7.2). */
+struct sip_rack {
+	uint32_t rseq, cseq;
+	uint8_t method; /* enum sip_method */
+};
+/* 0, -ENOENT, -EINVAL. */
+int sip_msg_rack(const struct sip_msg *msg, struct sip_rack *ret_rack)
+	__attribute__((warn_unused_result));
+/* RSeq of a provisional response (RFC 3262 7.1): not 0. 0, -ENOENT, -EINVAL. */
+int sip_msg_rseq(const struct sip_msg *msg, uint32_t *ret_rseq) __attribute__((warn_unused_result));
 /* Type and subtype of the body, e.g. "application", "sdp". -ENOENT without a Content-Type. */
 int sip_msg_content_type(const struct sip_msg *msg, struct view *ret_type, struct view *ret_subtype,
 	struct view *ret_params) __attribute__((warn_unused_result));

@@ -326,6 +326,38 @@ int sip_msg_seconds(const struct sip_msg *msg, enum sip_hdr_id id, uint32_t *ret
 	return 0;
 }
 
+int sip_msg_rack(const struct sip_msg *msg, struct sip_rack *ret_rack)
+{
+	struct view v = sip_msg_value(msg, SIP_H_RACK);
+	struct sip_cseq cseq;
+	uint64_t rseq;
+
+	if (v.p == NULL)
+		return -ENOENT;
+	const char *end = sip_view_end(v), *p = sip_skip(v.p, end, SIP_C_DIGIT);
+	/* What follows the number is as in CSeq. */
+	if (view_to_u64(sip_between(v.p, p), UINT32_MAX, &rseq) != 0 || rseq == 0 || p == end ||
+		sip_skip_ws(p, end) == p ||
+		sip_cseq_parse(sip_between(sip_skip_ws(p, end), end), &cseq) != 0)
+		return -EINVAL;
+	*ret_rack = (struct sip_rack){
+		.rseq = (uint32_t)rseq, .cseq = cseq.number, .method = (uint8_t)cseq.method};
+	return 0;
+}
+
+int sip_msg_rseq(const struct sip_msg *msg, uint32_t *ret_rseq)
+{
+	struct view v = sip_msg_value(msg, SIP_H_RSEQ);
+	uint64_t rseq;
+
+	if (v.p == NULL)
+		return -ENOENT;
+	if (view_to_u64(v, UINT32_MAX, &rseq) != 0 || rseq == 0)
+		return -EINVAL;
+	*ret_rseq = (uint32_t)rseq;
+	return 0;
+}
+
 int sip_msg_content_type(const struct sip_msg *msg, struct view *ret_type, struct view *ret_subtype,
 	struct view *ret_params)
 {

@@ -2,8 +2,9 @@
 /*
  * The offer/answer machine of one leg (RFC 3264, and RFC 6337 for what INVITE allows): which
  * session description is an offer, which an answer, which is only a preview or to be ignored. One
- * table; it never looks into a description. Reliable provisionals, PRACK and UPDATE are not part
- * of it, as the box does not offer them. Any thread (no state but the struct).
+ * table; it never looks into a description. The answer in a reliable provisional is an early one
+ * here as well: it is final for its dialog only, and there may be several; who uses the machine
+ * remembers which. UPDATE comes when nothing is pending and is not part of it. Any thread (no state but the struct).
  */
 #pragma once
 
@@ -20,7 +21,15 @@ enum oa_state {
 	OA_N_STATES
 };
 
-enum oa_msg { OA_INVITE, OA_PROVISIONAL, OA_SUCCESS, OA_ACK, OA_N_MSGS };
+enum oa_msg {
+	OA_INVITE,
+	OA_PROVISIONAL,
+	OA_RELIABLE, /* a provisional with 100rel (RFC 3262) */
+	OA_PRACK,    /* that answers what came in one; what else it brings is as in UPDATE */
+	OA_SUCCESS,
+	OA_ACK,
+	OA_N_MSGS
+};
 
 enum oa_event {
 	OA_NOTHING, /* no description, or one without meaning here: go on without it */

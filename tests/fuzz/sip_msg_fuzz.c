@@ -26,6 +26,7 @@ static void typed_access(void)
 	struct view value, subtype, params;
 	struct sip_addr addr;
 	struct sip_via via;
+	struct sip_rack rack;
 	uint32_t seconds;
 	for (unsigned int id = 1; id < SIP_H_N; id++) {
 		sip_values_start(&it, &msg, id);
@@ -38,6 +39,8 @@ static void typed_access(void)
 		(void)sip_msg_has_token(&msg, id, VIEW("timer"));
 	}
 	(void)!sip_msg_contact(&msg, &addr);
+	(void)!sip_msg_rack(&msg, &rack);
+	(void)!sip_msg_rseq(&msg, &seconds);
 	(void)!sip_msg_content_type(&msg, &value, &subtype, &params);
 	(void)sip_msg_is_sdp(&msg);
 	(void)sip_msg_hdr_named(&msg, VIEW("X-Nothing"));

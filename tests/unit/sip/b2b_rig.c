@@ -538,6 +538,9 @@ void rig_forget(struct rig *r, struct rig_ua *ua)
 	if (ua->in)
 		sip_stxn_detach(ua->in);
 	sip_resend_stop(&ua->ok);
+	sip_resend_stop(&ua->rel);
+	for (unsigned int i = 0; i < RIG_EARLY; i++)
+		dialog_free(ua->early[i].dialog);
 	dialog_free(ua->dialog);
 	memset(ua, 0, sizeof(*ua));
 }
@@ -563,6 +566,71 @@ static void ua_ack(struct rig *r, struct rig_ua *ua, uint32_t cseq, bool with_sd
 	assert_int_equal(sip_txns_send(txns, &ua->dialog->path, sip_buf_view(&b)), 0);
 }
 
+static const struct sip_ctxn_ops ua_ignore_ops;
+
+/* The early dialog of a response, new if need be. */
+static struct rig_early *ua_early(
+	struct rig_ua *ua, const struct sip_msg *msg, const struct sip_path *path)
+{
+	for (unsigned int i = 0; i < RIG_EARLY; i++) {
+		struct rig_early *e = &ua->early[i];
+
+		if (e->dialog && dialog_match_response(e->dialog, msg))
+			return e;
+		if (e->dialog)
+			continue;
+		assert_int_equal(dialog_new_uac(msg, none, path, &e->dialog), 0);
+		return e;
+	}
+	return NULL;
+}
+
+/* A reliable provisional gets its PRACK; an offer in it its answer (RFC 3262 4, 5). */
+static void ua_prack(
+	struct rig *r, struct rig_ua *ua, const struct sip_msg *msg, const struct sip_path *path)
+{
+	struct rig_side *s = &r->side[ua->side];
+	struct rig_early *e = ua_early(ua, msg, path);
+	char text[4096], sdp[1024] = "";
+	struct sip_ctxn *ctxn;
+	struct sip_buf b;
+	uint32_t rseq;
+
+	assert_int_equal(sip_msg_rseq(msg, &rseq), 0);
+	ua->last_rseq = rseq;
+	if (!e || s->rel == RIG_REL_DEAF || (e->rseq != 0 && rseq != e->rseq + 1))
+		return;
+	e->rseq = rseq;
+	ua->n_reliable++;
+	if (ua->late && sip_msg_is_sdp(msg))
+		ua_sdp(ua, "sendrecv", true, sdp, sizeof(sdp));
+	assert_int_equal(sip_ctxn_new(s->txns, SIP_M_PRACK, &ua_ignore_ops, NULL, &ctxn), 0);
+	sip_buf_init(&b, text, sizeof(text));
+	dialog_put_request(
+		&b, e->dialog, SIP_M_PRACK, dialog_next_cseq(e->dialog), sip_ctxn_branch(ctxn), 70);
+	sip_put_lit(&b, "RAck: ");
+	sip_put_u64(&b, rseq);
+	sip_put_lit(&b, " ");
+	sip_put_u64(&b, msg->cseq.number);
+	sip_put_lit(&b, " INVITE\r\n");
+	assert_int_equal(
+		sip_build_end(&b, sdp[0] ? VIEW("application/sdp") : none, view_of(sdp)), 0);
+	assert_int_equal(sip_ctxn_send(ctxn, &e->dialog->path, sip_buf_view(&b)), 0);
+}
+
+static void ua_confirm(struct rig_ua *ua, const struct sip_msg *msg, const struct sip_path *path)
+{
+	struct rig_early *e = ua->early[0].dialog ? ua_early(ua, msg, path) : NULL;
+
+	if (e) {
+		assert_int_equal(dialog_confirm(&e->dialog, msg, none, path), 0);
+		ua->dialog = e->dialog;
+		e->dialog = NULL;
+	} else {
+		assert_int_equal(dialog_new_uac(msg, none, path, &ua->dialog), 0);
+	}
+}
+
 static void ua_invite_response(
 	struct sip_ctxn *ctxn, const struct sip_msg *msg, const struct sip_path *path, void *arg)
 {
@@ -571,16 +639,19 @@ static void ua_invite_response(
 	ua_keep_sdp(ua, msg);
 	if (msg->status < 200) {
 		ua->n_ringing += msg->status > 100;
+		if (sip_msg_has_token(msg, SIP_H_REQUIRE, VIEW("100rel")))
+			ua_prack(the_rig, ua, msg, path);
 		return;
 	}
 	ua->last = msg->status;
+	ua->last_had_sdp = sip_msg_is_sdp(msg);
 	if (msg->status < 300) {
 		if (!ua->dialog)
-			assert_int_equal(dialog_new_uac(msg, none, path, &ua->dialog), 0);
+			ua_confirm(ua, msg, path);
 		else
 			assert_int_equal(dialog_refresh(ua->dialog, msg, path), 0);
 		ua->confirmed = true;
-		ua_ack(the_rig, ua, msg->cseq.number, ua->late);
+		ua_ack(the_rig, ua, msg->cseq.number, ua->late && ua->last_had_sdp);
 		return;
 	}
 	sip_ctxn_detach(ctxn);
@@ -635,6 +706,10 @@ struct rig_ua *rig_invite(struct rig *r, const char *number, bool late)
 		"P-Asserted-Identity: <sip:1@10.0.0.50>\r\nX-Secret: secret\r\n"
 		"Organization: secret\r\nSubject: hello\r\n",
 		number, VIEW_ARG(sip_ctxn_branch(ua->out)), ua->tag, number, ua->call_id);
+	if (r->side[RIG_CALLER].rel == RIG_REL_REQUIRED)
+		sip_put_lit(&b, "Require: 100rel\r\n");
+	else if (r->side[RIG_CALLER].rel != RIG_REL_NONE)
+		sip_put_lit(&b, "Supported: replaces, 100rel\r\n");
 	assert_int_equal(sip_build_end(&b, late ? none : VIEW("application/sdp"), view_of(sdp)), 0);
 	assert_int_equal(sip_ctxn_send(ua->out, &path, sip_buf_view(&b)), 0);
 	return ua;
@@ -735,19 +810,57 @@ static void ok_gave_up(struct sip_resend *resend, void *arg)
 		rig_bye(the_rig, ua);
 }
 
+static void rel_gave_up(struct sip_resend *resend, void *arg)
+{
+	struct rig_ua *ua = arg;
+
+	sip_resend_stop(resend);
+	if (ua->in)
+		rig_answer(the_rig, ua, 504);
+}
+
+/* A provisional of a user agent that knows 100rel, one at a time. */
+static void ua_reliable(struct rig *r, struct rig_ua *ua, struct view text, bool has_sdp, bool late)
+{
+	ua->rel_sdp = has_sdp;
+	ua->rel_offer = late && has_sdp;
+	ua->answered_early |= has_sdp;
+	assert_int_equal(sip_resend_start(r->side[ua->side].txns, &ua->rel, sip_stxn_path(ua->in),
+				 text, false, rel_gave_up, ua),
+		0);
+	ua->rel.t2_ms = 0;
+}
+
+/* Where the far end knows them, each provisional is reliable. */
+static bool ua_rel_wanted(
+	const struct rig *r, const struct rig_ua *ua, const struct sip_msg *request)
+{
+	return r->side[ua->side].rel != RIG_REL_NONE && ua->side == RIG_CALLEE && !ua->confirmed &&
+	       (sip_msg_has_token(request, SIP_H_SUPPORTED, VIEW("100rel")) ||
+		       sip_msg_has_token(request, SIP_H_REQUIRE, VIEW("100rel")));
+}
+
 void rig_answer(struct rig *r, struct rig_ua *ua, unsigned int status)
 {
 	const struct sip_msg *request = ua->in ? sip_stxn_request(ua->in) : NULL;
-	bool late = request && request->body.n == 0;
+	bool late = request && request->body.n == 0, reliable, settled;
 	char text[4096], sdp[1024] = "";
 	struct sip_path back;
 	struct sip_buf b;
 
 	if (!request)
 		return;
+	reliable = status > 100 && status < 200 && ua_rel_wanted(r, ua, request);
+	/* One at a time; and a 2xx waits for the PRACK of a description (RFC 3262 3). */
+	if (reliable && ua->rel.bytes)
+		return;
+	if (status == 200 && ua->rel.bytes && ua->rel_sdp)
+		return;
+	settled = ua->answered_early && !ua->confirmed;
 	if (status == 200 && r->side[ua->side].srtp == RIG_REFUSE && offers_srtp(ua))
 		status = 488;
-	if ((status == 200 || (status == 183 && !late)) && !r->side[ua->side].no_sdp)
+	if ((status == 200 || (status == 183 && (!late || reliable))) && !settled &&
+		!r->side[ua->side].no_sdp)
 		ua_sdp(ua, "sendrecv", !late, sdp, sizeof(sdp));
 	sip_buf_init(&b, text, sizeof(text));
 	sip_build_response(&b, request, sip_stxn_source(ua->in), status, none, view_of(ua->tag));
@@ -757,11 +870,21 @@ void rig_answer(struct rig *r, struct rig_ua *ua, unsigned int status)
 	sip_put_char(&b, '@');
 	sip_put_host(&b, &ua->addr, true);
 	sip_put_lit(&b, ">\r\nServer: secret\r\nX-Secret: secret\r\n");
+	if (reliable) {
+		sip_put_lit(&b, "Require: 100rel\r\nRSeq: ");
+		sip_put_u64(&b, ++ua->rseq);
+		sip_put_lit(&b, "\r\n");
+	}
 	assert_int_equal(
 		sip_build_end(&b, sdp[0] ? VIEW("application/sdp") : none, view_of(sdp)), 0);
 	back = *sip_stxn_path(ua->in);
-	if (sip_stxn_respond(ua->in, sip_buf_view(&b)) < 0 || status < 200)
+	if (sip_stxn_respond(ua->in, sip_buf_view(&b)) < 0)
 		return;
+	if (reliable)
+		ua_reliable(r, ua, sip_buf_view(&b), sdp[0] != '\0', late);
+	if (status < 200)
+		return;
+	sip_resend_stop(&ua->rel);
 	sip_stxn_detach(ua->in);
 	ua->in = NULL;
 	if (status >= 300)
@@ -841,6 +964,21 @@ static void ua_inside(
 		sip_stxn_set_user(stxn, &ua_in_ops, ua);
 		ua_keep_sdp(ua, msg);
 		if (r->side[ua->side].answer)
+			rig_answer(r, ua, r->side[ua->side].answer);
+	} else if (msg->method == SIP_M_PRACK) {
+		struct sip_rack rack;
+		/* It may have been overtaken by the 2xx. */
+		bool fits = sip_msg_rack(msg, &rack) == 0 && rack.rseq == ua->rseq;
+
+		/* An offer wants its answer, and nothing else may come with it. */
+		assert_true(!fits || !ua->rel.bytes || ua->rel_offer == sip_msg_is_sdp(msg));
+		if (fits) {
+			sip_resend_stop(&ua->rel);
+			ua_keep_sdp(ua, msg);
+			ua->n_pracked++;
+		}
+		assert_int_equal(sip_stxn_reject(stxn, fits ? 200 : 481, none, none, none), 0);
+		if (fits && r->side[ua->side].answer && ua->in)
 			rig_answer(r, ua, r->side[ua->side].answer);
 	} else {
 		if (msg->method == SIP_M_BYE) {

@@ -16,6 +16,13 @@ enum { RIG_BOX, RIG_CALLER, RIG_CALLEE, RIG_N };
 #define RIG_QUEUE    4096
 #define RIG_START_MS 1000000
 
+#define RIG_EARLY    4 /* early dialogs of a caller's user agent */
+
+struct rig_early {
+	struct dialog *dialog;
+	uint32_t rseq; /* of the last reliable provisional in it */
+};
+
 struct rig_ua {
 	bool used, late, acked;
 	uint8_t side;
@@ -28,6 +35,14 @@ struct rig_ua {
 	bool confirmed;	   /* 2xx seen or sent */
 	unsigned int last; /* final status of the INVITE it sent */
 	unsigned int n_ringing;
+	struct rig_early early[RIG_EARLY];  /* of a caller, with 100rel */
+	struct sip_resend rel;		    /* of a called one: its reliable provisional */
+	uint32_t rseq;			    /* of that */
+	uint32_t last_rseq;		    /* of a provisional that it got */
+	unsigned int n_reliable, n_pracked; /* got; sent and acknowledged */
+	bool rel_sdp, rel_offer;	    /* it has a description, which is an offer */
+	bool answered_early;		    /* its description went in one */
+	bool last_had_sdp;		    /* of the final answer to its INVITE */
 	char call_id[40], tag[28];
 	char last_sdp[2048]; /* of the peer */
 	struct ipaddr addr;
@@ -43,6 +58,14 @@ enum rig_srtp {
 	RIG_BAD_TAG, /* answer with a tag that was not offered */
 };
 
+/* What the user agents of a side do about reliable provisionals. */
+enum rig_rel {
+	RIG_REL_NONE,  /* they do not know them */
+	RIG_REL_KNOWN, /* and send them where the far end knows them, too */
+	RIG_REL_REQUIRED,
+	RIG_REL_DEAF, /* callers: they say they know them, and send no PRACK */
+};
+
 struct rig_side {
 	struct sip_txns *txns;
 	struct sip_token_key key;
@@ -51,6 +74,7 @@ struct rig_side {
 	unsigned int answer, ring;
 	bool early_media, on_cancel_answer, no_sdp;
 	enum rig_srtp srtp;
+	enum rig_rel rel;
 	uint8_t key_octet;	 /* octet that their keys are made of */
 	unsigned int busy_trunk; /* callee: requests to this trunk get 503 */
 	uint64_t n_requests[SIP_M_N];

@@ -616,7 +616,7 @@ static void test_methods(void **state)
 		{SIP_M_OPTIONS, 200},
 		{SIP_M_INFO, 200},
 		{SIP_M_UPDATE, 405},
-		{SIP_M_PRACK, 405},
+		{SIP_M_PRACK, 400},
 		{SIP_M_REFER, 405},
 		{SIP_M_MESSAGE, 405},
 	};
@@ -649,7 +649,7 @@ static void test_outside(void **state)
 		{"INVITE sip:100@10.0.0.1", "INVITE", "", 70, 400}, /* no Contact */
 		{"INVITE sip:100@10.0.0.1", "INVITE", "Contact: <sip:a@10.0.0.50>\r\n", 0, 483},
 		{"INVITE sip:100@10.0.0.1", "INVITE",
-			"Contact: <sip:a@10.0.0.50>\r\nRequire: 100rel\r\n", 70, 420},
+			"Contact: <sip:a@10.0.0.50>\r\nRequire: foo\r\n", 70, 420},
 		{"INVITE mailto:x@y", "INVITE", "Contact: <sip:a@10.0.0.50>\r\n", 70, 416},
 		{"INVITE sip:100@10.0.0.1", "INVITE",
 			"Contact: <sip:a@10.0.0.50>\r\nContent-Type: text/plain\r\n"

@@ -22,6 +22,7 @@
 #define STEPS 250
 
 static unsigned int n_answered, n_refused, n_restarts, n_reinvites_ok;
+static uint64_t n_prack_in, n_prack_out;
 
 static struct rig_ua *pick(struct rig *r, unsigned int side)
 {
@@ -39,6 +40,8 @@ static void sides_change(struct rig *r)
 	callee->answer = answers[rig_random(r, 10)];
 	callee->ring = rings[rig_random(r, 4)];
 	callee->on_cancel_answer = rig_random(r, 4) == 0;
+	callee->rel = (enum rig_rel)rig_random(r, 3);
+	r->side[RIG_CALLER].rel = (enum rig_rel)rig_random(r, 4);
 	callee->no_sdp = rig_random(r, 20) == 0;
 	callee->busy_trunk = rig_random(r, 3) == 0 ? 60 + rig_random(r, 3) : 0;
 	r->side[RIG_CALLER].answer = answers[rig_random(r, 8)];
@@ -244,6 +247,8 @@ static void run(uint64_t seed, bool trace)
 	everybody_hangs_up(r);
 	rig_expect_empty(r);
 	counts(r);
+	n_prack_in += r->stats.prack_in;
+	n_prack_out += r->stats.prack_out;
 	rig_free(r);
 }
 
@@ -266,6 +271,8 @@ static void test_reached(void **state)
 	assert_true(n_refused > RUNS);
 	assert_true(n_reinvites_ok > RUNS / 20);
 	assert_true(n_restarts > RUNS / 20);
+	assert_true(n_prack_in > RUNS / 20);
+	assert_true(n_prack_out > RUNS / 20);
 }
 
 int main(int argc, char **argv)

@@ -130,18 +130,23 @@ static void test_unsupported(void **state)
 {
 	static const struct {
 		const char *in, *want; /* want NULL: nothing is required */
+		unsigned int known;
 	} rows[] = {
-		{"", NULL},
-		{"Supported: 100rel\r\n", NULL},
-		{"Require: 100rel, timer\r\n", "Unsupported: 100rel, timer\r\n"},
-		{"Require: a\r\nProxy-Require: b\r\n", "Unsupported: a, b\r\n"},
+		{"", NULL, 0},
+		{"Supported: 100rel\r\n", NULL, 0},
+		{"Require: 100rel, timer\r\n", "Unsupported: 100rel, timer\r\n", 0},
+		{"Require: 100REL, x\r\n", "Unsupported: x\r\n", POLICY_100REL},
+		{"Require: 100rel\r\n", NULL, POLICY_100REL},
+		{"Proxy-Require: 100rel\r\n", "Unsupported: 100rel\r\n", POLICY_100REL},
+		{"Require: a\r\nProxy-Require: b\r\n", "Unsupported: a, b\r\n", 0},
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct sip_buf b;
 
 		sip_buf_init(&b, out, sizeof(out) - 1);
-		assert_int_equal(policy_unsupported(parse(rows[i].in), &b), rows[i].want != NULL);
+		assert_int_equal(policy_unsupported(parse(rows[i].in), rows[i].known, &b),
+			rows[i].want != NULL);
 		assert_string_equal(done(&b), rows[i].want ? rows[i].want : "");
 	}
 }

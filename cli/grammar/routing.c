@@ -18,6 +18,14 @@ static bool route_trunk_up(void *arg, uint32_t trunk_index)
 	return cli_trunk_up(ctx, &ctx->running->trunks[trunk_index]);
 }
 
+static void cell_destination(struct cli_table_out *table, const struct cfg_dial_peer *peer)
+{
+	if (peer->destination_map)
+		cli_table_cell(table, "map:%u", peer->destination_map);
+	else
+		cli_table_cell(table, "%s", peer->destination_pattern);
+}
+
 static int print_routes(struct cli_ctx *ctx, const struct route_result *result, const char *realm)
 {
 	static const struct cli_column columns[] = {
@@ -40,7 +48,7 @@ static int print_routes(struct cli_ctx *ctx, const struct route_result *result, 
 		else
 			cli_table_null(table);
 		cli_table_cell(table, "%u", row->peer->tag);
-		cli_table_cell(table, "%s", row->peer->destination_pattern);
+		cell_destination(table, row->peer);
 		cli_table_cell(table, "%u", row->peer->preference);
 		cli_table_cell(table, "%u", row->n_matched);
 		cli_table_cell(table, "%s", route_target_text(row->peer, target));
@@ -75,6 +83,7 @@ static int show_dialplan(struct cli_ctx *ctx)
 	if (rc == 0) {
 		const struct route_query query = {.realm = realm,
 			.called = view_of(number),
+			.numbers = ctx->source->numbers(ctx->source->ctx),
 			.up = route_trunk_up,
 			.arg = ctx};
 
@@ -228,6 +237,83 @@ static int show_profiles(struct cli_ctx *ctx)
 	return cli_table_print(ctx, table);
 }
 
+/* ---- e164-pattern-maps ---- */
+
+static void map_row(
+	struct cli_ctx *ctx, struct cli_table_out *table, const struct cfg_e164_map *conf)
+{
+	struct cli_map map = {0};
+	char time[48];
+
+	if (!ctx->source->map(ctx->source->ctx, conf->tag, &map))
+		snprintf(map.why, sizeof(map.why), "it is not known");
+	cli_table_cell(table, "%u", conf->tag);
+	cli_table_cell(table, "%s", map.loading ? "loading" : map.loaded ? "loaded" : "missing");
+	cli_table_cell(table, "%u", map.n_patterns);
+	cli_table_cell(table, "%llu", (unsigned long long)map.bytes);
+	cli_table_cell(table, "%u", map.build_ms);
+	cli_table_cell(table, "%llu", (unsigned long long)map.loaded_ms);
+	if (map.loaded)
+		cli_table_cell(table, "%s", cli_print_time(map.loaded_ms, time));
+	else
+		cli_table_null(table);
+	if (conf->url[0])
+		cli_table_cell(table, "%s", conf->url);
+	else
+		cli_table_null(table);
+	if (map.why[0])
+		cli_table_cell(table, "%s", map.why);
+	else
+		cli_table_null(table);
+}
+
+static int show_maps(struct cli_ctx *ctx)
+{
+	static const struct cli_column columns[] = {
+		{"TAG", "tag", 5, true, true},
+		{"STATE", "state", 7, false, false},
+		{"PATTERNS", "patterns", 8, true, true},
+		{"BYTES", "bytes", 9, true, true},
+		{"LOAD-MS", "load_ms", 7, true, true},
+		{NULL, "loaded_ms", 0, true, true},
+		{"LOADED", "loaded", 29, false, false},
+		{"URL", "url", 20, false, false},
+		{"PROBLEM", "problem", 0, false, false},
+	};
+	struct cli_table_out *table = cli_table_new(columns, 9);
+
+	for (uint32_t i = 0; i < ctx->running->n_e164_maps; i++) {
+		const struct cfg_e164_map *conf = &ctx->running->e164_maps[i];
+
+		if (!cli_arg(ctx, 0) || strtoul(cli_arg(ctx, 0), NULL, 10) == conf->tag)
+			map_row(ctx, table, conf);
+	}
+	return cli_table_print(ctx, table);
+}
+
+static int load_map(struct cli_ctx *ctx)
+{
+	uint32_t tag = (uint32_t)strtoul(cli_arg(ctx, 0), NULL, 10);
+	int rc = ctx->source->map_reload(ctx->source->ctx, tag);
+
+	switch (rc) {
+	case 0:
+		buf_printf(ctx->out,
+			"The file is read; `show voice class e164-pattern-map %u` says when it is "
+			"there\n",
+			tag);
+		return 0;
+	case -ENOENT:
+		return cli_fail(ctx, rc, "There is no voice class e164-pattern-map %u", tag);
+	case -ENODATA:
+		return cli_fail(ctx, rc, "voice class e164-pattern-map %u has no url", tag);
+	case -EBUSY:
+		return cli_fail(ctx, rc, "Another map is being loaded, or a commit runs");
+	default:
+		return cli_fail(ctx, rc, "The file cannot be read now: %s", strerror(-rc));
+	}
+}
+
 #define FLAGS (CLI_JSON | CLI_PIPE)
 static const struct cli_row rows[] = {
 	{"show dialplan number WORD [realm {realm}]",
@@ -239,6 +325,12 @@ static const struct cli_row rows[] = {
 		show_rules, FLAGS},
 	{"show voice translation-profile", "Which numbers are changed by which rules",
 		show_profiles, FLAGS},
+	{"show voice class e164-pattern-map [<1-10000>]",
+		"Named lists\nNumbers that dial-peers are for\nOne of them", show_maps, FLAGS},
+	{"voice class e164-pattern-map load <1-10000>",
+		"Voice\nNamed lists\nNumbers that dial-peers are for\n"
+		"Read the file of a map again\nIts tag",
+		load_map, CLI_PRIV},
 	{"test voice translation-rule <1-2147483647> WORD",
 		"Try something without doing it\nVoice\nWhat a rule makes of a number\nIts tag\n"
 		"Number",

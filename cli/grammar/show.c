@@ -452,7 +452,10 @@ static int show_dial_peers(struct cli_ctx *ctx)
 		cli_table_cell(table, "%s", peer->shutdown ? "down" : "up");
 		cli_table_cell(table, "%s", oper ? "up" : "down");
 		cli_table_null(table);
-		cli_table_cell(table, "%s", peer->destination_pattern);
+		if (peer->destination_map)
+			cli_table_cell(table, "map:%u", peer->destination_map);
+		else
+			cli_table_cell(table, "%s", peer->destination_pattern);
 		cli_table_cell(table, "%u", peer->preference);
 		cli_table_cell(table, "syst");
 		*strchr(route_target_text(peer, target), ' ') = ':';

@@ -46,6 +46,16 @@ struct cli_prompt {
 	char why[160]; /* a sentence: why there is no sound; else empty */
 };
 
+/* An e164-pattern-map as limen-control has it. */
+struct cli_map {
+	bool loaded, loading;
+	uint32_t n_patterns, build_ms;
+	uint64_t bytes;	    /* of memory, shared by all processes */
+	uint64_t loaded_ms; /* wall clock */
+	char why[256];	    /* a sentence: what is wrong with its file; else empty */
+};
+struct numbers;
+
 /* What a leg of a call hears from the box. */
 struct cli_play {
 	const struct ctl_call *call;
@@ -126,6 +136,12 @@ struct cli_source {
 	void (*transcoder)(void *ctx, struct ctl_transcoder *ret);
 	/* false: the data plane knows none of that name. */
 	bool (*prompt)(void *ctx, const char *name, struct cli_prompt *ret);
+	/* false: the running configuration has no map of that tag. */
+	bool (*map)(void *ctx, uint32_t tag, struct cli_map *ret);
+	/* Begins. -ENOENT; -ENODATA: it has no file; -EBUSY: another load or a commit runs. */
+	int (*map_reload)(void *ctx, uint32_t tag);
+	/* The maps themselves, for the router; valid until the next event. */
+	const struct numbers *(*numbers)(void *ctx);
 	/* Legs of live calls that hear something from the box, by the age of their calls. */
 	void (*plays)(void *ctx, cli_play_fn row, void *arg);
 	/* Whether limen-rec is there; what it told last. */

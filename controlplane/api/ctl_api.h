@@ -55,6 +55,9 @@ enum ctl_msg {
 	CTL_NAT_FAILED = 53,	  /* ctl_nat_id, nat -> control: nobody authenticated in time */
 	CTL_NAT_INFO = 54,	  /* ctl_nat_info, nat -> control after HELLO and once a second */
 	CTL_NAT_REPLAY_DONE = 55, /* no body, nat -> control: the keys it had were told again */
+	/* routing, control -> sip */
+	CTL_NUMBERS_SET = 85, /* ctl_numbers + descriptor: a number map is new, or another one */
+	CTL_NUMBERS_DEL = 86, /* ctl_numbers, len 0 */
 	/* recordings, control <-> rec */
 	CTL_REC_POLICY = 60, /* ctl_rec_policy: after HELLO and at each change */
 	CTL_REC_SET = 61,    /* ctl_rec: a session is recorded, or sends other payload types */
@@ -295,6 +298,14 @@ struct ctl_transcoder {
 	uint32_t
 		codecs; /* bit n: enum dp_codec_id n; of the last data plane, also when not READY */
 };
+
+/* An e164-pattern-map as an image in sealed memory (sip-b2bua/routing/numbers.h). */
+struct ctl_numbers {
+	uint32_t tag;
+	uint32_t zero;
+	uint64_t len; /* of the image */
+};
+_Static_assert(sizeof(struct ctl_numbers) == 16, "wire struct");
 
 struct ctl_call_clear {
 	uint64_t call_id;

@@ -61,7 +61,11 @@ uint8_t cfg_codec_id(uint8_t codec);
 const struct cfg_translation_rule *cfg_find_translation_rule(const struct cfg *cfg, uint32_t tag);
 const struct cfg_translation_profile *cfg_find_translation_profile(
 	const struct cfg *cfg, const char *name);
+const struct cfg_e164_map *cfg_find_e164_map(const struct cfg *cfg, uint32_t tag);
 const struct cfg_prompt *cfg_find_prompt(const struct cfg *cfg, const char *name);
 
-/* The path below STATE/prompts of "flash:/PATH" or "flash:PATH"; NULL with a sentence. */
-const char *cfg_prompt_path(const struct cfg_prompt *prompt, const char **ret_why);
+/*
+ * The path below the directory of such files (STATE/prompts, STATE/maps) of "flash:/PATH" or
+ * "flash:PATH"; NULL with a sentence.
+ */
+const char *cfg_flash_path(const char *text, const char **ret_why);

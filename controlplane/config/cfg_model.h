@@ -187,6 +187,15 @@ struct cfg_translation_profile {
 	uint32_t calling, called;
 };
 
+/* "voice class e164-pattern-map TAG": called numbers, listed or in a file. */
+struct cfg_e164_map {
+	uint32_t tag;
+	char description[CFG_TEXT_MAX];
+	char url[CFG_TEXT_MAX];		       /* "flash:/PATH", below STATE/maps; empty: none */
+	char e164[CFG_LIST_MAX][CFG_TEXT_MAX]; /* patterns as of destination-pattern */
+	uint32_t n_e164;
+};
+
 #define CFG_PATH_MAX   160
 #define CFG_HOST_MAX   128
 #define CFG_AUTH_MAX   128
@@ -386,6 +395,7 @@ struct cfg_dial_peer {
 	char description[CFG_TEXT_MAX];
 	char destination_pattern
 		[CFG_TEXT_MAX];		   /* digits, '+' first, '.' one digit, trailing 'T' any */
+	uint32_t destination_map;	   /* tag of an e164-pattern-map in its place; 0: none */
 	char incoming_realm[CFG_NAME_MAX]; /* only for calls from this realm; empty: any */
 	/* session target: exactly one of the four. The last three end the call in the box itself. */
 	char trunk[CFG_NAME_MAX];
@@ -444,6 +454,8 @@ struct cfg {
 	uint32_t n_translation_rules;
 	struct cfg_translation_profile *translation_profiles;
 	uint32_t n_translation_profiles;
+	struct cfg_e164_map *e164_maps;
+	uint32_t n_e164_maps;
 	struct cfg_tenant *tenants;
 	uint32_t n_tenants;
 	struct cfg_realm *realms;

@@ -602,13 +602,18 @@ const struct cfg_translation_profile *cfg_find_translation_profile(
 	return find(cfg, CFG_TRANSLATION_PROFILE, name);
 }
 
+const struct cfg_e164_map *cfg_find_e164_map(const struct cfg *cfg, uint32_t tag)
+{
+	return find(cfg, CFG_E164_MAP, &tag);
+}
+
 /* Only what stands in the directory itself and below: no "..", no hidden names. */
-const char *cfg_prompt_path(const struct cfg_prompt *prompt, const char **ret_why)
+const char *cfg_flash_path(const char *text, const char **ret_why)
 {
 	static const char scheme[] = "flash:";
-	const char *path = prompt->file;
+	const char *path = text;
 
-	*ret_why = "it must be flash:/ and the path of a file below the directory of prompts";
+	*ret_why = "it must be flash:/ and the path of a file below its directory on the box";
 	if (strncmp(path, scheme, sizeof(scheme) - 1) != 0)
 		return NULL;
 	path += sizeof(scheme) - 1;

@@ -444,7 +444,7 @@ static int check_prompts(const struct cfg *cfg, char *error)
 		const struct cfg_prompt *prompt = &cfg->prompts[i];
 		const char *why;
 
-		if (prompt->file[0] && !cfg_prompt_path(prompt, &why))
+		if (prompt->file[0] && !cfg_flash_path(prompt->file, &why))
 			return fault(error, -EINVAL, "voice class prompt %s: \"file %s\": %s",
 				prompt->name, prompt->file, why);
 	}
@@ -460,6 +460,25 @@ static int check_prompts(const struct cfg *cfg, char *error)
 	return 0;
 }
 
+/* A map lists its patterns, or a file does, or both; a dial-peer has one way to match. */
+static int check_e164_maps(const struct cfg *cfg, char *error)
+{
+	for (uint32_t i = 0; i < cfg->n_e164_maps; i++) {
+		const struct cfg_e164_map *map = &cfg->e164_maps[i];
+		const char *why;
+
+		if (map->url[0] && !cfg_flash_path(map->url, &why))
+			return fault(error, -EINVAL,
+				"voice class e164-pattern-map %u: \"url %s\": %s", map->tag,
+				map->url, why);
+		if (!map->url[0] && map->n_e164 == 0)
+			return fault(error, -ENODATA,
+				"voice class e164-pattern-map %u: \"e164\" or \"url\" is missing",
+				map->tag);
+	}
+	return 0;
+}
+
 /* A call goes to one place. */
 static int check_dial_peer(const struct cfg_dial_peer *peer, char *error)
 {
@@ -467,6 +486,14 @@ static int check_dial_peer(const struct cfg_dial_peer *peer, char *error)
 			 (peer->tone != CFG_TONE_NONE);
 	bool plays = peer->announcement[0] || peer->tone != CFG_TONE_NONE;
 
+	if (peer->destination_pattern[0] && peer->destination_map)
+		return fault(error, -EINVAL,
+			"dial-peer %u: \"destination-pattern\" and \"destination "
+			"e164-pattern-map\" exclude each other; take one away with \"no\" first",
+			peer->tag);
+	if (!peer->destination_pattern[0] && !peer->destination_map)
+		return fault(error, -ENODATA, "dial-peer %u: \"destination-pattern\" is missing",
+			peer->tag);
 	if (n == 0)
 		return fault(
 			error, -ENODATA, "dial-peer %u: \"session target\" is missing", peer->tag);
@@ -549,7 +576,7 @@ int cfg_validate(const struct cfg *cfg, char error[CFG_ERROR_MAX])
 {
 	static int (*const checks[])(const struct cfg *, char *) = {check_interfaces, check_routes,
 		check_srtp_cryptos, check_dtls_suites, check_tls, check_voice_codecs, check_prompts,
-		check_realms, check_trunks, check_dial_peers, cfg_check_tenants};
+		check_e164_maps, check_realms, check_trunks, check_dial_peers, cfg_check_tenants};
 	int rc, missing = 0;
 	char text[CFG_ERROR_MAX];
 

@@ -13,6 +13,7 @@
 #include "controlplane/base/secret.h"
 #include "controlplane/core/state.h"
 #include "controlplane/core/status.h"
+#include "controlplane/maps/maps.h"
 #include "controlplane/media/transcoder.h"
 
 LOG_TOPIC("control");
@@ -189,9 +190,31 @@ static void on_written(void *arg, uint64_t id)
 	calls_record_written(((struct control *)arg)->calls, id);
 }
 
+struct worker_ref {
+	struct peers *peers;
+	uint32_t worker;
+};
+
+static void tell_map(void *arg, uint32_t tag, int fd, uint64_t len)
+{
+	const struct worker_ref *ref = arg;
+	const struct ctl_numbers body = {.tag = tag, .len = len};
+
+	if (fd >= 0)
+		peers_sip_send_fd(
+			ref->peers, ref->worker, CTL_NUMBERS_SET, &body, sizeof(body), fd);
+	else
+		peers_sip_send(
+			ref->peers, ref->worker, CTL_NUMBERS_DEL, &body, sizeof(body), NULL, 0);
+}
+
+/* The maps go before the configuration that refers to them. */
 static void on_sip_up(void *arg, uint32_t worker)
 {
-	sipconf_worker_up(((struct control *)arg)->sipconf, worker);
+	struct control *c = arg;
+
+	maps_tell(c->maps, tell_map, &(struct worker_ref){c->peers, worker});
+	sipconf_worker_up(c->sipconf, worker);
 }
 
 static void on_sip_down(void *arg, uint32_t worker)
@@ -291,6 +314,39 @@ static void netlink_apply(
 	nlw_apply(((struct control *)arg)->nlw, old, next);
 }
 
+static void on_map_changed(void *arg, uint32_t tag, int fd, uint64_t len)
+{
+	struct control *c = arg;
+
+	for (uint32_t w = 0; w < CALLS_WORKERS_MAX; w++)
+		tell_map(&(struct worker_ref){c->peers, w}, tag, fd, len);
+}
+
+static void on_maps_prepared(void *arg, uint64_t revision, int status, const char *error)
+{
+	struct control *c = arg;
+
+	cfg_txn_prepared(c->store, &c->maps_subscriber, revision, status, error);
+}
+
+static int routes_prepare(void *arg, struct cfg_txn *txn, const struct cfg *old,
+	const struct cfg *next, char error[CFG_ERROR_MAX])
+{
+	return maps_prepare(
+		((struct control *)arg)->maps, next, cfg_txn_revision(txn), old == NULL, error);
+}
+
+static void routes_abort(void *arg, uint64_t revision)
+{
+	maps_abort(((struct control *)arg)->maps);
+}
+
+static void routes_apply(
+	void *arg, const struct cfg *old, const struct cfg *next, uint64_t revision)
+{
+	maps_apply(((struct control *)arg)->maps);
+}
+
 /* ---- start ---- */
 
 static void on_started(void *arg, int status, const char *text)
@@ -377,6 +433,11 @@ static int make_media(struct control *c)
 	snprintf(path, sizeof(path), "%s/dataplane.sock", c->options.run_dir);
 	if (prompts_new(dir, &c->prompts) < 0)
 		return -ENOMEM;
+	struct maps_ops maps_ops = {on_map_changed, on_maps_prepared, ops_wall_ms, c};
+	snprintf(dir, sizeof(dir), "%s/maps", c->options.state_dir);
+	c->maps = maps_new(c->base, dir, &maps_ops);
+	if (c->maps == NULL)
+		return -ENOMEM;
 	c->realms = media_realms_new();
 	c->calls = calls_new(&calls_ops);
 	c->dp = dpclient_new(c->base, path, &dp_ops);
@@ -439,8 +500,12 @@ static int subscribe(struct control *c)
 		"media", media_prepare, media_apply, media_abort, c};
 	c->netlink_subscriber = (struct cfg_subscriber){
 		"netlink", nothing_to_prepare, netlink_apply, nothing_to_abort, c};
+	c->maps_subscriber = (struct cfg_subscriber){
+		"maps", routes_prepare, routes_apply, routes_abort, c};
 	int ret = cfg_store_subscribe(c->store, &c->media_subscriber);
 
+	if (ret == 0) /* before limen-sip: the maps are there when it applies */
+		ret = cfg_store_subscribe(c->store, &c->maps_subscriber);
 	if (ret == 0)
 		ret = cfg_store_subscribe(c->store, &c->netlink_subscriber);
 	if (ret == 0)
@@ -525,6 +590,7 @@ void control_free(struct control *c)
 	sessions_free(c->sessions);
 	nat_peer_free(c->nat);
 	prompts_free(c->prompts);
+	maps_free(c->maps);
 	recordings_free(c->recordings);
 	media_realms_free(c->realms);
 	spool_close(c->spool);

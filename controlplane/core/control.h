@@ -35,6 +35,7 @@ struct control {
 	struct spool *spool;
 	struct media_realms *realms;
 	struct prompts *prompts;
+	struct maps *maps;
 	struct sessions *sessions;
 	struct dpclient *dp;
 	struct calls *calls;
@@ -47,7 +48,7 @@ struct control {
 	struct cli_source source;
 	struct cli_engine *cli;
 	struct cli_server *cli_server;
-	struct cfg_subscriber media_subscriber, netlink_subscriber;
+	struct cfg_subscriber media_subscriber, netlink_subscriber, maps_subscriber;
 	struct event *second_event, *grace_event;
 	uint64_t seconds; /* since our start */
 	int failed;	  /* negative errno: the start failed and the loop was ended */

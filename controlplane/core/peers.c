@@ -554,6 +554,15 @@ bool peers_sip_send(void *arg, uint32_t worker, uint16_t type, const void *part1
 				      part1, len1, part2, len2) == 0;
 }
 
+bool peers_sip_send_fd(
+	struct peers *peers, uint32_t worker, uint16_t type, const void *body, size_t len, int fd)
+{
+	struct ipc_peer *ipc = worker < CALLS_WORKERS_MAX ? peers->sip[worker].peer : NULL;
+
+	return ipc != NULL && ipc_send_fd(ipc, type, 0, 0, peers->conf.generation(peers->conf.arg),
+				      body, len, fd) == 0;
+}
+
 uint32_t peers_sip_request(struct peers *peers, uint32_t worker, uint16_t type, const void *part1,
 	size_t len1, const void *part2, size_t len2)
 {

@@ -69,6 +69,9 @@ bool peers_sip_send(void *arg, uint32_t worker, uint16_t type, const void *part1
 void peers_sip_reply(void *arg, const struct media_ticket *ticket, uint16_t type, int32_t status,
 	const void *body, size_t len);
 unsigned int peers_sip_room(void *arg, uint32_t worker);
+/* With a descriptor, which stays the caller's. */
+bool peers_sip_send_fd(
+	struct peers *peers, uint32_t worker, uint16_t type, const void *body, size_t len, int fd);
 /* As peers_sip_send(), with a number for the answer; 0 when it is away. */
 uint32_t peers_sip_request(struct peers *peers, uint32_t worker, uint16_t type, const void *part1,
 	size_t len1, const void *part2, size_t len2);

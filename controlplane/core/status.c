@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "controlplane/base/clock.h"
+#include "controlplane/maps/maps.h"
 
 static uint64_t now_ms(void *ctx)
 {
@@ -350,6 +351,33 @@ static bool one_prompt(void *ctx, const char *name, struct cli_prompt *ret)
 	return true;
 }
 
+static bool one_map(void *ctx, uint32_t tag, struct cli_map *ret)
+{
+	const struct control *c = ctx;
+	struct map_status s;
+
+	if (!maps_status(c->maps, tag, &s))
+		return false;
+	*ret = (struct cli_map){.loaded = s.loaded,
+		.loading = s.loading,
+		.n_patterns = s.n_patterns,
+		.bytes = s.bytes,
+		.build_ms = s.build_ms,
+		.loaded_ms = s.loaded_ms};
+	snprintf(ret->why, sizeof(ret->why), "%s", s.why);
+	return true;
+}
+
+static int map_reload(void *ctx, uint32_t tag)
+{
+	return maps_reload(((struct control *)ctx)->maps, tag);
+}
+
+static const struct numbers *numbers(void *ctx)
+{
+	return maps_numbers(((const struct control *)ctx)->maps);
+}
+
 static int plays_of(const struct call *call, cli_play_fn row, void *arg)
 {
 	struct ctl_call info;
@@ -404,6 +432,9 @@ void status_source(struct control *control, struct cli_source *ret_source)
 		.sip = sip,
 		.nat = nat,
 		.prompt = one_prompt,
+		.map = one_map,
+		.map_reload = map_reload,
+		.numbers = numbers,
 		.plays = plays,
 		.transcoder = transcoder,
 		.recorder = recorder,

@@ -8,22 +8,17 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/stat.h>
+
+#include "controlplane/base/flash.h"
 
 #define PROMPT_SECONDS_MAX 600
 #define PROMPT_WHY_MAX	   160
-
-/* What tells that a file is another one than before. */
-struct prompt_stamp {
-	uint64_t device, inode, size;
-	int64_t changed_s, changed_ns;
-};
 
 struct prompt_sound {
 	int fd; /* -1: none. Samples of 16 bits in host byte order; sealed */
 	uint32_t rate_hz;
 	uint64_t n_samples;
-	struct prompt_stamp stamp;
+	struct flash_stamp stamp;
 };
 
 /*
@@ -32,8 +27,6 @@ struct prompt_sound {
  */
 int prompt_file_load(int dir_fd, const char *path, struct prompt_sound *ret_sound,
 	char why[PROMPT_WHY_MAX]) __attribute__((warn_unused_result));
-/* The file is the one that was loaded, as far as its stamp tells. */
-bool prompt_file_same(int dir_fd, const char *path, const struct prompt_stamp *stamp);
 void prompt_sound_free(struct prompt_sound *sound);
 
 static inline uint64_t prompt_sound_ms(const struct prompt_sound *sound)

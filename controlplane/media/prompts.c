@@ -103,7 +103,7 @@ static int take_sound(
 	bool same = had && strcmp(had->path, p->path) == 0;
 	int rc;
 
-	if (same && had->sound.fd >= 0 && prompt_file_same(dir_fd, p->path, &had->sound.stamp) &&
+	if (same && had->sound.fd >= 0 && flash_same(dir_fd, p->path, &had->sound.stamp) &&
 		share_fd(had, p))
 		return 0;
 	rc = prompt_file_load(dir_fd, p->path, &p->sound, p->why);
@@ -144,7 +144,7 @@ static int prepare_one(struct prompts *ps, int dir_fd, const struct cfg_prompt *
 	char error[CFG_ERROR_MAX])
 {
 	struct prompt *p = &ps->next[ps->n_next];
-	const char *why, *path = cfg_prompt_path(conf, &why);
+	const char *why, *path = cfg_flash_path(conf->file, &why);
 
 	memset(p, 0, sizeof(*p));
 	p->sound.fd = -1;

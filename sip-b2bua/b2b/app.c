@@ -195,6 +195,11 @@ static void app_call_play(void *app, const struct ctl_call_play *play)
 	b2b_call_play(app, play);
 }
 
+static void app_numbers(void *app, const struct ctl_numbers *msg, int fd)
+{
+	b2b_numbers(app, msg, fd);
+}
+
 static uint32_t app_n_calls(void *app)
 {
 	return b2b_n_calls(app);
@@ -221,6 +226,7 @@ const struct sip_app_ops b2b_app_ops = {
 	.media_reply = app_media_reply,
 	.nat_info = app_nat_info,
 	.transcoder = app_transcoder,
+	.numbers = app_numbers,
 	.dtmf = app_dtmf,
 	.call_end_reply = app_call_end_reply,
 	.call_restore = app_call_restore,

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "controlplane/base/log.h"
 #include "controlplane/base/siphash.h"
@@ -37,7 +38,8 @@ int b2b_new(const struct b2b_env *env, struct b2b **ret_b2b)
 		sizeof(struct call), B2B_CALLS_MAX, (uint32_t)words[1] & SIP_TOKEN_GEN_MASK);
 	b->waits = calloc(MEDIA_WAITS, sizeof(*b->waits));
 	b->health = health_new(b);
-	if (!b->calls || !b->waits || !b->health) {
+	b->numbers = numbers_new();
+	if (!b->calls || !b->waits || !b->health || !b->numbers) {
 		b2b_free(b);
 		return -ENOMEM;
 	}
@@ -75,6 +77,7 @@ void b2b_free(struct b2b *b)
 	sip_slab_free(b->calls);
 	route_table_free(b->routes_next);
 	route_table_free(b->routes);
+	numbers_free(b->numbers);
 	free(b);
 }
 
@@ -96,6 +99,21 @@ void b2b_config_apply(struct b2b *b, const struct cfg *cfg)
 	b->cfg = cfg;
 	if (health_config(b->health, cfg) < 0)
 		log_err("trunks are not watched: memory is short");
+}
+
+void b2b_numbers(struct b2b *b, const struct ctl_numbers *msg, int fd)
+{
+	int rc = 0;
+
+	if (fd < 0) {
+		numbers_del(b->numbers, msg->tag);
+		return;
+	}
+	rc = numbers_set(b->numbers, msg->tag, fd, msg->len);
+	if (rc < 0)
+		log_err("voice class e164-pattern-map %u cannot be used: %s; what it had stays",
+			msg->tag, strerror(-rc));
+	close(fd);
 }
 
 void b2b_config_abort(struct b2b *b)

@@ -91,6 +91,7 @@ void b2b_control_down(struct b2b *b);
 void b2b_media_reply(struct b2b *b, uint32_t seq, int32_t status, const struct ctl_media *media);
 void b2b_nat_info(struct b2b *b, const struct ctl_nat_info *info);
 void b2b_transcoder(struct b2b *b, const struct ctl_transcoder *transcoder);
+void b2b_numbers(struct b2b *b, const struct ctl_numbers *msg, int fd); /* closes fd */
 void b2b_dtmf(struct b2b *b, const struct ctl_dtmf *msg);
 void b2b_call_end_reply(struct b2b *b, uint32_t seq, int32_t status);
 void b2b_call_restore(

@@ -195,6 +195,7 @@ struct b2b {
 	struct b2b_env env;
 	const struct cfg *cfg; /* NULL before the first configuration */
 	struct route_table *routes, *routes_next;
+	struct numbers *numbers; /* e164-pattern-maps */
 	struct sip_slab *calls;
 	struct media_wait *waits; /* MEDIA_WAITS of them, by seq; see control.c */
 	struct health *health;

@@ -142,6 +142,7 @@ static bool find_candidates(struct call *call, const struct sip_msg *msg)
 		.trunk = call->rec.trunk[LEG_A],
 		.calling = call->rec.calling[LEG_A],
 		.called = view_of(call->rec.called[LEG_A]),
+		.numbers = b->numbers,
 		.up = health_trunk_up,
 		.arg = b->health};
 	int rc = route_lookup(b->routes, &query, &result);

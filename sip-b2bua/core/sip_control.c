@@ -298,6 +298,19 @@ static int on_transcoder(
 	return 0;
 }
 
+static int on_numbers(
+	struct ipc_peer *peer, const struct ipc_hdr *hdr, const void *body, size_t len)
+{
+	struct sip_worker *w = ipc_peer_ctx(peer);
+	int fd = hdr->type == CTL_NUMBERS_SET ? ipc_take_fd(peer) : -1;
+
+	if (hdr->type == CTL_NUMBERS_SET && fd < 0)
+		return -EPROTO;
+	worker_time(w);
+	w->ops->numbers(w->app, body, fd);
+	return 0;
+}
+
 static int on_dtmf(struct ipc_peer *peer, const struct ipc_hdr *hdr, const void *body, size_t len)
 {
 	const struct ctl_dtmf *msg = body;
@@ -404,6 +417,10 @@ static const struct ipc_row rows[] = {
 		on_nat_info},
 	{CTL_TRANSCODER, 0, IPC_ROLE_CONTROL, SIZED(struct ctl_transcoder), "CTL_TRANSCODER",
 		on_transcoder},
+	{CTL_NUMBERS_SET, 0, IPC_ROLE_CONTROL, SIZED(struct ctl_numbers), "CTL_NUMBERS_SET",
+		on_numbers},
+	{CTL_NUMBERS_DEL, 0, IPC_ROLE_CONTROL, SIZED(struct ctl_numbers), "CTL_NUMBERS_DEL",
+		on_numbers},
 	{CTL_DTMF, 0, IPC_ROLE_CONTROL, SIZED(struct ctl_dtmf), "CTL_DTMF", on_dtmf},
 	{CTL_CALL_END | IPC_TYPE_REPLY, 0, IPC_ROLE_CONTROL, 0, 0, "CTL_CALL_END reply",
 		on_call_end_reply},

@@ -65,6 +65,8 @@ struct sip_app_ops {
 	/* Our certificate for DTLS; own is NONE while limen-nat is away. */
 	void (*nat_info)(void *app, const struct ctl_nat_info *info);
 	void (*transcoder)(void *app, const struct ctl_transcoder *transcoder);
+	/* A number map; fd: its image, the callee's, or -1 when the map is gone. */
+	void (*numbers)(void *app, const struct ctl_numbers *msg, int fd);
 	/* A digit that a leg's media brought. */
 	void (*dtmf)(void *app, const struct ctl_dtmf *msg);
 	void (*call_end_reply)(void *app, uint32_t seq, int32_t status);

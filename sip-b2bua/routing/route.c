@@ -13,14 +13,10 @@
 
 #include "controlplane/config/cfg.h"
 
-#define SYMBOLS	 18 /* 0-9 * # A-D + and '.' */
-#define SYM_PLUS 16
-#define SYM_DOT	 17
-
 struct node {
-	uint32_t child[SYMBOLS]; /* 0: none (the root is nobody's child) */
-	uint32_t first_exact;	 /* index + 1 into next[], of peers whose pattern ends here */
-	uint32_t first_open;	 /* the same for patterns that end in 'T' */
+	uint32_t child[NUMTRIE_SYMBOLS]; /* 0: none (the root is nobody's child) */
+	uint32_t first_exact; /* index + 1 into next[], of peers whose pattern ends here */
+	uint32_t first_open;  /* the same for patterns that end in 'T' */
 };
 
 struct entry {
@@ -35,27 +31,9 @@ struct route_table {
 	struct node *nodes;
 	uint32_t n_nodes, cap_nodes;
 	struct entry *entries; /* one per cfg->dial_peers, same index */
+	uint32_t *by_map;      /* indices of dial-peers with a map, by the tags of their maps */
+	uint32_t n_by_map;
 };
-
-static int symbol_of(char c)
-{
-	switch (c) {
-	case '0' ... '9':
-		return c - '0';
-	case '*':
-		return 10;
-	case '#':
-		return 11;
-	case 'A' ... 'D':
-		return 12 + (c - 'A');
-	case 'a' ... 'd':
-		return 12 + (c - 'a');
-	case '+':
-		return SYM_PLUS;
-	default:
-		return -1;
-	}
-}
 
 int route_pattern_check(struct view pattern, char error[ROUTE_REASON_MAX])
 {
@@ -72,7 +50,7 @@ int route_pattern_check(struct view pattern, char error[ROUTE_REASON_MAX])
 			what = "'+' stands only at the beginning of a destination pattern";
 		else if (c == 'T' && i + 1 != pattern.n)
 			what = "'T' stands only at the end of a destination pattern";
-		else if (c != '.' && c != 'T' && symbol_of(c) < 0)
+		else if (c != '.' && c != 'T' && numtrie_symbol(c) < 0)
 			what = "a destination pattern consists of 0-9 * # A-D, '.', a first '+' "
 			       "and a last 'T'";
 	}
@@ -98,6 +76,31 @@ static int node_add(struct route_table *t, uint32_t *ret_index)
 	return 0;
 }
 
+static int compare_maps(const void *a, const void *b, void *arg)
+{
+	const struct cfg_dial_peer *peers = arg;
+	uint32_t ta = peers[*(const uint32_t *)a].destination_map;
+	uint32_t tb = peers[*(const uint32_t *)b].destination_map;
+
+	return ta < tb ? -1 : ta > tb;
+}
+
+static int by_map_fill(struct route_table *t)
+{
+	const struct cfg *cfg = t->cfg;
+
+	t->by_map = calloc(cfg->n_dial_peers ? cfg->n_dial_peers : 1, sizeof(*t->by_map));
+	if (!t->by_map)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < cfg->n_dial_peers; i++) {
+		if (cfg->dial_peers[i].destination_map)
+			t->by_map[t->n_by_map++] = i;
+	}
+	if (t->n_by_map)
+		qsort_r(t->by_map, t->n_by_map, sizeof(*t->by_map), compare_maps, cfg->dial_peers);
+	return 0;
+}
+
 static uint32_t trunk_index_of(const struct cfg *cfg, const char *name)
 {
 	const struct cfg_trunk *trunk = cfg_find_trunk(cfg, name);
@@ -112,7 +115,7 @@ static int pattern_add(struct route_table *t, uint32_t peer_index)
 	uint32_t at = 0;
 
 	for (; *p && *p != 'T'; p++) {
-		int sym = *p == '.' ? SYM_DOT : symbol_of(*p);
+		int sym = *p == '.' ? NUMTRIE_DOT : numtrie_symbol(*p);
 		uint32_t next = t->nodes[at].child[sym];
 
 		if (next == 0) {
@@ -122,7 +125,7 @@ static int pattern_add(struct route_table *t, uint32_t peer_index)
 				return rc;
 			t->nodes[at].child[sym] = next;
 		}
-		e->n_explicit += sym != SYM_DOT;
+		e->n_explicit += sym != NUMTRIE_DOT;
 		e->n_matched++;
 		at = next;
 	}
@@ -149,7 +152,7 @@ int route_table_new(
 		goto out;
 	rc = -ENOMEM;
 	t->entries = calloc(cfg->n_dial_peers ? cfg->n_dial_peers : 1, sizeof(*t->entries));
-	if (!t->entries || node_add(t, &root) < 0)
+	if (!t->entries || node_add(t, &root) < 0 || by_map_fill(t) < 0)
 		goto out;
 	for (uint32_t i = 0; i < cfg->n_dial_peers; i++) {
 		const struct cfg_dial_peer *peer = &cfg->dial_peers[i];
@@ -180,6 +183,7 @@ void route_table_free(struct route_table *table)
 	if (!table)
 		return;
 	translate_free(table->translate);
+	free(table->by_map);
 	free(table->entries);
 	free(table->nodes);
 	free(table);
@@ -203,13 +207,13 @@ static int number_read(struct view number, struct route_result *ret, uint8_t *sy
 			continue;
 		if (n == 0 && c == '(')
 			continue;
-		s = symbol_of(c);
-		if (s < 0 || (s == SYM_PLUS && n > 0) || n == ROUTE_NUMBER_MAX)
+		s = numtrie_symbol(c);
+		if (s < 0 || (s == NUMTRIE_PLUS && n > 0) || n == ROUTE_NUMBER_MAX)
 			return -EINVAL;
 		ret->number[n] = c;
 		sym[n++] = (uint8_t)s;
 	}
-	if (n == 0 || (n == 1 && sym[0] == SYM_PLUS))
+	if (n == 0 || (n == 1 && sym[0] == NUMTRIE_PLUS))
 		return -EINVAL;
 	ret->number[n] = '\0';
 	*ret_n = n;
@@ -246,20 +250,48 @@ static void row_insert(struct route_result *res, const struct route_row *row)
 	res->n_rows++;
 }
 
+static void row_add(const struct route_table *t, uint32_t peer_index, unsigned int n_explicit,
+	unsigned int n_matched, struct route_result *res)
+{
+	const struct entry *e = &t->entries[peer_index];
+	struct route_row row = {
+		.peer = &t->cfg->dial_peers[peer_index],
+		.trunk_index = e->trunk_index,
+		.n_explicit = (uint16_t)n_explicit,
+		.n_matched = (uint16_t)n_matched,
+	};
+
+	if (e->trunk_index != ROUTE_NONE)
+		row.trunk = &t->cfg->trunks[e->trunk_index];
+	row_insert(res, &row);
+}
+
 static void collect(const struct route_table *t, uint32_t first, struct route_result *res)
 {
-	for (uint32_t i = first; i != 0; i = t->entries[i - 1].next) {
-		const struct entry *e = &t->entries[i - 1];
-		struct route_row row = {
-			.peer = &t->cfg->dial_peers[i - 1],
-			.trunk_index = e->trunk_index,
-			.n_explicit = e->n_explicit,
-			.n_matched = e->n_matched,
-		};
+	for (uint32_t i = first; i != 0; i = t->entries[i - 1].next)
+		row_add(t, i - 1, t->entries[i - 1].n_explicit, t->entries[i - 1].n_matched, res);
+}
 
-		if (e->trunk_index != ROUTE_NONE)
-			row.trunk = &t->cfg->trunks[e->trunk_index];
-		row_insert(res, &row);
+/* Dial-peers with maps: each map is asked once. Of one that is not there nobody knows. */
+static void collect_maps(const struct route_table *t, const struct numbers *numbers,
+	const uint8_t *sym, uint32_t n, struct route_result *res)
+{
+	const struct numtrie *map = NULL;
+	struct numtrie_hit hit = {0};
+	bool matches = false;
+	uint32_t tag = 0;
+
+	for (uint32_t i = 0; i < t->n_by_map; i++) {
+		const struct cfg_dial_peer *peer = &t->cfg->dial_peers[t->by_map[i]];
+
+		if (peer->destination_map != tag) {
+			tag = peer->destination_map;
+			map = numbers_find(numbers, tag);
+			hit = (struct numtrie_hit){0};
+			matches = map && numtrie_best(map, sym, n, &hit);
+		}
+		if (matches || !map)
+			row_add(t, t->by_map[i], hit.n_explicit, hit.n_matched, res);
 	}
 }
 
@@ -271,6 +303,8 @@ static enum route_verdict row_judge(
 
 	if (row->peer->shutdown)
 		return ROUTE_SHUTDOWN;
+	if (row->peer->destination_map && !numbers_find(q->numbers, row->peer->destination_map))
+		return ROUTE_NO_MAP;
 	if (q->realm && row->peer->incoming_realm[0] &&
 		strcmp(row->peer->incoming_realm, q->realm) != 0)
 		return ROUTE_OTHER_REALM;
@@ -310,7 +344,7 @@ static void rows_judge(
 		 * down: that is what the operator asks for with it.
 		 */
 		if (!stop && row->peer->huntstop && row->verdict != ROUTE_SHUTDOWN &&
-			row->verdict != ROUTE_OTHER_REALM)
+			row->verdict != ROUTE_OTHER_REALM && row->verdict != ROUTE_NO_MAP)
 			stop = row->peer;
 	}
 }
@@ -381,12 +415,13 @@ int route_lookup(const struct route_table *table, const struct route_query *quer
 			stack[n_stack].node = child;
 			stack[n_stack++].depth = depth + 1;
 		}
-		child = sym[depth] == SYM_PLUS ? 0 : node->child[SYM_DOT];
+		child = sym[depth] == NUMTRIE_PLUS ? 0 : node->child[NUMTRIE_DOT];
 		if (child != 0) {
 			stack[n_stack].node = child;
 			stack[n_stack++].depth = depth + 1;
 		}
 	}
+	collect_maps(table, query->numbers, sym, n, ret_result);
 	rows_judge(table, query, ret_result);
 	return 0;
 }
@@ -419,6 +454,11 @@ char *route_row_explain(
 		snprintf(buf, ROUTE_REASON_MAX,
 			"dial-peer %u: voice translation-rule %u rule %u rejects the numbers",
 			p->tag, row->rejected_tag, row->rejected_rank);
+		break;
+	case ROUTE_NO_MAP:
+		snprintf(buf, ROUTE_REASON_MAX,
+			"dial-peer %u: voice class e164-pattern-map %u is not loaded", p->tag,
+			p->destination_map);
 		break;
 	case ROUTE_SHUTDOWN:
 		snprintf(buf, ROUTE_REASON_MAX, "dial-peer %u is shut down", p->tag);

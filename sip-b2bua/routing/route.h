@@ -25,6 +25,7 @@
 
 #include "controlplane/base/view.h"
 #include "controlplane/config/cfg_model.h"
+#include "sip-b2bua/routing/numbers.h"
 #include "sip-b2bua/routing/translate.h"
 
 #define ROUTE_ROWS_MAX	 32 /* dial-peers that one look-up reports */
@@ -42,6 +43,7 @@ enum route_verdict {
 	ROUTE_TRUNK_BUSYOUT,  /* its trunk does not answer OPTIONS */
 	ROUTE_HUNTSTOP,	      /* a dial-peer before it ends the hunt */
 	ROUTE_REJECTED,	      /* an outgoing translation rejects the numbers */
+	ROUTE_NO_MAP,	      /* its e164-pattern-map is not loaded: nobody knows */
 };
 
 /* A call whose way is asked for. */
@@ -50,6 +52,7 @@ struct route_query {
 	const char *trunk;   /* the same; NULL or empty: no trunk's */
 	const char *calling; /* text; NULL: unknown */
 	struct view called;
+	const struct numbers *numbers; /* the maps; NULL: none is loaded */
 	/* May calls be sent to this trunk now? trunk_index counts in cfg->trunks. NULL: to all. */
 	bool (*up)(void *arg, uint32_t trunk_index);
 	void *arg;

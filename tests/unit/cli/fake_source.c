@@ -425,6 +425,29 @@ static int call_clear(void *ctx, uint64_t call_id, uint32_t q850, const char *re
 	return call_id == 0x5f00000000000011 ? 0 : -ENOENT;
 }
 
+static bool map(void *ctx, uint32_t tag, struct cli_map *ret)
+{
+	*ret = (struct cli_map){.loaded = tag == 1,
+		.loading = tag == 3,
+		.n_patterns = tag == 1 ? 1000000 : 0,
+		.bytes = tag == 1 ? 1777804 : 0,
+		.build_ms = tag == 1 ? 512 : 0,
+		.loaded_ms = tag == 1 ? NOW - 3000 : 0};
+	if (tag == 2)
+		snprintf(ret->why, sizeof(ret->why), "line 7: it is empty");
+	return tag <= 3;
+}
+
+static int map_reload(void *ctx, uint32_t tag)
+{
+	return tag == 1 ? 0 : tag == 2 ? -EBUSY : tag == 3 ? -ENODATA : -ENOENT;
+}
+
+static const struct numbers *numbers(void *ctx)
+{
+	return NULL;
+}
+
 const struct cli_source fake_source = {.now_ms = now_ms,
 	.totals = totals,
 	.calls = calls,
@@ -438,6 +461,9 @@ const struct cli_source fake_source = {.now_ms = now_ms,
 	.sip = sip,
 	.nat = nat,
 	.prompt = prompt,
+	.map = map,
+	.map_reload = map_reload,
+	.numbers = numbers,
 	.call_play = call_play,
 	.plays = plays,
 	.transcoder = transcoder,

@@ -95,6 +95,7 @@ const char *sample_key(enum cfg_kind kind)
 		[CFG_TLS_PROFILE] = "3",
 		[CFG_TRANSLATION_RULE] = "1",
 		[CFG_TRANSLATION_PROFILE] = "national",
+		[CFG_E164_MAP] = "4",
 		[CFG_TENANT] = "12",
 		[CFG_REALM] = "access",
 		[CFG_TRUNK] = "carrier",

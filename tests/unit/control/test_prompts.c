@@ -96,7 +96,7 @@ static void test_files(void **state)
 		{"flash:/good.wav", NULL},
 		{"flash:good.wav", NULL},
 		{"flash:/de/good.wav", NULL},
-		{"flash:/none.wav", "there is no such file in the directory of prompts"},
+		{"flash:/none.wav", "there is no such file in its directory"},
 		{"flash:/de/none.wav", "there is no such file"},
 		{"flash:/good.wav/x", "Not a directory"},
 		{"flash:/link.wav", "it is a symbolic link"},

@@ -7,8 +7,11 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <cmocka.h>
+
+#include "controlplane/base/flash.h"
 
 enum { T_A, T_B, T_BUSY, T_DOWN, N_TRUNKS };
 
@@ -294,6 +297,69 @@ static void test_deep(void **state)
 	route_table_free(t);
 }
 
+static struct numbers *map_of(uint32_t tag, const char *const *patterns)
+{
+	struct numtrie_builder *b = numtrie_builder_new();
+	struct numbers *numbers = numbers_new();
+	void *image;
+	size_t len;
+	int fd;
+
+	for (; *patterns; patterns++)
+		assert_int_equal(numtrie_add(b, view_of(*patterns), false), 0);
+	assert_int_equal(numtrie_build(b, &image, &len, NULL, NULL), 0);
+	assert_int_equal(flash_seal("test", image, len, &fd), 0);
+	assert_int_equal(numbers_set(numbers, tag, fd, len), 0);
+	close(fd);
+	free(image);
+	numtrie_builder_free(b);
+	return numbers;
+}
+
+/* A dial-peer with a map competes as if it had the pattern of the map that matches best. */
+static void test_maps(void **state)
+{
+	static const char *const patterns[] = {"+49T", "+49891T", "0....", NULL};
+	static struct cfg_dial_peer mapped[] = {
+		PEER(1, "+4989T", "a"),
+		PEER(2, "", "b", .destination_map = 5),
+		PEER(3, "", "a", .destination_map = 5, .preference = 1),
+		PEER(4, "", "a", .destination_map = 6, .huntstop = true),
+		PEER(5, "T", "a"),
+	};
+	static const struct {
+		const char *number, *with, *without;
+	} rows[] = {
+		{"+49301", "2 3 4:8 5", "2:8 4:8 5 3:8"},
+		{"+49891", "2 3 1 4:8 5", "1 2:8 4:8 5 3:8"},
+		{"+49892", "1 2 3 4:8 5", "1 2:8 4:8 5 3:8"},
+		{"01234", "2 3 4:8 5", "2:8 4:8 5 3:8"},
+		{"012345", "4:8 5", "2:8 4:8 5 3:8"},
+	};
+	struct cfg c = {
+		.trunks = trunks, .n_trunks = N_TRUNKS, .dial_peers = mapped, .n_dial_peers = 5};
+	struct numbers *numbers = map_of(5, patterns);
+	struct route_table *t = table_new(&c);
+	struct route_result res;
+	char got[256], why[ROUTE_REASON_MAX];
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct route_query q = {.called = view_of(rows[i].number), .numbers = numbers};
+
+		assert_int_equal(route_lookup(t, &q, &res), 0);
+		result_print(&res, got, sizeof(got));
+		assert_string_equal(got, rows[i].with);
+		q.numbers = NULL;
+		assert_int_equal(route_lookup(t, &q, &res), 0);
+		result_print(&res, got, sizeof(got));
+		assert_string_equal(got, rows[i].without);
+	}
+	assert_string_equal(route_row_explain(&res.rows[1], NULL, why),
+		"dial-peer 4: voice class e164-pattern-map 6 is not loaded");
+	route_table_free(t);
+	numbers_free(numbers);
+}
+
 static struct ipaddr addr(const char *text, uint16_t port)
 {
 	struct ipaddr a;
@@ -356,6 +422,7 @@ int main(void)
 		cmocka_unit_test(test_pattern),
 		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_deep),
+		cmocka_unit_test(test_maps),
 		cmocka_unit_test(test_source),
 	};
 

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The number maps that a process has, by their tags: images in sealed memory that limen-control
+ * made, mapped read only. One object a thread (limen-control has one, each worker of limen-sip has
+ * one); the pages are shared. A map that is replaced is unmapped at once, so nothing of it may be
+ * kept over a call into numbers_set().
+ */
+#pragma once
+
+#include "sip-b2bua/routing/numtrie.h"
+
+#define NUMBERS_MAPS_MAX 1024
+
+struct numbers;
+
+struct numbers *numbers_new(void); /* NULL: memory is short */
+void numbers_free(struct numbers *numbers);
+
+/*
+ * Maps an image of len bytes under a tag, in place of the one that was there. fd stays the caller's.
+ * -EINVAL: it is not sealed against writing and shrinking, or no image; -ENOSPC: too many maps;
+ * -ENOMEM. On failure nothing has changed.
+ */
+int numbers_set(struct numbers *numbers, uint32_t tag, int fd, size_t len)
+	__attribute__((warn_unused_result));
+void numbers_del(struct numbers *numbers, uint32_t tag);
+/* NULL: there is none of that tag, or numbers is NULL. */
+const struct numtrie *numbers_find(const struct numbers *numbers, uint32_t tag);

@@ -3,7 +3,9 @@
 """All programs of the box as one process tree on loopback, for measuring calls: takes SIP at
 127.0.0.1:5060 and sends every call to 127.0.0.1:5080. The media port is a null device.
 
-    box.py BUILD-FOLDER WORK-FOLDER [--sip-workers N] [--no-huge]
+    box.py BUILD-FOLDER WORK-FOLDER [--sip-workers N] [--no-huge] [--tls CERTIFICATE KEY]
+
+With --tls it takes SIP at port 5061, too.
 
 Ends with SIGTERM, or when one of the programs ends (then with its status).
 """
@@ -16,11 +18,11 @@ import sys
 import time
 
 CONFIG = """\
-interfaces = (
+%(profiles)sinterfaces = (
   { name = "null0"; device = "net_null0,no-rx=1"; address = [ "192.0.2.1/24", "192.0.2.2/24" ]; }
 );
 realms = (
-  { name = "access"; class = "access"; listen = [ "udp 127.0.0.1 5060" ]; admission = "any";
+  { name = "access"; class = "access"; listen = [ "udp 127.0.0.1 5060"%(listen)s ]; admission = "any";%(profile)s
     interface = "null0"; media_ipv4 = "192.0.2.1"; media_ports = "16384 32767"; },
   { name = "core"; class = "core"; listen = [ "udp 127.0.0.1 5062" ]; admission = "trunks";
     interface = "null0"; media_ipv4 = "192.0.2.2"; media_ports = "16384 32767"; }
@@ -33,6 +35,15 @@ dial_peers = (
 );
 """
 START_S = 20
+
+
+def configuration(tls):
+    """tls: certificate and key, or None."""
+    words = {"profiles": "", "listen": "", "profile": ""}
+    if tls:
+        words = {"profiles": 'tls_profiles = ( { tag = 1; certificate = "%s"; private_key = "%s"; } );\n' % tuple(tls),
+                 "listen": ', "tls 127.0.0.1 5061"', "profile": " tls_profile = 1;"}
+    return CONFIG % words
 
 
 def _die_with_parent():
@@ -60,12 +71,13 @@ def main():
     parser.add_argument("work")
     parser.add_argument("--sip-workers", default="1")
     parser.add_argument("--no-huge", action="store_true")
+    parser.add_argument("--tls", nargs=2, metavar=("CERTIFICATE", "KEY"))
     args = parser.parse_args()
     run_dir, state_dir = os.path.join(args.work, "run"), os.path.join(args.work, "state")
     for folder in (run_dir, state_dir):
         os.makedirs(folder, mode=0o755, exist_ok=True)
     with open(os.path.join(state_dir, "startup.cfg"), "w") as f:
-        f.write(CONFIG)
+        f.write(configuration(args.tls))
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     children = []
     try:

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 
-from .common import BenchError, median, say
+from .common import BenchError, median, run, say
 from .table import row
 
 RATE, CALLS, ROUNDS = 400, 6000, 3
@@ -22,10 +22,10 @@ def _sipbench(bench, name, calls):
             "--max", str(calls / RATE * 3 + 30), "--name", name]
 
 
-def _load(bench, clock, name, command, calls):
+def _load(bench, clock, name, command, calls, tls=False):
     """One run in a network namespace of its own; the JSON object that the load script prints."""
-    script = _sipbench(bench, name, calls) if bench.reference else \
-        [os.path.join(HERE, "load.py"), str(RATE), str(calls), str(WARM_S)]
+    script = _sipbench(bench, name, calls) if bench.reference and not tls else \
+        [os.path.join(HERE, "load.py"), *(["--tls"] if tls else []), str(RATE), str(calls), str(WARM_S)]
     argv = ["unshare", "-n", "sh", "-c", 'ip link set lo up && exec "$@"', "sh", sys.executable, *script,
             "--", *command]
     env = dict(os.environ, FINECLOCK=clock) if clock else None
@@ -38,7 +38,7 @@ def _load(bench, clock, name, command, calls):
     if not lines:
         raise BenchError(f"no figure from the run with {name}:\n{(done.stderr or done.stdout)[-1500:]}")
     result = json.loads(lines[-1])
-    say(f"b2bua.calls {name}: {result['ok']} calls, {result['failed']} failed, "
+    say(f"b2bua.calls{'.tls' if tls else ''} {name}: {result['ok']} calls, {result['failed']} failed, "
         f"{result['sut_cpu_s']} CPU-seconds, {result['per_cpu_second']} calls per CPU-second, "
         f"{result['retrans']} retransmissions")
     if result["failed"] or result["ok"] < calls:
@@ -48,10 +48,10 @@ def _load(bench, clock, name, command, calls):
     return result
 
 
-def _box_command(bench):
+def _box_command(bench, *more):
     work = os.path.join(bench.work, "calls")
     shutil.rmtree(work, ignore_errors=True)
-    command = [sys.executable, os.path.join(HERE, "box.py"), bench.build, work]
+    command = [sys.executable, os.path.join(HERE, "box.py"), bench.build, work, *more]
     return command if bench.huge else command + ["--no-huge"]
 
 
@@ -83,12 +83,46 @@ def _instructions(bench, clock, name, command, count):
     raise BenchError(f"perf counted nothing in the run with {name}")
 
 
-def calls(bench, names):
+def _certificate(bench):
+    """Of its own authority; both systems show the same."""
+    paths = [os.path.join(bench.work, name) for name in ("box.pem", "box.key")]
+    run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+         "-subj", "/CN=box", "-keyout", paths[1], "-out", paths[0]])
+    return paths
+
+
+def _kamailio_tls(bench, certificate, key):
+    config = os.path.join(bench.work, "tls.cfg")
+    with open(config, "w") as f:
+        f.write(f"[server:default]\nmethod = TLSv1.2+\nverify_certificate = no\nrequire_certificate = no\n"
+                f"certificate = {certificate}\nprivate_key = {key}\n")
+    return ["kamailio", "-DD", "-E", "-m", "512", "-x", "tlsf", "-X", "tlsf", "-A", f"TLSCFG=\"{config}\"",
+            "-f", os.path.join(HERE, "kamailio_tls.cfg")]
+
+
+def _prepare(bench):
     if os.geteuid() != 0:
         raise BenchError("needs root for a network namespace; run it with sudo")
     for path in (("dataplane", "limen-dataplane"), ("controlplane", "limen-control"),
                  ("sip-b2bua", "limen-sip")):
         bench.program(*path)
+
+
+def calls_tls(bench, names):
+    """Callers by TLS on one connection, the called side by UDP."""
+    _prepare(bench)
+    certificate = _certificate(bench)
+    own, reference = [], []
+    rounds, count = (1, RATE) if bench.quick else (ROUNDS, CALLS)
+    for _ in range(rounds):
+        own.append(_load(bench, None, "limen", _box_command(bench, "--tls", *certificate), count, tls=True))
+        reference.append(_load(bench, None, "kamailio", _kamailio_tls(bench, *certificate), count, tls=True))
+    return [row("b2bua.calls.tls", median([r["per_cpu_second"] for r in own]), "calls per CPU-second",
+                median([r["per_cpu_second"] for r in reference]))]
+
+
+def calls(bench, names):
+    _prepare(bench)
     clock = bench.reference_program("fineclock.so", ["sipbench/fineclock.c"],
                                     ["-O2", "-shared", "-fPIC", "-ldl"])
     own, reference = [], []

@@ -1,9 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
 """SIPp -> system under test -> SIPp on loopback, for ./bench b2bua.calls where the reference folder
-is absent. Run in a network namespace of its own:  load.py RATE CALLS WARM-SECONDS -- COMMAND...
+is absent, and for b2bua.calls.tls. Run in a network namespace of its own.
 
-Prints one JSON line with the fields that sipbench's bench.py has for the same things."""
+    load.py [--tls] RATE CALLS WARM-SECONDS -- COMMAND...
+
+With --tls the calls come by TLS at port 5061, all on one connection, which stunnel makes: SIPp of
+Debian has no TLS. Prints one JSON line with the fields that sipbench's bench.py has for the same."""
+import argparse
 import csv
 import json
 import os
@@ -66,22 +70,45 @@ def sipp(folder, scenario, port, *more):
         env=dict(os.environ, TERM="dumb"))
 
 
+def stunnel(folder):
+    """Takes TCP at 6061 and speaks TLS to 5061."""
+    path = os.path.join(folder, "stunnel.conf")
+    with open(path, "w") as f:
+        f.write("foreground = yes\npid =\n[sip]\nclient = yes\naccept = 127.0.0.1:6061\nconnect = 127.0.0.1:5061\n")
+    return subprocess.Popen(["stunnel", path], cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                            stdin=subprocess.DEVNULL)
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--tls", action="store_true")
+    parser.add_argument("rate", type=float)
+    parser.add_argument("calls", type=int)
+    parser.add_argument("warm", type=float)
+    split = sys.argv.index("--")
+    return parser.parse_args(sys.argv[1:split]), sys.argv[split + 1:]
+
+
 def main():
-    rate, calls, warm = (float(a) for a in sys.argv[1:4])
+    args, command = arguments()
+    rate, calls, warm = args.rate, args.calls, args.warm
     folder = tempfile.mkdtemp(prefix="limen-load-")
     log = os.path.join(folder, "sut.log")
     processes = []
     try:
         with open(log, "w") as f:
-            sut = subprocess.Popen(sys.argv[5:], stdout=f, stderr=f, stdin=subprocess.DEVNULL)
+            sut = subprocess.Popen(command, stdout=f, stderr=f, stdin=subprocess.DEVNULL)
         processes.append(sut)
         processes.append(sipp(folder, "answer_quiet.xml", 5080))
+        if args.tls:
+            processes.append(stunnel(folder))
         time.sleep(warm)
         if sut.poll() is not None:
             with open(log) as f:
                 sys.exit(f"the system under test did not start:\n{f.read()[-1500:]}")
         before, began = cpu_seconds(sut.pid), time.monotonic()
-        uac = sipp(folder, "call_quiet.xml", 5090, "127.0.0.1:5060", "-r", str(rate), "-m", str(int(calls)),
+        where = ["127.0.0.1:6061", "-t", "t1"] if args.tls else ["127.0.0.1:5060"]
+        uac = sipp(folder, "call_quiet.xml", 5090, *where, "-r", str(rate), "-m", str(calls),
                    "-d", "0", "-s", "+4930123456789", "-trace_stat", "-stf", "stat.csv", "-fd", "1",
                    "-l", str(int(rate * 12)))
         processes.append(uac)

@@ -25,6 +25,7 @@ BENCHES = {
     "voice.plc": voice.frames,
     "voice.resample": voice.frames,
     "b2bua.calls": calls.calls,
+    "b2bua.calls.tls": calls.calls_tls,
 }
 # A name may have further rows, for example relay.memif.busy: they follow it in the file.
 ORDER = list(BENCHES)

@@ -360,6 +360,9 @@ struct ctl_trunk_status {
 	X(prack_in, "prack-in", "reliable provisionals that a caller acknowledged")           \
 	X(prack_out, "prack-out", "reliable provisionals that the box acknowledged")          \
 	X(prack_missed, "prack-missed", "calls refused since no acknowledgement came")        \
+	X(update_in, "update-in", "UPDATE requests in dialogs, and offers in PRACK")          \
+	X(update_out, "update-out", "offers sent by UPDATE")                                  \
+	X(update_local, "update-local", "offers by UPDATE that the box answered by itself")   \
 	X(crypto_ignored, "crypto-ignored", "a=crypto lines that could not be used")          \
 	X(srtp_refused, "srtp-refused", "offers and answers refused for SRTP or its absence") \
 	X(srtp_fallback, "srtp-fallback", "offers made again without SRTP")                   \

@@ -24,6 +24,7 @@
 #define B2B_MEDIA_WAIT_MS  2000	      /* for limen-control's answer, before a call gets 503 */
 #define B2B_ANSWER_WAIT_MS 300	      /* the same, before an answered call goes up without it */
 #define B2B_RINGING_MS	   200	      /* until limen-control is told that a call rings */
+#define B2B_UPDATE_WAIT_MS 15000      /* for a re-INVITE that stands for an UPDATE */
 #define B2B_TRYING_MS	   100	      /* until an INVITE gets its 100 */
 #define B2B_RETRY_AFTER_S  5
 #define B2B_CHECKPOINT_MAX 24576

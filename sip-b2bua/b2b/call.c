@@ -111,7 +111,13 @@ static void leg_clear(struct leg *leg)
 		sip_ctxn_detach(leg->accepted);
 	if (leg->bye)
 		sip_ctxn_detach(leg->bye);
+	if (leg->update.in)
+		sip_stxn_detach(leg->update.in);
+	if (leg->update.out)
+		sip_ctxn_detach(leg->update.out);
 	leg_dtmf_clear(leg);
+	leg->update.in = NULL;
+	leg->update.out = NULL;
 	leg->in = NULL;
 	leg->out = leg->accepted = leg->bye = NULL;
 	sip_resend_stop(&leg->ok);
@@ -406,6 +412,7 @@ void call_end(struct call *call, const struct call_why *why)
 	call->state = CALL_ENDING;
 	call->then = THEN_NOTHING;
 	control_media_forget(call);
+	call_update_end(call);
 	/* Told before the answers leave, so that the record is safe when the peers know. */
 	control_call_end(b, &call->rec);
 	b->n_calls--;

@@ -38,6 +38,8 @@ enum call_then {
 	THEN_NOTHING,
 	THEN_INVITE,   /* the offer goes to the other leg in an INVITE or re-INVITE */
 	THEN_RELIABLE, /* to the caller in a reliable provisional; its PRACK brings the answer */
+	THEN_UPDATE,   /* in an UPDATE */
+	THEN_LOCAL,    /* nowhere: the box answers for the other leg; call_update.c */
 	THEN_SUCCESS,  /* in the 2xx to the other leg's INVITE that had no offer */
 	THEN_ANSWER,   /* the answer goes on in a 2xx, and the ACK to its sender */
 };
@@ -81,6 +83,14 @@ struct leg {
 	uint8_t rel1xx;	  /* enum cfg_rel1xx of its side */
 	bool peer_100rel; /* A: it knows reliable provisionals; B: it was told that we do */
 	bool peer_requires_100rel;
+	bool peer_update; /* it takes UPDATE */
+	/* Its offer in an UPDATE or PRACK, and our UPDATE with the other leg's. call_update.c. */
+	struct {
+		bool on; /* its exchange is under way */
+		uint8_t fork;
+		struct sip_stxn *in; /* NULL: nobody is to be told any more */
+		struct sip_ctxn *out;
+	} update;
 	struct digest_client *auth; /* call_auth.c; NULL: nobody asked for credentials */
 	struct leg_dtmf dtmf;
 };
@@ -105,8 +115,9 @@ struct call_local {
 /* What belongs to one early dialog of the called side, and to the caller's with the same fork. */
 struct call_fork {
 	struct dialog *dialog; /* of the called side; NULL once it is leg's */
-	char *answer;	       /* what it answered reliably */
-	uint32_t answer_len;
+	char *answer;	       /* what it answered reliably, or said since */
+	char *said;	       /* the caller's last description, if not that of its INVITE */
+	uint32_t answer_len, said_len;
 	uint32_t rseq_in;  /* of the called side's last reliable provisional, 0: none */
 	uint32_t rseq_out; /* of our last one to the caller, 0: none */
 	uint32_t cseq_in;  /* of the caller's last request in this early dialog */
@@ -146,6 +157,8 @@ struct call {
 	struct call_fork forks[B2B_FORKS_MAX];
 	STAILQ_HEAD(, rel_msg) reliable;
 	uint8_t n_reliable;
+	uint8_t map_fork; /* whose answer the media map has */
+	bool early_changed; /* by an UPDATE before the 2xx: the caller's offer is not the pending one */
 	bool success_held; /* the 2xx to the caller waits for a PRACK (RFC 3262 3) */
 	/* The called side's offer in a reliable provisional: its PRACK is to bring the answer. */
 	struct {
@@ -336,6 +349,10 @@ void call_send_early(struct leg *to, unsigned int status, unsigned int fork,
 int call_send_early_offer(struct call *call);
 /* The 2xx to a leg's INVITE, which may have to wait for the PRACK of what went before. */
 void call_forward_success(struct leg *to, struct view sdp);
+/* A 2xx that waited goes on if nothing holds it any more. */
+void call_release_success(struct call *call);
+/* A description in this fork is on its way to the caller and not acknowledged. */
+bool call_early_unacked(const struct call *call, unsigned int fork);
 void call_prack(
 	struct leg *leg, struct sip_stxn *stxn, const struct sip_msg *msg, unsigned int fork);
 /* No provisional is sent again any more; the forks' dialogs and answers are gone. */
@@ -353,6 +370,27 @@ bool call_takes_early_offer(const struct call *call);
 unsigned int leg_options(const struct leg *leg);
 /* Supported and Require of an INVITE to a leg. */
 void leg_put_extensions(struct leg *leg, struct sip_buf *buf);
+
+/* ---- call_update.c: offers outside of INVITE ---- */
+
+/* An UPDATE of a leg, or a PRACK of the caller that brings an offer; fork: of its early dialog. */
+void call_update(
+	struct leg *leg, struct sip_stxn *stxn, const struct sip_msg *msg, unsigned int fork);
+bool call_updating(const struct call *call); /* such an exchange is under way */
+/* The pending offer goes to the leg in an UPDATE. */
+int leg_update_out(struct leg *leg) __attribute__((warn_unused_result));
+/* The box answers the pending offer for the other leg. */
+void call_update_local(struct call *call);
+/* The answer for a leg whose exchange is under way. */
+void call_update_answer(struct leg *leg, struct view sdp);
+/* As leg_refuse(), for whatever the leg's pending offer came in. */
+void leg_refuse_offer(struct leg *leg, unsigned int status, struct view headers);
+/*
+ * Before the final answer of the called side counts: an exchange that it has overtaken is given up,
+ * and the caller's last offer is pending again; f: of which fork, NULL: that of its INVITE.
+ */
+void call_early_settle(struct call *call, const struct call_fork *f);
+void call_update_end(struct call *call); /* the call ends */
 
 /* ---- call_local.c: calls that end in the box, announcements before a refusal, ring-back ---- */
 
@@ -382,6 +420,10 @@ void call_inside(struct b2b *b, struct sip_stxn *stxn, const struct sip_msg *msg
 	const struct sip_path *path);
 void call_ack(struct b2b *b, const struct sip_msg *msg, const struct sip_path *path);
 extern const struct sip_stxn_ops leg_invite_in_ops;
+/* An exchange in an answered call is open on either leg: then both sides have to wait. */
+bool call_exchange_open(const struct call *call);
+/* What a leg's far end says of itself in any message. */
+void leg_learn(struct leg *leg, const struct sip_msg *msg);
 
 /* ---- call_dtmf.c: digits ---- */
 /* An INFO of the leg, in its dialog. */

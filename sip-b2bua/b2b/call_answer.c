@@ -318,17 +318,40 @@ static void success_unwanted(
 	dialog_drop(leg->call->b, msg, path);
 }
 
-/* Both sides agreed before the 2xx: it has nothing to say any more. */
-static void success_settled(struct leg *leg)
+/* Lines that one of them refused are not needed any more. */
+static void close_refused(struct call *call)
 {
-	leg_ack(leg, none);
-	call_forward_success(leg_other(leg), none);
+	uint32_t lines = 0;
+
+	for (unsigned int i = 0; i < call->media.n_lines; i++) {
+		const struct media_line *line = call->media.line[i];
+
+		if (line->state == MEDIA_OPEN &&
+			(!line->pending[LEG_A].usable || !line->pending[LEG_B].usable))
+			lines |= 1u << i;
+	}
+	call_close_lines(call, lines);
 }
 
-/* Both legs of this fork have agreed, on an offer of the called side. */
-static bool is_settled(const struct call *call, const struct call_fork *f)
+/* Both sides agreed before the 2xx: it has nothing to say any more. */
+static void success_settled(struct leg *leg, const struct call_fork *f)
 {
-	return f && f->settled == (1u << LEG_A | 1u << LEG_B) && call->media.offerer == LEG_B;
+	struct call *call = leg->call;
+	const char *reason = "";
+	struct view sdp;
+
+	/* Another branch or an exchange that came to nothing has the media: they are set anew. */
+	if (call->map_fork != call->fork || call_updating(call)) {
+		call->early_changed = true;
+		call_early_settle(call, f);
+		if (!f->answer || call_answer(leg, (struct view){f->answer, f->answer_len}, &sdp,
+					  &reason) < 0)
+			log_info("call %016" PRIx64 ": its media stay as they are: %s",
+				call->rec.id, reason);
+	}
+	close_refused(call);
+	leg_ack(leg, none);
+	call_forward_success(leg_other(leg), none);
 }
 
 static void success(struct leg *leg, const struct sip_msg *msg, const struct sip_path *path)
@@ -351,15 +374,18 @@ static void success(struct leg *leg, const struct sip_msg *msg, const struct sip
 		return;
 	}
 	leg_auth_accepted(leg);
+	leg_learn(leg, msg);
 	leg->out_cseq = msg->cseq.number;
 	if (call->state != CALL_UP && !call->forks[call->fork].dialog)
 		f = &call->forks[call->fork];
 	event = oa_receive(
 		&leg->oa, OA_SUCCESS, sip_msg_is_sdp(msg) && !(f && (f->settled & 1u << LEG_B)));
-	if (is_settled(call, f)) {
-		success_settled(leg);
+	if (f && f->settled == (1u << LEG_A | 1u << LEG_B)) {
+		success_settled(leg, f);
 		return;
 	}
+	if (f)
+		call_early_settle(call, f);
 	if (event == OA_OFFER) {
 		leg->ack_owed = true;
 		if (call_offer(leg, body, THEN_SUCCESS, &reason) < 0)
@@ -384,6 +410,7 @@ static void success(struct leg *leg, const struct sip_msg *msg, const struct sip
 					      call->rec.trunk[LEG_B]));
 		return;
 	}
+	leg->ack_owed = true;
 	if (call_answer_wait(leg, sdp) < 0)
 		success_broken(leg, "memory is short");
 }
@@ -417,7 +444,7 @@ static void reinvite_refused(struct leg *leg, unsigned int status, const struct 
 	if (msg)
 		policy_put_headers(&headers, msg, POLICY_FAILURE);
 	call_exchange_fail(call);
-	leg_refuse(other,
+	leg_refuse_offer(other,
 		other->cancelled && status == 487 ? 487 : policy_failure_of(status).status,
 		headers.overflow ? none : sip_buf_view(&headers));
 	/* RFC 3261 12.2.1.2: to that side the dialog is over. */
@@ -485,6 +512,7 @@ static void call_refused(struct leg *leg, unsigned int status, int err, const st
 	char reason[sizeof(call->rec.reason)], text[256], more[128] = "";
 	struct sip_buf headers;
 
+	call_early_settle(call, NULL);
 	if (msg && (refused_for_auth(leg, status, msg) || refused_for_srtp(call, status)))
 		return;
 	if (status == 420 && leg->rel1xx == CFG_REL1XX_REQUIRE) {

@@ -93,6 +93,7 @@ void call_forks_clear(struct call *call)
 
 		call_dialog_free(call, &f->dialog);
 		call_copy_set(&f->answer, &f->answer_len, none);
+		call_copy_set(&f->said, &f->said_len, none);
 	}
 }
 
@@ -102,6 +103,7 @@ void call_answers_forget(struct call *call)
 		struct call_fork *f = &call->forks[i];
 
 		call_copy_set(&f->answer, &f->answer_len, none);
+		call_copy_set(&f->said, &f->said_len, none);
 		f->settled = 0;
 	}
 }
@@ -242,21 +244,38 @@ int call_send_early_offer(struct call *call)
 	return rc;
 }
 
-static bool success_must_wait(const struct call *call)
+bool call_early_unacked(const struct call *call, unsigned int fork)
 {
 	const struct rel_msg *m;
 
 	STAILQ_FOREACH(m, &call->reliable, next) {
-		if (m->fork == call->fork && m->has_sdp)
+		if (m->fork == fork && m->has_sdp)
 			return true;
 	}
 	return false;
+}
+
+static bool success_must_wait(const struct call *call)
+{
+	return call_updating(call) || call_early_unacked(call, call->fork);
+}
+
+void call_release_success(struct call *call)
+{
+	if (!call->success_held || success_must_wait(call))
+		return;
+	call->success_held = false;
+	call_send_success(&call->leg[LEG_A], (struct view){call->answer, call->answer_len});
 }
 
 void call_forward_success(struct leg *to, struct view sdp)
 {
 	struct call *call = to->call;
 
+	if (to->update.on) {
+		call_update_answer(to, sdp);
+		return;
+	}
 	if (call->state != CALL_UP && success_must_wait(call)) {
 		call->success_held = true;
 		return;
@@ -318,12 +337,12 @@ void call_prack(
 		answer_take(leg, stxn, msg);
 		return;
 	}
-	/* An offer of its own is not taken here; the call goes on without (RFC 6337 2.3). */
-	answer(stxn, sip_msg_is_sdp(msg) ? 488 : 200);
-	if (call->success_held && !success_must_wait(call)) {
-		call->success_held = false;
-		call_send_success(leg, (struct view){call->answer, call->answer_len});
-	}
+	/* It may bring an offer of its own (RFC 3262 5). */
+	if (sip_msg_is_sdp(msg))
+		call_update(leg, stxn, msg, fork);
+	else
+		answer(stxn, 200);
+	call_release_success(call);
 }
 
 /* ---- from the called side ---- */
@@ -416,6 +435,9 @@ static void answer_take(struct leg *leg, struct sip_stxn *stxn, const struct sip
 	}
 	answer(stxn, 200);
 	f->settled |= 1u << LEG_A | 1u << LEG_B;
+	call->map_fork = call->prack.fork;
+	call_copy_set(&f->said, &f->said_len, msg->body);
+	call_copy_set(&f->answer, &f->answer_len, (struct view){call->offer, call->offer_len});
 	oa_send(&b_leg->oa, OA_PRACK, true);
 	if (!f->dialog || prack_send(b_leg, f->dialog, call->prack.rseq, call->prack.cseq, sdp) < 0)
 		call_end(call, &(struct call_why){.by = CTL_BY_BOX,
@@ -485,6 +507,7 @@ static struct view early_answer(struct leg *leg, const struct sip_msg *msg, int 
 		return none;
 	}
 	call_copy_set(&call->answer, &call->answer_len, msg->body);
+	call->map_fork = fork < 0 ? 0 : (uint8_t)fork;
 	if (reliable) {
 		struct call_fork *f = &call->forks[fork];
 
@@ -512,6 +535,7 @@ void call_provisional(struct leg *leg, const struct sip_msg *msg, const struct s
 	if (verdict == REL_IGNORE)
 		return;
 	rings(call);
+	leg_learn(leg, msg);
 	if (fork >= 0 && (call->forks[fork].settled & 1u << LEG_B))
 		has_sdp = false; /* it has answered, and changes that by UPDATE alone */
 	event = oa_receive(&leg->oa, verdict == REL_NEXT ? OA_RELIABLE : OA_PROVISIONAL, has_sdp);

@@ -70,13 +70,12 @@ static void bye(
 						       : "the called party hung up"});
 }
 
-/* Whether an INVITE transaction of either leg is still open: then both sides have to wait. */
-static bool exchange_open(const struct call *call)
+bool call_exchange_open(const struct call *call)
 {
 	for (unsigned int side = 0; side < DP_LEGS; side++) {
 		const struct leg *leg = &call->leg[side];
 
-		if (leg->in || leg->out || leg->ok_unacked || leg->ack_owed)
+		if (leg->in || leg->out || leg->ok_unacked || leg->ack_owed || leg->update.on)
 			return true;
 	}
 	return call->then != THEN_NOTHING;
@@ -100,6 +99,12 @@ static void refuse_offer(struct leg *leg, int rc, const char *reason)
 		sip_buf_view(&headers));
 }
 
+void leg_learn(struct leg *leg, const struct sip_msg *msg)
+{
+	if (msg->first[SIP_H_ALLOW] != SIP_NONE)
+		leg->peer_update = sip_msg_has_token(msg, SIP_H_ALLOW, VIEW("UPDATE"));
+}
+
 static void reinvite(struct leg *leg, struct sip_stxn *stxn, const struct sip_msg *msg)
 {
 	struct call *call = leg->call;
@@ -111,11 +116,12 @@ static void reinvite(struct leg *leg, struct sip_stxn *stxn, const struct sip_ms
 	} else if (leg->in) {
 		/* RFC 3261 14.2: its own earlier one is not answered yet. */
 		answer(stxn, 500, VIEW("Retry-After: 2\r\n"));
-	} else if (call->state != CALL_UP || exchange_open(call)) {
+	} else if (call->state != CALL_UP || call_exchange_open(call)) {
 		answer(stxn, 491, none);
 	} else if (msg->body.n > 0 && !sip_msg_is_sdp(msg)) {
 		answer(stxn, 415, VIEW("Accept: application/sdp\r\n"));
 	} else {
+		leg_learn(leg, msg);
 		leg->in = stxn;
 		sip_stxn_set_user(stxn, &leg_invite_in_ops, leg);
 		event = oa_receive(&leg->oa, OA_INVITE, msg->body.n > 0);
@@ -155,9 +161,10 @@ static bool take_cseq(struct leg *leg, struct dialog *dialog, unsigned int fork,
 {
 	struct call_fork *f = &leg->call->forks[fork];
 
-	if (leg->side == LEG_B || dialog->state != DIALOG_EARLY)
+	/* A late PRACK of another fork says nothing of the dialog that was confirmed. */
+	if (leg->side == LEG_B || (dialog->state != DIALOG_EARLY && fork == leg->call->fork))
 		return dialog_take_cseq(dialog, cseq);
-	if (cseq <= dialog->remote_cseq || cseq <= f->cseq_in)
+	if (cseq <= f->cseq_in || (dialog->state == DIALOG_EARLY && cseq <= dialog->remote_cseq))
 		return false;
 	f->cseq_in = cseq;
 	return true;
@@ -182,6 +189,9 @@ static void inside_dialog(
 		bye(leg, stxn, msg, dialog);
 	} else if (msg->method == SIP_M_INVITE) {
 		reinvite(leg, stxn, msg);
+	} else if (msg->method == SIP_M_UPDATE) {
+		leg->peer_update = true;
+		call_update(leg, stxn, msg, fork);
 	} else if (msg->method == SIP_M_PRACK) {
 		call_prack(leg, stxn, msg, fork);
 	} else if (msg->method == SIP_M_INFO) {

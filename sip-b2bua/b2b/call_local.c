@@ -177,7 +177,7 @@ void call_local_proceed(struct call *call)
 	rc = answer_make(call, &sdp, &reason);
 	if (rc < 0 && up) {
 		call_exchange_fail(call);
-		leg_refuse(a, 488, none);
+		leg_refuse_offer(a, 488, none);
 	} else if (rc < 0) {
 		fail(call, rc == -ENOTSUP ? 488 : 500, reason);
 	} else if (!up && call->local.early) {

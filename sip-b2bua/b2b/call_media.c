@@ -51,7 +51,7 @@ static void exchange_refuse(struct call *call, unsigned int status, const char *
 	if (status == 503)
 		sip_put_hdr_u64(&buf, SIP_H_RETRY_AFTER, B2B_RETRY_AFTER_S);
 	/* An offer in a 2xx cannot be refused any more; a re-offer in an INVITE can. */
-	if (call->state != CALL_UP || call->then == THEN_SUCCESS) {
+	if ((call->state != CALL_UP && !from->update.on) || call->then == THEN_SUCCESS) {
 		call_end(call, &(struct call_why){.by = CTL_BY_BOX,
 				       .status = (uint16_t)status,
 				       .headers = sip_buf_view(&buf),
@@ -62,7 +62,7 @@ static void exchange_refuse(struct call *call, unsigned int status, const char *
 	call->then = THEN_NOTHING;
 	twheel_stop(call->b->env.wheel, &call->timer);
 	call_exchange_fail(call);
-	leg_refuse(from, status, sip_buf_view(&buf));
+	leg_refuse_offer(from, status, sip_buf_view(&buf));
 }
 
 /* The answer goes on: to the other leg in its 2xx, with an ACK to its sender. */
@@ -70,7 +70,7 @@ static void answer_proceed(struct call *call)
 {
 	struct leg *from = &call->leg[!call->media.offerer];
 
-	if (!call->local.on)
+	if (from->ack_owed)
 		leg_ack(from, (struct view){NULL, 0});
 	call_forward_success(leg_other(from), (struct view){call->answer, call->answer_len});
 }
@@ -121,8 +121,19 @@ static void call_proceed(struct call *call)
 		if (rc < 0) {
 			status = call_unprintable(call, rc, &headers, &reason);
 			call_exchange_fail(call);
-			leg_refuse(leg_other(to), status, sip_buf_view(&headers));
+			leg_refuse_offer(leg_other(to), status, sip_buf_view(&headers));
 		}
+	} else if (then == THEN_UPDATE) {
+		rc = leg_update_out(to);
+		if (rc < 0) {
+			status = call_unprintable(call, rc, &headers, &reason);
+			call_exchange_fail(call);
+			leg_refuse_offer(leg_other(to), status, sip_buf_view(&headers));
+		} else {
+			call_answer_timer(call);
+		}
+	} else if (then == THEN_LOCAL) {
+		call_update_local(call);
 	} else if (then == THEN_INVITE) {
 		if (call_invite_out(call) < 0)
 			call_hunt(call);
@@ -197,7 +208,6 @@ int call_answer_wait(struct leg *from, struct view answer)
 	call_copy_set(&call->answer, &call->answer_len, answer);
 	if (!call->answer)
 		return -ENOMEM;
-	from->ack_owed = !call->local.on;
 	call->then = THEN_ANSWER;
 	if (media_outstanding(call))
 		twheel_start(call->b->env.wheel, &call->timer, B2B_ANSWER_WAIT_MS);

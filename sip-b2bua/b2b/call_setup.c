@@ -67,6 +67,7 @@ static bool check_request(struct call *call, const struct sip_msg *msg)
 	a->peer_requires_100rel = sip_msg_has_token(msg, SIP_H_REQUIRE, VIEW("100rel"));
 	a->peer_100rel = a->peer_requires_100rel ||
 			 sip_msg_has_token(msg, SIP_H_SUPPORTED, VIEW("100rel"));
+	leg_learn(a, msg);
 	reason = reason_of_request(a, msg, &headers, &status);
 	if (!reason && a->rel1xx == CFG_REL1XX_REQUIRE && !a->peer_100rel) {
 		status = 421;
@@ -680,6 +681,9 @@ int leg_reinvite(struct leg *leg)
 		return rc;
 	}
 	oa_send(&leg->oa, OA_INVITE, sdp.n > 0);
-	twheel_start(b->env.wheel, &call->timer, (uint64_t)b->cfg->timer_no_answer_s * 1000);
+	/* Who sent an UPDATE does not wait as long as for an INVITE (RFC 3261 17.1.2.2). */
+	twheel_start(b->env.wheel, &call->timer,
+		leg_other(leg)->update.on ? B2B_UPDATE_WAIT_MS
+					  : (uint64_t)b->cfg->timer_no_answer_s * 1000);
 	return 0;
 }

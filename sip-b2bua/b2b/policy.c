@@ -235,6 +235,7 @@ unsigned int policy_method_status(enum sip_method method)
 	case SIP_M_OPTIONS:
 	case SIP_M_INFO:
 	case SIP_M_PRACK:
+	case SIP_M_UPDATE:
 		return 0;
 	case SIP_M_OTHER:
 		return 501;

@@ -13,7 +13,7 @@
 
 #define POLICY_PRODUCT "Limen"
 /* What we take, in and out of dialogs; the value of Allow. */
-#define POLICY_ALLOW "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, PRACK"
+#define POLICY_ALLOW "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, PRACK, UPDATE"
 
 enum policy_msg {
 	POLICY_INVITE = 1 << 0, /* the first one of a call */

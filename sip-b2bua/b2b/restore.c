@@ -15,7 +15,7 @@
 LOG_TOPIC("restore");
 
 #define CKPT_MAGIC   0x434d494c /* "LIMC" */
-#define CKPT_VERSION 2
+#define CKPT_VERSION 3
 
 /* A call that ends in the box has its caller alone. */
 static unsigned int n_legs(const struct call *call)
@@ -42,6 +42,7 @@ int call_checkpoint_write(const struct call *call, struct ckpt_out *out)
 		if (!leg->dialog)
 			return -EINVAL;
 		ckpt_put_u(out, leg->out_cseq, 4);
+		ckpt_put_u(out, leg->peer_update, 1);
 		dialog_checkpoint(leg->dialog, out);
 	}
 	return out->failed ? -EMSGSIZE : 0;
@@ -80,6 +81,7 @@ static int read_legs(struct call *call, struct ckpt_in *in)
 		if (side >= n_legs(call))
 			continue;
 		leg->out_cseq = (uint32_t)ckpt_get_u(in, 4);
+		leg->peer_update = ckpt_get_u(in, 1) != 0;
 		leg->oa.established = true;
 		rc = dialog_restore(in, &leg->dialog);
 		if (rc < 0)

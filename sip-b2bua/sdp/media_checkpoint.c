@@ -227,7 +227,7 @@ int media_map_restore(struct media_map *map, struct ckpt_in *in)
 
 	if (ckpt_get_u(in, 1) != CKPT_VERSION)
 		return -EINVAL;
-	map->n_media = (uint8_t)ckpt_get_u(in, 1);
+	map->n_media = map->n_before = (uint8_t)ckpt_get_u(in, 1);
 	n_lines = (unsigned int)ckpt_get_u(in, 1);
 	map->cookie = (uint32_t)ckpt_get_u(in, 4);
 	map->alone = ckpt_get_u(in, 1) != 0;
@@ -235,7 +235,7 @@ int media_map_restore(struct media_map *map, struct ckpt_in *in)
 	restore_plays(map, in);
 	map->dtmf_line = (uint8_t)ckpt_get_u(in, 1);
 	if (map->dtmf_line >= CTL_MEDIA_MAX || map->n_media > SDP_MEDIA_MAX ||
-		n_lines > CTL_MEDIA_MAX || n_lines > map->n_media)
+		n_lines > CTL_MEDIA_MAX)
 		return -EINVAL;
 	for (unsigned int leg = 0; leg < DP_LEGS; leg++)
 		restore_side(&map->side[leg], &map->dtmf[leg], in);

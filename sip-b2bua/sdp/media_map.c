@@ -233,11 +233,39 @@ uint32_t media_map_fail(struct media_map *map)
 		line->state = MEDIA_UNUSED;
 		line->fresh = false;
 	}
+	map->n_media = map->n_before;
 	return close;
+}
+
+void media_map_renew(struct media_map *map)
+{
+	for (unsigned int i = 0; i < map->n_lines; i++)
+		map->line[i]->fresh = map->line[i]->state == MEDIA_OPEN;
+}
+
+bool media_map_shares_codecs(const struct media_map *map)
+{
+	for (unsigned int i = 0; i < map->n_lines; i++) {
+		const struct media_line *line = map->line[i];
+		const struct codec_list *a = &line->pending[0].codecs,
+					*b = &line->pending[1].codecs;
+		bool shared = false;
+
+		if (line->state != MEDIA_OPEN || !line->pending[0].usable ||
+			!line->pending[1].usable)
+			continue;
+		for (unsigned int k = 0; k < b->n && !shared; k++)
+			shared = codec_is_audio(&b->format[k]) &&
+				 codec_list_match(a, &b->format[k]);
+		if (!shared)
+			return false;
+	}
+	return true;
 }
 
 void media_map_done(struct media_map *map)
 {
 	for (unsigned int i = 0; i < map->n_lines; i++)
 		map->line[i]->fresh = false;
+	map->n_before = map->n_media;
 }

@@ -86,11 +86,12 @@ struct media_side {
 
 struct media_map {
 	uint64_t call_id;
-	uint32_t cookie; /* the call's, for CTL_PLAY_DONE */
-	uint8_t n_media; /* media lines of the descriptions, also those that are not relayed */
-	uint8_t offerer; /* leg of the present or last offer */
-	bool answered;	 /* an answer was taken in the present exchange */
-	bool in_success; /* the present offer goes on in a 2xx, which nobody can refuse */
+	uint32_t cookie;  /* the call's, for CTL_PLAY_DONE */
+	uint8_t n_media;  /* media lines of the descriptions, also those that are not relayed */
+	uint8_t n_before; /* the same, before the present offer */
+	uint8_t offerer;  /* leg of the present or last offer */
+	bool answered;	  /* an answer was taken in the present exchange */
+	bool in_success;  /* the present offer goes on in a 2xx, which nobody can refuse */
 	/* Not reported yet: lines of keys that were ignored, offers and answers refused for SRTP. */
 	uint32_t n_crypto_ignored, n_srtp_refused;
 	struct fingerprint own;		    /* our certificate; hash NONE: no new handshakes now */
@@ -199,6 +200,10 @@ int media_map_grow(struct media_map *map, unsigned int n) __attribute__((warn_un
 
 /* The exchange failed: bits of the lines that it had opened and that are to be closed. */
 uint32_t media_map_fail(struct media_map *map);
+/* Nothing was agreed for good: every line may move, and is closed when the exchange fails. */
+void media_map_renew(struct media_map *map);
+/* Each line that both legs' descriptions take has a codec that both of them name. */
+bool media_map_shares_codecs(const struct media_map *map);
 /* The exchange is complete. */
 void media_map_done(struct media_map *map);
 

@@ -266,6 +266,7 @@ int media_map_offer(
 		rc = -ENOMEM;
 	}
 	if (rc == 0) {
+		map->n_before = map->n_media;
 		map->n_media = (uint8_t)sdp->n_media;
 		map->offerer = (uint8_t)leg;
 		map->answered = false;

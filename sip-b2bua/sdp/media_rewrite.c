@@ -102,8 +102,6 @@ static enum sdp_direction plan_direction(const struct media_map *map, const stru
 
 	if (media_line_has_music(map, line, to_leg) && !receives)
 		sends = true;
-	else if (!media_line_has_music(map, line, !to_leg))
-		return (enum sdp_direction)direction;
 	if (to_leg == map->offerer) {
 		sends = sends && media_direction_receives(offered);
 		receives = receives && media_direction_sends(offered);

@@ -507,6 +507,8 @@ static void ua_sdp(
 		snprintf(media, sizeof(media), "m=audio 0 RTP/SAVP 8 0\r\n");
 	else if ((srtp == RIG_SRTP || srtp == RIG_BAD_TAG) && (!answer || offers_srtp(ua)))
 		ua_srtp(ua, answer, media, sizeof(media));
+	if (the_rig->side[ua->side].m_line)
+		snprintf(media, sizeof(media), "%s", the_rig->side[ua->side].m_line);
 	ipaddr_print(&ua->addr, ip);
 	snprintf(buf, size,
 		"v=0\r\no=secret 1 %u IN IP4 %s\r\ns=secret\r\nc=IN IP4 %s\r\nt=0 0\r\n"
@@ -533,6 +535,8 @@ static struct rig_ua *ua_new(struct rig *r, unsigned int side)
 
 void rig_forget(struct rig *r, struct rig_ua *ua)
 {
+	if (ua->updating)
+		sip_ctxn_detach(ua->updating);
 	if (ua->out)
 		sip_ctxn_detach(ua->out);
 	if (ua->in)
@@ -679,6 +683,12 @@ static const struct sip_ctxn_ops ua_invite_ops = {
 	.terminated = ua_invite_terminated,
 };
 
+static void put_allow(const struct rig *r, unsigned int side, struct sip_buf *b)
+{
+	sip_put_lit(b, "Allow: INVITE, ACK, BYE, CANCEL, PRACK");
+	sip_put(b, r->side[side].update ? VIEW(", UPDATE\r\n") : VIEW("\r\n"));
+}
+
 struct rig_ua *rig_invite(struct rig *r, const char *number, bool late)
 {
 	struct rig_ua *ua = ua_new(r, RIG_CALLER);
@@ -706,6 +716,7 @@ struct rig_ua *rig_invite(struct rig *r, const char *number, bool late)
 		"P-Asserted-Identity: <sip:1@10.0.0.50>\r\nX-Secret: secret\r\n"
 		"Organization: secret\r\nSubject: hello\r\n",
 		number, VIEW_ARG(sip_ctxn_branch(ua->out)), ua->tag, number, ua->call_id);
+	put_allow(r, RIG_CALLER, &b);
 	if (r->side[RIG_CALLER].rel == RIG_REL_REQUIRED)
 		sip_put_lit(&b, "Require: 100rel\r\n");
 	else if (r->side[RIG_CALLER].rel != RIG_REL_NONE)
@@ -801,6 +812,96 @@ void rig_reinvite(struct rig *r, struct rig_ua *ua, const char *direction, bool 
 	assert_int_equal(sip_ctxn_send(ua->out, &ua->dialog->path, sip_buf_view(&b)), 0);
 }
 
+static void ua_update_response(
+	struct sip_ctxn *ctxn, const struct sip_msg *msg, const struct sip_path *path, void *arg)
+{
+	struct rig_ua *ua = arg;
+
+	if (msg->status < 200)
+		return;
+	sip_ctxn_detach(ctxn);
+	ua->updating = NULL;
+	ua->last_update = msg->status;
+	if (msg->status == 200)
+		ua_keep_sdp(ua, msg);
+}
+
+static void ua_update_failed(struct sip_ctxn *ctxn, int err, void *arg)
+{
+	struct rig_ua *ua = arg;
+
+	sip_ctxn_detach(ctxn);
+	ua->updating = NULL;
+	ua->last_update = 408;
+}
+
+static const struct sip_ctxn_ops ua_update_ops = {
+	.response = ua_update_response, .failed = ua_update_failed};
+
+void rig_update(struct rig *r, struct rig_ua *ua, const char *direction)
+{
+	struct dialog *dialog = ua->dialog;
+	char text[4096], sdp[1024] = "";
+	struct sip_buf b;
+
+	for (unsigned int i = 0; i < RIG_EARLY && !ua->dialog; i++) {
+		if (ua->early[i].dialog && ua->early[i].rseq)
+			dialog = ua->early[i].dialog;
+	}
+	if (!dialog || ua->hung_up || ua->updating || !r->side[ua->side].update)
+		return;
+	ua->last_update = 0;
+	ua->version++;
+	if (direction)
+		ua_sdp(ua, direction, false, sdp, sizeof(sdp));
+	assert_int_equal(sip_ctxn_new(r->side[ua->side].txns, SIP_M_UPDATE, &ua_update_ops, ua,
+				 &ua->updating),
+		0);
+	sip_buf_init(&b, text, sizeof(text));
+	dialog_put_request(&b, dialog, SIP_M_UPDATE, dialog_next_cseq(dialog),
+		sip_ctxn_branch(ua->updating), 70);
+	sip_put_hdr_start(&b, SIP_H_CONTACT);
+	sip_put_lit(&b, "<sip:c@");
+	sip_put_host(&b, &ua->addr, true);
+	sip_put_lit(&b, ">\r\n");
+	assert_int_equal(
+		sip_build_end(&b, sdp[0] ? VIEW("application/sdp") : none, view_of(sdp)), 0);
+	assert_int_equal(sip_ctxn_send(ua->updating, &dialog->path, sip_buf_view(&b)), 0);
+}
+
+/* An UPDATE came: what a user agent of RFC 3311 says. */
+static void ua_updated(
+	struct rig *r, struct rig_ua *ua, struct sip_stxn *stxn, const struct sip_msg *msg)
+{
+	unsigned int status = r->side[ua->side].on_update;
+	char text[4096], sdp[1024] = "";
+	struct sip_buf b;
+
+	ua->n_updates++;
+	if (!r->side[ua->side].update)
+		fail_msg("an UPDATE went to who does not take it");
+	if (ua->updating)
+		status = 491;
+	if (status == 0)
+		return;
+	if (status != 200) {
+		assert_int_equal(sip_stxn_reject(stxn, status, none, none, none), 0);
+		return;
+	}
+	if (sip_msg_is_sdp(msg)) {
+		ua_keep_sdp(ua, msg);
+		ua_sdp(ua, "sendrecv", true, sdp, sizeof(sdp));
+	}
+	sip_buf_init(&b, text, sizeof(text));
+	sip_build_response(&b, msg, sip_stxn_source(stxn), 200, none, none);
+	sip_put_lit(&b, "Contact: <sip:c@");
+	sip_put_host(&b, &ua->addr, true);
+	sip_put_lit(&b, ">\r\n");
+	assert_int_equal(
+		sip_build_end(&b, sdp[0] ? VIEW("application/sdp") : none, view_of(sdp)), 0);
+	assert_int_equal(sip_stxn_respond(stxn, sip_buf_view(&b)), 0);
+}
+
 static void ok_gave_up(struct sip_resend *resend, void *arg)
 {
 	struct rig_ua *ua = arg;
@@ -870,6 +971,7 @@ void rig_answer(struct rig *r, struct rig_ua *ua, unsigned int status)
 	sip_put_char(&b, '@');
 	sip_put_host(&b, &ua->addr, true);
 	sip_put_lit(&b, ">\r\nServer: secret\r\nX-Secret: secret\r\n");
+	put_allow(r, ua->side, &b);
 	if (reliable) {
 		sip_put_lit(&b, "Require: 100rel\r\nRSeq: ");
 		sip_put_u64(&b, ++ua->rseq);
@@ -923,6 +1025,10 @@ static struct rig_ua *ua_of(struct rig *r, unsigned int side, const struct sip_m
 
 		if (ua->used && ua->dialog && dialog_match_request(ua->dialog, msg))
 			return ua;
+		for (unsigned int k = 0; ua->used && !ua->dialog && k < RIG_EARLY; k++) {
+			if (ua->early[k].dialog && dialog_match_request(ua->early[k].dialog, msg))
+				return ua;
+		}
 	}
 	return NULL;
 }
@@ -953,7 +1059,9 @@ static void ua_new_call(struct rig *r, unsigned int side, struct sip_stxn *stxn,
 static void ua_inside(
 	struct rig *r, struct rig_ua *ua, struct sip_stxn *stxn, const struct sip_msg *msg)
 {
-	if (!dialog_take_cseq(ua->dialog, msg->cseq.number)) {
+	if (!ua->dialog && msg->method == SIP_M_UPDATE) {
+		ua_updated(r, ua, stxn, msg);
+	} else if (!ua->dialog || !dialog_take_cseq(ua->dialog, msg->cseq.number)) {
 		assert_int_equal(sip_stxn_reject(stxn, 500, none, none, none), 0);
 	} else if (msg->method == SIP_M_INVITE && !ua->hung_up) {
 		if (ua->in || (ua->out && ua->last == 0)) {
@@ -965,6 +1073,8 @@ static void ua_inside(
 		ua_keep_sdp(ua, msg);
 		if (r->side[ua->side].answer)
 			rig_answer(r, ua, r->side[ua->side].answer);
+	} else if (msg->method == SIP_M_UPDATE && !ua->hung_up) {
+		ua_updated(r, ua, stxn, msg);
 	} else if (msg->method == SIP_M_PRACK) {
 		struct sip_rack rack;
 		/* It may have been overtaken by the 2xx. */
@@ -1093,6 +1203,7 @@ struct rig *rig_new(uint64_t seed)
 			r->wheel, &r->side[side].key, 0, 4096, &user, &side_ctx[side]);
 		assert_non_null(r->side[side].txns);
 		r->side[side].answer = 200;
+		r->side[side].on_update = 200;
 		r->side[side].ring = side == RIG_CALLEE ? 180 : 0;
 	}
 	box_start(r);

@@ -44,7 +44,10 @@ struct rig_ua {
 	bool answered_early;		    /* its description went in one */
 	bool last_had_sdp;		    /* of the final answer to its INVITE */
 	char call_id[40], tag[28];
-	char last_sdp[2048]; /* of the peer */
+	struct sip_ctxn *updating; /* its UPDATE */
+	unsigned int last_update;  /* final status of that, 0: none yet */
+	unsigned int n_updates;	   /* that it got */
+	char last_sdp[2048];	   /* of the peer */
 	struct ipaddr addr;
 	uint32_t version;
 };
@@ -75,6 +78,9 @@ struct rig_side {
 	bool early_media, on_cancel_answer, no_sdp;
 	enum rig_srtp srtp;
 	enum rig_rel rel;
+	const char *m_line;	 /* NULL: one of G.711 */
+	bool update;		 /* they say that they take UPDATE */
+	unsigned int on_update;	 /* what they answer, 0: nothing */
 	uint8_t key_octet;	 /* octet that their keys are made of */
 	unsigned int busy_trunk; /* callee: requests to this trunk get 503 */
 	uint64_t n_requests[SIP_M_N];
@@ -155,6 +161,8 @@ void rig_restart_sip(struct rig *r);
 struct rig_ua *rig_invite(struct rig *r, const char *number, bool late);
 void rig_cancel(struct rig *r, struct rig_ua *ua);
 void rig_bye(struct rig *r, struct rig_ua *ua);
+/* An UPDATE in the dialog, or in the early one of a reliable provisional; NULL: without an offer. */
+void rig_update(struct rig *r, struct rig_ua *ua, const char *direction);
 void rig_reinvite(struct rig *r, struct rig_ua *ua, const char *direction, bool late);
 /* A final (or provisional) answer to the INVITE that a user agent got. */
 void rig_answer(struct rig *r, struct rig_ua *ua, unsigned int status);

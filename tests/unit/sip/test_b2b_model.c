@@ -22,7 +22,7 @@
 #define STEPS 250
 
 static unsigned int n_answered, n_refused, n_restarts, n_reinvites_ok;
-static uint64_t n_prack_in, n_prack_out;
+static uint64_t n_prack_in, n_prack_out, n_update_in, n_update_out, n_update_local;
 
 static struct rig_ua *pick(struct rig *r, unsigned int side)
 {
@@ -35,6 +35,7 @@ static void sides_change(struct rig *r)
 {
 	static const unsigned int answers[] = {0, 0, 200, 200, 200, 486, 503, 488, 404, 302};
 	static const unsigned int rings[] = {0, 180, 180, 183};
+	static const unsigned int updates[] = {200, 200, 200, 491, 488, 0};
 	struct rig_side *callee = &r->side[RIG_CALLEE];
 
 	callee->answer = answers[rig_random(r, 10)];
@@ -42,6 +43,9 @@ static void sides_change(struct rig *r)
 	callee->on_cancel_answer = rig_random(r, 4) == 0;
 	callee->rel = (enum rig_rel)rig_random(r, 3);
 	r->side[RIG_CALLER].rel = (enum rig_rel)rig_random(r, 4);
+	/* What was said in an Allow before stays true: it may change only between runs. */
+	callee->on_update = updates[rig_random(r, 6)];
+	r->side[RIG_CALLER].on_update = updates[rig_random(r, 6)];
 	callee->no_sdp = rig_random(r, 20) == 0;
 	callee->busy_trunk = rig_random(r, 3) == 0 ? 60 + rig_random(r, 3) : 0;
 	r->side[RIG_CALLER].answer = answers[rig_random(r, 8)];
@@ -54,7 +58,12 @@ static void ua_act(struct rig *r)
 	unsigned int side = RIG_CALLER + rig_random(r, 2);
 	struct rig_ua *ua = pick(r, side);
 
-	switch (rig_random(r, 8)) {
+	switch (rig_random(r, 10)) {
+	case 8:
+	case 9:
+		if (ua)
+			rig_update(r, ua, rig_random(r, 5) ? directions[rig_random(r, 4)] : NULL);
+		break;
 	case 0:
 	case 1:
 		rig_invite(r, rig_random(r, 2) ? "100" : "200", rig_random(r, 5) == 0);
@@ -227,6 +236,8 @@ static void run(uint64_t seed, bool trace)
 	bool reliable = seed % 3 == 0;
 
 	r->trace = trace;
+	r->side[RIG_CALLER].update = rig_random(r, 3) > 0;
+	r->side[RIG_CALLEE].update = rig_random(r, 3) > 0;
 	sides_change(r);
 	for (unsigned int step = 0; step < STEPS; step++) {
 		unsigned int what = rig_random(r, 100);
@@ -249,6 +260,9 @@ static void run(uint64_t seed, bool trace)
 	counts(r);
 	n_prack_in += r->stats.prack_in;
 	n_prack_out += r->stats.prack_out;
+	n_update_in += r->stats.update_in;
+	n_update_out += r->stats.update_out;
+	n_update_local += r->stats.update_local;
 	rig_free(r);
 }
 
@@ -273,6 +287,9 @@ static void test_reached(void **state)
 	assert_true(n_restarts > RUNS / 20);
 	assert_true(n_prack_in > RUNS / 20);
 	assert_true(n_prack_out > RUNS / 20);
+	assert_true(n_update_in > RUNS / 20);
+	assert_true(n_update_out > 0);
+	assert_true(n_update_local > 0);
 }
 
 int main(int argc, char **argv)

@@ -34,6 +34,7 @@ extern const struct cli_table cli_show_commands; /* show_*.c */
 extern const struct cli_table cli_show_calls;
 extern const struct cli_table cli_show_quality;
 extern const struct cli_table cli_show_reason;
+extern const struct cli_table cli_show_ladder;
 extern const struct cli_table cli_show_config;
 extern const struct cli_table cli_show_network;
 extern const struct cli_table cli_show_access;
@@ -66,9 +67,10 @@ struct cli_engine {
 	unsigned int last_line;
 };
 
-/* A commit that a session waits for; outlives the session. */
+/* What a session waits for (a commit, messages of limen-sip); outlives the session. */
 struct cli_wait {
 	struct cli_session *session; /* NULL: it does not wait any more */
+	const char *aborted;	     /* what Ctrl-C prints */
 };
 
 struct cli_session {
@@ -96,6 +98,7 @@ struct cli_session {
 	struct buf out;
 	struct cli_words words;
 	struct cli_match match;
+	struct cli_pipe *pipe; /* that its output goes through; NULL: none */
 };
 
 struct cli_ctx {
@@ -107,7 +110,8 @@ struct cli_ctx {
 	const struct cli_match *match;
 	const struct cli_action *action;
 	struct buf *out;
-	bool json; /* the JSON form is wanted */
+	bool json;	 /* the JSON form is wanted */
+	bool redirected; /* the output goes into a file */
 };
 
 /* The argument number i, or NULL. */
@@ -173,6 +177,8 @@ int cli_pipe_parse(
 /* 0, or -E2BIG and nothing in out: a pattern (Perl's syntax) needs too many steps on a line. */
 int cli_pipe_run(const struct cli_pipe *pipe, const char *text, size_t len, struct buf *out)
 	__attribute__((warn_unused_result));
+/* The program `limen` writes what is left into a file. */
+bool cli_pipe_redirects(const struct cli_pipe *pipe);
 void cli_pipe_free(struct cli_pipe *pipe);
 /* The words that may follow a '|', for help. */
 void cli_pipes_build(struct cli_node *root);

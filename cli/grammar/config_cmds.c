@@ -253,6 +253,7 @@ int cli_commit(struct cli_ctx *ctx, const struct cfg_commit *how)
 	if (!wait)
 		return cli_fail(ctx, -ENOMEM, "Out of memory");
 	wait->wait.session = session;
+	wait->wait.aborted = "% Interrupted; the commit goes on\n";
 	wait->inside = true;
 	wait->check = how->check;
 	wait->confirm_min = how->confirm_min;

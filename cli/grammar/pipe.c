@@ -23,7 +23,7 @@
 #define MATCH_STEPS   10000
 #define MATCH_HEAP_KB 1024
 
-enum filter { F_INCLUDE, F_EXCLUDE, F_BEGIN, F_SECTION, F_COUNT, F_JSON };
+enum filter { F_INCLUDE, F_EXCLUDE, F_BEGIN, F_SECTION, F_COUNT, F_JSON, F_REDIRECT };
 
 static const struct {
 	const char *name, *help;
@@ -35,6 +35,7 @@ static const struct {
 	[F_SECTION] = {"section", "Sections whose first line matches", true},
 	[F_COUNT] = {"count", "Number of lines that match", false},
 	[F_JSON] = {"json", "The data as JSON", false},
+	[F_REDIRECT] = {"redirect", "Into a file where `limen` runs, with your rights", true},
 };
 #define N_FILTERS (sizeof(filters) / sizeof(filters[0]))
 
@@ -46,6 +47,7 @@ struct stage {
 struct cli_pipe {
 	struct stage stage[STAGES_MAX];
 	unsigned int n;
+	bool redirect; /* the last one; not among stage[], as it changes nothing here */
 	pcre2_match_context *limits;
 	pcre2_match_data *match; /* one pair of offsets: nobody asks for more */
 };
@@ -102,9 +104,17 @@ static int parse_stage(struct cli_pipe *pipe, struct view text, bool *ret_json, 
 	if (filters[filter].needs_pattern && pattern.n == 0)
 		return say(error, "A pattern is missing", text);
 	if (filter == F_JSON) {
-		if (pipe->n || pattern.n)
+		if (pipe->n || pattern.n || pipe->redirect)
 			return say(error, "json is the first filter and has no pattern", text);
 		*ret_json = true;
+		return 0;
+	}
+	if (pipe->redirect)
+		return say(error, "redirect is the last filter", text);
+	if (filter == F_REDIRECT) {
+		if (memchr(pattern.p, ' ', pattern.n))
+			return say(error, "A file name has no blanks", pattern);
+		pipe->redirect = true;
 		return 0;
 	}
 	if (pipe->n == STAGES_MAX)
@@ -153,6 +163,11 @@ int cli_pipe_parse(
 	else
 		*ret_pipe = pipe;
 	return rc;
+}
+
+bool cli_pipe_redirects(const struct cli_pipe *pipe)
+{
+	return pipe->redirect;
 }
 
 void cli_pipe_free(struct cli_pipe *pipe)
@@ -220,6 +235,10 @@ int cli_pipe_run(const struct cli_pipe *pipe, const char *text, size_t len, stru
 	struct buf in = {0}, next = {0};
 	int rc = 0;
 
+	if (pipe->n == 0) {
+		buf_add(out, text, len); /* also what is no text */
+		return 0;
+	}
 	buf_add(&in, text, len);
 	for (unsigned int i = 0; rc == 0 && i < pipe->n; i++) {
 		rc = run_stage(pipe, &pipe->stage[i], &in, &next);
@@ -242,8 +261,10 @@ void cli_pipes_build(struct cli_node *root)
 			root, CLI_KEYWORD, filters[i].name, filters[i].help);
 		struct cli_action action = {.kind = CFG_NO_KIND};
 		if (i != F_JSON)
-			cli_tree_action(
-				cli_tree_child(node, CLI_LINE, "LINE", "Regular expression"),
+			cli_tree_action(i == F_REDIRECT
+						? cli_tree_child(node, CLI_WORD, "WORD", "Its name")
+						: cli_tree_child(node, CLI_LINE, "LINE",
+							  "Regular expression"),
 				&action);
 		if (!filters[i].needs_pattern)
 			cli_tree_action(node, &action);

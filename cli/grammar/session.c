@@ -42,8 +42,8 @@ struct cli_engine *cli_engine_new(struct cfg_store *store, const struct cli_sour
 	static const struct cli_table *const tables[] = {&cli_exec_commands,
 		&cli_configure_commands, &cli_show_commands, &cli_show_config, &cli_show_calls,
 		&cli_show_network, &cli_show_access, &cli_show_quality, &cli_show_reason,
-		&cli_show_platform, &cli_show_dtls, &cli_show_prompts, &cli_show_codecs,
-		&cli_recording_commands, &cli_routing_commands};
+		&cli_show_ladder, &cli_show_platform, &cli_show_dtls, &cli_show_prompts,
+		&cli_show_codecs, &cli_recording_commands, &cli_routing_commands};
 	struct cli_engine *engine = calloc(1, sizeof(*engine));
 
 	if (!engine)
@@ -133,6 +133,7 @@ void cli_session_free(struct cli_session *session)
 	cfg_candidate_free(session->candidate);
 	cfg_free(session->undo);
 	buf_free(&session->out);
+	cli_pipe_free(session->pipe);
 	free(session);
 }
 
@@ -205,9 +206,30 @@ static void emit(struct cli_session *session, const char *text, size_t len)
 	}
 }
 
+/* The output of a line that was carried out goes through its filters. */
+static int filter(struct cli_session *session, int status)
+{
+	struct buf filtered = {0};
+
+	if (status == 0 && !session->out.failed) {
+		status = cli_pipe_run(session->pipe, session->out.p ? session->out.p : "",
+			session->out.n, &filtered);
+		buf_free(&session->out);
+		session->out = filtered;
+		if (status < 0)
+			buf_printf(
+				&session->out, "%% The pattern takes too long: make it simpler\n");
+	}
+	cli_pipe_free(session->pipe);
+	session->pipe = NULL;
+	return status;
+}
+
 static void finish(struct cli_session *session, int status, unsigned int caret)
 {
-	struct cli_result result = {.status = status, .caret = caret, .close = session->close};
+	struct cli_result result = {.caret = caret, .close = session->close};
+
+	result.status = session->pipe ? filter(session, status) : status;
 
 	session->busy = false;
 	set_prompt(session);
@@ -278,7 +300,7 @@ static int print_outcome(struct cli_session *session, const struct cli_match *ma
 	return -EINVAL;
 }
 
-static int run_action(struct cli_session *session, bool json)
+static int run_action(struct cli_session *session, bool json, bool redirected)
 {
 	const struct cli_action *action = session->match.node->action;
 	struct cli_ctx ctx = {.session = session,
@@ -289,7 +311,8 @@ static int run_action(struct cli_session *session, bool json)
 		.match = &session->match,
 		.action = action,
 		.out = &session->out,
-		.json = json};
+		.json = json,
+		.redirected = redirected};
 
 	if (json && !(action->flags & CLI_JSON))
 		return cli_fail(&ctx, -EOPNOTSUPP, "This command has no JSON form");
@@ -299,28 +322,15 @@ static int run_action(struct cli_session *session, bool json)
 static int run_piped(struct cli_session *session)
 {
 	char error[CFG_ERROR_MAX];
-	struct buf filtered = {0};
-	struct cli_pipe *pipe;
 	bool json;
 	int rc = cli_pipe_parse(session->words.line + session->words.token[session->match.pipe].end,
-		&pipe, &json, error);
+		&session->pipe, &json, error);
 
 	if (rc < 0) {
 		buf_printf(&session->out, "%% %s\n", error);
 		return rc;
 	}
-	rc = run_action(session, json);
-	if (rc == 0 && !session->out.failed) {
-		rc = cli_pipe_run(
-			pipe, session->out.p ? session->out.p : "", session->out.n, &filtered);
-		buf_free(&session->out);
-		session->out = filtered;
-		if (rc < 0)
-			buf_printf(
-				&session->out, "%% The pattern takes too long: make it simpler\n");
-	}
-	cli_pipe_free(pipe);
-	return rc;
+	return run_action(session, json, cli_pipe_redirects(session->pipe));
 }
 
 static void run(struct cli_session *session)
@@ -332,7 +342,7 @@ static void run(struct cli_session *session)
 	if (session->match.outcome == CLI_OK) {
 		if (above)
 			cli_leave_object(session);
-		rc = session->match.pipe ? run_piped(session) : run_action(session, false);
+		rc = session->match.pipe ? run_piped(session) : run_action(session, false, false);
 		if (rc == -EINPROGRESS)
 			return;
 	} else {
@@ -373,13 +383,13 @@ void cli_session_abort(struct cli_session *session)
 {
 	if (!session->busy || !session->wait)
 		return;
-	/* The commit itself cannot be stopped; it will find nobody who waits. */
+	/* What it waits for cannot be stopped; it will find nobody who waits. */
+	buf_puts(&session->out, session->wait->aborted);
 	session->wait->session = NULL;
 	session->wait = NULL;
 	session->missing[0] = 0;
 	cfg_free(session->undo);
 	session->undo = NULL;
-	buf_puts(&session->out, "% Interrupted; the commit goes on\n");
 	finish(session, -EINTR, 0);
 }
 

@@ -94,6 +94,29 @@ struct cli_totals {
 	uint64_t sessions;			  /* media sessions now */
 };
 
+/* A SIP message of a call. */
+struct cli_trace_msg {
+	uint64_t wall_us;
+	uint32_t worker; /* of limen-sip */
+	struct ipaddr local, remote;
+	bool sent;	   /* by us */
+	uint8_t transport; /* as in struct ctl_call */
+	uint8_t leg;	   /* 0 A, 1 B, 2: not known */
+	uint32_t n, total; /* octets at bytes, and of the message: more than n where it was cut */
+	const char *bytes; /* and a NUL behind them */
+};
+
+/* Those of a call that are still kept, oldest first; keys and digits are masked. */
+struct cli_trace {
+	uint64_t call_id;
+	unsigned int n;
+	struct cli_trace_msg *msgs;
+	uint64_t n_missing; /* further ones are kept, but are too many to be told */
+	bool incomplete;    /* a worker of limen-sip gave no answer */
+};
+/* trace is valid during the call. */
+typedef void (*cli_trace_fn)(void *arg, const struct cli_trace *trace);
+
 /* row callbacks: a non-zero return ends the walk. */
 typedef int (*cli_call_fn)(const struct ctl_call *call, void *arg);
 typedef int (*cli_record_fn)(const struct cli_record *record, void *arg);
@@ -155,6 +178,8 @@ struct cli_source {
 	const struct dp_stats_header *(*dp_stats)(void *ctx);
 	/* Of an access list, of all with an empty name and family 0. -ENOTCONN: no data plane. */
 	int (*acl_clear)(void *ctx, const char *name, uint32_t family);
+	/* Asks for a call's messages; done is called once, now or later. -ENOTCONN, -EBUSY, -ENOMEM: never. */
+	int (*trace)(void *ctx, uint64_t call_id, cli_trace_fn done, void *arg);
 	/* As calls_play(), calls_clear(): -ENOENT, -ENOTCONN when its limen-sip is away. */
 	int (*call_play)(void *ctx, uint64_t call_id, uint32_t legs, const char *prompt);
 	int (*call_clear)(void *ctx, uint64_t call_id, uint32_t q850, const char *reason);

@@ -18,6 +18,7 @@
 #include "cli/shell/editor.h"
 #include "cli/shell/link.h"
 #include "cli/shell/pager.h"
+#include "cli/shell/redirect.h"
 #include "controlplane/base/log.h"
 
 #define COMMANDS_MAX 64
@@ -28,6 +29,7 @@ struct shell {
 	struct link *link;
 	struct editor *editor; /* NULL: no terminal */
 	struct pager pager;
+	struct redirect redirect;
 	struct event *reconnect_event, *int_event, *winch_event;
 	unsigned int width, height;	       /* of the terminal now */
 	unsigned int page_lines, opened_lines; /* what the session says, and was told */
@@ -72,6 +74,10 @@ static void on_out(void *arg, const char *text, size_t len, unsigned int caret)
 	if (caret && shell->interactive && !shell->caret_shown) {
 		print_caret(shell, caret);
 		shell->caret_shown = true;
+	}
+	if (redirect_active(&shell->redirect)) {
+		redirect_write(&shell->redirect, text, len);
+		return;
 	}
 	pager_write(&shell->pager, text, len);
 	if (shell->pager.quit && !shell->aborted) {
@@ -181,13 +187,24 @@ static unsigned int page_lines(const struct shell *shell)
 
 static int run_line(struct shell *shell, const char *text, size_t len, struct link_result *result)
 {
+	char why[160];
 	int rc;
 
 	*result = (struct link_result){0};
 	shell->aborted = shell->caret_shown = false;
 	shell->prompt_len = strlen(link_prompt(shell->link));
 	pager_begin(&shell->pager, shell->interactive ? page_lines(shell) : 0, shell->width);
+	if (redirect_begin(&shell->redirect, text, len, why) < 0) {
+		printf("%% %s\n", why);
+		result->status = -EINVAL;
+		return 0;
+	}
 	rc = link_line(shell->link, text, len, result);
+	if (redirect_end(&shell->redirect, rc == 0 && result->status == 0 && !shell->aborted, why) <
+		0) {
+		printf("%% %s\n", why);
+		result->status = -EIO;
+	}
 	fflush(stdout);
 	if (rc == 0)
 		shell->page_lines = result->page_lines;

@@ -48,6 +48,10 @@ enum ctl_msg {
 	CTL_PLAY_DONE = 34,    /* ctl_play_done: what was played to a leg has come to its end */
 	/* control -> sip: a digit that came from a leg; sip -> control: one that is for a leg */
 	CTL_DTMF = 35, /* ctl_dtmf; no reply, may be lost */
+	/* SIP messages of a call, control -> sip, and sip -> control for each worker that is asked */
+	CTL_TRACE_GET = 90, /* ctl_trace_get */
+	CTL_TRACE_MSG = 91, /* ctl_trace_msg + octets, with keys and digits masked */
+	CTL_TRACE_END = 92, /* ctl_trace_end */
 	/* DTLS handshakes, control <-> nat; CTL_NAT_INFO also control -> sip */
 	CTL_NAT_SET = 50,	  /* ctl_nat: an association is wanted, or wanted otherwise */
 	CTL_NAT_DEL = 51,	  /* ctl_nat_id */
@@ -372,12 +376,46 @@ struct ctl_trunk_status {
 	X(dtmf_ignored, "dtmf-ignored", "digits by INFO from legs that have another way")     \
 	X(dtmf_lost, "dtmf-lost", "digits that found no way to the other leg")                \
 	X(ws_refused, "websocket-refused", "opening handshakes of WebSockets refused")        \
-	X(ws_broken, "websocket-broken", "WebSockets closed for frames against the rules")
+	X(ws_broken, "websocket-broken", "WebSockets closed for frames against the rules")    \
+	X(trace_messages, "trace-messages", "SIP messages that are kept now")                 \
+	X(trace_calls, "trace-calls", "calls of which SIP messages are kept now")             \
+	X(trace_octets, "trace-octets", "memory of kept SIP messages in use")                 \
+	X(trace_octets_failed, "trace-octets-failed", "of it for older calls that failed")
 
 struct ctl_sip_stats {
 #define X(field, name, help) uint64_t field;
 	CTL_SIP_COUNTERS(X)
 #undef X
+};
+
+#define CTL_TRACE_MSGS	 1000		    /* messages of a call that a worker tells */
+#define CTL_TRACE_TOTAL	 (2u * 1024 * 1024) /* octets of them; the last one may go beyond */
+#define CTL_TRACE_OCTETS 65000		    /* of one message: what is longer is cut */
+
+struct ctl_trace_get {
+	uint64_t call_id;
+	uint32_t ticket; /* comes back with the messages */
+	uint32_t zero;
+};
+
+/* Oldest first. */
+struct ctl_trace_msg {
+	uint64_t wall_us;
+	uint32_t ticket;
+	uint32_t n;	/* octets that follow */
+	uint32_t total; /* of the message */
+	struct ipaddr local, remote;
+	uint8_t sent; /* 1: by us */
+	uint8_t transport;
+	uint8_t leg; /* 0 A, 1 B, 2 not known */
+	uint8_t zero;
+};
+_Static_assert(sizeof(struct ctl_trace_msg) == 64, "wire struct");
+
+struct ctl_trace_end {
+	uint32_t ticket;
+	uint32_t n_sent, n_all;
+	uint32_t zero;
 };
 
 struct ctl_text {

@@ -421,7 +421,8 @@ static inline bool cfg_dial_peer_is_local(const struct cfg_dial_peer *peer)
 struct cfg {
 	char hostname[CFG_NAME_MAX];
 	/* voice service voip */
-	uint32_t max_calls; /* 0: no limit */
+	uint32_t max_calls;	  /* 0: no limit */
+	uint32_t trace_memory_mb; /* SIP messages of calls in limen-sip; 0: none are kept */
 	/* sip-ua */
 	uint32_t max_forwards;	    /* of requests that the box originates */
 	uint32_t timer_t1_ms;	    /* RFC 3261 17.1.1.1 */

@@ -72,6 +72,20 @@ static const struct cfg_leaf rows[] = {
 		NO_REF,
 		.help = "Calls at a time; more are refused with 503",
 		.value_help = "Calls"},
+	{.kind = CFG_VOICE,
+		.type = CFG_T_U32,
+		.flags = CFG_F_ZERO_NONE,
+		.name = "trace_memory_mb",
+		.syntax = "trace memory-limit",
+		FIELD(cfg, trace_memory_mb),
+		.min = 1,
+		.max = 16384,
+		.def = 64,
+		NO_REF,
+		.help = "SIP messages of calls are kept for `show call ladder`\nMemory for them, "
+			"half "
+			"of it for calls that failed; none: keep nothing",
+		.value_help = "MB"},
 	/* ---- sip-ua ---- */
 	{.kind = CFG_SIP_UA,
 		.type = CFG_T_U32,

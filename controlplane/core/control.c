@@ -385,6 +385,7 @@ static void second_cb(evutil_socket_t fd, short what, void *arg)
 
 	spool_tick(c->spool, now_ms);
 	calls_tick(c->calls);
+	traces_tick(c->traces);
 	look_at_transcoder(c);
 	cfg_store_tick(c->store, now_ms);
 	if (++c->seconds == KEYS_GRACE_S)
@@ -454,6 +455,10 @@ static int make_media(struct control *c)
 		return -ENOMEM;
 	recordings_bind(c->recordings, c->sessions);
 	calls_record_with(c->calls, c->recordings);
+	struct traces_ops traces_ops = {ops_send, c};
+	c->traces = traces_new(&traces_ops);
+	if (c->traces == NULL)
+		return -ENOMEM;
 	calls_bind(c->calls, c->sessions, c->spool);
 	return 0;
 }
@@ -468,6 +473,7 @@ static int make_peers(struct control *c, char *error)
 		.nat = c->nat,
 		.rec_uid = c->options.rec_uid,
 		.recordings = c->recordings,
+		.traces = c->traces,
 		.transcoder = &c->transcoder,
 		.boot_id = c->boot_id,
 		.generation = get_generation,
@@ -592,6 +598,7 @@ void control_free(struct control *c)
 	prompts_free(c->prompts);
 	maps_free(c->maps);
 	recordings_free(c->recordings);
+	traces_free(c->traces);
 	media_realms_free(c->realms);
 	spool_close(c->spool);
 	cfg_store_close(c->store);

@@ -16,6 +16,7 @@
 #include "controlplane/core/calls.h"
 #include "controlplane/core/peers.h"
 #include "controlplane/core/sipconf.h"
+#include "controlplane/core/traces.h"
 #include "controlplane/media/dpclient.h"
 #include "controlplane/netlink/nlw.h"
 #include "controlplane/records/spool.h"
@@ -41,6 +42,7 @@ struct control {
 	struct calls *calls;
 	struct nat_peer *nat;
 	struct recordings *recordings;
+	struct traces *traces;
 	struct peers *peers;
 	struct sipconf *sipconf;
 	struct ctl_transcoder transcoder; /* as limen-sip knows it */

@@ -74,6 +74,8 @@ static void keep_stats(struct peer_sip *sip)
 #undef X
 	sip->before.transactions = sip->before.dialogs = 0;
 	sip->before.connections = sip->before.calls_active = 0;
+	sip->before.trace_messages = sip->before.trace_calls = 0;
+	sip->before.trace_octets = sip->before.trace_octets_failed = 0;
 	memset(&sip->stats, 0, sizeof(sip->stats));
 }
 
@@ -374,6 +376,14 @@ static int on_nat(struct ipc_peer *ipc, const struct ipc_hdr *hdr, const void *b
 	return nat_peer_message(peer->peers->conf.nat, hdr, body);
 }
 
+static int on_trace(struct ipc_peer *ipc, const struct ipc_hdr *hdr, const void *body, size_t len)
+{
+	struct peer *peer = ipc_peer_ctx(ipc);
+	struct traces *traces = peer->peers->conf.traces;
+
+	return traces != NULL ? traces_message(traces, peer->worker, hdr, body, len) : -EPROTO;
+}
+
 static int on_rec(struct ipc_peer *ipc, const struct ipc_hdr *hdr, const void *body, size_t len)
 {
 	struct peer *peer = ipc_peer_ctx(ipc);
@@ -392,6 +402,8 @@ static void on_closed(struct ipc_peer *ipc, const char *why)
 		sip_of(peer)->peer = NULL;
 		sip_of(peer)->since_ms = clock_wall_ms();
 		peers->conf.sip_down(peers->conf.arg, peer->worker);
+		if (peers->conf.traces != NULL)
+			traces_worker_gone(peers->conf.traces, peer->worker);
 	} else if (peer->role == IPC_ROLE_NAT) {
 		nat_peer_down(peers->conf.nat, ipc);
 	} else if (peer->role == IPC_ROLE_REC) {
@@ -432,6 +444,9 @@ static const struct ipc_row rows[] = {
 	{CTL_TRUNK_STATUS, 0, IPC_ROLE_SIP, SIZED(struct ctl_trunk_status), "CTL_TRUNK_STATUS",
 		on_trunk_status},
 	{CTL_REPLAY_DONE, 0, IPC_ROLE_SIP, 0, 0, "CTL_REPLAY_DONE", on_replay_done},
+	{CTL_TRACE_MSG, 0, IPC_ROLE_SIP, sizeof(struct ctl_trace_msg), BODY_MAX, "CTL_TRACE_MSG",
+		on_trace},
+	{CTL_TRACE_END, 0, IPC_ROLE_SIP, SIZED(struct ctl_trace_end), "CTL_TRACE_END", on_trace},
 	{CTL_NAT_KEYS, 0, IPC_ROLE_NAT, SIZED(struct ctl_nat_keys), "CTL_NAT_KEYS", on_nat},
 	{CTL_NAT_FAILED, 0, IPC_ROLE_NAT, SIZED(struct ctl_nat_id), "CTL_NAT_FAILED", on_nat},
 	{CTL_NAT_INFO, 0, IPC_ROLE_NAT, SIZED(struct ctl_nat_info), "CTL_NAT_INFO", on_nat},

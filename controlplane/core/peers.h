@@ -14,6 +14,7 @@
 #include "controlplane/core/calls.h"
 #include "controlplane/core/nat_peer.h"
 #include "controlplane/core/recordings.h"
+#include "controlplane/core/traces.h"
 
 struct peers;
 struct peer;
@@ -23,6 +24,7 @@ struct peers_conf {
 	uid_t sip_uid, cli_uid, nat_uid, rec_uid; /* beside root and our own */
 	struct nat_peer *nat;			  /* NULL: limen-nat is not served */
 	struct recordings *recordings;		  /* NULL: limen-rec is not served */
+	struct traces *traces;			  /* NULL: nobody asks for SIP messages */
 	const struct ctl_transcoder *transcoder;  /* for limen-sip; NULL: it is not told */
 	uint64_t boot_id;
 	uint8_t token_key[CTL_TOKEN_KEY];

@@ -416,6 +416,13 @@ static int call_play(void *ctx, uint64_t call_id, uint32_t legs, const char *pro
 	return calls_play(c->calls, call_id, legs, prompt);
 }
 
+static int trace(void *ctx, uint64_t call_id, cli_trace_fn done, void *arg)
+{
+	const struct control *c = ctx;
+
+	return traces_ask(c->traces, call_id, done, arg);
+}
+
 void status_source(struct control *control, struct cli_source *ret_source)
 {
 	*ret_source = (struct cli_source){.ctx = control,
@@ -444,5 +451,6 @@ void status_source(struct control *control, struct cli_source *ret_source)
 		.dp_stats = dp_stats,
 		.call_play = call_play,
 		.acl_clear = acl_clear,
+		.trace = trace,
 		.call_clear = call_clear};
 }

@@ -72,6 +72,7 @@ static int app_start(struct sip_worker *worker, void *arg, void **ret_app)
 		.key = sip_worker_key(worker),
 		.stats = sip_worker_stats(worker),
 		.shared = arg,
+		.trace = sip_worker_trace(worker),
 		.worker = (uint8_t)sip_worker_id(worker),
 		.n_workers = (uint8_t)sip_worker_n(worker),
 	};

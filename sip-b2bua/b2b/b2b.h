@@ -16,6 +16,7 @@
 #include "controlplane/base/twheel.h"
 #include "controlplane/config/cfg.h"
 #include "sip-b2bua/core/sip_worker.h"
+#include "sip-b2bua/trace/trace.h"
 
 #define B2B_CALLS_MAX	   (1u << 20) /* of a worker: what a token can name, 16 tags a call */
 #define B2B_TRUNKS_MAX	   1024	      /* whose health is known to all workers */
@@ -63,7 +64,8 @@ struct b2b_env {
 	const struct sip_token_key *key;
 	struct ctl_sip_stats *stats;
 	struct b2b_shared *shared;
-	uint64_t seed; /* random: first call id, generations, Call-IDs */
+	struct trace *trace; /* to say whose messages are whose; NULL: nobody wants to know */
+	uint64_t seed;	     /* random: first call id, generations, Call-IDs */
 	uint8_t worker;
 	uint8_t n_workers;
 };

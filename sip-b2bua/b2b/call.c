@@ -374,6 +374,25 @@ void leg_end(struct leg *leg, const struct call_why *why)
 	}
 }
 
+void call_trace_again(const struct call *call)
+{
+	for (unsigned int side = 0; side < DP_LEGS; side++) {
+		if (call->leg[side].dialog)
+			call_trace(call, side, call->leg[side].dialog->call_id);
+	}
+}
+
+/* Of calls that failed the messages are kept for longer; a caller who gives up is no failure. */
+static void trace_end(const struct call *call, const struct call_why *why)
+{
+	if (!call->b->env.trace)
+		return;
+	call_trace_again(call);
+	if (call->rec.answer_ms ? why->by == CTL_BY_BOX && why->reason && !call->local.on
+				: why->by != CTL_BY_CALLER)
+		trace_failed(call->b->env.trace, call->rec.id);
+}
+
 static void record_finish(struct call *call, const struct call_why *why)
 {
 	struct b2b *b = call->b;
@@ -409,6 +428,7 @@ void call_end(struct call *call, const struct call_why *why)
 	twheel_stop(b->env.wheel, &call->local_timer);
 	call_invite_over(call);
 	record_finish(call, why);
+	trace_end(call, why);
 	call->state = CALL_ENDING;
 	call->then = THEN_NOTHING;
 	control_media_forget(call);

@@ -278,6 +278,15 @@ void leg_ack(struct leg *leg, struct view sdp);
 void leg_refuse(struct leg *leg, unsigned int status, struct view headers);
 void call_copy_set(char **text, uint32_t *len, struct view v); /* NULL on short memory */
 
+/* A Call-ID is that of this call's leg: its messages are found by the number of the call. */
+static inline void call_trace(const struct call *call, unsigned int side, struct view sip_call_id)
+{
+	if (call->b->env.trace && sip_call_id.n > 0)
+		trace_name(call->b->env.trace, sip_call_id, call->rec.id, side);
+}
+/* The same of both dialogs, whose messages may have been forgotten meanwhile. */
+void call_trace_again(const struct call *call);
+
 /* ---- call_setup.c: the initial INVITE ---- */
 void call_setup(struct b2b *b, struct sip_stxn *stxn, const struct sip_msg *msg,
 	const struct sip_path *path);

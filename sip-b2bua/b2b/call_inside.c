@@ -215,6 +215,7 @@ void call_inside(struct b2b *b, struct sip_stxn *stxn, const struct sip_msg *msg
 		return;
 	}
 	leg_session_id_take(leg, msg);
+	call_trace_again(leg->call);
 	inside_dialog(leg, stxn, msg, dialog);
 }
 

@@ -427,6 +427,7 @@ void call_setup(struct b2b *b, struct sip_stxn *stxn, const struct sip_msg *msg,
 		return;
 	}
 	record_caller(call, msg, path);
+	call_trace(call, LEG_A, msg->call_id);
 	call->invite_hash = hash;
 	LIST_INSERT_HEAD(&b->invites[hash % INVITE_BUCKETS], call, invite_link);
 	call->leg[LEG_A].in = stxn;
@@ -545,6 +546,7 @@ static int invite_build(struct call *call, const struct sip_msg *from, struct vi
 	sip_put(buf, view_of(call->uri));
 	sip_put_lit(buf, ">\r\n");
 	sip_put_hdr(buf, SIP_H_CALL_ID, id);
+	call_trace(call, LEG_B, id);
 	sip_put_cseq(buf, leg->out_cseq, VIEW("INVITE"));
 	leg_put_contact(buf, leg, path);
 	sip_put_hdr(buf, SIP_H_ALLOW, VIEW(POLICY_ALLOW));

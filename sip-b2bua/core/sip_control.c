@@ -194,6 +194,7 @@ static void config_apply(struct sip_worker *w)
 	if (timers.t2 < timers.t1)
 		timers.t2 = timers.t1;
 	sip_txns_set_timers(w->txns, &timers);
+	worker_trace_config(w);
 	w->ops->config_apply(w->app, old, w->cfg);
 	cfg_free(old);
 	log_notice("worker %u: configuration %llu applied", w->id,
@@ -404,6 +405,13 @@ static int on_call_play(
 	return 0;
 }
 
+static int on_trace_get(
+	struct ipc_peer *peer, const struct ipc_hdr *hdr, const void *body, size_t len)
+{
+	worker_time(ipc_peer_ctx(peer));
+	return worker_trace_get(ipc_peer_ctx(peer), peer, body);
+}
+
 #define BODY_MAX (IPC_MSG_MAX - sizeof(struct ipc_hdr))
 #define SIZED(t) sizeof(t), sizeof(t)
 static const struct ipc_row rows[] = {
@@ -433,6 +441,8 @@ static const struct ipc_row rows[] = {
 		on_play_done},
 	{CTL_CALL_CLEAR, 0, IPC_ROLE_CONTROL, SIZED(struct ctl_call_clear), "CTL_CALL_CLEAR",
 		on_call_clear},
+	{CTL_TRACE_GET, 0, IPC_ROLE_CONTROL, SIZED(struct ctl_trace_get), "CTL_TRACE_GET",
+		on_trace_get},
 };
 
 static void on_closed(struct ipc_peer *peer, const char *why);

@@ -108,8 +108,10 @@ void worker_receive(struct sip_worker *w, const struct sip_path *path, const cha
 			return;
 		}
 	}
-	if (is_let_in(w, msg, path, known))
-		sip_txns_receive(w->txns, msg, path);
+	if (!is_let_in(w, msg, path, known))
+		return;
+	worker_trace_received(w, msg, path);
+	sip_txns_receive(w->txns, msg, path);
 }
 
 /* ---- callbacks of the transport ---- */
@@ -158,6 +160,7 @@ static int on_send(
 	void *ctx, const struct sip_path *path, const char *bytes, size_t n, uint64_t origin)
 {
 	struct sip_worker *w = ctx;
+	worker_trace_sent(w, path, bytes, n);
 	return sip_transport_send(w->transport, path, bytes, n, origin);
 }
 

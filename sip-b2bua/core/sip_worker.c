@@ -49,6 +49,7 @@ static void stats_send(struct twheel_timer *timer, void *arg)
 	s.tls_failed = tp->tls_failed;
 	s.ws_refused = tp->ws_refused;
 	s.ws_broken = tp->ws_broken;
+	worker_trace_stats(w, &s);
 	if (w->ops->gauges != NULL)
 		w->ops->gauges(w->app, &s);
 	control_stats_send(w, &s);
@@ -107,6 +108,7 @@ static void worker_free(struct sip_worker *w)
 		return;
 	sip_txns_free(w->txns);
 	sip_transport_free(w->transport);
+	trace_free(w->trace);
 	cfg_free(w->cfg);
 	if (w->tick != NULL)
 		event_free(w->tick);
@@ -143,7 +145,9 @@ static struct sip_worker *worker_new(struct sip_workers *group, unsigned int id)
 		&SIP_TRANSPORT_LIMITS_DEFAULT, &worker_transport_ops, w);
 	w->txns = sip_txns_new(w->wheel, &w->key, (uint8_t)id,
 		limit != 0 ? limit : TRANSACTIONS_DEFAULT, &worker_txn_user, w);
-	if (!w->tick || !w->wake || !w->transport || !w->txns || event_add(w->wake, NULL) != 0)
+	w->trace = trace_new();
+	if (!w->tick || !w->wake || !w->transport || !w->txns || !w->trace ||
+		event_add(w->wake, NULL) != 0)
 		goto fail;
 	return w;
 fail:
@@ -272,6 +276,11 @@ const struct cfg *sip_worker_cfg(const struct sip_worker *w)
 const struct sip_token_key *sip_worker_key(const struct sip_worker *w)
 {
 	return &w->key;
+}
+
+struct trace *sip_worker_trace(const struct sip_worker *w)
+{
+	return w->trace;
 }
 
 struct ctl_sip_stats *sip_worker_stats(struct sip_worker *w)

@@ -32,6 +32,7 @@
 
 struct sip_worker;
 struct sip_workers;
+struct trace;
 
 /* What the app does; all in the worker's thread. Members that may be NULL say so. */
 struct sip_app_ops {
@@ -107,6 +108,7 @@ struct event_base *sip_worker_base(const struct sip_worker *w);
 struct twheel *sip_worker_wheel(const struct sip_worker *w);
 struct sip_txns *sip_worker_txns(const struct sip_worker *w);
 struct sip_transport *sip_worker_transport(const struct sip_worker *w);
+struct trace *sip_worker_trace(const struct sip_worker *w);   /* for names of calls */
 const struct cfg *sip_worker_cfg(const struct sip_worker *w); /* NULL before the first */
 const struct sip_token_key *sip_worker_key(const struct sip_worker *w);
 /* The connection to limen-control; NULL while there is none. Never keep the pointer. */

@@ -11,6 +11,7 @@
 
 #include "controlplane/base/pace.h"
 #include "sip-b2bua/core/sip_worker.h"
+#include "sip-b2bua/trace/trace.h"
 
 #define HANDOVER_RING 1024 /* messages on the way from one worker to another */
 
@@ -70,6 +71,7 @@ struct sip_worker {
 	bool key_known;
 	struct sip_txns *txns;
 	struct sip_transport *transport;
+	struct trace *trace;
 	struct cfg *cfg;
 	uint64_t cfg_revision;
 	bool was_ready;
@@ -106,6 +108,16 @@ int handover_push(struct sip_worker *w, unsigned int to, enum handover_kind kind
 void handover_wake(struct sip_worker *to);
 void handover_readable(evutil_socket_t fd, short what, void *arg);
 void handover_free_all(struct sip_workers *group);
+
+/* sip_trace.c */
+void worker_trace_received(
+	struct sip_worker *w, const struct sip_msg *msg, const struct sip_path *path);
+void worker_trace_sent(
+	struct sip_worker *w, const struct sip_path *path, const char *bytes, size_t n);
+void worker_trace_config(struct sip_worker *w); /* w->cfg is another one */
+void worker_trace_stats(const struct sip_worker *w, struct ctl_sip_stats *stats);
+/* Answers CTL_TRACE_GET. 0 or a negative errno of ipc_send(). */
+int worker_trace_get(struct sip_worker *w, struct ipc_peer *peer, const struct ctl_trace_get *get);
 
 /* sip_control.c */
 void control_start(struct sip_worker *w);

@@ -413,6 +413,51 @@ static const struct dp_stats_header *dp_stats(void *ctx)
 	return fake_no_dataplane ? NULL : &segment.header;
 }
 
+static int trace(void *ctx, uint64_t call_id, cli_trace_fn done, void *arg)
+{
+#define MSG(us, side, out, text)                                                                 \
+	{                                                                                        \
+		.wall_us = (NOW - 65000) * 1000 + (us), .sent = (out), .transport = 1,           \
+		.leg = (side), .n = sizeof(text) - 1, .total = sizeof(text) - 1, .bytes = (text) \
+	}
+	static const char bye[] =
+		"BYE sip:x@10.0.0.20 SIP/2.0\r\nCSeq: 1 BYE\r\nCall-ID: xx\r\n\r\n";
+	struct cli_trace_msg msgs[] = {
+		MSG(0, 0, false,
+			"INVITE sip:030123456@10.0.0.1 SIP/2.0\r\nCSeq: 1 INVITE\r\n"
+			"Content-Type: application/sdp\r\n\r\nv=0\r\n"),
+		MSG(1500, 0, true, "SIP/2.0 100 Trying\r\nCSeq: 1 INVITE\r\n\r\n"),
+		MSG(2000, 1, true,
+			"INVITE sip:030123456@192.0.2.77 SIP/2.0\r\nCSeq: 1 INVITE\r\n"
+			"c: application/sdp\r\n\r\nv=0\r\n"),
+		MSG(250000, 1, false,
+			"SIP/2.0 200 \033[31m<fine> & \"good\"\r\nCSeq: 1 INVITE\r\n"
+			"Content-Type: application/sdp\r\n\r\nv=0\r\n"),
+		MSG(60000000, 0, true, bye),
+		MSG(60500000, 0, true, bye),
+		MSG(60600000, 2, false, "SIP/2.0 200 OK\r\nCSeq: 1 BYE\r\n\r\n"),
+	};
+	struct cli_trace t = {.call_id = call_id, .msgs = msgs};
+
+	if (call_id == 0x99)
+		return -ENOTCONN;
+	if (call_id == active_call().id || call_id == 0x6)
+		t.n = sizeof(msgs) / sizeof(msgs[0]);
+	for (unsigned int i = 0; i < t.n; i++) {
+		bool six = call_id == 0x6;
+
+		msgs[i].local = addr(six		? "[2001:db8::1]:5060"
+				     : msgs[i].leg == 1 ? "192.0.2.1:5060"
+							: "10.0.0.1:5060");
+		msgs[i].remote = addr(six		 ? "[2001:db8::2]:5062"
+				      : msgs[i].leg == 1 ? "192.0.2.77:5060"
+							 : "10.0.0.20:5060");
+	}
+	t.incomplete = call_id == 0x5f00000000000009;
+	done(arg, &t);
+	return 0;
+}
+
 static int acl_clear(void *ctx, const char *name, uint32_t family)
 {
 	return *name ? 0 : -ENOTCONN;
@@ -473,4 +518,5 @@ const struct cli_source fake_source = {.now_ms = now_ms,
 	.processes = processes,
 	.dp_stats = dp_stats,
 	.acl_clear = acl_clear,
+	.trace = trace,
 	.call_clear = call_clear};

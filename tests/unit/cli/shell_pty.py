@@ -134,6 +134,43 @@ def test_stdin(box):
     assert box.run("-c", "show running-config").stdout == text
 
 
+def test_redirect(box):
+    ladder, path = "show call ladder 5f00000000000011", box.dir + "/out"
+    r = box.run("-c", f"{ladder} | include BYE | redirect {path}; show clock")
+    assert r.returncode == 0 and r.stdout.count("\n") == 1 and "UTC" in r.stdout, r
+    with open(path, encoding="utf-8") as f:
+        assert f.read().count("BYE") == 3
+    assert os.stat(path).st_mode & 0o777 == 0o600
+    # an error leaves the file as it was
+    for line in (f"show nothing | redirect {path}", f"show call ladder 99 | red {path}",
+                 f"show clock | redirect {path} | include x"):
+        r = box.run("-c", line)
+        assert r.returncode == 1 and "%" in r.stdout, r
+        assert os.path.getsize(path) > 0
+    for name in (box.dir + "/.hidden", ".ssh/x", box.dir + "/none/x", "../.x"):
+        r = box.run("-c", f"show clock | redirect {name}")
+        assert r.returncode == 1 and "%" in r.stdout and not os.path.exists(name), r
+    # elsewhere than behind show a bar is text
+    r = box.run("-c", f"configure terminal; interface access0; description a | redirect {path}2; end; "
+                      "show running-config | include description a")
+    assert r.returncode == 0 and f"redirect {path}2" in r.stdout and not os.path.exists(path + "2"), r
+    # a capture file: not on a terminal, whole behind a pipe or in a file, also of IPv6
+    t = Terminal(box.limen, box.dir)
+    t.read_until(r"box#")
+    t.type(f"{ladder} pcapng\r")
+    t.read_until(r"not for a terminal.*box#")
+    t.type(f"show call ladder 6 pcapng | redirect {path}.pcapng\r")
+    t.read_until(r"pcapng\r\n.*box#")
+    t.type("\x04")
+    assert t.status() == 0
+    done = subprocess.run(["tshark", "-n", "-r", path + ".pcapng", "-o", "udp.check_checksum:TRUE", "-T", "fields", "-e",
+                           "ipv6.src", "-e", "udp.checksum.status", "-e", "sip.CSeq"], text=True, capture_output=True,
+                          timeout=DEADLINE_S, check=False)
+    rows = done.stdout.splitlines()
+    assert done.returncode == 0 and len(rows) == 7, done
+    assert rows[0] == "2001:db8::2\t1\t1 INVITE" and rows[4] == "2001:db8::1\t1\t1 BYE", rows
+
+
 def test_usage(box):
     assert box.run("--help").returncode == 0
     assert box.run("--version").stdout.startswith("limen ")

@@ -135,6 +135,11 @@ static int box_send(
 {
 	struct rig *r = ctx;
 
+	trace_put_sent(r->kept, &(struct trace_msg){.wall_us = ++r->n_kept,
+					.local = path->local,
+					.remote = path->remote,
+					.sent = 1,
+					.bytes = {bytes, n}});
 	if (r->box_send_error && path->remote.ip[2] == 1)
 		return r->box_send_error;
 	enqueue(r, RIG_BOX, &path->local, &path->remote, bytes, n);
@@ -175,6 +180,16 @@ bool rig_deliver(struct rig *r, int which)
 		path.listener = p.dst.ip[2] == 0 ? 0 : 1;
 	if (sip_msg_parse(&parsed, p.bytes, p.n, false) < 0)
 		fail_msg("%s in\n%.*s", parsed.error, (int)p.n, p.bytes);
+	if (p.to == RIG_BOX)
+		trace_put(r->kept,
+			&(struct trace_msg){.wall_us = ++r->n_kept,
+				.local = path.local,
+				.remote = path.remote,
+				.bytes = parsed.raw},
+			parsed.call_id,
+			parsed.is_request &&
+				(parsed.method == SIP_M_INVITE || parsed.method == SIP_M_BYE ||
+					parsed.method == SIP_M_ACK));
 	sip_txns_receive(p.to == RIG_BOX ? r->txns : r->side[p.to].txns, &parsed, &path);
 	free(p.bytes);
 	return true;
@@ -430,6 +445,11 @@ static void box_start(struct rig *r)
 	};
 	char error[CFG_ERROR_MAX];
 
+	/* Another process remembers nothing. */
+	trace_free(r->kept);
+	r->kept = env.trace = trace_new();
+	assert_non_null(r->kept);
+	assert_int_equal(trace_limit(r->kept, 2 * RIG_KEPT), 0);
 	r->txns = sip_txns_new(r->wheel, &r->key, 0, 4096, &user, r);
 	assert_non_null(r->txns);
 	env.txns = r->txns;
@@ -1223,6 +1243,7 @@ void rig_free(struct rig *r)
 		rig_drop(r, 0);
 	b2b_free(r->b);
 	sip_txns_free(r->txns);
+	trace_free(r->kept);
 	cfg_free(r->cfg);
 	twheel_free(r->wheel);
 	free(r);

@@ -15,6 +15,7 @@ enum { RIG_BOX, RIG_CALLER, RIG_CALLEE, RIG_N };
 #define RIG_CALLS    1024 /* of a run, as limen-control sees them */
 #define RIG_QUEUE    4096
 #define RIG_START_MS 1000000
+#define RIG_KEPT     (1u << 20) /* octets of messages, and as many of calls that failed */
 
 #define RIG_EARLY    4 /* early dialogs of a caller's user agent */
 
@@ -118,6 +119,7 @@ struct rig {
 	struct sip_token_key key;
 	struct ctl_sip_stats stats;
 	struct b2b_shared shared;
+	struct trace *kept; /* the box's messages, as a worker keeps them */
 	struct rig_side side[RIG_N];
 	struct cfg *cfg;
 	uint64_t rng, seed;
@@ -136,6 +138,7 @@ struct rig {
 	unsigned int deaf;  /* RIG_CALLER, RIG_CALLEE: what goes there is lost; 0: nobody */
 	int box_send_error; /* of INVITEs to the called side; 0: they leave */
 	bool replay_done;
+	uint64_t n_kept; /* messages so far; their times */
 	bool trace;
 };
 

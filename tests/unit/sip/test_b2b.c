@@ -811,6 +811,70 @@ static void test_forged_bye(void **state)
 	finish(r);
 }
 
+/* What is kept of a call: all messages of both legs, in order, under the number of its record. */
+static void expect_kept(struct rig *r, const char *const *want, unsigned int n)
+{
+	struct trace_msg msgs[64];
+	unsigned int got = trace_read(r->kept, rig_last_call(r)->id, msgs, 64);
+
+	for (unsigned int i = 0; i < got && i < n; i++) {
+		char text[64];
+		bool response = memcmp(msgs[i].bytes.p, "SIP", 3) == 0;
+
+		snprintf(text, sizeof(text), "%c%c %.*s", "AB?"[msgs[i].leg],
+			msgs[i].sent ? '<' : '>', response ? 3 : (int)strcspn(msgs[i].bytes.p, " "),
+			msgs[i].bytes.p + (response ? 8 : 0));
+		assert_string_equal(text, want[i]);
+	}
+	assert_int_equal(got, n);
+}
+
+static void test_kept(void **state)
+{
+	static const char *const answered[] = {"A> INVITE", "A< 100", "B< INVITE", "B> 100",
+		"B> 180", "A< 180", "B> 200", "B< ACK", "A< 200", "A> ACK", "A> BYE", "A< 200",
+		"B< BYE", "B> 200"};
+	static const char *const hunted[] = {"A> INVITE", "A< 100", "B< INVITE", "B> 100", "B> 503",
+		"B< ACK", "B< INVITE", "B> 100", "B> 503", "B< ACK", "B< INVITE", "B> 100",
+		"B> 503", "B< ACK", "A< 503", "A> ACK"};
+	static const char *const after[] = {"A> INVITE", "A< 100", "B< INVITE", "B> 100", "B> 200",
+		"B< ACK", "A< 200", "A> ACK", "A> BYE", "A< 200", "B< BYE", "B> 200"};
+	struct rig *r = rig_new(31);
+	struct rig_ua *a = rig_invite(r, "100", false);
+	struct trace_stats stats;
+
+	rig_settle(r);
+	rig_bye(r, a);
+	rig_settle(r);
+	expect_kept(r, answered, sizeof(answered) / sizeof(answered[0]));
+	/* a call that outlived a restart: the messages of the new process */
+	a = rig_invite(r, "100", false);
+	rig_settle(r);
+	rig_restart_sip(r);
+	rig_reinvite(r, a, "sendonly", false);
+	rig_settle(r);
+	rig_bye(r, a);
+	rig_settle(r);
+	expect_kept(r, after, sizeof(after) / sizeof(after[0]));
+	/* three trunks refuse; others' messages push it out of the first ring, and it is still there */
+	r->side[RIG_CALLEE].answer = 503;
+	r->side[RIG_CALLEE].ring = 0;
+	rig_invite(r, "200", false);
+	rig_settle(r);
+	for (unsigned int i = 0; i < 2000; i++) {
+		static const char filler[1000];
+		char call_id[16];
+
+		snprintf(call_id, sizeof(call_id), "%u", i);
+		trace_put(r->kept, &(struct trace_msg){.bytes = {filler, sizeof(filler)}},
+			view_of(call_id), true);
+	}
+	expect_kept(r, hunted, sizeof(hunted) / sizeof(hunted[0]));
+	trace_stats(r->kept, &stats);
+	assert_true(stats.octets_failed > 0);
+	finish(r);
+}
+
 static void test_health(void **state)
 {
 	struct rig *r = rig_new(30);
@@ -879,6 +943,7 @@ int main(void)
 		cmocka_unit_test(test_merged),
 		cmocka_unit_test(test_forks),
 		cmocka_unit_test(test_forged_bye),
+		cmocka_unit_test(test_kept),
 		cmocka_unit_test(test_health),
 	};
 

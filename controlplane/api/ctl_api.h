@@ -364,6 +364,9 @@ struct ctl_trunk_status {
 	X(prack_in, "prack-in", "reliable provisionals that a caller acknowledged")           \
 	X(prack_out, "prack-out", "reliable provisionals that the box acknowledged")          \
 	X(prack_missed, "prack-missed", "calls refused since no acknowledgement came")        \
+	X(se_refreshes, "session-refreshes", "session refreshes sent")                        \
+	X(se_refused, "session-too-short", "requests refused with 422")                       \
+	X(se_expired, "session-expired", "calls ended by a session timer")                    \
 	X(update_in, "update-in", "UPDATE requests in dialogs, and offers in PRACK")          \
 	X(update_out, "update-out", "offers sent by UPDATE")                                  \
 	X(update_local, "update-local", "offers by UPDATE that the box answered by itself")   \

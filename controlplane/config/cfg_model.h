@@ -324,19 +324,22 @@ struct cfg_realm {
 	uint32_t media_port_min, media_port_max;	/* media port-range MIN MAX */
 	uint8_t dscp_media, dscp_video, dscp_signaling; /* ip qos dscp ef media | cs3 signaling */
 	uint8_t admission;				/* enum cfg_admission */
-	uint8_t rel1xx;		  /* enum cfg_rel1xx; REALM counts as SUPPORTED */
-	bool latch;		  /* media latching: learn the far media source (NAT) */
-	uint8_t bundle;		  /* media bundle: enum cfg_bundle */
-	bool record;		  /* media record: calls from and to here are recorded */
-	bool rtcp_strict;	  /* media rtcp-strict: only RTCP of known types passes */
-	uint32_t media_timeout_s; /* 0: never */
-	uint8_t srtp;		  /* enum cfg_srtp, not CFG_SRTP_REALM */
-	uint8_t srtp_keying;	  /* enum cfg_keying, not CFG_KEYING_REALM */
-	uint32_t srtp_crypto;	  /* tag of a voice class; 0: all suites in the usual order */
-	uint32_t voice_codec;	  /* tag of a voice class; 0: all codecs, as they are offered */
-	uint8_t transcoding;	  /* enum cfg_transcoding, not CFG_TRANSCODING_REALM */
-	uint8_t dtmf;		  /* enum cfg_dtmf; NONE is RTP_NTE */
-	uint8_t dtmf_fallback;	  /* enum cfg_dtmf, when the far end takes no telephone-events */
+	uint8_t rel1xx;		    /* enum cfg_rel1xx; REALM counts as SUPPORTED */
+	bool session_refresh;	    /* session timers are asked for, and kept alive by the box */
+	uint32_t session_expires_s; /* what is asked for */
+	uint32_t min_se_s;	    /* what is granted */
+	bool latch;		    /* media latching: learn the far media source (NAT) */
+	uint8_t bundle;		    /* media bundle: enum cfg_bundle */
+	bool record;		    /* media record: calls from and to here are recorded */
+	bool rtcp_strict;	    /* media rtcp-strict: only RTCP of known types passes */
+	uint32_t media_timeout_s;   /* 0: never */
+	uint8_t srtp;		    /* enum cfg_srtp, not CFG_SRTP_REALM */
+	uint8_t srtp_keying;	    /* enum cfg_keying, not CFG_KEYING_REALM */
+	uint32_t srtp_crypto;	    /* tag of a voice class; 0: all suites in the usual order */
+	uint32_t voice_codec;	    /* tag of a voice class; 0: all codecs, as they are offered */
+	uint8_t transcoding;	    /* enum cfg_transcoding, not CFG_TRANSCODING_REALM */
+	uint8_t dtmf;		    /* enum cfg_dtmf; NONE is RTP_NTE */
+	uint8_t dtmf_fallback;	    /* enum cfg_dtmf, when the far end takes no telephone-events */
 	uint32_t audio_pps, other_pps; /* media packet-limit; 0: none */
 	uint8_t cptone;		       /* enum cfg_cptone, of the tones that its far ends hear */
 	bool ringback_tone; /* callers of this realm hear one while only a 180 is there */
@@ -376,6 +379,9 @@ struct cfg_trunk {
 	uint8_t dtmf;			  /* enum cfg_dtmf; NONE: both are the realm's */
 	uint8_t dtmf_fallback;		  /* enum cfg_dtmf */
 	uint8_t rel1xx;			  /* enum cfg_rel1xx */
+	bool session_refresh;		  /* or the realm's */
+	uint32_t session_expires_s;	  /* 0: the realm's */
+	uint32_t min_se_s;		  /* 0: the realm's */
 	char music_on_hold[CFG_NAME_MAX]; /* empty: the realm's */
 	uint32_t tls_profile;		  /* 0: the realm's */
 	uint32_t tenant;		  /* 0: the realm's */

@@ -191,6 +191,8 @@ void b2b_call_restore(
 		b->n_calls++;
 		atomic_fetch_add_explicit(&b->env.shared->n_calls, 1, memory_order_relaxed);
 		log_info("call %016" PRIx64 ": is back", rec->id);
+		leg_timer_restored(&call->leg[LEG_A]);
+		leg_timer_restored(&call->leg[LEG_B]);
 		/* The end of its prompt may have come meanwhile: the reply tells how long it is. */
 		plays = call->media.play[LEG_A].kind != CTL_PLAY_NONE ||
 			call->media.play[LEG_B].kind != CTL_PLAY_NONE;

@@ -63,6 +63,8 @@ void call_timers_init(struct call *call)
 	twheel_timer_init(&call->timer, timer_fired, call);
 	twheel_timer_init(&call->ringing_timer, ringing_fired, call);
 	twheel_timer_init(&call->local_timer, call_local_timer, call);
+	for (unsigned int side = 0; side < DP_LEGS; side++)
+		leg_timer_init(&call->leg[side]);
 }
 
 struct call *call_new(struct b2b *b)
@@ -116,6 +118,9 @@ static void leg_clear(struct leg *leg)
 	if (leg->update.out)
 		sip_ctxn_detach(leg->update.out);
 	leg_dtmf_clear(leg);
+	leg_timer_stop(leg);
+	call_copy_set(&leg->told, &leg->told_len, (struct view){NULL, 0});
+	call_copy_set(&leg->telling, &leg->telling_len, (struct view){NULL, 0});
 	leg->update.in = NULL;
 	leg->update.out = NULL;
 	leg->in = NULL;
@@ -295,6 +300,7 @@ void leg_ack(struct leg *leg, struct view sdp)
 	leg->ack_owed = false;
 	if (sdp.n > 0)
 		oa_send(&leg->oa, OA_ACK, true);
+	leg_tell(leg, sdp);
 	sip_buf_init(&buf, b->msg_buf, sizeof(b->msg_buf));
 	dialog_put_request(&buf, leg->dialog, SIP_M_ACK, leg->out_cseq,
 		sip_txns_branch(b->env.txns, branch), b->cfg->max_forwards);
@@ -433,6 +439,8 @@ void call_end(struct call *call, const struct call_why *why)
 	call->then = THEN_NOTHING;
 	control_media_forget(call);
 	call_update_end(call);
+	leg_timer_stop(&call->leg[LEG_A]);
+	leg_timer_stop(&call->leg[LEG_B]);
 	/* Told before the answers leave, so that the record is safe when the peers know. */
 	control_call_end(b, &call->rec);
 	b->n_calls--;

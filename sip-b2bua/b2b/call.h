@@ -61,6 +61,22 @@ struct leg_dtmf {
 	struct dtmf_info queue[LEG_DIGITS_MAX];
 };
 
+#define LEG_TOLD_CKPT_MAX 4096 /* of a description that is kept for refreshes */
+
+/* The session timer of a leg (RFC 4028); call_timer.c. */
+struct leg_timer {
+	bool wanted;		   /* its side says "session refresh" */
+	bool known;		   /* the far end knows timers */
+	bool we;		   /* the box refreshes */
+	bool reinvite;		   /* leg->out is a refresh */
+	uint8_t n_422;		   /* in a row */
+	uint32_t interval_s;	   /* 0: there is none */
+	uint32_t min_s, expires_s; /* what the box grants, and asks for */
+	uint64_t end_ms;	   /* of the wheel */
+	struct sip_ctxn *out;	   /* a refresh by UPDATE */
+	struct twheel_timer timer;
+};
+
 struct leg {
 	struct call *call;
 	uint8_t side;	       /* LEG_A, LEG_B */
@@ -80,10 +96,15 @@ struct leg {
 	char *ack;		   /* our ACK to its 2xx, for copies of that */
 	uint32_t ack_len;
 	struct oa oa;
+	struct leg_timer se;
+	char *told;    /* our last description that was agreed; NULL where none is needed */
+	char *telling; /* the one on its way */
+	uint32_t told_len, telling_len;
 	uint8_t rel1xx;	  /* enum cfg_rel1xx of its side */
 	bool peer_100rel; /* A: it knows reliable provisionals; B: it was told that we do */
 	bool peer_requires_100rel;
-	bool peer_update; /* it takes UPDATE */
+	bool peer_update; /* it takes UPDATE, by its Allow */
+	bool no_update;	  /* and yet it does not */
 	/* Its offer in an UPDATE or PRACK, and our UPDATE with the other leg's. call_update.c. */
 	struct {
 		bool on; /* its exchange is under way */
@@ -400,6 +421,32 @@ void leg_refuse_offer(struct leg *leg, unsigned int status, struct view headers)
  */
 void call_early_settle(struct call *call, const struct call_fork *f);
 void call_update_end(struct call *call); /* the call ends */
+
+/* ---- call_timer.c: session timers ---- */
+
+void leg_timer_init(struct leg *leg);
+/* The settings of its side, for a new call or another trunk. */
+void leg_timer_terms(struct leg *leg, const struct cfg_realm *realm, const struct cfg_trunk *trunk);
+/* Stops the timer and forgets a refresh that is under way. */
+void leg_timer_stop(struct leg *leg);
+/* false: the interval of an INVITE or UPDATE is too short, headers of the 422 are in headers. */
+bool leg_timer_check(struct leg *leg, const struct sip_msg *request, struct sip_buf *headers);
+/* Session-Expires of a 2xx to an INVITE or UPDATE of the leg; its interval begins. */
+void leg_timer_put_response(struct leg *leg, const struct sip_msg *request, struct sip_buf *buf);
+/* The same of an INVITE or UPDATE to the leg, and what its 2xx says. */
+void leg_timer_put_request(struct leg *leg, struct sip_buf *buf);
+void leg_timer_take_response(struct leg *leg, const struct sip_msg *msg);
+/* true: the request is to be sent again, with the longer interval (RFC 4028 7.3). */
+bool leg_timer_take_422(struct leg *leg, unsigned int status, const struct sip_msg *msg);
+/* Answers to leg->out; true when that was a refresh, and all is done. */
+bool leg_timer_success(struct leg *leg, const struct sip_msg *msg);
+bool leg_timer_refused(struct leg *leg, unsigned int status, const struct sip_msg *msg);
+/* A description goes to the leg; its exchange is over. */
+void leg_tell(struct leg *leg, struct view sdp);
+void leg_told(struct leg *leg, bool agreed);
+void leg_timer_checkpoint(const struct leg *leg, struct ckpt_out *out);
+void leg_timer_restore(struct leg *leg, struct ckpt_in *in); /* faults in in->failed */
+void leg_timer_restored(struct leg *leg);		     /* the call lives again */
 
 /* ---- call_local.c: calls that end in the box, announcements before a refusal, ring-back ---- */
 

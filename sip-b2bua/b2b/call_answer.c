@@ -140,6 +140,9 @@ void call_send_success(struct leg *to, struct view sdp)
 	if (call->state != CALL_UP && (call->forks[call->fork].settled & 1u << to->side))
 		sdp = none;
 	request = leg_response_start(to, 200, call->fork, &buf);
+	if (request)
+		leg_timer_put_response(to, request, &buf);
+	leg_tell(to, sdp);
 	if (!request || sip_build_end(&buf, sdp.n > 0 ? VIEW("application/sdp") : none, sdp) < 0) {
 		call_end(call,
 			&(struct call_why){.by = CTL_BY_BOX,
@@ -376,6 +379,9 @@ static void success(struct leg *leg, const struct sip_msg *msg, const struct sip
 	leg_auth_accepted(leg);
 	leg_learn(leg, msg);
 	leg->out_cseq = msg->cseq.number;
+	leg_timer_take_response(leg, msg);
+	if (leg_timer_success(leg, msg))
+		return;
 	if (call->state != CALL_UP && !call->forks[call->fork].dialog)
 		f = &call->forks[call->fork];
 	event = oa_receive(
@@ -438,7 +444,8 @@ static void reinvite_refused(struct leg *leg, unsigned int status, const struct 
 	struct sip_buf headers;
 	char text[256];
 
-	if (leg_auth_take(leg, status, msg) && leg_reinvite(leg) == 0)
+	if ((leg_auth_take(leg, status, msg) || leg_timer_take_422(leg, status, msg)) &&
+		leg_reinvite(leg) == 0)
 		return;
 	sip_buf_init(&headers, text, sizeof(text));
 	if (msg)
@@ -489,12 +496,12 @@ static void plain_refused(struct leg *leg, unsigned int status)
 				    .reason = reason});
 }
 
-/* The same trunk is asked again, with the credentials that it wants. */
+/* The same trunk is asked again, with the credentials or the session interval that it wants. */
 static bool refused_for_auth(struct leg *leg, unsigned int status, const struct sip_msg *msg)
 {
 	struct call *call = leg->call;
 
-	if (!leg_auth_take(leg, status, msg))
+	if (!leg_auth_take(leg, status, msg) && !leg_timer_take_422(leg, status, msg))
 		return false;
 	call_forks_clear(call);
 	if (call->offer)
@@ -554,6 +561,8 @@ static void refused(struct leg *leg, unsigned int status, int err, const struct 
 	twheel_stop(call->b->env.wheel, &call->timer);
 	if (call->state == CALL_ENDING)
 		call_release(call);
+	else if (call->state == CALL_UP && leg_timer_refused(leg, status, msg))
+		return;
 	else if (call->state == CALL_UP)
 		reinvite_refused(leg, status, msg);
 	else if (leg->dialog)

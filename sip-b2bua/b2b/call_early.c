@@ -36,11 +36,13 @@ void leg_set_terms(struct leg *leg, const struct cfg_realm *realm, const struct 
 {
 	leg->rel1xx = trunk && trunk->rel1xx != CFG_REL1XX_REALM ? trunk->rel1xx : realm->rel1xx;
 	leg->peer_100rel = leg->peer_requires_100rel = false;
+	leg->peer_update = leg->no_update = false;
+	leg_timer_terms(leg, realm, trunk);
 }
 
 unsigned int leg_options(const struct leg *leg)
 {
-	return leg->rel1xx == CFG_REL1XX_DISABLE ? 0 : POLICY_100REL;
+	return POLICY_TIMER | (leg->rel1xx == CFG_REL1XX_DISABLE ? 0 : POLICY_100REL);
 }
 
 bool call_takes_early_offer(const struct call *call)
@@ -56,10 +58,12 @@ void leg_put_extensions(struct leg *leg, struct sip_buf *buf)
 	 * caller with reliable provisionals can answer. */
 	leg->peer_100rel = leg->rel1xx != CFG_REL1XX_DISABLE &&
 			   (leg->call->offer || call_takes_early_offer(leg->call));
-	if (!leg->peer_100rel)
-		return;
-	sip_put_hdr(buf, leg->rel1xx == CFG_REL1XX_REQUIRE ? SIP_H_REQUIRE : SIP_H_SUPPORTED,
-		VIEW("100rel"));
+	if (leg->peer_100rel && leg->rel1xx == CFG_REL1XX_REQUIRE)
+		sip_put_hdr(buf, SIP_H_REQUIRE, VIEW("100rel"));
+	sip_put_hdr(buf, SIP_H_SUPPORTED,
+		leg->peer_100rel && leg->rel1xx != CFG_REL1XX_REQUIRE ? VIEW("100rel, timer")
+								      : VIEW("timer"));
+	leg_timer_put_request(leg, buf);
 }
 
 /* ---- to the caller ---- */
@@ -219,6 +223,7 @@ void call_send_early(struct leg *to, unsigned int status, unsigned int fork,
 		return;
 	if (from)
 		policy_put_headers(&buf, from, POLICY_PROVISIONAL);
+	leg_tell(to, sdp);
 	if (reliable) {
 		f->rseq_out = f->rseq_out ? f->rseq_out + 1 : rseq_first(call, fork);
 		sip_put_hdr(&buf, SIP_H_REQUIRE, VIEW("100rel"));
@@ -409,6 +414,7 @@ static int prack_send(
 	if (rc < 0)
 		return rc;
 	b->env.stats->prack_out++;
+	leg_tell(leg, sdp);
 	if (sdp.n > 0)
 		call->prack_out = ctxn;
 	else

@@ -102,7 +102,8 @@ static void refuse_offer(struct leg *leg, int rc, const char *reason)
 void leg_learn(struct leg *leg, const struct sip_msg *msg)
 {
 	if (msg->first[SIP_H_ALLOW] != SIP_NONE)
-		leg->peer_update = sip_msg_has_token(msg, SIP_H_ALLOW, VIEW("UPDATE"));
+		leg->peer_update = !leg->no_update &&
+				   sip_msg_has_token(msg, SIP_H_ALLOW, VIEW("UPDATE"));
 }
 
 static void reinvite(struct leg *leg, struct sip_stxn *stxn, const struct sip_msg *msg)
@@ -110,7 +111,10 @@ static void reinvite(struct leg *leg, struct sip_stxn *stxn, const struct sip_ms
 	struct call *call = leg->call;
 	const char *reason;
 	enum oa_event event;
+	struct sip_buf headers;
+	char text[64];
 
+	sip_buf_init(&headers, text, sizeof(text));
 	if (call->state == CALL_ENDING) {
 		answer(stxn, 481, none);
 	} else if (leg->in) {
@@ -118,6 +122,8 @@ static void reinvite(struct leg *leg, struct sip_stxn *stxn, const struct sip_ms
 		answer(stxn, 500, VIEW("Retry-After: 2\r\n"));
 	} else if (call->state != CALL_UP || call_exchange_open(call)) {
 		answer(stxn, 491, none);
+	} else if (!leg_timer_check(leg, msg, &headers)) {
+		answer(stxn, 422, sip_buf_view(&headers));
 	} else if (msg->body.n > 0 && !sip_msg_is_sdp(msg)) {
 		answer(stxn, 415, VIEW("Accept: application/sdp\r\n"));
 	} else {

@@ -343,6 +343,8 @@ int call_answer(struct leg *from, struct view sdp, struct view *ret_sdp, const c
 void call_exchange_done(struct call *call)
 {
 	media_map_done(&call->media);
+	leg_told(&call->leg[LEG_A], true);
+	leg_told(&call->leg[LEG_B], true);
 	call_copy_set(&call->offer, &call->offer_len, (struct view){NULL, 0});
 	call_copy_set(&call->answer, &call->answer_len, (struct view){NULL, 0});
 }
@@ -350,6 +352,8 @@ void call_exchange_done(struct call *call)
 void call_exchange_fail(struct call *call)
 {
 	call_close_lines(call, media_map_fail(&call->media));
+	leg_told(&call->leg[LEG_A], false);
+	leg_told(&call->leg[LEG_B], false);
 	call_copy_set(&call->offer, &call->offer_len, (struct view){NULL, 0});
 	call_copy_set(&call->answer, &call->answer_len, (struct view){NULL, 0});
 }

@@ -69,6 +69,11 @@ static bool check_request(struct call *call, const struct sip_msg *msg)
 			 sip_msg_has_token(msg, SIP_H_SUPPORTED, VIEW("100rel"));
 	leg_learn(a, msg);
 	reason = reason_of_request(a, msg, &headers, &status);
+	if (!reason && !leg_timer_check(a, msg, &headers)) {
+		status = 422;
+		reason = reason_say(call->b,
+			"the session interval of the INVITE is below %u s (min-se)", a->se.min_s);
+	}
 	if (!reason && a->rel1xx == CFG_REL1XX_REQUIRE && !a->peer_100rel) {
 		status = 421;
 		sip_put_hdr(&headers, SIP_H_REQUIRE, VIEW("100rel"));
@@ -612,6 +617,7 @@ static int invite_send(struct call *call)
 		leg->out = NULL;
 		return rc;
 	}
+	leg_tell(leg, sdp);
 	oa_send(&leg->oa, OA_INVITE, sdp.n > 0);
 	call->state = CALL_CALLING;
 	call->answer_by_ms = twheel_now(b->env.wheel) + (uint64_t)b->cfg->timer_no_answer_s * 1000;
@@ -668,6 +674,9 @@ int leg_reinvite(struct leg *leg)
 		sip_ctxn_branch(leg->out), call->max_forwards);
 	leg_put_contact(&buf, leg, &leg->dialog->path);
 	sip_put_hdr(&buf, SIP_H_ALLOW, VIEW(POLICY_ALLOW));
+	sip_put_hdr(&buf, SIP_H_SUPPORTED, VIEW("timer"));
+	leg_timer_put_request(leg, &buf);
+	leg_tell(leg, sdp);
 	sip_put_hdr(&buf, SIP_H_USER_AGENT, VIEW(POLICY_PRODUCT));
 	leg_put_auth(leg, &buf, SIP_M_INVITE, dialog_request_uri(leg->dialog));
 	leg_put_session_id(&buf, leg);

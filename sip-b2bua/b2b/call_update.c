@@ -194,6 +194,9 @@ static void respond(struct leg *leg, struct sip_stxn *stxn, struct view sdp)
 	}
 	sip_put_hdr(&buf, SIP_H_ALLOW, VIEW(POLICY_ALLOW));
 	sip_put_hdr(&buf, SIP_H_SERVER, VIEW(POLICY_PRODUCT));
+	if (request->method == SIP_M_UPDATE && call->state == CALL_UP)
+		leg_timer_put_response(leg, request, &buf);
+	leg_tell(leg, sdp);
 	if (sip_build_end(&buf, sdp.n > 0 ? VIEW("application/sdp") : none, sdp) < 0 ||
 		sip_stxn_respond(stxn, sip_buf_view(&buf)) < 0)
 		log_debug("call %016" PRIx64 ": 200 not sent", call->rec.id);
@@ -228,10 +231,12 @@ static void update_refused(struct leg *leg, unsigned int status, const struct si
 	struct sip_buf headers;
 	char text[256];
 
-	if (leg_auth_take(leg, status, msg) && leg_update_out(leg) == 0)
+	if ((leg_auth_take(leg, status, msg) || leg_timer_take_422(leg, status, msg)) &&
+		leg_update_out(leg) == 0)
 		return;
 	if (status == 405 || status == 501) {
 		leg->peer_update = false;
+		leg->no_update = true;
 		if (call->state == CALL_UP && leg_reinvite(leg) == 0)
 			return;
 	}
@@ -272,6 +277,8 @@ static void update_success(struct leg *leg, const struct sip_msg *msg, const str
 	int rc = -EBADMSG;
 
 	leg_auth_accepted(leg);
+	if (call->state == CALL_UP)
+		leg_timer_take_response(leg, msg);
 	if (dialog && dialog_refresh(dialog, msg, path) < 0)
 		log_info("call %016" PRIx64 ": the Contact of a 200 is not used", call->rec.id);
 	if (sip_msg_is_sdp(msg))
@@ -336,6 +343,10 @@ int leg_update_out(struct leg *leg)
 		sip_ctxn_branch(ctxn), call->max_forwards);
 	leg_put_contact(&buf, leg, &dialog->path);
 	sip_put_hdr(&buf, SIP_H_ALLOW, VIEW(POLICY_ALLOW));
+	sip_put_hdr(&buf, SIP_H_SUPPORTED, VIEW("timer"));
+	if (call->state == CALL_UP)
+		leg_timer_put_request(leg, &buf);
+	leg_tell(leg, sdp);
 	sip_put_hdr(&buf, SIP_H_USER_AGENT, VIEW(POLICY_PRODUCT));
 	leg_put_auth(leg, &buf, SIP_M_UPDATE, dialog_request_uri(dialog));
 	rc = sip_build_end(&buf, VIEW("application/sdp"), sdp);
@@ -438,9 +449,17 @@ void call_update(
 	const char *reason;
 	int rc;
 
+	struct sip_buf headers;
+	char text[64];
+
 	call->b->env.stats->update_in++;
 	if (call->state == CALL_ENDING) {
 		answer(stxn, 481, none);
+		return;
+	}
+	sip_buf_init(&headers, text, sizeof(text));
+	if (msg->method == SIP_M_UPDATE && !leg_timer_check(leg, msg, &headers)) {
+		answer(stxn, 422, sip_buf_view(&headers));
 		return;
 	}
 	if (msg->body.n > 0 && !sip_msg_is_sdp(msg)) {

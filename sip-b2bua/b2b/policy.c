@@ -252,6 +252,7 @@ static unsigned int option_of(struct view tag)
 		unsigned int option;
 	} rows[] = {
 		{"100rel", POLICY_100REL},
+		{"timer", POLICY_TIMER},
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {

@@ -46,6 +46,7 @@ unsigned int policy_method_status(enum sip_method method);
 /* Extensions that a far end may require of us (option tags). */
 enum policy_option {
 	POLICY_100REL = 1 << 0,
+	POLICY_TIMER = 1 << 1,
 };
 
 /*

@@ -15,7 +15,7 @@
 LOG_TOPIC("restore");
 
 #define CKPT_MAGIC   0x434d494c /* "LIMC" */
-#define CKPT_VERSION 3
+#define CKPT_VERSION 4
 
 /* A call that ends in the box has its caller alone. */
 static unsigned int n_legs(const struct call *call)
@@ -43,6 +43,7 @@ int call_checkpoint_write(const struct call *call, struct ckpt_out *out)
 			return -EINVAL;
 		ckpt_put_u(out, leg->out_cseq, 4);
 		ckpt_put_u(out, leg->peer_update, 1);
+		leg_timer_checkpoint(leg, out);
 		dialog_checkpoint(leg->dialog, out);
 	}
 	return out->failed ? -EMSGSIZE : 0;
@@ -82,6 +83,7 @@ static int read_legs(struct call *call, struct ckpt_in *in)
 			continue;
 		leg->out_cseq = (uint32_t)ckpt_get_u(in, 4);
 		leg->peer_update = ckpt_get_u(in, 1) != 0;
+		leg_timer_restore(leg, in);
 		leg->oa.established = true;
 		rc = dialog_restore(in, &leg->dialog);
 		if (rc < 0)
@@ -95,8 +97,12 @@ static void discard(struct call *call)
 {
 	struct b2b *b = call->b;
 
-	for (unsigned int side = 0; side < DP_LEGS; side++)
-		call_dialog_free(call, &call->leg[side].dialog);
+	for (unsigned int side = 0; side < DP_LEGS; side++) {
+		struct leg *leg = &call->leg[side];
+
+		call_dialog_free(call, &leg->dialog);
+		call_copy_set(&leg->told, &leg->told_len, (struct view){NULL, 0});
+	}
 	media_map_clear(&call->media);
 	sip_slab_put(b->calls, call->slot);
 }

@@ -575,6 +575,26 @@ static void ua_keep_sdp(struct rig_ua *ua, const struct sip_msg *msg)
 		snprintf(ua->last_sdp, sizeof(ua->last_sdp), "%.*s", VIEW_ARG(msg->body));
 }
 
+static void ua_keep_timer(struct rig_ua *ua, const struct sip_msg *msg)
+{
+	snprintf(ua->last_se, sizeof(ua->last_se), "%.*s",
+		VIEW_ARG(sip_msg_value(msg, SIP_H_SESSION_EXPIRES)));
+	snprintf(ua->last_min_se, sizeof(ua->last_min_se), "%.*s",
+		VIEW_ARG(sip_msg_value(msg, SIP_H_MIN_SE)));
+	ua->last_requires_timer = sip_msg_has_token(msg, SIP_H_REQUIRE, VIEW("timer"));
+}
+
+static void put_timer(const struct rig *r, unsigned int side, struct sip_buf *b)
+{
+	if (r->side[side].timer)
+		sip_put_lit(b, "Supported: timer\r\n");
+	if (!r->side[side].se)
+		return;
+	sip_put_lit(b, "Session-Expires: ");
+	sip_put(b, view_of(r->side[side].se));
+	sip_put_lit(b, "\r\n");
+}
+
 static void ua_ack(struct rig *r, struct rig_ua *ua, uint32_t cseq, bool with_sdp)
 {
 	struct sip_txns *txns = r->side[ua->side].txns;
@@ -669,6 +689,7 @@ static void ua_invite_response(
 	}
 	ua->last = msg->status;
 	ua->last_had_sdp = sip_msg_is_sdp(msg);
+	ua_keep_timer(ua, msg);
 	if (msg->status < 300) {
 		if (!ua->dialog)
 			ua_confirm(ua, msg, path);
@@ -737,6 +758,7 @@ struct rig_ua *rig_invite(struct rig *r, const char *number, bool late)
 		"Organization: secret\r\nSubject: hello\r\n",
 		number, VIEW_ARG(sip_ctxn_branch(ua->out)), ua->tag, number, ua->call_id);
 	put_allow(r, RIG_CALLER, &b);
+	put_timer(r, RIG_CALLER, &b);
 	if (r->side[RIG_CALLER].rel == RIG_REL_REQUIRED)
 		sip_put_lit(&b, "Require: 100rel\r\n");
 	else if (r->side[RIG_CALLER].rel != RIG_REL_NONE)
@@ -842,6 +864,7 @@ static void ua_update_response(
 	sip_ctxn_detach(ctxn);
 	ua->updating = NULL;
 	ua->last_update = msg->status;
+	ua_keep_timer(ua, msg);
 	if (msg->status == 200)
 		ua_keep_sdp(ua, msg);
 }
@@ -884,6 +907,7 @@ void rig_update(struct rig *r, struct rig_ua *ua, const char *direction)
 	sip_put_lit(&b, "<sip:c@");
 	sip_put_host(&b, &ua->addr, true);
 	sip_put_lit(&b, ">\r\n");
+	put_timer(r, ua->side, &b);
 	assert_int_equal(
 		sip_build_end(&b, sdp[0] ? VIEW("application/sdp") : none, view_of(sdp)), 0);
 	assert_int_equal(sip_ctxn_send(ua->updating, &dialog->path, sip_buf_view(&b)), 0);
@@ -898,6 +922,7 @@ static void ua_updated(
 	struct sip_buf b;
 
 	ua->n_updates++;
+	ua_keep_timer(ua, msg);
 	if (!r->side[ua->side].update)
 		fail_msg("an UPDATE went to who does not take it");
 	if (ua->updating)
@@ -917,6 +942,7 @@ static void ua_updated(
 	sip_put_lit(&b, "Contact: <sip:c@");
 	sip_put_host(&b, &ua->addr, true);
 	sip_put_lit(&b, ">\r\n");
+	put_timer(r, ua->side, &b);
 	assert_int_equal(
 		sip_build_end(&b, sdp[0] ? VIEW("application/sdp") : none, view_of(sdp)), 0);
 	assert_int_equal(sip_stxn_respond(stxn, sip_buf_view(&b)), 0);
@@ -992,6 +1018,8 @@ void rig_answer(struct rig *r, struct rig_ua *ua, unsigned int status)
 	sip_put_host(&b, &ua->addr, true);
 	sip_put_lit(&b, ">\r\nServer: secret\r\nX-Secret: secret\r\n");
 	put_allow(r, ua->side, &b);
+	if (status == 200)
+		put_timer(r, ua->side, &b);
 	if (reliable) {
 		sip_put_lit(&b, "Require: 100rel\r\nRSeq: ");
 		sip_put_u64(&b, ++ua->rseq);
@@ -1058,6 +1086,7 @@ static void ua_new_call(struct rig *r, unsigned int side, struct sip_stxn *stxn,
 {
 	struct rig_side *s = &r->side[side];
 	struct rig_ua *ua = ua_new(r, side);
+	uint32_t se;
 
 	if (!ua || (s->busy_trunk && path->local.ip[3] == s->busy_trunk)) {
 		if (ua)
@@ -1065,6 +1094,16 @@ static void ua_new_call(struct rig *r, unsigned int side, struct sip_stxn *stxn,
 		assert_int_equal(sip_stxn_reject(stxn, 503, none, none, none), 0);
 		return;
 	}
+	if (s->min_se && sip_msg_seconds(msg, SIP_H_SESSION_EXPIRES, &se) == 0 && se < s->min_se) {
+		char text[32];
+
+		snprintf(text, sizeof(text), "Min-SE: %u\r\n", s->min_se);
+		ua->used = false;
+		assert_int_equal(sip_stxn_reject(stxn, 422, none, view_of(text), none), 0);
+		return;
+	}
+	ua_keep_timer(ua, msg);
+	ua->n_invites++;
 	ua->addr = path->local;
 	ua->in = stxn;
 	sip_stxn_set_user(stxn, &ua_in_ops, ua);
@@ -1088,6 +1127,8 @@ static void ua_inside(
 			assert_int_equal(sip_stxn_reject(stxn, 491, none, none, none), 0);
 			return;
 		}
+		ua->n_invites++;
+		ua_keep_timer(ua, msg);
 		ua->in = stxn;
 		sip_stxn_set_user(stxn, &ua_in_ops, ua);
 		ua_keep_sdp(ua, msg);

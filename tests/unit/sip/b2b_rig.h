@@ -45,6 +45,9 @@ struct rig_ua {
 	bool answered_early;		    /* its description went in one */
 	bool last_had_sdp;		    /* of the final answer to its INVITE */
 	char call_id[40], tag[28];
+	char last_se[64], last_min_se[16]; /* of the box's last INVITE, UPDATE or 200; "" without */
+	bool last_requires_timer;
+	unsigned int n_invites;	   /* that it got */
 	struct sip_ctxn *updating; /* its UPDATE */
 	unsigned int last_update;  /* final status of that, 0: none yet */
 	unsigned int n_updates;	   /* that it got */
@@ -79,6 +82,11 @@ struct rig_side {
 	bool early_media, on_cancel_answer, no_sdp;
 	enum rig_srtp srtp;
 	enum rig_rel rel;
+	/* Session timers: value of Session-Expires in their INVITE, 200 and UPDATE, or NULL; whether
+	 * they say that they know them; the shortest that a called side takes, 0: any. */
+	const char *se;
+	bool timer;
+	unsigned int min_se;
 	const char *m_line;	 /* NULL: one of G.711 */
 	bool update;		 /* they say that they take UPDATE */
 	unsigned int on_update;	 /* what they answer, 0: nothing */

@@ -233,11 +233,21 @@ static void run(uint64_t seed, bool trace)
 {
 	struct rig *r = rig_new(seed);
 	unsigned int restarts_before = n_restarts;
+	static const char *const intervals[] = {
+		NULL, "90;refresher=uac", "100;refresher=uas", "120"};
 	bool reliable = seed % 3 == 0;
 
 	r->trace = trace;
 	r->side[RIG_CALLER].update = rig_random(r, 3) > 0;
 	r->side[RIG_CALLEE].update = rig_random(r, 3) > 0;
+	for (unsigned int side = 0; side < 2; side++) {
+		r->cfg->realms[side].session_refresh = rig_random(r, 3) == 0;
+		r->cfg->realms[side].min_se_s = rig_random(r, 2) ? 90 : 120;
+		r->side[RIG_CALLER + side].timer = rig_random(r, 2);
+		r->side[RIG_CALLER + side].se = rig_random(r, 3) ? NULL
+								 : intervals[rig_random(r, 4)];
+		r->side[RIG_CALLER + side].min_se = rig_random(r, 2) ? 150 : 0;
+	}
 	sides_change(r);
 	for (unsigned int step = 0; step < STEPS; step++) {
 		unsigned int what = rig_random(r, 100);
@@ -281,7 +291,7 @@ static void test_reached(void **state)
 {
 	if (last_seed - first_seed + 1 < RUNS)
 		return;
-	assert_true(n_answered > RUNS);
+	assert_true(n_answered > RUNS / 2);
 	assert_true(n_refused > RUNS);
 	assert_true(n_reinvites_ok > RUNS / 20);
 	assert_true(n_restarts > RUNS / 20);

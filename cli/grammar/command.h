@@ -43,8 +43,9 @@ extern const struct cli_table cli_show_dtls;
 extern const struct cli_table cli_show_prompts;
 extern const struct cli_table cli_show_codecs;
 extern const struct cli_table cli_recording_commands;
-extern const struct cli_table cli_routing_commands; /* routing.c */
-extern const struct cli_table cli_config_commands;  /* config_cmds.c: in every configuration mode */
+extern const struct cli_table cli_routing_commands;   /* routing.c */
+extern const struct cli_table cli_test_call_commands; /* test_call.c */
+extern const struct cli_table cli_config_commands; /* config_cmds.c: in every configuration mode */
 extern const struct cli_table cli_configure_commands; /* config_cmds.c: of EXEC */
 
 void cli_rows_build(struct cli_node *root, const struct cli_table *table);

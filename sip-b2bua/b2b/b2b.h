@@ -21,7 +21,6 @@
 #define B2B_CALLS_MAX	   (1u << 20) /* of a worker: what a token can name, 16 tags a call */
 #define B2B_TRUNKS_MAX	   1024	      /* whose health is known to all workers */
 #define B2B_FORKS_MAX	   8	      /* early dialogs of a call */
-#define B2B_CANDIDATES_MAX 8	      /* dial-peers that are tried for a call */
 #define B2B_MEDIA_WAIT_MS  2000	      /* for limen-control's answer, before a call gets 503 */
 #define B2B_ANSWER_WAIT_MS 300	      /* the same, before an answered call goes up without it */
 #define B2B_RINGING_MS	   200	      /* until limen-control is told that a call rings */

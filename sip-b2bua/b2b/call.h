@@ -199,7 +199,7 @@ struct call {
 	struct call_local local;
 	struct twheel_timer local_timer;   /* should nobody tell the end of a prompt */
 	struct twheel_timer ringing_timer; /* tells limen-control, unless the answer comes first */
-	struct candidate candidates[B2B_CANDIDATES_MAX];
+	struct candidate candidates[ROUTE_TRIES_MAX];
 	struct numbers numbers; /* after the incoming translation */
 	struct ctl_call rec;
 	uint64_t invite_hash; /* what makes the caller's INVITE one request, while it is open */

@@ -158,7 +158,7 @@ static bool find_candidates(struct call *call, const struct sip_msg *msg)
 		const struct route_row *row = &result.rows[i];
 		struct candidate *c = &call->candidates[call->n_candidates];
 
-		if (row->verdict != ROUTE_USE || call->n_candidates == B2B_CANDIDATES_MAX)
+		if (row->verdict != ROUTE_USE)
 			continue;
 		c->tag = row->peer->tag;
 		c->local = cfg_dial_peer_is_local(row->peer);
@@ -168,13 +168,7 @@ static bool find_candidates(struct call *call, const struct sip_msg *msg)
 	if (call->n_candidates > 0)
 		return true;
 	route_result_explain(&result, call->rec.realm[LEG_A], reason);
-	if (rc == -EPERM ||
-		(rc == 0 && result.n_rows > 0 && result.rows[0].verdict == ROUTE_REJECTED)) {
-		refuse(call, 403, none, reason);
-		return false;
-	}
-	/* A way that exists but is out of service may be back soon; no way at all will not. */
-	refuse(call, result.n_rows > 0 ? 503 : 404, none, reason);
+	refuse(call, route_result_status(&result), none, reason);
 	return false;
 }
 

@@ -295,6 +295,20 @@ static void collect_maps(const struct route_table *t, const struct numbers *numb
 	}
 }
 
+/* Has the trunk's realm an address from which the trunk can be spoken to? */
+static bool has_listener(const struct cfg *cfg, const struct cfg_trunk *trunk)
+{
+	const struct cfg_realm *realm = cfg_find_realm(cfg, trunk->realm);
+
+	for (uint32_t i = 0; realm && i < realm->n_listen; i++) {
+		if (realm->listen[i].transport == trunk->transport &&
+			(trunk->target.addr.family == 0 ||
+				realm->listen[i].addr.family == trunk->target.addr.family))
+			return true;
+	}
+	return !realm; /* a configuration of a test; cfg_validate() wants one */
+}
+
 static enum route_verdict row_judge(
 	const struct route_table *t, const struct route_query *q, struct route_row *row)
 {
@@ -313,6 +327,8 @@ static enum route_verdict row_judge(
 			return ROUTE_NO_TRUNK;
 		if (row->trunk->shutdown)
 			return ROUTE_TRUNK_SHUTDOWN;
+		if (!has_listener(t->cfg, row->trunk))
+			return ROUTE_NO_LISTENER;
 		if (q->up && !q->up(q->arg, row->trunk_index))
 			return ROUTE_TRUNK_BUSYOUT;
 	}
@@ -338,6 +354,8 @@ static void rows_judge(
 			row->verdict = ROUTE_HUNTSTOP;
 			row->huntstop_tag = stop->tag;
 		}
+		if (row->verdict == ROUTE_USE && res->n_use == ROUTE_TRIES_MAX)
+			row->verdict = ROUTE_TOO_MANY;
 		res->n_use += row->verdict == ROUTE_USE;
 		/*
 		 * A dial-peer that is meant for this call stops the hunt also when its trunk is
@@ -424,81 +442,6 @@ int route_lookup(const struct route_table *table, const struct route_query *quer
 	collect_maps(table, query->numbers, sym, n, ret_result);
 	rows_judge(table, query, ret_result);
 	return 0;
-}
-
-char *route_target_text(const struct cfg_dial_peer *peer, char buf[ROUTE_TARGET_MAX])
-{
-	if (peer->announcement[0])
-		snprintf(buf, ROUTE_TARGET_MAX, "announcement %s", peer->announcement);
-	else if (peer->conference[0])
-		snprintf(buf, ROUTE_TARGET_MAX, "conference %s", peer->conference);
-	else if (peer->tone != CFG_TONE_NONE)
-		snprintf(buf, ROUTE_TARGET_MAX, "tone %s", cfg_tone_word(peer->tone));
-	else
-		snprintf(buf, ROUTE_TARGET_MAX, "trunk %s", peer->trunk);
-	return buf;
-}
-
-char *route_row_explain(
-	const struct route_row *row, const char *in_realm, char buf[ROUTE_REASON_MAX])
-{
-	const struct cfg_dial_peer *p = row->peer;
-	char target[ROUTE_TARGET_MAX];
-
-	switch (row->verdict) {
-	case ROUTE_USE:
-		snprintf(buf, ROUTE_REASON_MAX, "dial-peer %u to %s", p->tag,
-			route_target_text(p, target));
-		break;
-	case ROUTE_REJECTED:
-		snprintf(buf, ROUTE_REASON_MAX,
-			"dial-peer %u: voice translation-rule %u rule %u rejects the numbers",
-			p->tag, row->rejected_tag, row->rejected_rank);
-		break;
-	case ROUTE_NO_MAP:
-		snprintf(buf, ROUTE_REASON_MAX,
-			"dial-peer %u: voice class e164-pattern-map %u is not loaded", p->tag,
-			p->destination_map);
-		break;
-	case ROUTE_SHUTDOWN:
-		snprintf(buf, ROUTE_REASON_MAX, "dial-peer %u is shut down", p->tag);
-		break;
-	case ROUTE_OTHER_REALM:
-		snprintf(buf, ROUTE_REASON_MAX,
-			"dial-peer %u is for calls from realm %s, this one comes from %s", p->tag,
-			p->incoming_realm, in_realm);
-		break;
-	case ROUTE_NO_TRUNK:
-		snprintf(buf, ROUTE_REASON_MAX, "dial-peer %u has no trunk", p->tag);
-		break;
-	case ROUTE_TRUNK_SHUTDOWN:
-		snprintf(buf, ROUTE_REASON_MAX, "dial-peer %u: trunk %s is shut down", p->tag,
-			p->trunk);
-		break;
-	case ROUTE_TRUNK_BUSYOUT:
-		snprintf(buf, ROUTE_REASON_MAX, "dial-peer %u: trunk %s is busied out", p->tag,
-			p->trunk);
-		break;
-	case ROUTE_HUNTSTOP:
-		snprintf(buf, ROUTE_REASON_MAX, "dial-peer %u comes after the huntstop of %u",
-			p->tag, row->huntstop_tag);
-		break;
-	}
-	return buf;
-}
-
-char *route_result_explain(
-	const struct route_result *result, const char *in_realm, char buf[ROUTE_REASON_MAX])
-{
-	if (result->rejected[0])
-		snprintf(buf, ROUTE_REASON_MAX, "%s", result->rejected);
-	else if (!result->number[0])
-		snprintf(buf, ROUTE_REASON_MAX, "the called party is not a number");
-	else if (result->n_rows == 0)
-		snprintf(buf, ROUTE_REASON_MAX, "no dial-peer matches %s", result->number);
-	else
-		route_row_explain(&result->rows[0], in_realm, buf);
-	return buf;
 }
 
 const struct cfg_trunk *route_source_trunk(

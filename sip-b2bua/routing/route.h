@@ -30,6 +30,7 @@
 
 #define ROUTE_ROWS_MAX	 32 /* dial-peers that one look-up reports */
 #define ROUTE_NUMBER_MAX 63 /* digits of a number, after separators are gone */
+#define ROUTE_TRIES_MAX	 8  /* dial-peers that are tried for a call */
 #define ROUTE_NONE	 UINT32_MAX
 #define ROUTE_REASON_MAX 160
 #define ROUTE_TARGET_MAX 48
@@ -43,6 +44,8 @@ enum route_verdict {
 	ROUTE_TRUNK_BUSYOUT,  /* its trunk does not answer OPTIONS */
 	ROUTE_HUNTSTOP,	      /* a dial-peer before it ends the hunt */
 	ROUTE_REJECTED,	      /* an outgoing translation rejects the numbers */
+	ROUTE_NO_LISTENER,    /* its trunk cannot be spoken to: no sip listen fits */
+	ROUTE_TOO_MANY,	      /* it comes after ROUTE_TRIES_MAX others */
 	ROUTE_NO_MAP,	      /* its e164-pattern-map is not loaded: nobody knows */
 };
 
@@ -130,6 +133,9 @@ char *route_row_explain(
  */
 char *route_result_explain(
 	const struct route_result *result, const char *in_realm, char buf[ROUTE_REASON_MAX]);
+
+/* With what status a call is refused for this result; 0: it has a way. */
+unsigned int route_result_status(const struct route_result *result);
 
 /*
  * The trunk that a source address of a realm stands for: same address, and among several the one

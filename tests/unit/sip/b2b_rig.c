@@ -67,6 +67,8 @@ static void realm_set(struct cfg_realm *realm, const char *name, uint8_t class, 
 	realm->media_ipv4 = addr(ip);
 	realm->media_ipv4.port_be16 = 0;
 	realm->media_timeout_s = 60;
+	realm->listen[0] = (struct cfg_listen){CFG_TRANSPORT_UDP, addr(ip)};
+	realm->n_listen = 1;
 }
 
 static struct cfg *config_new(void)

@@ -9,7 +9,10 @@
 
 #include <cmocka.h>
 
+#include "controlplane/base/flash.h"
 #include "controlplane/config/schema.h"
+#include "sip-b2bua/b2b/policy.h"
+#include "sip-b2bua/routing/route.h"
 
 #define LONG_MS 400000 /* longer than every timer of a call that ends */
 
@@ -172,12 +175,224 @@ static void test_rejected(void **state)
 	}
 }
 
+/* ---- what "test call" says is what a call does ---- */
+
+static const char *pick(struct rig *r, const char *const *words, unsigned int n)
+{
+	return words[rig_random(r, n)];
+}
+#define PICK(r, ...)                                  \
+	pick((r), (const char *const[]){__VA_ARGS__}, \
+		sizeof((const char *const[]){__VA_ARGS__}) / sizeof(const char *))
+
+static bool one_in(struct rig *r, unsigned int n)
+{
+	return rig_random(r, n) == 0;
+}
+
+static void random_trunks(struct rig *r)
+{
+	for (unsigned int i = 0; i < 6; i++) {
+		char name[8], target[32];
+		struct cfg_trunk *trunk;
+
+		snprintf(name, sizeof(name), "t%u", i);
+		snprintf(target, sizeof(target), "ipv4:10.0.1.6%u:5060", i);
+		trunk = object(r, CFG_TRUNK, name);
+		snprintf(trunk->realm, sizeof(trunk->realm), "peering");
+		set(trunk, CFG_TRUNK, "target", target);
+		trunk->shutdown = one_in(r, 8);
+		if (one_in(r, 10))
+			trunk->transport = CFG_TRANSPORT_TCP; /* nobody listens so */
+		if (one_in(r, 2))
+			set(trunk, CFG_TRUNK, "translation_outgoing", PICK(r, "peer", "out"));
+	}
+}
+
+static void random_peers(struct rig *r)
+{
+	for (unsigned int i = 0; i < 30; i++) {
+		struct cfg_dial_peer *peer;
+		char tag[8], pattern[8] = "";
+		unsigned int n = rig_random(r, 4);
+
+		snprintf(tag, sizeof(tag), "%u", 100 + i);
+		for (unsigned int k = 0; k < n; k++)
+			strcat(pattern, PICK(r, "1", "2", "3", "."));
+		strcat(pattern, n == 0 || one_in(r, 2) ? "T" : "");
+		peer = object(r, CFG_DIAL_PEER, tag);
+		if (one_in(r, 5))
+			set(peer, CFG_DIAL_PEER, "destination_map", PICK(r, "1", "2"));
+		else
+			set(peer, CFG_DIAL_PEER, "destination_pattern", pattern);
+		set(peer, CFG_DIAL_PEER, "trunk", PICK(r, "t0", "t1", "t2", "t3", "t4", "t5"));
+		set(peer, CFG_DIAL_PEER, "preference", PICK(r, "0", "1", "2"));
+		peer->huntstop = one_in(r, 12);
+		peer->shutdown = one_in(r, 10);
+		if (one_in(r, 3))
+			set(peer, CFG_DIAL_PEER, "incoming_realm", PICK(r, "access", "peering"));
+		if (one_in(r, 2))
+			set(peer, CFG_DIAL_PEER, "translation_outgoing", PICK(r, "peer", "out"));
+	}
+}
+
+/* Map 1 in the B2BUA and in ret; map 2 is in the configuration alone, not loaded. */
+static struct numbers *random_map(struct rig *r)
+{
+	struct numtrie_builder *b = numtrie_builder_new();
+	struct numbers *numbers = numbers_new();
+	void *image;
+	size_t len;
+	int fd;
+
+	for (unsigned int i = 0; i < 5; i++) {
+		char pattern[8] = "";
+
+		for (unsigned int k = rig_random(r, 3) + 1; k > 0; k--)
+			strcat(pattern, PICK(r, "1", "2", "3", "."));
+		assert_int_equal(numtrie_add(b, view_of(pattern), true), 0);
+	}
+	assert_int_equal(numtrie_build(b, &image, &len, NULL, NULL), 0);
+	assert_int_equal(flash_seal("test", image, len, &fd), 0);
+	assert_int_equal(numbers_set(numbers, 1, fd, len), 0);
+	b2b_numbers(r->b, &(struct ctl_numbers){.tag = 1, .len = len}, fd);
+	free(image);
+	numtrie_builder_free(b);
+	set(object(r, CFG_E164_MAP, "1"), CFG_E164_MAP, "url", "flash:/one");
+	set(object(r, CFG_E164_MAP, "2"), CFG_E164_MAP, "url", "flash:/two");
+	return numbers;
+}
+
+struct rig_up {
+	struct rig *r;
+	const struct cfg *cfg;
+};
+
+/* As limen-control knows it: by name, from what the worker reported. */
+static bool reported_up(void *arg, uint32_t trunk_index)
+{
+	const struct rig_up *up = arg;
+	const char *name = up->cfg->trunks[trunk_index].name;
+
+	for (uint32_t i = 0; i < up->r->shared.n_trunks; i++) {
+		if (strcmp(up->r->shared.trunk[i].name, name) == 0)
+			return !atomic_load(&up->r->shared.trunk[i].down);
+	}
+	return true;
+}
+
+static struct sip_msg seen_msg;
+
+/* The next packet is an INVITE to this row's trunk with its numbers. */
+static void expect_invite(const struct rig_packet *p, const struct route_row *row)
+{
+	char called[CTL_NUMBER_MAX], calling[CTL_NUMBER_MAX];
+
+	assert_int_equal(sip_msg_parse(&seen_msg, p->bytes, p->n, false), 0);
+	assert_int_equal(p->dst.ip[3], row->trunk->target.addr.ip[3]);
+	assert_int_equal(policy_user_text(&seen_msg.uri, called, sizeof(called)), 0);
+	assert_int_equal(policy_user_text(&seen_msg.from.uri, calling, sizeof(calling)), 0);
+	assert_string_equal(called, row->out.called);
+	assert_string_equal(calling, row->out.calling);
+}
+
+/* Everything arrives; each new INVITE to the called side is that of the next row that is used. */
+static void follow(struct rig *r, const struct route_result *res)
+{
+	uint32_t row = 0, n = 0;
+
+	while (r->n_queue > 0 || r->n_replies > 0) {
+		const struct rig_packet *p = &r->queue[0];
+
+		if (rig_reply(r))
+			continue;
+		if (p->to == RIG_CALLEE && memcmp(p->bytes, "INVITE ", 7) == 0) {
+			while (row < res->n_rows && res->rows[row].verdict != ROUTE_USE)
+				row++;
+			if (row == res->n_rows)
+				fail_msg("an INVITE more than there are ways");
+			expect_invite(p, &res->rows[row++]);
+			n++;
+		}
+		rig_deliver(r, -1);
+	}
+	assert_int_equal(n, res->n_use);
+}
+
+static void random_call(struct rig *r, const struct route_table *table,
+	const struct numbers *numbers, unsigned int *n_ways)
+{
+	struct rig_up up = {r, r->cfg};
+	char number[16] = "", reason[ROUTE_REASON_MAX];
+	struct route_query q = {.realm = "access",
+		.trunk = "phone",
+		.calling = "phone",
+		.numbers = numbers,
+		.up = reported_up,
+		.arg = &up};
+	struct route_result res;
+	const struct rig_call *call;
+	struct rig_ua *ua;
+
+	strcat(number, one_in(r, 20) ? "+" : one_in(r, 10) ? "666" : "");
+	for (unsigned int k = rig_random(r, 5) + 1; k > 0; k--)
+		strcat(number, PICK(r, "0", "1", "2", "3"));
+	q.called = view_of(number);
+	if (route_lookup(table, &q, &res) < 0)
+		assert_int_equal(res.n_use, 0);
+	ua = rig_invite(r, number, false);
+	follow(r, &res);
+	call = rig_last_call(r);
+	if (res.n_use == 0) {
+		assert_int_equal(ua->last, route_result_status(&res));
+		route_result_explain(&res, q.realm, reason);
+		assert_string_equal(call->rec.reason, reason);
+	} else {
+		assert_int_equal(ua->last, 503);
+	}
+	*n_ways += res.n_use;
+	rig_forget(r, ua);
+	rig_pass(r, LONG_MS);
+}
+
+/* A thousand calls through configurations of all sorts; each far end refuses, so all are tried. */
+static void test_random(void **state)
+{
+	unsigned int n_ways = 0;
+
+	for (unsigned int round = 0; round < 20; round++) {
+		struct rig *r = rig_new(1000 + round);
+		struct route_table *table;
+		struct numbers *numbers;
+		char error[ROUTE_REASON_MAX];
+		struct cfg *old;
+
+		translations(r);
+		old = edit(r);
+		random_trunks(r);
+		random_peers(r);
+		numbers = random_map(r);
+		apply(r, old);
+		for (uint32_t i = 0; i < r->shared.n_trunks; i++)
+			atomic_store(&r->shared.trunk[i].down, one_in(r, 8));
+		assert_int_equal(route_table_new(r->cfg, &table, error), 0);
+		r->side[RIG_CALLEE].answer = 503;
+		for (unsigned int i = 0; i < 50; i++)
+			random_call(r, table, numbers, &n_ways);
+		route_table_free(table);
+		numbers_free(numbers);
+		finish(r);
+	}
+	assert_true(n_ways > 1000); /* the calls do go somewhere */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_numbers),
 		cmocka_unit_test(test_hunt),
 		cmocka_unit_test(test_rejected),
+		cmocka_unit_test(test_random),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * test call: what would become of a call, with every candidate, every rejection and every change of
+ * its numbers, by the configuration that runs or by the candidate. It asks the router that limen-sip
+ * asks, with the trunk states that limen-sip reports.
+ */
+#include "cli/grammar/command.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "sip-b2bua/routing/route.h"
+
+struct tested {
+	struct cli_ctx *ctx;
+	const struct cfg *cfg;
+	const struct cfg_realm *realm; /* NULL: from anywhere */
+	const struct cfg_trunk *trunk; /* NULL: from an address that is no trunk's */
+	const char *from, *to;
+	struct route_table *table;
+	struct route_result result;
+	unsigned int status; /* of the refusal; 0: it has a way */
+	char reason[ROUTE_REASON_MAX];
+};
+
+static bool trunk_up(void *arg, uint32_t trunk_index)
+{
+	const struct tested *t = arg;
+
+	return cli_trunk_up(t->ctx, &t->cfg->trunks[trunk_index]);
+}
+
+/* As limen-sip: first whether the source may call at all, then the way. */
+static void decide(struct tested *t)
+{
+	const struct route_query query = {.realm = t->realm ? t->realm->name : NULL,
+		.trunk = t->trunk ? t->trunk->name : NULL,
+		.calling = t->from,
+		.called = view_of(t->to),
+		.numbers = t->ctx->source->numbers(t->ctx->source->ctx),
+		.up = trunk_up,
+		.arg = t};
+	enum route_admit admit = t->realm ? route_admit(t->realm, t->trunk)
+					  : (enum route_admit)ROUTE_ADMITTED;
+
+	if (admit == ROUTE_UNKNOWN_SOURCE)
+		snprintf(t->reason, sizeof(t->reason), "realm %s admits its trunks and nobody else",
+			t->realm->name);
+	else if (admit == ROUTE_SOURCE_SHUTDOWN)
+		snprintf(t->reason, sizeof(t->reason),
+			"trunk %s, which it comes from, is shut down", t->trunk->name);
+	if (admit != ROUTE_ADMITTED) {
+		t->status = 403;
+		return;
+	}
+	/* What it says of failure is in the result, too. */
+	if (route_lookup(t->table, &query, &t->result) < 0)
+		t->result.n_use = 0;
+	t->status = route_result_status(&t->result);
+	if (t->status != 0)
+		route_result_explain(&t->result, query.realm, t->reason);
+}
+
+/* ---- changes of numbers ---- */
+
+static const char *const outcome_words[] = {
+	[TRANSLATE_SAME] = "stays",
+	[TRANSLATE_CHANGED] = "becomes",
+	[TRANSLATE_REJECTED] = "is rejected",
+	[TRANSLATE_FAILED] = "cannot be translated",
+};
+
+static void print_steps(struct cli_ctx *ctx, const struct translate_steps *steps)
+{
+	for (uint32_t i = 0; i < steps->n; i++) {
+		const struct translate_step *s = &steps->step[i];
+
+		buf_printf(ctx->out,
+			"  %s %s %s%s%s: voice translation-rule %u rule %u (profile %s, %s)\n",
+			s->calling ? "calling" : "called", s->before, outcome_words[s->outcome],
+			s->outcome == TRANSLATE_CHANGED ? " " : "",
+			s->outcome == TRANSLATE_CHANGED ? s->after : "", s->tag, s->rank,
+			s->profile, s->whose);
+	}
+}
+
+static json_t *json_steps(const struct translate_steps *steps)
+{
+	json_t *list = json_array();
+
+	for (uint32_t i = 0; i < steps->n; i++) {
+		const struct translate_step *s = &steps->step[i];
+
+		json_array_append_new(
+			list, json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:s, s:s}", "number",
+				      s->calling ? "calling" : "called", "outcome",
+				      outcome_words[s->outcome], "before", s->before, "after",
+				      s->after, "translation_rule", (json_int_t)s->tag, "rule",
+				      (json_int_t)s->rank, "profile", s->profile, "of", s->whose));
+	}
+	return list;
+}
+
+static void steps_in(const struct tested *t, struct translate_steps *steps)
+{
+	char why[ROUTE_REASON_MAX];
+	struct numbers numbers = {0};
+
+	steps->n = 0;
+	snprintf(numbers.calling, sizeof(numbers.calling), "%s", t->from);
+	snprintf(numbers.called, sizeof(numbers.called), "%s", t->to);
+	(void)route_numbers_in(t->table, t->trunk, &numbers, steps, why);
+}
+
+static void steps_out(
+	const struct tested *t, const struct route_row *row, struct translate_steps *steps)
+{
+	struct numbers numbers = t->result.in;
+	char why[ROUTE_REASON_MAX];
+
+	steps->n = 0;
+	(void)route_numbers_out(t->table, row->peer, row->trunk, &numbers, steps, why);
+}
+
+/* ---- printing ---- */
+
+static void print_rows(const struct tested *t)
+{
+	struct cli_ctx *ctx = t->ctx;
+	char target[ROUTE_TARGET_MAX], why[ROUTE_REASON_MAX];
+	struct translate_steps steps;
+	unsigned int order = 0;
+
+	for (uint32_t i = 0; i < t->result.n_rows; i++) {
+		const struct route_row *row = &t->result.rows[i];
+
+		if (row->verdict != ROUTE_USE) {
+			buf_printf(ctx->out, "   -  %s\n",
+				route_row_explain(row, t->realm ? t->realm->name : NULL, why));
+			continue;
+		}
+		buf_printf(ctx->out,
+			"%4u. dial-peer %u to %s, calling %s, called %s (%u digits match, "
+			"preference %u)\n",
+			++order, row->peer->tag, route_target_text(row->peer, target),
+			row->out.calling[0] ? row->out.calling : "nobody", row->out.called,
+			row->n_matched, row->peer->preference);
+		steps_out(t, row, &steps);
+		print_steps(ctx, &steps);
+	}
+	if (t->result.n_left_off)
+		buf_printf(ctx->out, "   -  %u further dial-peers match less well\n",
+			t->result.n_left_off);
+}
+
+static void print_text(const struct tested *t)
+{
+	struct cli_ctx *ctx = t->ctx;
+	struct translate_steps steps;
+
+	buf_printf(ctx->out, "Call from %s to %s", t->from, t->to);
+	if (t->trunk)
+		buf_printf(ctx->out, ", trunk %s", t->trunk->name);
+	if (t->realm)
+		buf_printf(ctx->out, ", realm %s", t->realm->name);
+	buf_puts(ctx->out, "\n");
+	steps_in(t, &steps);
+	print_steps(ctx, &steps);
+	print_rows(t);
+	if (t->status != 0)
+		buf_printf(ctx->out, "Refused with %u: %s\n", t->status, t->reason);
+	else
+		buf_printf(ctx->out, "%u of %u dial-peers would be tried, in this order\n",
+			t->result.n_use, t->result.n_rows + t->result.n_left_off);
+}
+
+static json_t *json_row(const struct tested *t, const struct route_row *row, unsigned int order)
+{
+	char target[ROUTE_TARGET_MAX], why[ROUTE_REASON_MAX];
+	bool use = row->verdict == ROUTE_USE;
+	struct translate_steps steps = {0};
+	json_t *json;
+
+	if (use || row->verdict == ROUTE_REJECTED)
+		steps_out(t, row, &steps);
+	json = json_pack("{s:o, s:I, s:s, s:i, s:I, s:s, s:o}", "order",
+		use ? json_integer(order) : json_null(), "dial_peer", (json_int_t)row->peer->tag,
+		"target", route_target_text(row->peer, target), "matched", (int)row->n_matched,
+		"preference", (json_int_t)row->peer->preference, "reason",
+		use ? "" : route_row_explain(row, t->realm ? t->realm->name : NULL, why), "changes",
+		json_steps(&steps));
+	if (use) {
+		json_object_set_new(json, "calling", json_string(row->out.calling));
+		json_object_set_new(json, "called", json_string(row->out.called));
+	}
+	return json;
+}
+
+static int print_json(const struct tested *t)
+{
+	json_t *rows = json_array(), *json;
+	struct translate_steps steps;
+	unsigned int order = 0;
+
+	for (uint32_t i = 0; i < t->result.n_rows; i++) {
+		const struct route_row *row = &t->result.rows[i];
+
+		order += row->verdict == ROUTE_USE;
+		json_array_append_new(rows, json_row(t, row, order));
+	}
+	steps_in(t, &steps);
+	json = json_pack("{s:s, s:s, s:s?, s:s?, s:s, s:o, s:o, s:I, s:i, s:s}", "from", t->from,
+		"to", t->to, "realm", t->realm ? t->realm->name : NULL, "trunk",
+		t->trunk ? t->trunk->name : NULL, "number", t->result.number, "changes",
+		json_steps(&steps), "candidates", rows, "left_off",
+		(json_int_t)t->result.n_left_off, "status", (int)t->status, "reason", t->reason);
+	return cli_print_json(t->ctx, json);
+}
+
+/* ---- commands ---- */
+
+enum source { FROM_ANYWHERE, FROM_REALM, FROM_TRUNK };
+
+static int find_source(struct tested *t, enum source source)
+{
+	const char *name = cli_arg(t->ctx, 2);
+
+	if (source == FROM_TRUNK) {
+		t->trunk = cfg_find_trunk(t->cfg, name);
+		if (!t->trunk)
+			return cli_fail(t->ctx, -ENOENT, "There is no trunk %.40s", name);
+		name = t->trunk->realm;
+	}
+	if (source != FROM_ANYWHERE) {
+		t->realm = cfg_find_realm(t->cfg, name);
+		if (!t->realm)
+			return cli_fail(t->ctx, -ENOENT, "There is no realm %.40s", name);
+	}
+	return 0;
+}
+
+static int test_call(struct cli_ctx *ctx, const struct cfg *cfg, enum source source)
+{
+	struct tested *t = calloc(1, sizeof(*t));
+	char error[ROUTE_REASON_MAX];
+	int rc;
+
+	if (!t)
+		return cli_fail(ctx, -ENOMEM, "Out of memory");
+	t->ctx = ctx;
+	t->cfg = cfg;
+	t->from = cli_arg(ctx, 0);
+	t->to = cli_arg(ctx, 1);
+	rc = find_source(t, source);
+	if (rc == 0) {
+		rc = route_table_new(cfg, &t->table, error);
+		if (rc < 0)
+			rc = cli_fail(ctx, rc, "%s", error);
+	}
+	if (rc == 0) {
+		decide(t);
+		if (ctx->json)
+			rc = print_json(t);
+		else
+			print_text(t);
+	}
+	route_table_free(t->table);
+	free(t);
+	return rc;
+}
+
+static int test_candidate(struct cli_ctx *ctx, enum source source)
+{
+	if (!ctx->session->candidate)
+		return cli_fail(ctx, -ENOENT, "There is no candidate: use `configure private`");
+	return test_call(ctx, cfg_candidate_cfg(ctx->session->candidate), source);
+}
+
+static int any_running(struct cli_ctx *ctx)
+{
+	return test_call(ctx, ctx->running, FROM_ANYWHERE);
+}
+
+static int realm_running(struct cli_ctx *ctx)
+{
+	return test_call(ctx, ctx->running, FROM_REALM);
+}
+
+static int trunk_running(struct cli_ctx *ctx)
+{
+	return test_call(ctx, ctx->running, FROM_TRUNK);
+}
+
+static int any_candidate(struct cli_ctx *ctx)
+{
+	return test_candidate(ctx, FROM_ANYWHERE);
+}
+
+static int realm_candidate(struct cli_ctx *ctx)
+{
+	return test_candidate(ctx, FROM_REALM);
+}
+
+static int trunk_candidate(struct cli_ctx *ctx)
+{
+	return test_candidate(ctx, FROM_TRUNK);
+}
+
+#define FLAGS	       (CLI_JSON | CLI_PIPE)
+#define CANDIDATE_HELP "By the configuration that you are editing"
+static const struct cli_row rows[] = {
+	{"test call from WORD to WORD",
+		"Try something without doing it\nWhich way a call would go, and why\nWho calls\n"
+		"Calling number\nWhom\nCalled number",
+		any_running, FLAGS},
+	{"test call from WORD to WORD candidate", CANDIDATE_HELP, any_candidate, FLAGS | CLI_PRIV},
+	{"test call from WORD to WORD realm {realm}",
+		"From an address of a realm that is no trunk's\nIts name", realm_running, FLAGS},
+	{"test call from WORD to WORD realm {realm} candidate", CANDIDATE_HELP, realm_candidate,
+		FLAGS | CLI_PRIV},
+	{"test call from WORD to WORD trunk {trunk}", "From a trunk\nIts name", trunk_running,
+		FLAGS},
+	{"test call from WORD to WORD trunk {trunk} candidate", CANDIDATE_HELP, trunk_candidate,
+		FLAGS | CLI_PRIV},
+};
+const struct cli_table cli_test_call_commands = {rows, sizeof(rows) / sizeof(rows[0])};

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What a look-up found, in words and as the status of a refusal; see route.h. */
+#include <stdio.h>
+
+#include "sip-b2bua/routing/route.h"
+
+char *route_target_text(const struct cfg_dial_peer *peer, char buf[ROUTE_TARGET_MAX])
+{
+	if (peer->announcement[0])
+		snprintf(buf, ROUTE_TARGET_MAX, "announcement %s", peer->announcement);
+	else if (peer->conference[0])
+		snprintf(buf, ROUTE_TARGET_MAX, "conference %s", peer->conference);
+	else if (peer->tone != CFG_TONE_NONE)
+		snprintf(buf, ROUTE_TARGET_MAX, "tone %s", cfg_tone_word(peer->tone));
+	else
+		snprintf(buf, ROUTE_TARGET_MAX, "trunk %s", peer->trunk);
+	return buf;
+}
+
+char *route_row_explain(
+	const struct route_row *row, const char *in_realm, char buf[ROUTE_REASON_MAX])
+{
+	const struct cfg_dial_peer *p = row->peer;
+	char target[ROUTE_TARGET_MAX];
+
+	switch (row->verdict) {
+	case ROUTE_USE:
+		snprintf(buf, ROUTE_REASON_MAX, "dial-peer %u to %s", p->tag,
+			route_target_text(p, target));
+		break;
+	case ROUTE_REJECTED:
+		snprintf(buf, ROUTE_REASON_MAX,
+			"dial-peer %u: voice translation-rule %u rule %u rejects the numbers",
+			p->tag, row->rejected_tag, row->rejected_rank);
+		break;
+	case ROUTE_NO_MAP:
+		snprintf(buf, ROUTE_REASON_MAX,
+			"dial-peer %u: voice class e164-pattern-map %u is not loaded", p->tag,
+			p->destination_map);
+		break;
+	case ROUTE_SHUTDOWN:
+		snprintf(buf, ROUTE_REASON_MAX, "dial-peer %u is shut down", p->tag);
+		break;
+	case ROUTE_OTHER_REALM:
+		snprintf(buf, ROUTE_REASON_MAX,
+			"dial-peer %u is for calls from realm %s, this one comes from %s", p->tag,
+			p->incoming_realm, in_realm);
+		break;
+	case ROUTE_NO_TRUNK:
+		snprintf(buf, ROUTE_REASON_MAX, "dial-peer %u has no trunk", p->tag);
+		break;
+	case ROUTE_TRUNK_SHUTDOWN:
+		snprintf(buf, ROUTE_REASON_MAX, "dial-peer %u: trunk %s is shut down", p->tag,
+			p->trunk);
+		break;
+	case ROUTE_NO_LISTENER:
+		snprintf(buf, ROUTE_REASON_MAX,
+			"dial-peer %u: the realm of trunk %s has no listener of its transport and "
+			"family (sip listen)",
+			p->tag, p->trunk);
+		break;
+	case ROUTE_TOO_MANY:
+		snprintf(buf, ROUTE_REASON_MAX,
+			"dial-peer %u comes after %u others, the most "
+			"that a call tries",
+			p->tag, ROUTE_TRIES_MAX);
+		break;
+	case ROUTE_TRUNK_BUSYOUT:
+		snprintf(buf, ROUTE_REASON_MAX, "dial-peer %u: trunk %s is busied out", p->tag,
+			p->trunk);
+		break;
+	case ROUTE_HUNTSTOP:
+		snprintf(buf, ROUTE_REASON_MAX, "dial-peer %u comes after the huntstop of %u",
+			p->tag, row->huntstop_tag);
+		break;
+	}
+	return buf;
+}
+
+char *route_result_explain(
+	const struct route_result *result, const char *in_realm, char buf[ROUTE_REASON_MAX])
+{
+	if (result->rejected[0])
+		snprintf(buf, ROUTE_REASON_MAX, "%s", result->rejected);
+	else if (!result->number[0])
+		snprintf(buf, ROUTE_REASON_MAX, "the called party is not a number");
+	else if (result->n_rows == 0)
+		snprintf(buf, ROUTE_REASON_MAX, "no dial-peer matches %s", result->number);
+	else
+		route_row_explain(&result->rows[0], in_realm, buf);
+	return buf;
+}
+
+unsigned int route_result_status(const struct route_result *result)
+{
+	if (result->n_use > 0)
+		return 0;
+	if (result->rejected[0] ||
+		(result->n_rows > 0 && result->rows[0].verdict == ROUTE_REJECTED))
+		return 403;
+	/* A way that exists but is out of service may be back soon; no way at all will not. */
+	return result->n_rows > 0 ? 503 : 404;
+}

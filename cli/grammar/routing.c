@@ -84,6 +84,7 @@ static int show_dialplan(struct cli_ctx *ctx)
 		const struct route_query query = {.realm = realm,
 			.called = view_of(number),
 			.numbers = ctx->source->numbers(ctx->source->ctx),
+			.now_s = (int64_t)(cli_now_ms(ctx->engine) / 1000),
 			.up = route_trunk_up,
 			.arg = ctx};
 

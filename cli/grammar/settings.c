@@ -151,6 +151,8 @@ static struct cli_tails add_leaf_value(const struct cli_tails *tails, const stru
 		add_value(tails, leaf, CLI_WORD, "WORD", leaf->value_help, &next);
 		break;
 	case CFG_T_LINE:
+	case CFG_T_PERIODIC:
+	case CFG_T_DATE:
 		add_value(tails, leaf, CLI_LINE, "LINE", leaf->value_help, &next);
 		break;
 	case CFG_T_ENUM:

@@ -19,6 +19,7 @@ struct tested {
 	const struct cfg_trunk *trunk; /* NULL: from an address that is no trunk's */
 	const char *from, *to;
 	struct route_table *table;
+	struct route_query query;
 	struct route_result result;
 	unsigned int status; /* of the refusal; 0: it has a way */
 	char reason[ROUTE_REASON_MAX];
@@ -34,16 +35,17 @@ static bool trunk_up(void *arg, uint32_t trunk_index)
 /* As limen-sip: first whether the source may call at all, then the way. */
 static void decide(struct tested *t)
 {
-	const struct route_query query = {.realm = t->realm ? t->realm->name : NULL,
+	enum route_admit admit = t->realm ? route_admit(t->realm, t->trunk)
+					  : (enum route_admit)ROUTE_ADMITTED;
+
+	t->query = (struct route_query){.realm = t->realm ? t->realm->name : NULL,
 		.trunk = t->trunk ? t->trunk->name : NULL,
 		.calling = t->from,
 		.called = view_of(t->to),
 		.numbers = t->ctx->source->numbers(t->ctx->source->ctx),
+		.now_s = (int64_t)(cli_now_ms(t->ctx->engine) / 1000),
 		.up = trunk_up,
 		.arg = t};
-	enum route_admit admit = t->realm ? route_admit(t->realm, t->trunk)
-					  : (enum route_admit)ROUTE_ADMITTED;
-
 	if (admit == ROUTE_UNKNOWN_SOURCE)
 		snprintf(t->reason, sizeof(t->reason), "realm %s admits its trunks and nobody else",
 			t->realm->name);
@@ -55,11 +57,11 @@ static void decide(struct tested *t)
 		return;
 	}
 	/* What it says of failure is in the result, too. */
-	if (route_lookup(t->table, &query, &t->result) < 0)
+	if (route_lookup(t->table, &t->query, &t->result) < 0)
 		t->result.n_use = 0;
 	t->status = route_result_status(&t->result);
 	if (t->status != 0)
-		route_result_explain(&t->result, query.realm, t->reason);
+		route_result_explain(&t->result, t->query.realm, t->reason);
 }
 
 /* ---- changes of numbers ---- */
@@ -105,12 +107,13 @@ static json_t *json_steps(const struct translate_steps *steps)
 static void steps_in(const struct tested *t, struct translate_steps *steps)
 {
 	char why[ROUTE_REASON_MAX];
+	const struct cfg_dial_peer *peer;
 	struct numbers numbers = {0};
 
 	steps->n = 0;
 	snprintf(numbers.calling, sizeof(numbers.calling), "%s", t->from);
 	snprintf(numbers.called, sizeof(numbers.called), "%s", t->to);
-	(void)route_numbers_in(t->table, t->trunk, &numbers, steps, why);
+	(void)route_numbers_in(t->table, &t->query, &numbers, &peer, steps, why);
 }
 
 static void steps_out(
@@ -142,10 +145,14 @@ static void print_rows(const struct tested *t)
 		}
 		buf_printf(ctx->out,
 			"%4u. dial-peer %u to %s, calling %s, called %s (%u digits match, "
-			"preference %u)\n",
+			"preference %u",
 			++order, row->peer->tag, route_target_text(row->peer, target),
 			row->out.calling[0] ? row->out.calling : "nobody", row->out.called,
 			row->n_matched, row->peer->preference);
+		if (row->weight_total)
+			buf_printf(ctx->out, ", first in %u of %u calls", row->peer->weight,
+				row->weight_total);
+		buf_puts(ctx->out, ")\n");
 		steps_out(t, row, &steps);
 		print_steps(ctx, &steps);
 	}
@@ -165,6 +172,8 @@ static void print_text(const struct tested *t)
 	if (t->realm)
 		buf_printf(ctx->out, ", realm %s", t->realm->name);
 	buf_puts(ctx->out, "\n");
+	if (t->result.peer_in)
+		buf_printf(ctx->out, "  incoming dial-peer %u\n", t->result.peer_in->tag);
 	steps_in(t, &steps);
 	print_steps(ctx, &steps);
 	print_rows(t);
@@ -184,12 +193,13 @@ static json_t *json_row(const struct tested *t, const struct route_row *row, uns
 
 	if (use || row->verdict == ROUTE_REJECTED)
 		steps_out(t, row, &steps);
-	json = json_pack("{s:o, s:I, s:s, s:i, s:I, s:s, s:o}", "order",
+	json = json_pack("{s:o, s:I, s:s, s:i, s:I, s:I, s:I, s:s, s:o}", "order",
 		use ? json_integer(order) : json_null(), "dial_peer", (json_int_t)row->peer->tag,
 		"target", route_target_text(row->peer, target), "matched", (int)row->n_matched,
-		"preference", (json_int_t)row->peer->preference, "reason",
-		use ? "" : route_row_explain(row, t->realm ? t->realm->name : NULL, why), "changes",
-		json_steps(&steps));
+		"preference", (json_int_t)row->peer->preference, "weight",
+		(json_int_t)row->peer->weight, "weight_total", (json_int_t)row->weight_total,
+		"reason", use ? "" : route_row_explain(row, t->realm ? t->realm->name : NULL, why),
+		"changes", json_steps(&steps));
 	if (use) {
 		json_object_set_new(json, "calling", json_string(row->out.calling));
 		json_object_set_new(json, "called", json_string(row->out.called));
@@ -210,10 +220,11 @@ static int print_json(const struct tested *t)
 		json_array_append_new(rows, json_row(t, row, order));
 	}
 	steps_in(t, &steps);
-	json = json_pack("{s:s, s:s, s:s?, s:s?, s:s, s:o, s:o, s:I, s:i, s:s}", "from", t->from,
-		"to", t->to, "realm", t->realm ? t->realm->name : NULL, "trunk",
-		t->trunk ? t->trunk->name : NULL, "number", t->result.number, "changes",
-		json_steps(&steps), "candidates", rows, "left_off",
+	json = json_pack("{s:s, s:s, s:s?, s:s?, s:I, s:s, s:o, s:o, s:I, s:i, s:s}", "from",
+		t->from, "to", t->to, "realm", t->realm ? t->realm->name : NULL, "trunk",
+		t->trunk ? t->trunk->name : NULL, "incoming_dial_peer",
+		(json_int_t)(t->result.peer_in ? t->result.peer_in->tag : 0), "number",
+		t->result.number, "changes", json_steps(&steps), "candidates", rows, "left_off",
 		(json_int_t)t->result.n_left_off, "status", (int)t->status, "reason", t->reason);
 	return cli_print_json(t->ctx, json);
 }

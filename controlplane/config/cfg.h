@@ -61,6 +61,7 @@ uint8_t cfg_codec_id(uint8_t codec);
 const struct cfg_translation_rule *cfg_find_translation_rule(const struct cfg *cfg, uint32_t tag);
 const struct cfg_translation_profile *cfg_find_translation_profile(
 	const struct cfg *cfg, const char *name);
+const struct cfg_time_range *cfg_find_time_range(const struct cfg *cfg, const char *name);
 const struct cfg_e164_map *cfg_find_e164_map(const struct cfg *cfg, uint32_t tag);
 const struct cfg_prompt *cfg_find_prompt(const struct cfg *cfg, const char *name);
 

@@ -187,6 +187,30 @@ struct cfg_translation_profile {
 	uint32_t calling, called;
 };
 
+/* Some days of the week, from a minute of the day to another; over midnight when end <= start. */
+struct cfg_periodic {
+	uint8_t days; /* bit 0: Monday ... bit 6: Sunday; of the start */
+	uint8_t zero;
+	uint16_t start, end; /* minutes; end up to 1440 */
+};
+
+/* A minute of a calendar; year 0: none. */
+struct cfg_date {
+	uint16_t year;
+	uint8_t month, day; /* from 1 */
+	uint16_t minute;    /* of the day */
+};
+
+/* "time-range NAME": by the clock of its time zone. */
+struct cfg_time_range {
+	char name[CFG_NAME_MAX];
+	char description[CFG_TEXT_MAX];
+	char timezone[CFG_TEXT_MAX];		    /* as "Europe/Berlin" */
+	struct cfg_date start, end;		    /* not before, not from then on */
+	struct cfg_periodic periodic[CFG_LIST_MAX]; /* none: all the time */
+	uint32_t n_periodic;
+};
+
 /* "voice class e164-pattern-map TAG": called numbers, listed or in a file. */
 struct cfg_e164_map {
 	uint32_t tag;
@@ -403,6 +427,9 @@ struct cfg_dial_peer {
 		[CFG_TEXT_MAX];		   /* digits, '+' first, '.' one digit, trailing 'T' any */
 	uint32_t destination_map;	   /* tag of an e164-pattern-map in its place; 0: none */
 	char incoming_realm[CFG_NAME_MAX]; /* only for calls from this realm; empty: any */
+	char incoming_trunk[CFG_NAME_MAX]; /* only for calls from this trunk; empty: any */
+	/* It is also the incoming dial-peer of calls to these numbers; empty: of none. */
+	char incoming_called[CFG_TEXT_MAX];
 	/* session target: exactly one of the four. The last three end the call in the box itself. */
 	char trunk[CFG_NAME_MAX];
 	char announcement[CFG_NAME_MAX]; /* a prompt */
@@ -412,8 +439,11 @@ struct cfg_dial_peer {
 	bool announcement_early;	 /* the call is not answered: early media, then a refusal */
 	uint32_t release_cause;		 /* Q.850, at the end of the prompt; 0: by its kind */
 	uint32_t preference;		 /* 0 first */
+	uint32_t weight;		 /* share among equals; 0: none */
+	char translation_incoming[CFG_NAME_MAX]; /* with incoming_called */
 	char translation_outgoing[CFG_NAME_MAX];
-	bool record; /* media record */
+	char time_range[CFG_NAME_MAX]; /* empty: at any time */
+	bool record;		       /* media record */
 	bool huntstop;
 	bool shutdown;
 };
@@ -461,6 +491,8 @@ struct cfg {
 	uint32_t n_translation_rules;
 	struct cfg_translation_profile *translation_profiles;
 	uint32_t n_translation_profiles;
+	struct cfg_time_range *time_ranges;
+	uint32_t n_time_ranges;
 	struct cfg_e164_map *e164_maps;
 	uint32_t n_e164_maps;
 	struct cfg_tenant *tenants;

@@ -135,6 +135,8 @@ bool cfg_leaf_is_set(const struct cfg_leaf *leaf, const void *obj)
 		return ipaddr_is_set(p);
 	case CFG_T_TARGET:
 		return ipaddr_is_set(&((const struct cfg_target *)p)->addr);
+	case CFG_T_DATE:
+		return ((const struct cfg_date *)p)->year != 0;
 	case CFG_T_PREFIX:
 	case CFG_T_NET:
 		return ipaddr_is_set(&((const struct cfg_prefix *)p)->addr);
@@ -600,6 +602,11 @@ const struct cfg_translation_profile *cfg_find_translation_profile(
 	const struct cfg *cfg, const char *name)
 {
 	return find(cfg, CFG_TRANSLATION_PROFILE, name);
+}
+
+const struct cfg_time_range *cfg_find_time_range(const struct cfg *cfg, const char *name)
+{
+	return find(cfg, CFG_TIME_RANGE, name);
 }
 
 const struct cfg_e164_map *cfg_find_e164_map(const struct cfg *cfg, uint32_t tag)

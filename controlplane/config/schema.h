@@ -35,6 +35,7 @@ enum cfg_kind {
 	CFG_TLS_PROFILE,
 	CFG_TRANSLATION_RULE,
 	CFG_TRANSLATION_PROFILE,
+	CFG_TIME_RANGE,
 	CFG_E164_MAP,
 	CFG_TENANT,
 	CFG_REALM,
@@ -66,6 +67,8 @@ enum cfg_type {
 			   * is kept in the order of its ranks, one value a rank */
 	CFG_T_ANNOUNCEMENT, /* struct cfg_announcement: STATUS (min..max) and the name of an object
 			     * (ref); a list in the order of the statuses, one value a status */
+	CFG_T_PERIODIC,	    /* struct cfg_periodic: DAYS HH:MM to HH:MM */
+	CFG_T_DATE,	    /* struct cfg_date: HH:MM DAY MONTH YEAR */
 	CFG_T_TRANSLATION,  /* struct cfg_translation: RANK (min..max) /MATCH/ /REPLACEMENT/ or RANK
 			    * reject /MATCH/; a list in the order of the ranks, one value a rank */
 	CFG_T_RULE, /* struct cfg_rule of IPv4 or IPv6 (min 4 or 6); up to CFG_RULES_MAX of them in

@@ -491,10 +491,16 @@ static int check_dial_peer(const struct cfg_dial_peer *peer, char *error)
 			"dial-peer %u: \"destination-pattern\" and \"destination "
 			"e164-pattern-map\" exclude each other; take one away with \"no\" first",
 			peer->tag);
-	if (!peer->destination_pattern[0] && !peer->destination_map)
+	if (!peer->destination_pattern[0] && !peer->destination_map && !peer->incoming_called[0])
 		return fault(error, -ENODATA, "dial-peer %u: \"destination-pattern\" is missing",
 			peer->tag);
-	if (n == 0)
+	if (peer->translation_incoming[0] && !peer->incoming_called[0])
+		return fault(error, -ENODATA,
+			"dial-peer %u: \"translation-profile incoming\" needs \"incoming "
+			"called-number\": of which calls?",
+			peer->tag);
+	/* One that is for incoming calls alone goes nowhere. */
+	if (n == 0 && (peer->destination_pattern[0] || peer->destination_map))
 		return fault(
 			error, -ENODATA, "dial-peer %u: \"session target\" is missing", peer->tag);
 	if (n > 1)

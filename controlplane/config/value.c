@@ -5,6 +5,7 @@
  */
 #include "controlplane/config/rule.h"
 #include "controlplane/config/schema.h"
+#include "controlplane/config/times.h"
 #include "controlplane/config/translation.h"
 
 #include <errno.h>
@@ -484,6 +485,10 @@ int cfg_value_parse(
 		return parse_port_range(leaf, text, ret, error);
 	case CFG_T_RULE:
 		return cfg_rule_parse(leaf->min, text, ret, error);
+	case CFG_T_PERIODIC:
+		return cfg_periodic_parse(text, ret, error);
+	case CFG_T_DATE:
+		return cfg_date_parse(text, ret, error);
 	case CFG_T_TRANSLATION:
 		return cfg_translation_parse(leaf->max, text, ret, error);
 	case CFG_T_PREFERENCE:
@@ -582,6 +587,10 @@ char *cfg_value_print(const struct cfg_leaf *leaf, const void *value, char buf[C
 		break;
 	case CFG_T_RULE:
 		return cfg_rule_print(leaf->min, value, buf);
+	case CFG_T_PERIODIC:
+		return cfg_periodic_print(value, buf);
+	case CFG_T_DATE:
+		return cfg_date_print(value, buf);
 	case CFG_T_TRANSLATION:
 		return cfg_translation_print(value, buf);
 	case CFG_T_PREFERENCE:

@@ -15,6 +15,7 @@
 #include "controlplane/core/status.h"
 #include "controlplane/maps/maps.h"
 #include "controlplane/media/transcoder.h"
+#include "sip-b2bua/routing/route.h"
 
 LOG_TOPIC("control");
 
@@ -332,6 +333,16 @@ static void on_maps_prepared(void *arg, uint64_t revision, int status, const cha
 static int routes_prepare(void *arg, struct cfg_txn *txn, const struct cfg *old,
 	const struct cfg *next, char error[CFG_ERROR_MAX])
 {
+	struct route_table *table;
+	char why[ROUTE_REASON_MAX];
+	int ret = route_table_new(next, &table, why);
+
+	/* What limen-sip would refuse is refused also while it is away. */
+	if (ret < 0) {
+		snprintf(error, CFG_ERROR_MAX, "%s", why);
+		return ret;
+	}
+	route_table_free(table);
 	return maps_prepare(
 		((struct control *)arg)->maps, next, cfg_txn_revision(txn), old == NULL, error);
 }

@@ -149,11 +149,14 @@ static bool find_candidates(struct call *call, const struct sip_msg *msg)
 		.calling = call->rec.calling[LEG_A],
 		.called = view_of(call->rec.called[LEG_A]),
 		.numbers = b->numbers,
+		.now_s = (int64_t)(b->env.ops->wall_ms(b->env.ctx) / 1000),
+		.random = call->rec.id,
 		.up = health_trunk_up,
 		.arg = b->health};
 	int rc = route_lookup(b->routes, &query, &result);
 
 	call->numbers = result.in;
+	call->rec.dial_peer_in = result.peer_in ? result.peer_in->tag : 0;
 	for (uint32_t i = 0; rc == 0 && i < result.n_rows; i++) {
 		const struct route_row *row = &result.rows[i];
 		struct candidate *c = &call->candidates[call->n_candidates];

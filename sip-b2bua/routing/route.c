@@ -5,6 +5,7 @@
  * than there are nodes), collects the dial-peers that end there and sorts those few.
  */
 #include "sip-b2bua/routing/route.h"
+#include "sip-b2bua/routing/route_in.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -33,6 +34,8 @@ struct route_table {
 	struct entry *entries; /* one per cfg->dial_peers, same index */
 	uint32_t *by_map;      /* indices of dial-peers with a map, by the tags of their maps */
 	uint32_t n_by_map;
+	struct route_in in;
+	struct timeranges *ranges;
 };
 
 int route_pattern_check(struct view pattern, char error[ROUTE_REASON_MAX])
@@ -150,6 +153,12 @@ int route_table_new(
 	rc = translate_new(cfg, &t->translate, error);
 	if (rc < 0)
 		goto out;
+	rc = timeranges_new(cfg, &t->ranges, error);
+	if (rc < 0)
+		goto out;
+	rc = route_in_build(cfg, &t->in);
+	if (rc < 0)
+		goto out;
 	rc = -ENOMEM;
 	t->entries = calloc(cfg->n_dial_peers ? cfg->n_dial_peers : 1, sizeof(*t->entries));
 	if (!t->entries || node_add(t, &root) < 0 || by_map_fill(t) < 0)
@@ -183,6 +192,8 @@ void route_table_free(struct route_table *table)
 	if (!table)
 		return;
 	translate_free(table->translate);
+	timeranges_free(table->ranges);
+	route_in_clear(&table->in);
 	free(table->by_map);
 	free(table->entries);
 	free(table->nodes);
@@ -194,8 +205,9 @@ const struct cfg *route_table_cfg(const struct route_table *table)
 	return table->cfg;
 }
 
-/* The number without separators into ret->number and its symbols. */
-static int number_read(struct view number, struct route_result *ret, uint8_t *sym, uint32_t *ret_n)
+/* The number without separators, and its symbols. */
+static int number_read(
+	struct view number, char ret[ROUTE_NUMBER_MAX + 1], uint8_t *sym, uint32_t *ret_n)
 {
 	uint32_t n = 0;
 
@@ -210,12 +222,12 @@ static int number_read(struct view number, struct route_result *ret, uint8_t *sy
 		s = numtrie_symbol(c);
 		if (s < 0 || (s == NUMTRIE_PLUS && n > 0) || n == ROUTE_NUMBER_MAX)
 			return -EINVAL;
-		ret->number[n] = c;
+		ret[n] = c;
 		sym[n++] = (uint8_t)s;
 	}
 	if (n == 0 || (n == 1 && sym[0] == NUMTRIE_PLUS))
 		return -EINVAL;
-	ret->number[n] = '\0';
+	ret[n] = '\0';
 	*ret_n = n;
 	return 0;
 }
@@ -315,13 +327,13 @@ static enum route_verdict row_judge(
 	char why[ROUTE_REASON_MAX];
 	struct translate_steps steps;
 
-	if (row->peer->shutdown)
-		return ROUTE_SHUTDOWN;
+	enum route_verdict source = route_source_judge(
+		row->peer, t->ranges, q, &row->local_minutes);
+
+	if (source != ROUTE_USE)
+		return source;
 	if (row->peer->destination_map && !numbers_find(q->numbers, row->peer->destination_map))
 		return ROUTE_NO_MAP;
-	if (q->realm && row->peer->incoming_realm[0] &&
-		strcmp(row->peer->incoming_realm, q->realm) != 0)
-		return ROUTE_OTHER_REALM;
 	if (!cfg_dial_peer_is_local(row->peer)) {
 		if (!row->trunk)
 			return ROUTE_NO_TRUNK;
@@ -338,6 +350,14 @@ static enum route_verdict row_judge(
 	row->rejected_tag = steps.step[steps.n - 1].tag;
 	row->rejected_rank = steps.step[steps.n - 1].rank;
 	return ROUTE_REJECTED;
+}
+
+/* Is a dial-peer with this verdict meant for the call, whether it can be used or not? */
+static bool is_meant(enum route_verdict verdict)
+{
+	return verdict != ROUTE_SHUTDOWN && verdict != ROUTE_OTHER_REALM &&
+	       verdict != ROUTE_OTHER_TRUNK && verdict != ROUTE_OTHER_TIME &&
+	       verdict != ROUTE_NO_MAP;
 }
 
 static void rows_judge(
@@ -361,17 +381,29 @@ static void rows_judge(
 		 * A dial-peer that is meant for this call stops the hunt also when its trunk is
 		 * down: that is what the operator asks for with it.
 		 */
-		if (!stop && row->peer->huntstop && row->verdict != ROUTE_SHUTDOWN &&
-			row->verdict != ROUTE_OTHER_REALM && row->verdict != ROUTE_NO_MAP)
+		if (!stop && row->peer->huntstop && is_meant(row->verdict))
 			stop = row->peer;
 	}
 }
 
-bool route_numbers_in(const struct route_table *table, const struct cfg_trunk *from,
-	struct numbers *numbers, struct translate_steps *steps, char why[ROUTE_REASON_MAX])
+bool route_numbers_in(const struct route_table *table, const struct route_query *query,
+	struct numbers *numbers, const struct cfg_dial_peer **ret_peer,
+	struct translate_steps *steps, char why[ROUTE_REASON_MAX])
 {
-	return !from || translate_profile(table->translate, from->translation_incoming,
-				"incoming of its trunk", numbers, steps, why);
+	const struct cfg_trunk *from = query->trunk ? cfg_find_trunk(table->cfg, query->trunk)
+						    : NULL;
+	char number[ROUTE_NUMBER_MAX + 1];
+	uint8_t sym[ROUTE_NUMBER_MAX];
+	uint32_t n;
+
+	*ret_peer = NULL;
+	if (from && !translate_profile(table->translate, from->translation_incoming,
+			    "incoming of its trunk", numbers, steps, why))
+		return false;
+	if (number_read(view_of(numbers->called), number, sym, &n) == 0)
+		*ret_peer = route_in_find(table->cfg, &table->in, table->ranges, query, sym, n);
+	return !*ret_peer || translate_profile(table->translate, (*ret_peer)->translation_incoming,
+				     "incoming of the dial-peer", numbers, steps, why);
 }
 
 bool route_numbers_out(const struct route_table *table, const struct cfg_dial_peer *peer,
@@ -392,8 +424,6 @@ struct translate *route_table_translate(const struct route_table *table)
 int route_lookup(const struct route_table *table, const struct route_query *query,
 	struct route_result *ret_result)
 {
-	const struct cfg_trunk *from = query->trunk ? cfg_find_trunk(table->cfg, query->trunk)
-						    : NULL;
 	/* Depth-first: at each depth at most one branch waits besides the one being walked. */
 	struct {
 		uint32_t node, depth;
@@ -404,14 +434,16 @@ int route_lookup(const struct route_table *table, const struct route_query *quer
 
 	ret_result->number[0] = ret_result->rejected[0] = '\0';
 	ret_result->n_rows = ret_result->n_use = ret_result->n_left_off = 0;
+	ret_result->peer_in = NULL;
 	/* What does not fit is no number; the calling one is only text. */
 	if (view_copy(view_of(query->calling), ret_result->in.calling, TRANSLATE_NUMBER_MAX) < 0)
 		ret_result->in.calling[0] = '\0';
 	if (view_copy(query->called, ret_result->in.called, TRANSLATE_NUMBER_MAX) < 0)
 		return -EINVAL;
-	if (!route_numbers_in(table, from, &ret_result->in, NULL, ret_result->rejected))
+	if (!route_numbers_in(table, query, &ret_result->in, &ret_result->peer_in, NULL,
+		    ret_result->rejected))
 		return -EPERM;
-	rc = number_read(view_of(ret_result->in.called), ret_result, sym, &n);
+	rc = number_read(view_of(ret_result->in.called), ret_result->number, sym, &n);
 	if (rc < 0) {
 		ret_result->number[0] = '\0';
 		return rc;
@@ -440,6 +472,7 @@ int route_lookup(const struct route_table *table, const struct route_query *quer
 		}
 	}
 	collect_maps(table, query->numbers, sym, n, ret_result);
+	route_weigh(ret_result->rows, ret_result->n_rows, query->random);
 	rows_judge(table, query, ret_result);
 	return 0;
 }

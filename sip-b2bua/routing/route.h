@@ -9,9 +9,9 @@
  * translation rules have one room for a match). Trunk states are not part of it: they come through
  * a callback.
  *
- * A call's numbers are changed on its way: by the incoming profile of the trunk it came from, then
- * dial-peers are found for what the called number is now; by the outgoing profiles of the dial-peer
- * and of the trunk it goes to, in this order.
+ * A call's numbers are changed on its way: by the incoming profiles of the trunk it came from and of
+ * its incoming dial-peer, then dial-peers are found for what the called number is now; by the
+ * outgoing profiles of the dial-peer and of the trunk it goes to, in this order.
  *
  * Patterns: digits 0-9 * # A-D stand for themselves, '+' only as the first character, '.' is any
  * one digit (not '+'), a trailing 'T' is any number of further digits, also none. Without 'T' the
@@ -39,6 +39,8 @@ enum route_verdict {
 	ROUTE_USE = 0,	      /* may be tried, in the order of the rows */
 	ROUTE_SHUTDOWN,	      /* the dial-peer is shut down */
 	ROUTE_OTHER_REALM,    /* for calls of another incoming realm */
+	ROUTE_OTHER_TRUNK,    /* for calls of another incoming trunk */
+	ROUTE_OTHER_TIME,     /* outside of its time-range */
 	ROUTE_NO_TRUNK,	      /* names no trunk, or one that does not exist */
 	ROUTE_TRUNK_SHUTDOWN, /* its trunk is shut down */
 	ROUTE_TRUNK_BUSYOUT,  /* its trunk does not answer OPTIONS */
@@ -56,6 +58,8 @@ struct route_query {
 	const char *calling; /* text; NULL: unknown */
 	struct view called;
 	const struct numbers *numbers; /* the maps; NULL: none is loaded */
+	int64_t now_s;		       /* seconds since 1970 UTC */
+	uint64_t random;	       /* decides between weights; 0: the largest first */
 	/* May calls be sent to this trunk now? trunk_index counts in cfg->trunks. NULL: to all. */
 	bool (*up)(void *arg, uint32_t trunk_index);
 	void *arg;
@@ -68,15 +72,18 @@ struct route_row {
 	uint16_t n_explicit;	       /* characters of the pattern that stand for themselves */
 	uint16_t n_matched;	       /* the same and dots: characters matched before 'T' */
 	enum route_verdict verdict;
-	uint32_t huntstop_tag;		      /* ROUTE_HUNTSTOP: of the dial-peer that stopped */
-	struct numbers out;		      /* ROUTE_USE: as they would be sent */
+	uint32_t huntstop_tag; /* ROUTE_HUNTSTOP: of the dial-peer that stopped */
+	int64_t local_minutes; /* ROUTE_OTHER_TIME: what the range's clock says, since 1970 */
+	uint32_t weight_total; /* not 0: it has peer->weight of so many shares among its equals */
+	struct numbers out;    /* ROUTE_USE: as they would be sent */
 	uint32_t rejected_tag, rejected_rank; /* ROUTE_REJECTED: by this translation rule */
 };
 
 struct route_result {
-	struct numbers in;		   /* after the incoming translation */
-	char rejected[ROUTE_REASON_MAX];   /* not empty: that translation rejects the call */
-	char number[ROUTE_NUMBER_MAX + 1]; /* as looked up, without separators */
+	struct numbers in;		     /* after the incoming translations */
+	const struct cfg_dial_peer *peer_in; /* the incoming dial-peer; NULL: none */
+	char rejected[ROUTE_REASON_MAX];     /* not empty: such a translation rejects the call */
+	char number[ROUTE_NUMBER_MAX + 1];   /* as looked up, without separators */
 	uint32_t n_rows;     /* in the order they would be tried; rejected ones between */
 	uint32_t n_use;	     /* rows with ROUTE_USE */
 	uint32_t n_left_off; /* matching dial-peers beyond ROUTE_ROWS_MAX */
@@ -108,12 +115,13 @@ int route_lookup(const struct route_table *table, const struct route_query *quer
 	struct route_result *ret_result) __attribute__((warn_unused_result));
 
 /*
- * The numbers of a call as they come in from a trunk (NULL: none's), and as they go out by a
- * dial-peer to a trunk (NULL: it ends in the box); in place. false: rejected, why says so. steps
- * may be NULL.
+ * The numbers of a call as they come in (ret_peer: its incoming dial-peer, or NULL), and as they go
+ * out by a dial-peer to a trunk (NULL: it ends in the box); in place. false: rejected, why says so.
+ * steps may be NULL.
  */
-bool route_numbers_in(const struct route_table *table, const struct cfg_trunk *from,
-	struct numbers *numbers, struct translate_steps *steps, char why[ROUTE_REASON_MAX]);
+bool route_numbers_in(const struct route_table *table, const struct route_query *query,
+	struct numbers *numbers, const struct cfg_dial_peer **ret_peer,
+	struct translate_steps *steps, char why[ROUTE_REASON_MAX]);
 bool route_numbers_out(const struct route_table *table, const struct cfg_dial_peer *peer,
 	const struct cfg_trunk *to, struct numbers *numbers, struct translate_steps *steps,
 	char why[ROUTE_REASON_MAX]);

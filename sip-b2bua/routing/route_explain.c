@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "sip-b2bua/routing/route.h"
+#include "sip-b2bua/routing/timerange.h"
 
 char *route_target_text(const struct cfg_dial_peer *peer, char buf[ROUTE_TARGET_MAX])
 {
@@ -21,7 +22,7 @@ char *route_row_explain(
 	const struct route_row *row, const char *in_realm, char buf[ROUTE_REASON_MAX])
 {
 	const struct cfg_dial_peer *p = row->peer;
-	char target[ROUTE_TARGET_MAX];
+	char target[ROUTE_TARGET_MAX], clock[16];
 
 	switch (row->verdict) {
 	case ROUTE_USE:
@@ -45,6 +46,15 @@ char *route_row_explain(
 		snprintf(buf, ROUTE_REASON_MAX,
 			"dial-peer %u is for calls from realm %s, this one comes from %s", p->tag,
 			p->incoming_realm, in_realm);
+		break;
+	case ROUTE_OTHER_TRUNK:
+		snprintf(buf, ROUTE_REASON_MAX, "dial-peer %u is for calls from trunk %s", p->tag,
+			p->incoming_trunk);
+		break;
+	case ROUTE_OTHER_TIME:
+		snprintf(buf, ROUTE_REASON_MAX,
+			"dial-peer %u is for time-range %s, by whose clock it is %s", p->tag,
+			p->time_range, timeranges_clock(row->local_minutes, clock));
 		break;
 	case ROUTE_NO_TRUNK:
 		snprintf(buf, ROUTE_REASON_MAX, "dial-peer %u has no trunk", p->tag);

@@ -233,6 +233,17 @@ static void random_peers(struct rig *r)
 			set(peer, CFG_DIAL_PEER, "incoming_realm", PICK(r, "access", "peering"));
 		if (one_in(r, 2))
 			set(peer, CFG_DIAL_PEER, "translation_outgoing", PICK(r, "peer", "out"));
+		if (one_in(r, 2))
+			set(peer, CFG_DIAL_PEER, "weight", PICK(r, "1", "2", "7"));
+		if (one_in(r, 5))
+			set(peer, CFG_DIAL_PEER, "time_range", PICK(r, "day", "night"));
+		if (one_in(r, 6))
+			set(peer, CFG_DIAL_PEER, "incoming_trunk", PICK(r, "phone", "t1"));
+		if (one_in(r, 6)) {
+			set(peer, CFG_DIAL_PEER, "incoming_called",
+				PICK(r, "T", "1T", "2..", "3T"));
+			set(peer, CFG_DIAL_PEER, "translation_incoming", PICK(r, "in", "peer"));
+		}
 	}
 }
 
@@ -281,42 +292,60 @@ static bool reported_up(void *arg, uint32_t trunk_index)
 	return true;
 }
 
-static struct sip_msg seen_msg;
+/* The INVITEs of a call to the called side: last octet of the trunk, numbers. */
+static struct {
+	uint32_t n;
+	struct {
+		uint8_t host;
+		char called[CTL_NUMBER_MAX], calling[CTL_NUMBER_MAX];
+	} invite[ROUTE_TRIES_MAX + 1];
+} seen;
 
-/* The next packet is an INVITE to this row's trunk with its numbers. */
-static void expect_invite(const struct rig_packet *p, const struct route_row *row)
+static void see_invite(const struct rig_packet *p)
 {
-	char called[CTL_NUMBER_MAX], calling[CTL_NUMBER_MAX];
+	static struct sip_msg msg;
+	const uint32_t n = seen.n++;
 
-	assert_int_equal(sip_msg_parse(&seen_msg, p->bytes, p->n, false), 0);
-	assert_int_equal(p->dst.ip[3], row->trunk->target.addr.ip[3]);
-	assert_int_equal(policy_user_text(&seen_msg.uri, called, sizeof(called)), 0);
-	assert_int_equal(policy_user_text(&seen_msg.from.uri, calling, sizeof(calling)), 0);
-	assert_string_equal(called, row->out.called);
-	assert_string_equal(calling, row->out.calling);
+	assert_true(n < ROUTE_TRIES_MAX);
+	assert_int_equal(sip_msg_parse(&msg, p->bytes, p->n, false), 0);
+	seen.invite[n].host = p->dst.ip[3];
+	assert_int_equal(policy_user_text(&msg.uri, seen.invite[n].called, CTL_NUMBER_MAX), 0);
+	assert_int_equal(
+		policy_user_text(&msg.from.uri, seen.invite[n].calling, CTL_NUMBER_MAX), 0);
 }
 
-/* Everything arrives; each new INVITE to the called side is that of the next row that is used. */
-static void follow(struct rig *r, const struct route_result *res)
+/* Everything arrives. */
+static void follow(struct rig *r)
 {
-	uint32_t row = 0, n = 0;
-
+	seen.n = 0;
 	while (r->n_queue > 0 || r->n_replies > 0) {
 		const struct rig_packet *p = &r->queue[0];
 
 		if (rig_reply(r))
 			continue;
-		if (p->to == RIG_CALLEE && memcmp(p->bytes, "INVITE ", 7) == 0) {
-			while (row < res->n_rows && res->rows[row].verdict != ROUTE_USE)
-				row++;
-			if (row == res->n_rows)
-				fail_msg("an INVITE more than there are ways");
-			expect_invite(p, &res->rows[row++]);
-			n++;
-		}
+		if (p->to == RIG_CALLEE && memcmp(p->bytes, "INVITE ", 7) == 0)
+			see_invite(p);
 		rig_deliver(r, -1);
 	}
-	assert_int_equal(n, res->n_use);
+}
+
+/* Each row that is used was tried in its turn, with its numbers; no other. */
+static void expect_tried(const struct route_result *res)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < res->n_rows; i++) {
+		const struct route_row *row = &res->rows[i];
+
+		if (row->verdict != ROUTE_USE)
+			continue;
+		assert_true(n < seen.n);
+		assert_int_equal(seen.invite[n].host, row->trunk->target.addr.ip[3]);
+		assert_string_equal(seen.invite[n].called, row->out.called);
+		assert_string_equal(seen.invite[n].calling, row->out.calling);
+		n++;
+	}
+	assert_int_equal(n, seen.n);
 }
 
 static void random_call(struct rig *r, const struct route_table *table,
@@ -337,12 +366,16 @@ static void random_call(struct rig *r, const struct route_table *table,
 	strcat(number, one_in(r, 20) ? "+" : one_in(r, 10) ? "666" : "");
 	for (unsigned int k = rig_random(r, 5) + 1; k > 0; k--)
 		strcat(number, PICK(r, "0", "1", "2", "3"));
+	ua = rig_invite(r, number, false);
+	follow(r);
+	call = rig_last_call(r);
 	q.called = view_of(number);
+	q.now_s = (int64_t)(call->rec.invite_ms / 1000);
+	q.random = call->rec.id;
 	if (route_lookup(table, &q, &res) < 0)
 		assert_int_equal(res.n_use, 0);
-	ua = rig_invite(r, number, false);
-	follow(r, &res);
-	call = rig_last_call(r);
+	expect_tried(&res);
+	assert_int_equal(call->rec.dial_peer_in, res.peer_in ? res.peer_in->tag : 0);
 	if (res.n_use == 0) {
 		assert_int_equal(ua->last, route_result_status(&res));
 		route_result_explain(&res, q.realm, reason);
@@ -369,6 +402,10 @@ static void test_random(void **state)
 
 		translations(r);
 		old = edit(r);
+		set(object(r, CFG_TIME_RANGE, "day"), CFG_TIME_RANGE, "periodic",
+			"daily 08:00 to 20:00");
+		set(object(r, CFG_TIME_RANGE, "night"), CFG_TIME_RANGE, "periodic",
+			"daily 20:00 to 08:00");
 		random_trunks(r);
 		random_peers(r);
 		numbers = random_map(r);

@@ -276,8 +276,9 @@ static const struct fault faults[] = {
 	{"dial-peer 10: trunk t0 is busied out", 503, trunk_busied_out, .number = "100"},
 	{"dial-peer 10 is for calls from realm peering, this one comes from access", 503,
 		other_realm, .number = "100"},
-	{"trunk t0: realm peering has no listener of its transport and family (sip listen)", 503,
-		no_listener, .number = "100"},
+	{"dial-peer 10: the realm of trunk t0 has no listener of its transport and family (sip "
+	 "listen)",
+		503, no_listener, .number = "100"},
 	/* processes and ports */
 	{"limen-control is not reachable", 503, control_away, .number = "100", .pass_ms = 2100,
 		.then = control_back},

@@ -83,6 +83,21 @@ static int lookup(const struct route_table *t, const char *number, const char *r
 		res);
 }
 
+static const char *const verdicts[] = {
+	[ROUTE_SHUTDOWN] = "shut",
+	[ROUTE_OTHER_REALM] = "realm",
+	[ROUTE_OTHER_TRUNK] = "from",
+	[ROUTE_OTHER_TIME] = "time",
+	[ROUTE_NO_TRUNK] = "none",
+	[ROUTE_TRUNK_SHUTDOWN] = "tshut",
+	[ROUTE_TRUNK_BUSYOUT] = "busy",
+	[ROUTE_HUNTSTOP] = "stop",
+	[ROUTE_REJECTED] = "rejected",
+	[ROUTE_NO_LISTENER] = "listen",
+	[ROUTE_TOO_MANY] = "many",
+	[ROUTE_NO_MAP] = "map",
+};
+
 /* "tag" is usable, "tag:verdict" is not; in order. */
 static void result_print(const struct route_result *res, char *out, size_t size)
 {
@@ -93,7 +108,8 @@ static void result_print(const struct route_result *res, char *out, size_t size)
 		n += (size_t)snprintf(
 			out + n, size - n, "%s%u", i ? " " : "", res->rows[i].peer->tag);
 		if (res->rows[i].verdict != ROUTE_USE)
-			n += (size_t)snprintf(out + n, size - n, ":%d", (int)res->rows[i].verdict);
+			n += (size_t)snprintf(
+				out + n, size - n, ":%s", verdicts[res->rows[i].verdict]);
 	}
 }
 
@@ -111,27 +127,27 @@ static void test_order(void **state)
 			"12 11 10"}, /* as explicit as 11, more characters matched */
 		{"+49891234567", "access", "11 10"},
 		{"+49 (89) 12-34.56", "access", "12 11 10"},
-		{"0123", "access", "22:5 21 20"},
-		{"0", "access", "22:5 21 20"},
-		{"112", "access", "30 31:2"},
-		{"112", "core", "30:2 31"},
-		{"112", "peering", "30:2 31:2"},
+		{"0123", "access", "22:busy 21 20"},
+		{"0", "access", "22:busy 21 20"},
+		{"112", "access", "30 31:realm"},
+		{"112", "core", "30:realm 31"},
+		{"112", "peering", "30:realm 31:realm"},
 		{"112", NULL, "30 31"},
 		{"1121", "access", ""},
 		{"11", "access", ""},
-		{"711", "access", "42:4 41:5 40:6"},
-		{"712", "access", "41:5 40:6"},
+		{"711", "access", "42:tshut 41:busy 40:stop"},
+		{"712", "access", "41:busy 40:stop"},
 		{"721", "access", "40"},
 		{"7", "access", ""},
-		{"81", "access", "50:1 51 52:6"},
+		{"81", "access", "50:shut 51 52:stop"},
 		{"*21#", "access", "60"},
 		{"9abCd", "access", "61"},
-		{"95", "access", "62:3"},
-		{"96", "access", "63:3"},
-		{"6", "access", "80:5 81"},
-		{"61", "access", "82 80:5 81"},
-		{"62", "access", "83 80:5 81"},
-		{"63", "access", "84:1 80:5 81"},
+		{"95", "access", "62:none"},
+		{"96", "access", "63:none"},
+		{"6", "access", "80:busy 81"},
+		{"61", "access", "82 80:busy 81"},
+		{"62", "access", "83 80:busy 81"},
+		{"63", "access", "84:shut 80:busy 81"},
 	};
 	struct route_table *t = table_new(&cfg);
 	struct route_result res;
@@ -262,7 +278,8 @@ static void test_many(void **state)
 	t = table_new(&c);
 	assert_int_equal(lookup(t, "5", "x", &res), 0);
 	assert_int_equal(res.n_rows, ROUTE_ROWS_MAX);
-	assert_int_equal(res.n_use, ROUTE_ROWS_MAX);
+	assert_int_equal(res.n_use, ROUTE_TRIES_MAX);
+	assert_int_equal(res.rows[ROUTE_TRIES_MAX].verdict, ROUTE_TOO_MANY);
 	assert_int_equal(res.n_left_off, N - ROUTE_ROWS_MAX);
 	for (uint32_t i = 0; i < ROUTE_ROWS_MAX; i++)
 		assert_int_equal(res.rows[i].peer->tag, N - i);
@@ -330,11 +347,11 @@ static void test_maps(void **state)
 	static const struct {
 		const char *number, *with, *without;
 	} rows[] = {
-		{"+49301", "2 3 4:8 5", "2:8 4:8 5 3:8"},
-		{"+49891", "2 3 1 4:8 5", "1 2:8 4:8 5 3:8"},
-		{"+49892", "1 2 3 4:8 5", "1 2:8 4:8 5 3:8"},
-		{"01234", "2 3 4:8 5", "2:8 4:8 5 3:8"},
-		{"012345", "4:8 5", "2:8 4:8 5 3:8"},
+		{"+49301", "2 3 4:map 5", "2:map 4:map 5 3:map"},
+		{"+49891", "2 3 1 4:map 5", "1 2:map 4:map 5 3:map"},
+		{"+49892", "1 2 3 4:map 5", "1 2:map 4:map 5 3:map"},
+		{"01234", "2 3 4:map 5", "2:map 4:map 5 3:map"},
+		{"012345", "4:map 5", "2:map 4:map 5 3:map"},
 	};
 	struct cfg c = {
 		.trunks = trunks, .n_trunks = N_TRUNKS, .dial_peers = mapped, .n_dial_peers = 5};
@@ -358,6 +375,171 @@ static void test_maps(void **state)
 		"dial-peer 4: voice class e164-pattern-map 6 is not loaded");
 	route_table_free(t);
 	numbers_free(numbers);
+}
+
+/* ---- sources, times, weights ---- */
+
+#define UTC(h, m) (INT64_C(1798070400) + (h)*3600 + (m)*60) /* 2026-12-24, a Thursday */
+
+static void test_times(void **state)
+{
+	static const struct {
+		int64_t now_s;
+		const char *want;
+	} rows[] = {
+		/* Berlin is one hour ahead. */
+		{UTC(7, 59), "1:time 2:time 3 4 5:time"}, {UTC(8, 0), "1:time 2 3 4 5:time"},
+		{UTC(16, 59), "1:time 2 3 4:time 5:time"},
+		{UTC(17, 0), "1:time 2:time 3 4:time 5:time"},
+		{UTC(20, 59), "1:time 2:time 3 4:time 5:time"},
+		{UTC(21, 0), "1 2:time 3 4:time 5:time"},
+		{UTC(24 + 4, 59), "1 2:time 3 4:time 5:time"}, /* the night of Thursday */
+		{UTC(24 + 5, 0), "1:time 2:time 3 4:time 5:time"},
+		{UTC(24 + 21, 0), "1:time 2:time 3 4:time 5:time"}, /* Friday has none */
+		{UTC(48 + 11, 0), "1:time 2:time 3 4:time 5"},	    /* Saturday */
+		/* A summer day, when Berlin is two hours ahead: 2026-06-25, a Thursday. */
+		{INT64_C(1782370740), "1:time 2:time 3 4 5:time"}, /* 06:59 UTC */
+		{INT64_C(1782370800), "1:time 2 3 4 5:time"},	   /* 07:00 UTC, 09:00 there */
+	};
+	static struct cfg_time_range ranges[] = {
+		{.name = "night",
+			.timezone = "Europe/Berlin",
+			.n_periodic = 1,
+			.periodic = {{.days = 0x08, .start = 22 * 60, .end = 6 * 60}}},
+		{.name = "office",
+			.timezone = "Europe/Berlin",
+			.n_periodic = 1,
+			.periodic = {{.days = 0x1f, .start = 9 * 60, .end = 18 * 60}}},
+		{.name = "until", .timezone = "UTC", .end = {2026, 12, 24, 12 * 60}},
+		{.name = "weekend",
+			.timezone = "UTC",
+			.n_periodic = 2,
+			.periodic = {{.days = 0x20, .start = 0, .end = 24 * 60},
+				{.days = 0x40, .start = 0, .end = 24 * 60}}},
+	};
+	static struct cfg_dial_peer timed[] = {
+		PEER(1, "T", "a", .time_range = "night"),
+		PEER(2, "T", "a", .time_range = "office"),
+		PEER(3, "T", "a"),
+		PEER(4, "T", "a", .time_range = "until"),
+		PEER(5, "T", "a", .time_range = "weekend"),
+	};
+	struct cfg c = {.trunks = trunks,
+		.n_trunks = N_TRUNKS,
+		.dial_peers = timed,
+		.n_dial_peers = 5,
+		.time_ranges = ranges,
+		.n_time_ranges = 4};
+	struct route_table *t = table_new(&c);
+	char got[256], why[ROUTE_REASON_MAX];
+	struct route_result res;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		assert_int_equal(route_lookup(t,
+					 &(struct route_query){
+						 .called = view_of("5"), .now_s = rows[i].now_s},
+					 &res),
+			0);
+		result_print(&res, got, sizeof(got));
+		if (strcmp(got, rows[i].want) != 0)
+			fail_msg("row %zu: got \"%s\", want \"%s\"", i, got, rows[i].want);
+	}
+	assert_int_equal(
+		route_lookup(t, &(struct route_query){.called = view_of("5"), .now_s = UTC(17, 2)},
+			&res),
+		0);
+	assert_string_equal(route_row_explain(&res.rows[1], NULL, why),
+		"dial-peer 2 is for time-range office, by whose clock it is Thu 18:02");
+	route_table_free(t);
+	ranges[0].timezone[0] = 'X';
+	assert_int_equal(route_table_new(&c, &t, why), -ENOENT);
+	assert_string_equal(why,
+		"time-range night: \"timezone Xurope/Berlin\": the time zone "
+		"database has no such zone");
+	ranges[0].timezone[0] = 'E';
+}
+
+static void test_incoming(void **state)
+{
+	static struct cfg_dial_peer peers_in[] = {
+		PEER(1, "", "", .incoming_called = "T"),
+		PEER(2, "", "", .incoming_called = "1T", .incoming_trunk = "a"),
+		PEER(3, "", "", .incoming_called = "12T", .incoming_realm = "core"),
+		PEER(4, "", "", .incoming_called = "2T", .shutdown = true),
+		PEER(5, "T", "b", .incoming_trunk = "a"),
+		PEER(6, "T", "b", .incoming_called = "13T", .preference = 1),
+	};
+	static const struct {
+		const char *number, *realm, *trunk;
+		uint32_t want;
+		const char *ways;
+	} rows[] = {
+		{"123", "peering", "a", 2, "5 6"}, {"123", "peering", "b", 1, "5:from 6"},
+		{"123", "peering", NULL, 1, "5:from 6"}, {"123", "core", "b", 3, "5:from 6"},
+		{"13", "core", "b", 6, "5:from 6"}, {"22", "core", "b", 1, "5:from 6"},
+		{"+1", "core", "a", 1, "5 6"}, {"123", NULL, NULL, 3, "5 6"}, /* from anywhere */
+	};
+	struct cfg c = {
+		.trunks = trunks, .n_trunks = N_TRUNKS, .dial_peers = peers_in, .n_dial_peers = 6};
+	struct route_table *t = table_new(&c);
+	struct route_result res;
+	char got[256];
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		assert_int_equal(route_lookup(t,
+					 &(struct route_query){.called = view_of(rows[i].number),
+						 .realm = rows[i].realm,
+						 .trunk = rows[i].trunk},
+					 &res),
+			0);
+		result_print(&res, got, sizeof(got));
+		if (strcmp(got, rows[i].ways) != 0 || !res.peer_in ||
+			res.peer_in->tag != rows[i].want)
+			fail_msg("row %zu: incoming %u, ways %s", i,
+				res.peer_in ? res.peer_in->tag : 0, got);
+	}
+	route_table_free(t);
+}
+
+static void test_weights(void **state)
+{
+	static struct cfg_dial_peer weighed[] = {
+		PEER(1, "5", "a", .weight = 1),
+		PEER(2, "5", "b", .weight = 3),
+		PEER(3, "5", "a"),
+		PEER(4, "5", "b", .weight = 6),
+		PEER(5, "5", "b", .weight = 9, .preference = 1),
+		PEER(6, "T", "b", .weight = 9),
+	};
+	struct cfg c = {
+		.trunks = trunks, .n_trunks = N_TRUNKS, .dial_peers = weighed, .n_dial_peers = 6};
+	struct route_table *t = table_new(&c);
+	unsigned int first[7] = {0}, second_of_4[7] = {0};
+	struct route_query q = {.called = view_of("5")};
+	struct route_result res;
+	char got[256];
+
+	assert_int_equal(route_lookup(t, &q, &res), 0);
+	result_print(&res, got, sizeof(got));
+	assert_string_equal(got, "4 2 1 3 5 6");
+	assert_int_equal(res.rows[0].weight_total, 10);
+	assert_int_equal(res.rows[4].weight_total, 0);
+	for (q.random = 1; q.random <= 20000; q.random++) {
+		assert_int_equal(route_lookup(t, &q, &res), 0);
+		first[res.rows[0].peer->tag]++;
+		if (res.rows[0].peer->tag == 4)
+			second_of_4[res.rows[1].peer->tag]++;
+		assert_int_equal(res.rows[3].peer->tag, 3);
+		assert_int_equal(res.rows[4].peer->tag, 5);
+		assert_int_equal(res.rows[5].peer->tag, 6);
+	}
+	/* 10, 30 and 60 percent, within five standard deviations. */
+	assert_in_range(first[1], 1790, 2210);
+	assert_in_range(first[2], 5680, 6320);
+	assert_in_range(first[4], 11650, 12350);
+	/* Of the rest 1 : 3. */
+	assert_in_range(second_of_4[1] * 4, first[4] - 950, first[4] + 950);
+	route_table_free(t);
 }
 
 static struct ipaddr addr(const char *text, uint16_t port)
@@ -423,6 +605,9 @@ int main(void)
 		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_deep),
 		cmocka_unit_test(test_maps),
+		cmocka_unit_test(test_times),
+		cmocka_unit_test(test_incoming),
+		cmocka_unit_test(test_weights),
 		cmocka_unit_test(test_source),
 	};
 

@@ -367,6 +367,9 @@ struct ctl_trunk_status {
 	X(se_refreshes, "session-refreshes", "session refreshes sent")                        \
 	X(se_refused, "session-too-short", "requests refused with 422")                       \
 	X(se_expired, "session-expired", "calls ended by a session timer")                    \
+	X(refer_in, "refer-in", "REFER requests in calls")                                    \
+	X(refer_refused, "refer-refused", "those that a side does not allow")                 \
+	X(replaced, "replaced", "calls that took the place of another (Replaces)")            \
 	X(update_in, "update-in", "UPDATE requests in dialogs, and offers in PRACK")          \
 	X(update_out, "update-out", "offers sent by UPDATE")                                  \
 	X(update_local, "update-local", "offers by UPDATE that the box answered by itself")   \

@@ -349,6 +349,8 @@ struct cfg_realm {
 	uint8_t dscp_media, dscp_video, dscp_signaling; /* ip qos dscp ef media | cs3 signaling */
 	uint8_t admission;				/* enum cfg_admission */
 	uint8_t rel1xx;		    /* enum cfg_rel1xx; REALM counts as SUPPORTED */
+	bool refer;		    /* supplementary-service sip refer: REFER passes */
+	bool replaces;		    /* supplementary-service sip handle-replaces */
 	bool session_refresh;	    /* session timers are asked for, and kept alive by the box */
 	uint32_t session_expires_s; /* what is asked for */
 	uint32_t min_se_s;	    /* what is granted */
@@ -403,6 +405,7 @@ struct cfg_trunk {
 	uint8_t dtmf;			  /* enum cfg_dtmf; NONE: both are the realm's */
 	uint8_t dtmf_fallback;		  /* enum cfg_dtmf */
 	uint8_t rel1xx;			  /* enum cfg_rel1xx */
+	bool refer, replaces;		  /* or the realm's */
 	bool session_refresh;		  /* or the realm's */
 	uint32_t session_expires_s;	  /* 0: the realm's */
 	uint32_t min_se_s;		  /* 0: the realm's */

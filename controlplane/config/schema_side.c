@@ -457,6 +457,22 @@ static const struct cfg_leaf rows[] = {
 
 	{.kind = CFG_REALM,
 		.type = CFG_T_BOOL,
+		.name = "refer",
+		.syntax = "supplementary-service sip refer",
+		FIELD(cfg_realm, refer),
+		NO_REF,
+		.help = "Services beyond the call\nOf SIP\nTransfers by REFER come from here and "
+			"go here"},
+	{.kind = CFG_REALM,
+		.type = CFG_T_BOOL,
+		.name = "handle_replaces",
+		.syntax = "supplementary-service sip handle-replaces",
+		FIELD(cfg_realm, replaces),
+		NO_REF,
+		.help = "Services beyond the call\nOf SIP\nCalls from here may take the place of "
+			"others (Replaces)"},
+	{.kind = CFG_REALM,
+		.type = CFG_T_BOOL,
 		.name = "session_refresh",
 		.syntax = "session refresh",
 		FIELD(cfg_realm, session_refresh),
@@ -693,6 +709,22 @@ static const struct cfg_leaf rows[] = {
 		.help = "How digits come from this far end and go there\n"
 			"When it agrees on no telephone-events; counts with a dtmf-relay of "
 			"the trunk's own"},
+	{.kind = CFG_TRUNK,
+		.type = CFG_T_BOOL,
+		.name = "refer",
+		.syntax = "supplementary-service sip refer",
+		FIELD(cfg_trunk, refer),
+		NO_REF,
+		.help = "Services beyond the call\nOf SIP\nTransfers by REFER come from here and "
+			"go here; also where its realm says so"},
+	{.kind = CFG_TRUNK,
+		.type = CFG_T_BOOL,
+		.name = "handle_replaces",
+		.syntax = "supplementary-service sip handle-replaces",
+		FIELD(cfg_trunk, replaces),
+		NO_REF,
+		.help = "Services beyond the call\nOf SIP\nCalls from here may take the place of "
+			"others (Replaces); also where its realm says so"},
 	{.kind = CFG_TRUNK,
 		.type = CFG_T_BOOL,
 		.name = "session_refresh",

@@ -119,6 +119,7 @@ static void leg_clear(struct leg *leg)
 		sip_ctxn_detach(leg->update.out);
 	leg_dtmf_clear(leg);
 	leg_timer_stop(leg);
+	leg_refer_end(leg);
 	call_copy_set(&leg->told, &leg->told_len, (struct view){NULL, 0});
 	call_copy_set(&leg->telling, &leg->telling_len, (struct view){NULL, 0});
 	leg->update.in = NULL;
@@ -153,6 +154,7 @@ void call_release(struct call *call)
 	leg_clear(&call->leg[LEG_A]);
 	leg_clear(&call->leg[LEG_B]);
 	media_map_clear(&call->media);
+	call_copy_set(&call->replaces, &call->replaces_len, (struct view){NULL, 0});
 	secret_free(call->offer, call->offer_len);
 	secret_free(call->answer, call->answer_len);
 	sip_slab_put(b->calls, call->slot);
@@ -439,6 +441,8 @@ void call_end(struct call *call, const struct call_why *why)
 	call->then = THEN_NOTHING;
 	control_media_forget(call);
 	call_update_end(call);
+	leg_refer_end(&call->leg[LEG_A]);
+	leg_refer_end(&call->leg[LEG_B]);
 	leg_timer_stop(&call->leg[LEG_A]);
 	leg_timer_stop(&call->leg[LEG_B]);
 	/* Told before the answers leave, so that the record is safe when the peers know. */

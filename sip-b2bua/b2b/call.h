@@ -103,8 +103,16 @@ struct leg {
 	uint8_t rel1xx;	  /* enum cfg_rel1xx of its side */
 	bool peer_100rel; /* A: it knows reliable provisionals; B: it was told that we do */
 	bool peer_requires_100rel;
-	bool peer_update; /* it takes UPDATE, by its Allow */
-	bool no_update;	  /* and yet it does not */
+	/* Its REFER, which goes to the other leg. call_refer.c. */
+	struct {
+		bool subscribed; /* NOTIFYs of the other leg come back */
+		uint32_t cseq_in, cseq_out;
+		struct sip_stxn *in;  /* without its answer */
+		struct sip_ctxn *out; /* to the other leg */
+	} refer;
+	bool peer_replaces; /* it knows Replaces */
+	bool peer_update;   /* it takes UPDATE, by its Allow */
+	bool no_update;	    /* and yet it does not */
 	/* Its offer in an UPDATE or PRACK, and our UPDATE with the other leg's. call_update.c. */
 	struct {
 		bool on; /* its exchange is under way */
@@ -188,6 +196,8 @@ struct call {
 		uint16_t status;
 		uint32_t rseq, cseq;
 	} prack;
+	char *replaces; /* of the INVITE to the called side */
+	uint32_t replaces_len;
 	struct sip_ctxn *prack_out; /* that PRACK */
 	uint64_t answer_by_ms;	    /* of the wheel: when the called side has to have answered */
 	struct media_map media;
@@ -398,6 +408,8 @@ void leg_set_terms(struct leg *leg, const struct cfg_realm *realm, const struct 
 bool call_takes_early_offer(const struct call *call);
 /* The extensions that a far end may require of us (enum policy_option). */
 unsigned int leg_options(const struct leg *leg);
+/* What the box knows, for a leg; rel: reliable provisionals, too. */
+void leg_put_supported(const struct leg *leg, struct sip_buf *buf, bool rel);
 /* Supported and Require of an INVITE to a leg. */
 void leg_put_extensions(struct leg *leg, struct sip_buf *buf);
 
@@ -421,6 +433,24 @@ void leg_refuse_offer(struct leg *leg, unsigned int status, struct view headers)
  */
 void call_early_settle(struct call *call, const struct call_fork *f);
 void call_update_end(struct call *call); /* the call ends */
+
+/* ---- call_refer.c: transfers ---- */
+
+void call_refer(struct leg *leg, struct sip_stxn *stxn, const struct sip_msg *msg);
+/* A NOTIFY of a leg: true when it is one of a transfer, which is answered then. */
+bool call_refer_notify(struct leg *leg, struct sip_stxn *stxn, const struct sip_msg *msg);
+void leg_refer_end(struct leg *leg); /* the call ends */
+/* What the settings of its side allow. */
+bool leg_may_refer(const struct leg *leg);
+bool leg_may_replace(const struct leg *leg);
+/*
+ * An INVITE with Replaces: who is behind the dialog that it names becomes the called side. Negative:
+ * *ret_status and a sentence say why not.
+ */
+int call_replaces_take(struct call *call, const struct sip_msg *msg, unsigned int *ret_status,
+	const char **ret_reason) __attribute__((warn_unused_result));
+/* Replaces and Require of such a call's INVITE. */
+void call_put_replaces(const struct call *call, struct sip_buf *buf);
 
 /* ---- call_timer.c: session timers ---- */
 

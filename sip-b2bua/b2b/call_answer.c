@@ -140,8 +140,10 @@ void call_send_success(struct leg *to, struct view sdp)
 	if (call->state != CALL_UP && (call->forks[call->fork].settled & 1u << to->side))
 		sdp = none;
 	request = leg_response_start(to, 200, call->fork, &buf);
-	if (request)
+	if (request) {
+		leg_put_supported(to, &buf, false);
 		leg_timer_put_response(to, request, &buf);
+	}
 	leg_tell(to, sdp);
 	if (!request || sip_build_end(&buf, sdp.n > 0 ? VIEW("application/sdp") : none, sdp) < 0) {
 		call_end(call,

@@ -36,13 +36,14 @@ void leg_set_terms(struct leg *leg, const struct cfg_realm *realm, const struct 
 {
 	leg->rel1xx = trunk && trunk->rel1xx != CFG_REL1XX_REALM ? trunk->rel1xx : realm->rel1xx;
 	leg->peer_100rel = leg->peer_requires_100rel = false;
-	leg->peer_update = leg->no_update = false;
+	leg->peer_update = leg->no_update = leg->peer_replaces = false;
 	leg_timer_terms(leg, realm, trunk);
 }
 
 unsigned int leg_options(const struct leg *leg)
 {
-	return POLICY_TIMER | (leg->rel1xx == CFG_REL1XX_DISABLE ? 0 : POLICY_100REL);
+	return POLICY_TIMER | POLICY_NOREFERSUB | (leg_may_replace(leg) ? POLICY_REPLACES : 0) |
+	       (leg->rel1xx == CFG_REL1XX_DISABLE ? 0 : POLICY_100REL);
 }
 
 bool call_takes_early_offer(const struct call *call)
@@ -50,6 +51,17 @@ bool call_takes_early_offer(const struct call *call)
 	const struct leg *a = &call->leg[LEG_A];
 
 	return a->peer_100rel && a->rel1xx != CFG_REL1XX_DISABLE && !call->local.on;
+}
+
+void leg_put_supported(const struct leg *leg, struct sip_buf *buf, bool rel)
+{
+	sip_put_hdr_start(buf, SIP_H_SUPPORTED);
+	sip_put_lit(buf, "timer");
+	if (rel)
+		sip_put_lit(buf, ", 100rel");
+	if (leg_may_replace(leg))
+		sip_put_lit(buf, ", replaces");
+	sip_put_crlf(buf);
 }
 
 void leg_put_extensions(struct leg *leg, struct sip_buf *buf)
@@ -60,9 +72,7 @@ void leg_put_extensions(struct leg *leg, struct sip_buf *buf)
 			   (leg->call->offer || call_takes_early_offer(leg->call));
 	if (leg->peer_100rel && leg->rel1xx == CFG_REL1XX_REQUIRE)
 		sip_put_hdr(buf, SIP_H_REQUIRE, VIEW("100rel"));
-	sip_put_hdr(buf, SIP_H_SUPPORTED,
-		leg->peer_100rel && leg->rel1xx != CFG_REL1XX_REQUIRE ? VIEW("100rel, timer")
-								      : VIEW("timer"));
+	leg_put_supported(leg, buf, leg->peer_100rel && leg->rel1xx != CFG_REL1XX_REQUIRE);
 	leg_timer_put_request(leg, buf);
 }
 

@@ -101,6 +101,8 @@ static void refuse_offer(struct leg *leg, int rc, const char *reason)
 
 void leg_learn(struct leg *leg, const struct sip_msg *msg)
 {
+	if (sip_msg_has_token(msg, SIP_H_SUPPORTED, VIEW("replaces")))
+		leg->peer_replaces = true;
 	if (msg->first[SIP_H_ALLOW] != SIP_NONE)
 		leg->peer_update = !leg->no_update &&
 				   sip_msg_has_token(msg, SIP_H_ALLOW, VIEW("UPDATE"));
@@ -187,6 +189,8 @@ static void inside_dialog(
 	sip_buf_init(&headers, text, sizeof(text));
 	if (!take_cseq(leg, dialog, fork, msg->cseq.number)) {
 		answer(stxn, 500, none); /* RFC 3261 12.2.2: out of order */
+	} else if (msg->method == SIP_M_NOTIFY && call_refer_notify(leg, stxn, msg)) {
+		return;
 	} else if (status != 0) {
 		answer(stxn, status, VIEW("Allow: " POLICY_ALLOW "\r\n"));
 	} else if (policy_unsupported(msg, leg_options(leg), &headers)) {
@@ -195,6 +199,8 @@ static void inside_dialog(
 		bye(leg, stxn, msg, dialog);
 	} else if (msg->method == SIP_M_INVITE) {
 		reinvite(leg, stxn, msg);
+	} else if (msg->method == SIP_M_REFER) {
+		call_refer(leg, stxn, msg);
 	} else if (msg->method == SIP_M_UPDATE) {
 		leg->peer_update = true;
 		call_update(leg, stxn, msg, fork);

@@ -358,11 +358,20 @@ static void start(struct call *call, const struct sip_msg *msg, const struct sip
 	call->max_forwards = call->b->cfg->max_forwards;
 	if (msg->max_forwards > 0 && (uint32_t)msg->max_forwards - 1 < call->max_forwards)
 		call->max_forwards = (uint32_t)msg->max_forwards - 1;
-	if (!find_candidates(call, msg))
-		return;
-	if (candidate_take(call, msg) < 0) {
-		refuse_without_trunk(call);
-		return;
+	if (msg->first[SIP_H_REPLACES] != SIP_NONE) {
+		unsigned int status;
+
+		if (call_replaces_take(call, msg, &status, &reason) < 0) {
+			refuse(call, status, none, reason);
+			return;
+		}
+	} else {
+		if (!find_candidates(call, msg))
+			return;
+		if (candidate_take(call, msg) < 0) {
+			refuse_without_trunk(call);
+			return;
+		}
 	}
 	control_call_put(call, NULL, 0);
 	if (oa_receive(&a->oa, OA_INVITE, msg->body.n > 0) == OA_OFFER_WANTED) {
@@ -553,6 +562,7 @@ static int invite_build(struct call *call, const struct sip_msg *from, struct vi
 	leg_put_contact(buf, leg, path);
 	sip_put_hdr(buf, SIP_H_ALLOW, VIEW(POLICY_ALLOW));
 	leg_put_extensions(leg, buf);
+	call_put_replaces(call, buf);
 	sip_put_hdr(buf, SIP_H_USER_AGENT, VIEW(POLICY_PRODUCT));
 	leg_put_auth(leg, buf, SIP_M_INVITE, view_of(call->uri));
 	policy_put_headers(buf, from, POLICY_INVITE);

@@ -236,6 +236,7 @@ unsigned int policy_method_status(enum sip_method method)
 	case SIP_M_INFO:
 	case SIP_M_PRACK:
 	case SIP_M_UPDATE:
+	case SIP_M_REFER:
 		return 0;
 	case SIP_M_OTHER:
 		return 501;
@@ -253,6 +254,8 @@ static unsigned int option_of(struct view tag)
 	} rows[] = {
 		{"100rel", POLICY_100REL},
 		{"timer", POLICY_TIMER},
+		{"replaces", POLICY_REPLACES},
+		{"norefersub", POLICY_NOREFERSUB},
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {

@@ -13,7 +13,7 @@
 
 #define POLICY_PRODUCT "Limen"
 /* What we take, in and out of dialogs; the value of Allow. */
-#define POLICY_ALLOW "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, PRACK, UPDATE"
+#define POLICY_ALLOW "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, PRACK, UPDATE, REFER, NOTIFY"
 
 enum policy_msg {
 	POLICY_INVITE = 1 << 0, /* the first one of a call */
@@ -47,6 +47,8 @@ unsigned int policy_method_status(enum sip_method method);
 enum policy_option {
 	POLICY_100REL = 1 << 0,
 	POLICY_TIMER = 1 << 1,
+	POLICY_REPLACES = 1 << 2,
+	POLICY_NOREFERSUB = 1 << 3, /* RFC 4488 */
 };
 
 /*

@@ -15,7 +15,7 @@
 LOG_TOPIC("restore");
 
 #define CKPT_MAGIC   0x434d494c /* "LIMC" */
-#define CKPT_VERSION 4
+#define CKPT_VERSION 5
 
 /* A call that ends in the box has its caller alone. */
 static unsigned int n_legs(const struct call *call)
@@ -42,7 +42,7 @@ int call_checkpoint_write(const struct call *call, struct ckpt_out *out)
 		if (!leg->dialog)
 			return -EINVAL;
 		ckpt_put_u(out, leg->out_cseq, 4);
-		ckpt_put_u(out, leg->peer_update, 1);
+		ckpt_put_u(out, (leg->peer_update ? 1u : 0u) | (leg->peer_replaces ? 2u : 0u), 1);
 		leg_timer_checkpoint(leg, out);
 		dialog_checkpoint(leg->dialog, out);
 	}
@@ -75,6 +75,7 @@ static int read_legs(struct call *call, struct ckpt_in *in)
 {
 	for (unsigned int side = 0; side < DP_LEGS; side++) {
 		struct leg *leg = &call->leg[side];
+		uint32_t flags;
 		int rc;
 
 		leg->call = call;
@@ -82,7 +83,9 @@ static int read_legs(struct call *call, struct ckpt_in *in)
 		if (side >= n_legs(call))
 			continue;
 		leg->out_cseq = (uint32_t)ckpt_get_u(in, 4);
-		leg->peer_update = ckpt_get_u(in, 1) != 0;
+		flags = (uint32_t)ckpt_get_u(in, 1);
+		leg->peer_update = flags & 1;
+		leg->peer_replaces = flags & 2;
 		leg_timer_restore(leg, in);
 		leg->oa.established = true;
 		rc = dialog_restore(in, &leg->dialog);

@@ -730,6 +730,8 @@ static void put_allow(const struct rig *r, unsigned int side, struct sip_buf *b)
 {
 	sip_put_lit(b, "Allow: INVITE, ACK, BYE, CANCEL, PRACK");
 	sip_put(b, r->side[side].update ? VIEW(", UPDATE\r\n") : VIEW("\r\n"));
+	if (r->side[side].replaces)
+		sip_put_lit(b, "Supported: replaces\r\n");
 }
 
 struct rig_ua *rig_invite(struct rig *r, const char *number, bool late)
@@ -761,6 +763,8 @@ struct rig_ua *rig_invite(struct rig *r, const char *number, bool late)
 		number, VIEW_ARG(sip_ctxn_branch(ua->out)), ua->tag, number, ua->call_id);
 	put_allow(r, RIG_CALLER, &b);
 	put_timer(r, RIG_CALLER, &b);
+	if (r->side[RIG_CALLER].lines)
+		sip_put(&b, view_of(r->side[RIG_CALLER].lines));
 	if (r->side[RIG_CALLER].rel == RIG_REL_REQUIRED)
 		sip_put_lit(&b, "Require: 100rel\r\n");
 	else if (r->side[RIG_CALLER].rel != RIG_REL_NONE)
@@ -826,6 +830,41 @@ unsigned int rig_request(struct rig *r, struct rig_ua *ua, enum sip_method metho
 	ua_send(r, ua, method, &status);
 	rig_settle(r);
 	return status;
+}
+
+static void ua_send_with(struct rig *r, struct rig_ua *ua, enum sip_method method,
+	const char *lines, const char *type, const char *body, unsigned int *ret_status)
+{
+	struct sip_ctxn *ctxn;
+	char text[4096];
+	struct sip_buf b;
+
+	assert_int_equal(
+		sip_ctxn_new(r->side[ua->side].txns, method, &ua_ignore_ops, ret_status, &ctxn), 0);
+	sip_buf_init(&b, text, sizeof(text));
+	dialog_put_request(
+		&b, ua->dialog, method, dialog_next_cseq(ua->dialog), sip_ctxn_branch(ctxn), 70);
+	sip_put(&b, view_of(lines));
+	assert_int_equal(
+		sip_build_end(&b, type ? view_of(type) : none, type ? view_of(body) : none), 0);
+	assert_int_equal(sip_ctxn_send(ctxn, &ua->dialog->path, sip_buf_view(&b)), 0);
+}
+
+unsigned int rig_request_with(struct rig *r, struct rig_ua *ua, enum sip_method method,
+	const char *lines, const char *type, const char *body)
+{
+	static unsigned int status;
+
+	status = 0;
+	ua_send_with(r, ua, method, lines, type, body, &status);
+	rig_settle(r);
+	return status;
+}
+
+void rig_send(struct rig *r, struct rig_ua *ua, enum sip_method method, const char *lines)
+{
+	if (ua->dialog && ua->confirmed && !ua->hung_up)
+		ua_send_with(r, ua, method, lines, NULL, NULL, NULL);
 }
 
 void rig_reinvite(struct rig *r, struct rig_ua *ua, const char *direction, bool late)
@@ -1105,6 +1144,8 @@ static void ua_new_call(struct rig *r, unsigned int side, struct sip_stxn *stxn,
 		return;
 	}
 	ua_keep_timer(ua, msg);
+	snprintf(ua->last_replaces, sizeof(ua->last_replaces), "%.*s",
+		VIEW_ARG(sip_msg_value(msg, SIP_H_REPLACES)));
 	ua->n_invites++;
 	ua->addr = path->local;
 	ua->in = stxn;
@@ -1136,6 +1177,19 @@ static void ua_inside(
 		ua_keep_sdp(ua, msg);
 		if (r->side[ua->side].answer)
 			rig_answer(r, ua, r->side[ua->side].answer);
+	} else if (msg->method == SIP_M_REFER && !ua->hung_up) {
+		const char *lines = r->side[ua->side].refer_lines;
+
+		snprintf(ua->last_refer, sizeof(ua->last_refer), "%.*s", VIEW_ARG(msg->raw));
+		ua->n_refers++;
+		if (r->side[ua->side].on_refer)
+			assert_int_equal(sip_stxn_reject(stxn, r->side[ua->side].on_refer, none,
+						 lines ? view_of(lines) : none, none),
+				0);
+	} else if (msg->method == SIP_M_NOTIFY && !ua->hung_up) {
+		snprintf(ua->last_notify, sizeof(ua->last_notify), "%.*s", VIEW_ARG(msg->raw));
+		ua->n_notifies++;
+		assert_int_equal(sip_stxn_reject(stxn, 200, none, none, none), 0);
 	} else if (msg->method == SIP_M_UPDATE && !ua->hung_up) {
 		ua_updated(r, ua, stxn, msg);
 	} else if (msg->method == SIP_M_PRACK) {
@@ -1267,6 +1321,7 @@ struct rig *rig_new(uint64_t seed)
 		assert_non_null(r->side[side].txns);
 		r->side[side].answer = 200;
 		r->side[side].on_update = 200;
+		r->side[side].on_refer = 202;
 		r->side[side].ring = side == RIG_CALLEE ? 180 : 0;
 	}
 	box_start(r);

@@ -47,6 +47,9 @@ struct rig_ua {
 	char call_id[40], tag[28];
 	char last_se[64], last_min_se[16]; /* of the box's last INVITE, UPDATE or 200; "" without */
 	bool last_requires_timer;
+	char last_refer[2048], last_notify[2048]; /* whole */
+	char last_replaces[512];		  /* of an INVITE that it got */
+	unsigned int n_refers, n_notifies;
 	unsigned int n_invites;	   /* that it got */
 	struct sip_ctxn *updating; /* its UPDATE */
 	unsigned int last_update;  /* final status of that, 0: none yet */
@@ -87,6 +90,10 @@ struct rig_side {
 	const char *se;
 	bool timer;
 	unsigned int min_se;
+	bool replaces;		 /* they say that they know Replaces */
+	const char *lines;	 /* of their INVITEs besides, or NULL */
+	unsigned int on_refer;	 /* what they answer, 0: nothing */
+	const char *refer_lines; /* of that answer, or NULL */
 	const char *m_line;	 /* NULL: one of G.711 */
 	bool update;		 /* they say that they take UPDATE */
 	unsigned int on_update;	 /* what they answer, 0: nothing */
@@ -179,6 +186,11 @@ void rig_reinvite(struct rig *r, struct rig_ua *ua, const char *direction, bool 
 void rig_answer(struct rig *r, struct rig_ua *ua, unsigned int status);
 /* A request with this method in the dialog; the answer's status, 0 while there is none. */
 unsigned int rig_request(struct rig *r, struct rig_ua *ua, enum sip_method method);
+/* The same with further lines and a body of that type (NULL: none). */
+unsigned int rig_request_with(struct rig *r, struct rig_ua *ua, enum sip_method method,
+	const char *lines, const char *type, const char *body);
+/* The same, sent and not waited for; for who is in a dialog. */
+void rig_send(struct rig *r, struct rig_ua *ua, enum sip_method method, const char *lines);
 void rig_forget(struct rig *r, struct rig_ua *ua);
 /* The called side's user agent of the newest INVITE. */
 struct rig_ua *rig_callee(struct rig *r);

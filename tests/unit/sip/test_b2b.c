@@ -617,7 +617,7 @@ static void test_methods(void **state)
 		{SIP_M_INFO, 200},
 		{SIP_M_UPDATE, 200},
 		{SIP_M_PRACK, 400},
-		{SIP_M_REFER, 405},
+		{SIP_M_REFER, 403},
 		{SIP_M_MESSAGE, 405},
 	};
 	struct rig *r = rig_new(27);

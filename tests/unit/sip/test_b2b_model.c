@@ -23,6 +23,7 @@
 
 static unsigned int n_answered, n_refused, n_restarts, n_reinvites_ok;
 static uint64_t n_prack_in, n_prack_out, n_update_in, n_update_out, n_update_local;
+static uint64_t n_refer_in, n_replaced;
 
 static struct rig_ua *pick(struct rig *r, unsigned int side)
 {
@@ -51,6 +52,21 @@ static void sides_change(struct rig *r)
 	r->side[RIG_CALLER].answer = answers[rig_random(r, 8)];
 }
 
+/* An INVITE that names the dialog of another user agent of the caller's side. */
+static void invite_in_place_of(struct rig *r, const struct rig_ua *ua)
+{
+	char lines[512];
+
+	if (!ua || !ua->dialog)
+		return;
+	snprintf(lines, sizeof(lines), "Replaces: %.*s;to-tag=%.*s;from-tag=%.*s\r\n",
+		VIEW_ARG(ua->dialog->call_id), VIEW_ARG(ua->dialog->remote_tag),
+		VIEW_ARG(ua->dialog->local_tag));
+	r->side[RIG_CALLER].lines = lines;
+	rig_invite(r, "100", false);
+	r->side[RIG_CALLER].lines = NULL;
+}
+
 static void ua_act(struct rig *r)
 {
 	static const char *const directions[] = {"sendrecv", "sendonly", "recvonly", "inactive"};
@@ -58,7 +74,29 @@ static void ua_act(struct rig *r)
 	unsigned int side = RIG_CALLER + rig_random(r, 2);
 	struct rig_ua *ua = pick(r, side);
 
-	switch (rig_random(r, 10)) {
+	switch (rig_random(r, 15)) {
+	case 10:
+		if (ua)
+			rig_send(r, ua, SIP_M_REFER, "Refer-To: <sip:100@10.9.9.9>\r\n");
+		break;
+	case 11:
+		if (ua)
+			rig_send(r, ua, SIP_M_NOTIFY,
+				"Event: refer\r\nSubscription-State: active\r\n");
+		break;
+	case 13:
+	case 14:
+		/* what only early dialogs have */
+		for (unsigned int i = 0; i < 6; i++) {
+			struct rig_ua *early = &r->side[RIG_CALLEE].ua[i];
+
+			if (early->used && early->in && early->answered_early && !early->confirmed)
+				rig_update(r, early, directions[rig_random(r, 4)]);
+		}
+		break;
+	case 12:
+		invite_in_place_of(r, pick(r, RIG_CALLER));
+		break;
 	case 8:
 	case 9:
 		if (ua)
@@ -241,6 +279,9 @@ static void run(uint64_t seed, bool trace)
 	r->side[RIG_CALLER].update = rig_random(r, 3) > 0;
 	r->side[RIG_CALLEE].update = rig_random(r, 3) > 0;
 	for (unsigned int side = 0; side < 2; side++) {
+		r->cfg->realms[side].refer = r->cfg->realms[side].replaces = true;
+		r->side[RIG_CALLER + side].replaces = rig_random(r, 4) > 0;
+		r->side[RIG_CALLER + side].on_refer = rig_random(r, 4) ? 202 : 0;
 		r->cfg->realms[side].session_refresh = rig_random(r, 3) == 0;
 		r->cfg->realms[side].min_se_s = rig_random(r, 2) ? 90 : 120;
 		r->side[RIG_CALLER + side].timer = rig_random(r, 2);
@@ -271,6 +312,8 @@ static void run(uint64_t seed, bool trace)
 	n_prack_in += r->stats.prack_in;
 	n_prack_out += r->stats.prack_out;
 	n_update_in += r->stats.update_in;
+	n_refer_in += r->stats.refer_in;
+	n_replaced += r->stats.replaced;
 	n_update_out += r->stats.update_out;
 	n_update_local += r->stats.update_local;
 	rig_free(r);
@@ -293,13 +336,15 @@ static void test_reached(void **state)
 		return;
 	assert_true(n_answered > RUNS / 2);
 	assert_true(n_refused > RUNS);
-	assert_true(n_reinvites_ok > RUNS / 20);
+	assert_true(n_reinvites_ok > RUNS / 50);
 	assert_true(n_restarts > RUNS / 20);
 	assert_true(n_prack_in > RUNS / 20);
 	assert_true(n_prack_out > RUNS / 20);
 	assert_true(n_update_in > RUNS / 20);
 	assert_true(n_update_out > 0);
 	assert_true(n_update_local > 0);
+	assert_true(n_refer_in > RUNS / 20);
+	assert_true(n_replaced > 0);
 }
 
 int main(int argc, char **argv)

@@ -51,7 +51,7 @@ static int print_routes(struct cli_ctx *ctx, const struct route_result *result, 
 		cell_destination(table, row->peer);
 		cli_table_cell(table, "%u", row->peer->preference);
 		cli_table_cell(table, "%u", row->n_matched);
-		cli_table_cell(table, "%s", route_target_text(row->peer, target));
+		cli_table_cell(table, "%s", route_row_target(row, target));
 		cli_table_cell(table, "%s",
 			row->verdict == ROUTE_USE ? "use" : route_row_explain(row, realm, text));
 	}
@@ -240,15 +240,15 @@ static int show_profiles(struct cli_ctx *ctx)
 
 /* ---- e164-pattern-maps ---- */
 
-static void map_row(
-	struct cli_ctx *ctx, struct cli_table_out *table, const struct cfg_e164_map *conf)
+static void map_row(struct cli_ctx *ctx, struct cli_table_out *table, bool is_table, uint32_t tag,
+	const char *url)
 {
 	struct cli_map map = {0};
 	char time[48];
 
-	if (!ctx->source->map(ctx->source->ctx, conf->tag, &map))
+	if (!ctx->source->map(ctx->source->ctx, is_table, tag, &map))
 		snprintf(map.why, sizeof(map.why), "it is not known");
-	cli_table_cell(table, "%u", conf->tag);
+	cli_table_cell(table, "%u", tag);
 	cli_table_cell(table, "%s", map.loading ? "loading" : map.loaded ? "loaded" : "missing");
 	cli_table_cell(table, "%u", map.n_patterns);
 	cli_table_cell(table, "%llu", (unsigned long long)map.bytes);
@@ -258,8 +258,8 @@ static void map_row(
 		cli_table_cell(table, "%s", cli_print_time(map.loaded_ms, time));
 	else
 		cli_table_null(table);
-	if (conf->url[0])
-		cli_table_cell(table, "%s", conf->url);
+	if (url[0])
+		cli_table_cell(table, "%s", url);
 	else
 		cli_table_null(table);
 	if (map.why[0])
@@ -268,51 +268,79 @@ static void map_row(
 		cli_table_null(table);
 }
 
+#define MAP_COLUMNS(what, key)                                                                     \
+	{                                                                                          \
+		{"TAG", "tag", 5, true, true}, {"STATE", "state", 7, false, false},                \
+			{what, key, 8, true, true}, {"BYTES", "bytes", 9, true, true},             \
+			{"LOAD-MS", "load_ms", 7, true, true}, {NULL, "loaded_ms", 0, true, true}, \
+			{"LOADED", "loaded", 29, false, false}, {"URL", "url", 20, false, false},  \
+			{"PROBLEM", "problem", 0, false, false},                                   \
+	}
+
+static bool is_asked_for(struct cli_ctx *ctx, uint32_t tag)
+{
+	return !cli_arg(ctx, 0) || strtoul(cli_arg(ctx, 0), NULL, 10) == tag;
+}
+
 static int show_maps(struct cli_ctx *ctx)
 {
-	static const struct cli_column columns[] = {
-		{"TAG", "tag", 5, true, true},
-		{"STATE", "state", 7, false, false},
-		{"PATTERNS", "patterns", 8, true, true},
-		{"BYTES", "bytes", 9, true, true},
-		{"LOAD-MS", "load_ms", 7, true, true},
-		{NULL, "loaded_ms", 0, true, true},
-		{"LOADED", "loaded", 29, false, false},
-		{"URL", "url", 20, false, false},
-		{"PROBLEM", "problem", 0, false, false},
-	};
+	static const struct cli_column columns[] = MAP_COLUMNS("PATTERNS", "patterns");
 	struct cli_table_out *table = cli_table_new(columns, 9);
 
 	for (uint32_t i = 0; i < ctx->running->n_e164_maps; i++) {
 		const struct cfg_e164_map *conf = &ctx->running->e164_maps[i];
 
-		if (!cli_arg(ctx, 0) || strtoul(cli_arg(ctx, 0), NULL, 10) == conf->tag)
-			map_row(ctx, table, conf);
+		if (is_asked_for(ctx, conf->tag))
+			map_row(ctx, table, false, conf->tag, conf->url);
 	}
 	return cli_table_print(ctx, table);
 }
 
-static int load_map(struct cli_ctx *ctx)
+static int show_tables(struct cli_ctx *ctx)
 {
+	static const struct cli_column columns[] = MAP_COLUMNS("WAYS", "ways");
+	struct cli_table_out *table = cli_table_new(columns, 9);
+
+	for (uint32_t i = 0; i < ctx->running->n_route_tables; i++) {
+		const struct cfg_route_table *conf = &ctx->running->route_tables[i];
+
+		if (is_asked_for(ctx, conf->tag))
+			map_row(ctx, table, true, conf->tag, conf->url);
+	}
+	return cli_table_print(ctx, table);
+}
+
+static int load_file(struct cli_ctx *ctx, bool is_table)
+{
+	const char *noun = is_table ? "route-table" : "e164-pattern-map";
 	uint32_t tag = (uint32_t)strtoul(cli_arg(ctx, 0), NULL, 10);
-	int rc = ctx->source->map_reload(ctx->source->ctx, tag);
+	int rc = ctx->source->map_reload(ctx->source->ctx, is_table, tag);
 
 	switch (rc) {
 	case 0:
 		buf_printf(ctx->out,
-			"The file is read; `show voice class e164-pattern-map %u` says when it is "
-			"there\n",
+			"The file is read; `show voice class %s %u` says when it is there\n", noun,
 			tag);
 		return 0;
 	case -ENOENT:
-		return cli_fail(ctx, rc, "There is no voice class e164-pattern-map %u", tag);
+		return cli_fail(ctx, rc, "There is no voice class %s %u", noun, tag);
 	case -ENODATA:
-		return cli_fail(ctx, rc, "voice class e164-pattern-map %u has no url", tag);
+		return cli_fail(ctx, rc, "voice class %s %u has no url", noun, tag);
 	case -EBUSY:
-		return cli_fail(ctx, rc, "Another map is being loaded, or a commit runs");
+		return cli_fail(ctx, rc, "Another file is being read, or a commit runs");
 	default:
 		return cli_fail(ctx, rc, "The file cannot be read now: %s", strerror(-rc));
 	}
+}
+
+static int load_map(struct cli_ctx *ctx)
+{
+	return load_file(ctx, false);
+}
+
+static int load_table(struct cli_ctx *ctx)
+{
+	return load_file(ctx, true);
 }
 
 #define FLAGS (CLI_JSON | CLI_PIPE)
@@ -328,6 +356,13 @@ static const struct cli_row rows[] = {
 		show_profiles, FLAGS},
 	{"show voice class e164-pattern-map [<1-10000>]",
 		"Named lists\nNumbers that dial-peers are for\nOne of them", show_maps, FLAGS},
+	{"show voice class route-table [<1-10000>]",
+		"Trunks that lead to numbers, with rates and dates\nOne of them", show_tables,
+		FLAGS},
+	{"voice class route-table load <1-10000>",
+		"Voice\nNamed lists\nTrunks that lead to numbers\n"
+		"Read the file of a table again\nIts tag",
+		load_table, CLI_PRIV},
 	{"voice class e164-pattern-map load <1-10000>",
 		"Voice\nNamed lists\nNumbers that dial-peers are for\n"
 		"Read the file of a map again\nIts tag",

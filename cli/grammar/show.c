@@ -445,7 +445,9 @@ static int show_dial_peers(struct cli_ctx *ctx)
 		const struct cfg_dial_peer *peer = &ctx->running->dial_peers[i];
 		const struct cfg_trunk *trunk = cfg_find_trunk(ctx->running, peer->trunk);
 		bool local = cfg_dial_peer_is_local(peer);
-		bool oper = !peer->shutdown && (local || (trunk && trunk_usable(ctx, trunk)));
+		/* It goes to no trunk of its own; one that is for incoming calls alone goes nowhere. */
+		bool inside = local || peer->route_table || !peer->trunk[0];
+		bool oper = !peer->shutdown && (inside || (trunk && trunk_usable(ctx, trunk)));
 		char target[ROUTE_TARGET_MAX];
 		cli_table_cell(table, "%u", peer->tag);
 		cli_table_cell(table, "voip");
@@ -454,15 +456,20 @@ static int show_dial_peers(struct cli_ctx *ctx)
 		cli_table_null(table);
 		if (peer->destination_map)
 			cli_table_cell(table, "map:%u", peer->destination_map);
-		else
+		else if (peer->destination_pattern[0])
 			cli_table_cell(table, "%s", peer->destination_pattern);
+		else
+			cli_table_null(table);
 		cli_table_cell(table, "%u", peer->preference);
 		cli_table_cell(table, "syst");
 		*strchr(route_target_text(peer, target), ' ') = ':';
-		cli_table_cell(table, "%s", target);
+		if (inside && !local && !peer->route_table)
+			cli_table_null(table);
+		else
+			cli_table_cell(table, "%s", target);
 		cli_table_null(table);
 		cli_table_null(table);
-		if (local)
+		if (inside)
 			cli_table_null(table);
 		else
 			cli_table_cell(table, "%s", trunk ? keepalive_word(ctx, trunk) : "none");

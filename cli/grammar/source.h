@@ -159,10 +159,10 @@ struct cli_source {
 	void (*transcoder)(void *ctx, struct ctl_transcoder *ret);
 	/* false: the data plane knows none of that name. */
 	bool (*prompt)(void *ctx, const char *name, struct cli_prompt *ret);
-	/* false: the running configuration has no map of that tag. */
-	bool (*map)(void *ctx, uint32_t tag, struct cli_map *ret);
+	/* false: the running configuration has no map (or route-table) of that tag. */
+	bool (*map)(void *ctx, bool table, uint32_t tag, struct cli_map *ret);
 	/* Begins. -ENOENT; -ENODATA: it has no file; -EBUSY: another load or a commit runs. */
-	int (*map_reload)(void *ctx, uint32_t tag);
+	int (*map_reload)(void *ctx, bool table, uint32_t tag);
 	/* The maps themselves, for the router; valid until the next event. */
 	const struct numbers *(*numbers)(void *ctx);
 	/* Legs of live calls that hear something from the box, by the age of their calls. */

@@ -146,9 +146,12 @@ static void print_rows(const struct tested *t)
 		buf_printf(ctx->out,
 			"%4u. dial-peer %u to %s, calling %s, called %s (%u digits match, "
 			"preference %u",
-			++order, row->peer->tag, route_target_text(row->peer, target),
+			++order, row->peer->tag, route_row_target(row, target),
 			row->out.calling[0] ? row->out.calling : "nobody", row->out.called,
 			row->n_matched, row->peer->preference);
+		if (row->table_trunk)
+			buf_printf(ctx->out, ", route-table %u, rate %u.%06u",
+				row->peer->route_table, row->rate / 1000000, row->rate % 1000000);
 		if (row->weight_total)
 			buf_printf(ctx->out, ", first in %u of %u calls", row->peer->weight,
 				row->weight_total);
@@ -195,11 +198,16 @@ static json_t *json_row(const struct tested *t, const struct route_row *row, uns
 		steps_out(t, row, &steps);
 	json = json_pack("{s:o, s:I, s:s, s:i, s:I, s:I, s:I, s:s, s:o}", "order",
 		use ? json_integer(order) : json_null(), "dial_peer", (json_int_t)row->peer->tag,
-		"target", route_target_text(row->peer, target), "matched", (int)row->n_matched,
+		"target", route_row_target(row, target), "matched", (int)row->n_matched,
 		"preference", (json_int_t)row->peer->preference, "weight",
 		(json_int_t)row->peer->weight, "weight_total", (json_int_t)row->weight_total,
 		"reason", use ? "" : route_row_explain(row, t->realm ? t->realm->name : NULL, why),
 		"changes", json_steps(&steps));
+	if (row->table_trunk) {
+		json_object_set_new(
+			json, "route_table", json_integer((json_int_t)row->peer->route_table));
+		json_object_set_new(json, "rate", json_real(row->rate / 1e6));
+	}
 	if (use) {
 		json_object_set_new(json, "calling", json_string(row->out.calling));
 		json_object_set_new(json, "called", json_string(row->out.called));

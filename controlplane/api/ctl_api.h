@@ -303,11 +303,11 @@ struct ctl_transcoder {
 		codecs; /* bit n: enum dp_codec_id n; of the last data plane, also when not READY */
 };
 
-/* An e164-pattern-map as an image in sealed memory (sip-b2bua/routing/numbers.h). */
+/* An e164-pattern-map or route-table as an image in sealed memory (sip-b2bua/routing/numbers.h). */
 struct ctl_numbers {
 	uint32_t tag;
-	uint32_t zero;
-	uint64_t len; /* of the image */
+	uint32_t kind; /* enum numbers_kind */
+	uint64_t len;  /* of the image */
 };
 _Static_assert(sizeof(struct ctl_numbers) == 16, "wire struct");
 

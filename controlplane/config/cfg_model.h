@@ -220,6 +220,13 @@ struct cfg_e164_map {
 	uint32_t n_e164;
 };
 
+/* "voice class route-table TAG": which trunks lead to which numbers, from a file. */
+struct cfg_route_table {
+	uint32_t tag;
+	char description[CFG_TEXT_MAX];
+	char url[CFG_TEXT_MAX]; /* "flash:/PATH", below STATE/maps */
+};
+
 #define CFG_PATH_MAX   160
 #define CFG_HOST_MAX   128
 #define CFG_AUTH_MAX   128
@@ -433,8 +440,9 @@ struct cfg_dial_peer {
 	char incoming_trunk[CFG_NAME_MAX]; /* only for calls from this trunk; empty: any */
 	/* It is also the incoming dial-peer of calls to these numbers; empty: of none. */
 	char incoming_called[CFG_TEXT_MAX];
-	/* session target: exactly one of the four. The last three end the call in the box itself. */
+	/* session target: exactly one of the five. The last three end the call in the box itself. */
 	char trunk[CFG_NAME_MAX];
+	uint32_t route_table;		 /* tag; 0: none */
 	char announcement[CFG_NAME_MAX]; /* a prompt */
 	char conference[CFG_NAME_MAX];	 /* a room */
 	uint8_t tone;			 /* enum cfg_tone */
@@ -498,6 +506,8 @@ struct cfg {
 	uint32_t n_time_ranges;
 	struct cfg_e164_map *e164_maps;
 	uint32_t n_e164_maps;
+	struct cfg_route_table *route_tables;
+	uint32_t n_route_tables;
 	struct cfg_tenant *tenants;
 	uint32_t n_tenants;
 	struct cfg_realm *realms;

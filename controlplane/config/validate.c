@@ -476,14 +476,22 @@ static int check_e164_maps(const struct cfg *cfg, char *error)
 				"voice class e164-pattern-map %u: \"e164\" or \"url\" is missing",
 				map->tag);
 	}
+	for (uint32_t i = 0; i < cfg->n_route_tables; i++) {
+		const struct cfg_route_table *table = &cfg->route_tables[i];
+		const char *why;
+
+		if (table->url[0] && !cfg_flash_path(table->url, &why))
+			return fault(error, -EINVAL, "voice class route-table %u: \"url %s\": %s",
+				table->tag, table->url, why);
+	}
 	return 0;
 }
 
 /* A call goes to one place. */
 static int check_dial_peer(const struct cfg_dial_peer *peer, char *error)
 {
-	unsigned int n = !!peer->trunk[0] + !!peer->announcement[0] + !!peer->conference[0] +
-			 (peer->tone != CFG_TONE_NONE);
+	unsigned int n = !!peer->trunk[0] + !!peer->route_table + !!peer->announcement[0] +
+			 !!peer->conference[0] + (peer->tone != CFG_TONE_NONE);
 	bool plays = peer->announcement[0] || peer->tone != CFG_TONE_NONE;
 
 	if (peer->destination_pattern[0] && peer->destination_map)

@@ -196,10 +196,10 @@ struct worker_ref {
 	uint32_t worker;
 };
 
-static void tell_map(void *arg, uint32_t tag, int fd, uint64_t len)
+static void tell_map(void *arg, enum numbers_kind kind, uint32_t tag, int fd, uint64_t len)
 {
 	const struct worker_ref *ref = arg;
-	const struct ctl_numbers body = {.tag = tag, .len = len};
+	const struct ctl_numbers body = {.tag = tag, .kind = kind, .len = len};
 
 	if (fd >= 0)
 		peers_sip_send_fd(
@@ -315,12 +315,12 @@ static void netlink_apply(
 	nlw_apply(((struct control *)arg)->nlw, old, next);
 }
 
-static void on_map_changed(void *arg, uint32_t tag, int fd, uint64_t len)
+static void on_map_changed(void *arg, enum numbers_kind kind, uint32_t tag, int fd, uint64_t len)
 {
 	struct control *c = arg;
 
 	for (uint32_t w = 0; w < CALLS_WORKERS_MAX; w++)
-		tell_map(&(struct worker_ref){c->peers, w}, tag, fd, len);
+		tell_map(&(struct worker_ref){c->peers, w}, kind, tag, fd, len);
 }
 
 static void on_maps_prepared(void *arg, uint64_t revision, int status, const char *error)

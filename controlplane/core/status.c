@@ -351,12 +351,12 @@ static bool one_prompt(void *ctx, const char *name, struct cli_prompt *ret)
 	return true;
 }
 
-static bool one_map(void *ctx, uint32_t tag, struct cli_map *ret)
+static bool one_map(void *ctx, bool table, uint32_t tag, struct cli_map *ret)
 {
 	const struct control *c = ctx;
 	struct map_status s;
 
-	if (!maps_status(c->maps, tag, &s))
+	if (!maps_status(c->maps, table ? NUMBERS_TABLE : NUMBERS_MAP, tag, &s))
 		return false;
 	*ret = (struct cli_map){.loaded = s.loaded,
 		.loading = s.loading,
@@ -368,9 +368,9 @@ static bool one_map(void *ctx, uint32_t tag, struct cli_map *ret)
 	return true;
 }
 
-static int map_reload(void *ctx, uint32_t tag)
+static int map_reload(void *ctx, bool table, uint32_t tag)
 {
-	return maps_reload(((struct control *)ctx)->maps, tag);
+	return maps_reload(((struct control *)ctx)->maps, table ? NUMBERS_TABLE : NUMBERS_MAP, tag);
 }
 
 static const struct numbers *numbers(void *ctx)

@@ -19,9 +19,21 @@ static int say(struct load_item *item, int rc, const char *text)
 	return rc;
 }
 
+static int read_text(
+	const struct load *load, struct load_item *item, char **ret_text, size_t *ret_len)
+{
+	const char *why, *path = cfg_flash_path(item->conf.url, &why);
+
+	if (!path)
+		return say(item, -EINVAL, why);
+	if (load->dir_fd < 0)
+		return say(item, -ENOENT, "there is no directory of maps");
+	return flash_read(
+		load->dir_fd, path, MAPS_FILE_MAX, ret_text, ret_len, &item->stamp, item->why);
+}
+
 static int read_patterns(const struct load *load, struct load_item *item, struct numtrie_builder *b)
 {
-	const char *why, *path = item->conf.url[0] ? cfg_flash_path(item->conf.url, &why) : NULL;
 	size_t len;
 	char *text;
 	int rc = 0;
@@ -30,11 +42,9 @@ static int read_patterns(const struct load *load, struct load_item *item, struct
 		rc = numtrie_add(b, view_of(item->conf.e164[i]), false);
 	if (rc < 0)
 		return say(item, rc, "memory is short");
-	if (!path)
+	if (!item->conf.url[0])
 		return 0;
-	if (load->dir_fd < 0)
-		return say(item, -ENOENT, "there is no directory of maps");
-	rc = flash_read(load->dir_fd, path, MAPS_FILE_MAX, &text, &len, &item->stamp, item->why);
+	rc = read_text(load, item, &text, &len);
 	if (rc < 0)
 		return rc;
 	rc = numlist_read(b, (struct view){text, len}, item->why);
@@ -42,32 +52,57 @@ static int read_patterns(const struct load *load, struct load_item *item, struct
 	return rc;
 }
 
-static int load_one(const struct load *load, struct load_item *item)
+static int make_map(const struct load *load, struct load_item *item, void **ret_image, size_t *len)
 {
 	struct numtrie_builder *b = numtrie_builder_new();
 	struct numtrie trie;
-	void *image = NULL;
-	size_t len = 0;
 	int rc;
 
 	if (!b)
 		return say(item, -ENOMEM, "memory is short");
 	rc = read_patterns(load, item, b);
 	if (rc == 0) {
-		rc = numtrie_build(b, &image, &len, NULL, NULL);
+		rc = numtrie_build(b, ret_image, len, NULL, NULL);
 		if (rc == 0)
-			rc = numtrie_open(image, len, &trie, NULL);
-		if (rc == 0)
-			rc = flash_seal("limen-map", image, len, &item->fd);
+			rc = numtrie_open(*ret_image, *len, &trie, NULL);
 		if (rc < 0)
 			say(item, rc, "memory is short");
 	}
-	if (rc == 0) {
-		item->len = len;
+	if (rc == 0)
 		item->n_patterns = trie.n_values;
+	numtrie_builder_free(b);
+	return rc;
+}
+
+static int make_table(
+	const struct load *load, struct load_item *item, void **ret_image, size_t *len)
+{
+	size_t text_len;
+	char *text;
+	int rc = read_text(load, item, &text, &text_len);
+
+	if (rc < 0)
+		return rc;
+	rc = ratetable_build(
+		(struct view){text, text_len}, ret_image, len, &item->n_patterns, item->why);
+	free(text);
+	return rc;
+}
+
+static int load_one(const struct load *load, struct load_item *item)
+{
+	void *image = NULL;
+	size_t len = 0;
+	int rc = item->kind == NUMBERS_TABLE ? make_table(load, item, &image, &len)
+					     : make_map(load, item, &image, &len);
+
+	if (rc == 0) {
+		rc = flash_seal("limen-map", image, len, &item->fd);
+		if (rc < 0)
+			say(item, rc, "memory is short");
+		item->len = len;
 	}
 	free(image);
-	numtrie_builder_free(b);
 	return rc;
 }
 

@@ -10,7 +10,8 @@
 #include "controlplane/maps/maps.h"
 
 struct load_item {
-	struct cfg_e164_map conf;
+	uint8_t kind;		  /* enum numbers_kind */
+	struct cfg_e164_map conf; /* of a route-table: its tag and url */
 	/* what came of it */
 	int rc; /* 0, or a negative errno with why */
 	char why[FLASH_WHY_MAX];

@@ -25,8 +25,9 @@ struct image {
 };
 
 struct map {
-	struct cfg_e164_map conf;
-	struct image *image; /* NULL: none */
+	enum numbers_kind kind;
+	struct cfg_e164_map conf; /* of a route-table: its tag and url */
+	struct image *image;	  /* NULL: none */
 	char why[FLASH_WHY_MAX + 64];
 };
 
@@ -65,10 +66,15 @@ static void list_clear(struct map_list *list)
 	*list = (struct map_list){0};
 }
 
-static struct map *list_find(const struct map_list *list, uint32_t tag)
+static const char *const nouns[] = {
+	[NUMBERS_MAP] = "voice class e164-pattern-map",
+	[NUMBERS_TABLE] = "voice class route-table",
+};
+
+static struct map *list_find(const struct map_list *list, enum numbers_kind kind, uint32_t tag)
 {
 	for (uint32_t i = 0; i < list->n; i++) {
-		if (list->maps[i].conf.tag == tag)
+		if (list->maps[i].kind == kind && list->maps[i].conf.tag == tag)
 			return &list->maps[i];
 	}
 	return NULL;
@@ -143,9 +149,10 @@ static struct load *load_new(struct maps *maps, uint32_t room)
 	return load;
 }
 
-static void load_add(struct load *load, const struct cfg_e164_map *conf)
+static void load_add(struct load *load, const struct map *map)
 {
-	load->items[load->n++] = (struct load_item){.conf = *conf, .fd = -1};
+	load->items[load->n++] = (struct load_item){
+		.kind = (uint8_t)map->kind, .conf = map->conf, .fd = -1};
 }
 
 static int start(struct maps *maps, struct load *load, bool is_commit)
@@ -180,25 +187,27 @@ static void take(struct maps *maps, struct map *map, struct load_item *item)
 	image_unref(map->image);
 	map->image = image;
 	map->why[0] = '\0';
-	log_notice("voice class e164-pattern-map %u: %u patterns in %llu bytes, loaded in %u ms",
-		map->conf.tag, image->n_patterns, (unsigned long long)image->len, image->build_ms);
+	log_notice("%s %u: %u %s in %llu bytes, loaded in %u ms", nouns[map->kind], map->conf.tag,
+		image->n_patterns, map->kind == NUMBERS_TABLE ? "ways" : "patterns",
+		(unsigned long long)image->len, image->build_ms);
 }
 
 /* What runs gets to hear of an image, this process first. */
 static void publish(struct maps *maps, const struct map *map)
 {
-	int rc = numbers_set(maps->numbers, map->conf.tag, map->image->fd, map->image->len);
+	int rc = numbers_set(
+		maps->numbers, map->kind, map->conf.tag, map->image->fd, map->image->len);
 
 	if (rc < 0)
-		log_err("voice class e164-pattern-map %u cannot be explained here: %s",
-			map->conf.tag, strerror(-rc));
-	maps->ops.changed(maps->ops.arg, map->conf.tag, map->image->fd, map->image->len);
+		log_err("%s %u cannot be explained here: %s", nouns[map->kind], map->conf.tag,
+			strerror(-rc));
+	maps->ops.changed(maps->ops.arg, map->kind, map->conf.tag, map->image->fd, map->image->len);
 }
 
 static void reload_done(struct maps *maps, struct load *load)
 {
 	struct load_item *item = &load->items[0];
-	struct map *map = list_find(&maps->now, item->conf.tag);
+	struct map *map = list_find(&maps->now, item->kind, item->conf.tag);
 
 	if (!map || strcmp(map->conf.url, item->conf.url) != 0)
 		return; /* a commit took it away meanwhile */
@@ -209,7 +218,7 @@ static void reload_done(struct maps *maps, struct load *load)
 		return;
 	}
 	snprintf(map->why, sizeof(map->why), "%s", item->why);
-	log_err("voice class e164-pattern-map %u: %s: %s; what it had stays", item->conf.tag,
+	log_err("%s %u: %s: %s; what it had stays", nouns[item->kind], item->conf.tag,
 		item->conf.url, item->why);
 }
 
@@ -217,7 +226,7 @@ static void reload_done(struct maps *maps, struct load *load)
 static int commit_fault(
 	struct maps *maps, struct map *map, const struct load_item *item, char error[CFG_ERROR_MAX])
 {
-	const struct map *had = list_find(&maps->now, item->conf.tag);
+	const struct map *had = list_find(&maps->now, item->kind, item->conf.tag);
 	bool same = had && strcmp(had->conf.url, item->conf.url) == 0;
 
 	snprintf(map->why, sizeof(map->why), "%s", item->why);
@@ -226,12 +235,12 @@ static int commit_fault(
 			map->image = had->image;
 			map->image->refs++;
 		}
-		log_err("voice class e164-pattern-map %u: %s: %s; %s", item->conf.tag,
-			item->conf.url, item->why,
+		log_err("%s %u: %s: %s; %s", nouns[item->kind], item->conf.tag, item->conf.url,
+			item->why,
 			map->image ? "what it had stays" : "its dial-peers match nothing");
 		return 0;
 	}
-	snprintf(error, CFG_ERROR_MAX, "voice class e164-pattern-map %u: \"url %.60s\": %.120s",
+	snprintf(error, CFG_ERROR_MAX, "%s %u: \"url %.60s\": %.120s", nouns[item->kind],
 		item->conf.tag, item->conf.url, item->why);
 	return item->rc;
 }
@@ -243,7 +252,7 @@ static void commit_done(struct maps *maps, struct load *load)
 
 	for (unsigned int i = 0; rc == 0 && i < load->n; i++) {
 		struct load_item *item = &load->items[i];
-		struct map *map = list_find(&maps->next, item->conf.tag);
+		struct map *map = list_find(&maps->next, item->kind, item->conf.tag);
 
 		if (item->rc == 0)
 			take(maps, map, item);
@@ -301,41 +310,60 @@ static bool is_current(const struct map *had, const struct cfg_e164_map *conf, i
 	       (!path || (dir_fd >= 0 && flash_same(dir_fd, path, &had->image->stamp)));
 }
 
+/* Takes what is there, or has it loaded. */
+static void next_add(struct maps *maps, struct load *load, enum numbers_kind kind,
+	const struct cfg_e164_map *conf)
+{
+	const struct map *had = list_find(&maps->now, kind, conf->tag);
+	struct map *map = &maps->next.maps[maps->next.n++];
+
+	map->kind = kind;
+	map->conf = *conf;
+	if (is_current(had, conf, load->dir_fd)) {
+		map->image = had->image;
+		map->image->refs++;
+	} else {
+		load_add(load, map);
+	}
+}
+
+static void next_fill(struct maps *maps, struct load *load, const struct cfg *cfg)
+{
+	for (uint32_t i = 0; i < cfg->n_e164_maps; i++)
+		next_add(maps, load, NUMBERS_MAP, &cfg->e164_maps[i]);
+	for (uint32_t i = 0; i < cfg->n_route_tables; i++) {
+		const struct cfg_route_table *table = &cfg->route_tables[i];
+		struct cfg_e164_map conf = {.tag = table->tag};
+
+		memcpy(conf.url, table->url, sizeof(conf.url));
+		if (conf.url[0]) /* else the line is still to come */
+			next_add(maps, load, NUMBERS_TABLE, &conf);
+	}
+}
+
 int maps_prepare(struct maps *maps, const struct cfg *cfg, uint64_t revision, bool first,
 	char error[CFG_ERROR_MAX])
 {
+	uint32_t n = cfg->n_e164_maps + cfg->n_route_tables;
 	struct load *load;
 	int rc;
 
 	maps_abort(maps);
-	if (cfg->n_e164_maps > NUMBERS_MAPS_MAX) {
+	if (cfg->n_e164_maps > NUMBERS_MAPS_MAX || cfg->n_route_tables > NUMBERS_MAPS_MAX) {
 		snprintf(error, CFG_ERROR_MAX,
-			"%u e164-pattern-maps are more than the %u there "
-			"can be",
-			cfg->n_e164_maps, NUMBERS_MAPS_MAX);
+			"there can be %u e164-pattern-maps and as many route-tables",
+			NUMBERS_MAPS_MAX);
 		return -ENOSPC;
 	}
 	snprintf(error, CFG_ERROR_MAX, "memory is short");
-	maps->next.maps = calloc(cfg->n_e164_maps + 1, sizeof(*maps->next.maps));
-	load = load_new(maps, cfg->n_e164_maps);
+	maps->next.maps = calloc(n + 1, sizeof(*maps->next.maps));
+	load = load_new(maps, n);
 	if (!maps->next.maps || !load) {
 		list_clear(&maps->next);
 		load_free(load);
 		return -ENOMEM;
 	}
-	for (uint32_t i = 0; i < cfg->n_e164_maps; i++) {
-		const struct cfg_e164_map *conf = &cfg->e164_maps[i];
-		const struct map *had = list_find(&maps->now, conf->tag);
-		struct map *map = &maps->next.maps[maps->next.n++];
-
-		map->conf = *conf;
-		if (is_current(had, conf, load->dir_fd)) {
-			map->image = had->image;
-			map->image->refs++;
-		} else {
-			load_add(load, conf);
-		}
-	}
+	next_fill(maps, load, cfg);
 	maps->preparing = true;
 	maps->first = first;
 	maps->revision = revision;
@@ -377,25 +405,25 @@ void maps_apply(struct maps *maps)
 	maps->preparing = false;
 	for (uint32_t i = 0; i < maps->now.n; i++) {
 		const struct map *map = &maps->now.maps[i];
-		const struct map *had = list_find(&old, map->conf.tag);
+		const struct map *had = list_find(&old, map->kind, map->conf.tag);
 
 		if (map->image && (!had || had->image != map->image))
 			publish(maps, map);
 	}
 	for (uint32_t i = 0; i < old.n; i++) {
-		uint32_t tag = old.maps[i].conf.tag;
+		const struct map *map = &old.maps[i];
 
-		if (!old.maps[i].image || list_find(&maps->now, tag))
+		if (!map->image || list_find(&maps->now, map->kind, map->conf.tag))
 			continue;
-		numbers_del(maps->numbers, tag);
-		maps->ops.changed(maps->ops.arg, tag, -1, 0);
+		numbers_del(maps->numbers, map->kind, map->conf.tag);
+		maps->ops.changed(maps->ops.arg, map->kind, map->conf.tag, -1, 0);
 	}
 	list_clear(&old);
 }
 
-int maps_reload(struct maps *maps, uint32_t tag)
+int maps_reload(struct maps *maps, enum numbers_kind kind, uint32_t tag)
 {
-	const struct map *map = list_find(&maps->now, tag);
+	const struct map *map = list_find(&maps->now, kind, tag);
 	struct load *load;
 	int rc;
 
@@ -408,7 +436,7 @@ int maps_reload(struct maps *maps, uint32_t tag)
 	load = load_new(maps, 1);
 	if (!load)
 		return -ENOMEM;
-	load_add(load, &map->conf);
+	load_add(load, map);
 	rc = start(maps, load, false);
 	if (rc < 0)
 		load_free(load);
@@ -418,24 +446,27 @@ int maps_reload(struct maps *maps, uint32_t tag)
 /* ---- what is there ---- */
 
 void maps_tell(const struct maps *maps,
-	void (*changed)(void *arg, uint32_t tag, int fd, uint64_t len), void *arg)
+	void (*changed)(void *arg, enum numbers_kind kind, uint32_t tag, int fd, uint64_t len),
+	void *arg)
 {
 	for (uint32_t i = 0; i < maps->now.n; i++) {
 		const struct map *map = &maps->now.maps[i];
 
 		if (map->image)
-			changed(arg, map->conf.tag, map->image->fd, map->image->len);
+			changed(arg, map->kind, map->conf.tag, map->image->fd, map->image->len);
 	}
 }
 
-bool maps_status(const struct maps *maps, uint32_t tag, struct map_status *ret_status)
+bool maps_status(const struct maps *maps, enum numbers_kind kind, uint32_t tag,
+	struct map_status *ret_status)
 {
-	const struct map *map = list_find(&maps->now, tag);
+	const struct map *map = list_find(&maps->now, kind, tag);
 	struct map_status s = {.tag = tag};
 
 	if (!map)
 		return false;
-	s.loading = maps->load && !maps->load_is_commit && maps->load->items[0].conf.tag == tag;
+	s.loading = maps->load && !maps->load_is_commit && maps->load->items[0].kind == kind &&
+		    maps->load->items[0].conf.tag == tag;
 	memcpy(s.why, map->why, sizeof(s.why));
 	if (map->image) {
 		s.loaded = true;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The e164-pattern-maps of the configuration with what is in their files: each becomes an image
- * (sip-b2bua/routing/numtrie.h) in sealed memory, which limen-sip's workers map, and limen-control
+ * The e164-pattern-maps and route-tables of the configuration with what is in their files: each
+ * becomes an image (sip-b2bua/routing/numtrie.h, ratetable.h) in sealed memory, which limen-sip's workers map, and limen-control
  * itself for what it explains.
  *
  * Files are read and images are made by a thread of its own, so that neither calls nor commits of
@@ -34,7 +34,7 @@ struct map_status {
 
 struct maps_ops {
 	/* An image is new or another one (fd stays maps'), or it is gone (fd -1). */
-	void (*changed)(void *arg, uint32_t tag, int fd, uint64_t len);
+	void (*changed)(void *arg, enum numbers_kind kind, uint32_t tag, int fd, uint64_t len);
 	/* The answer of a prepare that said -EINPROGRESS. */
 	void (*prepared)(void *arg, uint64_t revision, int status, const char *error);
 	uint64_t (*wall_ms)(void *arg);
@@ -57,12 +57,15 @@ void maps_apply(struct maps *maps);
 void maps_abort(struct maps *maps);
 
 /* Reads the file of a map again. -ENOENT; -EBUSY: a load or a commit runs; -ENODATA: no file. */
-int maps_reload(struct maps *maps, uint32_t tag) __attribute__((warn_unused_result));
+int maps_reload(struct maps *maps, enum numbers_kind kind, uint32_t tag)
+	__attribute__((warn_unused_result));
 
 /* Calls changed() for each image, for a worker that has none yet. */
 void maps_tell(const struct maps *maps,
-	void (*changed)(void *arg, uint32_t tag, int fd, uint64_t len), void *arg);
+	void (*changed)(void *arg, enum numbers_kind kind, uint32_t tag, int fd, uint64_t len),
+	void *arg);
 /* false: the running configuration has none of that tag. */
-bool maps_status(const struct maps *maps, uint32_t tag, struct map_status *ret_status);
+bool maps_status(const struct maps *maps, enum numbers_kind kind, uint32_t tag,
+	struct map_status *ret_status);
 /* Of this process. */
 const struct numbers *maps_numbers(const struct maps *maps);

@@ -103,17 +103,21 @@ void b2b_config_apply(struct b2b *b, const struct cfg *cfg)
 
 void b2b_numbers(struct b2b *b, const struct ctl_numbers *msg, int fd)
 {
-	int rc = 0;
+	bool known = msg->kind < NUMBERS_N_KINDS;
+	int rc = known ? 0 : -EPROTO;
 
-	if (fd < 0) {
-		numbers_del(b->numbers, msg->tag);
+	if (fd < 0 && known) {
+		numbers_del(b->numbers, msg->kind, msg->tag);
 		return;
 	}
-	rc = numbers_set(b->numbers, msg->tag, fd, msg->len);
+	if (known)
+		rc = numbers_set(b->numbers, msg->kind, msg->tag, fd, msg->len);
 	if (rc < 0)
-		log_err("voice class e164-pattern-map %u cannot be used: %s; what it had stays",
-			msg->tag, strerror(-rc));
-	close(fd);
+		log_err("voice class %s %u cannot be used: %s; what it had stays",
+			msg->kind == NUMBERS_TABLE ? "route-table" : "e164-pattern-map", msg->tag,
+			strerror(-rc));
+	if (fd >= 0)
+		close(fd);
 }
 
 void b2b_config_abort(struct b2b *b)

@@ -13,23 +13,31 @@ struct map {
 	uint32_t tag;
 	void *base;
 	size_t len;
-	struct numtrie trie;
+	union {
+		struct numtrie trie;
+		struct ratetable table;
+	};
+};
+
+struct list {
+	struct map *maps; /* by ascending tag */
+	uint32_t n;
 };
 
 struct numbers {
-	struct map *maps; /* by ascending tag */
-	uint32_t n;
+	struct list lists[NUMBERS_N_KINDS];
 };
 
 struct numbers *numbers_new(void)
 {
 	struct numbers *numbers = calloc(1, sizeof(*numbers));
 
-	if (numbers)
-		numbers->maps = calloc(NUMBERS_MAPS_MAX, sizeof(*numbers->maps));
-	if (numbers && !numbers->maps) {
-		free(numbers);
-		return NULL;
+	for (unsigned int k = 0; numbers && k < NUMBERS_N_KINDS; k++) {
+		numbers->lists[k].maps = calloc(NUMBERS_MAPS_MAX, sizeof(struct map));
+		if (!numbers->lists[k].maps) {
+			numbers_free(numbers);
+			return NULL;
+		}
 	}
 	return numbers;
 }
@@ -38,21 +46,25 @@ void numbers_free(struct numbers *numbers)
 {
 	if (!numbers)
 		return;
-	for (uint32_t i = 0; i < numbers->n; i++)
-		munmap(numbers->maps[i].base, numbers->maps[i].len);
-	free(numbers->maps);
+	for (unsigned int k = 0; k < NUMBERS_N_KINDS; k++) {
+		const struct list *list = &numbers->lists[k];
+
+		for (uint32_t i = 0; i < list->n; i++)
+			munmap(list->maps[i].base, list->maps[i].len);
+		free(list->maps);
+	}
 	free(numbers);
 }
 
 /* Where the tag is, or would be. */
-static uint32_t place(const struct numbers *numbers, uint32_t tag)
+static uint32_t place(const struct list *list, uint32_t tag)
 {
-	uint32_t lo = 0, hi = numbers->n;
+	uint32_t lo = 0, hi = list->n;
 
 	while (lo < hi) {
 		uint32_t mid = lo + (hi - lo) / 2;
 
-		if (numbers->maps[mid].tag < tag)
+		if (list->maps[mid].tag < tag)
 			lo = mid + 1;
 		else
 			hi = mid;
@@ -60,13 +72,13 @@ static uint32_t place(const struct numbers *numbers, uint32_t tag)
 	return lo;
 }
 
-static bool is_there(const struct numbers *numbers, uint32_t at, uint32_t tag)
+static bool is_there(const struct list *list, uint32_t at, uint32_t tag)
 {
-	return at < numbers->n && numbers->maps[at].tag == tag;
+	return at < list->n && list->maps[at].tag == tag;
 }
 
 /* Nobody may take the pages away or change them while they are looked at. */
-static int map_image(int fd, size_t len, struct map *ret)
+static int map_image(enum numbers_kind kind, int fd, size_t len, struct map *ret)
 {
 	const int want = F_SEAL_WRITE | F_SEAL_SHRINK;
 	int seals = fcntl(fd, F_GET_SEALS);
@@ -79,49 +91,66 @@ static int map_image(int fd, size_t len, struct map *ret)
 	if (ret->base == MAP_FAILED)
 		return -ENOMEM;
 	ret->len = len;
-	if (numtrie_open(ret->base, len, &ret->trie, NULL) == 0)
+	if ((kind == NUMBERS_MAP ? numtrie_open(ret->base, len, &ret->trie, NULL)
+				 : ratetable_open(ret->base, len, &ret->table)) == 0)
 		return 0;
 	munmap(ret->base, len);
 	return -EINVAL;
 }
 
-int numbers_set(struct numbers *numbers, uint32_t tag, int fd, size_t len)
+int numbers_set(struct numbers *numbers, enum numbers_kind kind, uint32_t tag, int fd, size_t len)
 {
-	uint32_t at = place(numbers, tag);
+	struct list *list = &numbers->lists[kind];
+	uint32_t at = place(list, tag);
 	struct map map = {.tag = tag};
 	int rc;
 
-	if (!is_there(numbers, at, tag) && numbers->n == NUMBERS_MAPS_MAX)
+	if (!is_there(list, at, tag) && list->n == NUMBERS_MAPS_MAX)
 		return -ENOSPC;
-	rc = map_image(fd, len, &map);
+	rc = map_image(kind, fd, len, &map);
 	if (rc < 0)
 		return rc;
-	if (is_there(numbers, at, tag)) {
-		munmap(numbers->maps[at].base, numbers->maps[at].len);
+	if (is_there(list, at, tag)) {
+		munmap(list->maps[at].base, list->maps[at].len);
 	} else {
-		memmove(&numbers->maps[at + 1], &numbers->maps[at],
-			(numbers->n - at) * sizeof(numbers->maps[0]));
-		numbers->n++;
+		memmove(&list->maps[at + 1], &list->maps[at],
+			(list->n - at) * sizeof(list->maps[0]));
+		list->n++;
 	}
-	numbers->maps[at] = map;
+	list->maps[at] = map;
 	return 0;
 }
 
-void numbers_del(struct numbers *numbers, uint32_t tag)
+void numbers_del(struct numbers *numbers, enum numbers_kind kind, uint32_t tag)
 {
-	uint32_t at = place(numbers, tag);
+	struct list *list = &numbers->lists[kind];
+	uint32_t at = place(list, tag);
 
-	if (!is_there(numbers, at, tag))
+	if (!is_there(list, at, tag))
 		return;
-	munmap(numbers->maps[at].base, numbers->maps[at].len);
-	numbers->n--;
-	memmove(&numbers->maps[at], &numbers->maps[at + 1],
-		(numbers->n - at) * sizeof(numbers->maps[0]));
+	munmap(list->maps[at].base, list->maps[at].len);
+	list->n--;
+	memmove(&list->maps[at], &list->maps[at + 1], (list->n - at) * sizeof(list->maps[0]));
+}
+
+static const struct map *find(const struct numbers *numbers, enum numbers_kind kind, uint32_t tag)
+{
+	const struct list *list = numbers ? &numbers->lists[kind] : NULL;
+	uint32_t at = list ? place(list, tag) : 0;
+
+	return list && is_there(list, at, tag) ? &list->maps[at] : NULL;
 }
 
 const struct numtrie *numbers_find(const struct numbers *numbers, uint32_t tag)
 {
-	uint32_t at = numbers ? place(numbers, tag) : 0;
+	const struct map *map = find(numbers, NUMBERS_MAP, tag);
 
-	return numbers && is_there(numbers, at, tag) ? &numbers->maps[at].trie : NULL;
+	return map ? &map->trie : NULL;
+}
+
+const struct ratetable *numbers_find_table(const struct numbers *numbers, uint32_t tag)
+{
+	const struct map *map = find(numbers, NUMBERS_TABLE, tag);
+
+	return map ? &map->table : NULL;
 }

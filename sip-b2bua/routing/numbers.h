@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The number maps that a process has, by their tags: images in sealed memory that limen-control
+ * The number maps and route tables that a process has, by their tags: images in sealed memory that limen-control
  * made, mapped read only. One object a thread (limen-control has one, each worker of limen-sip has
  * one); the pages are shared. A map that is replaced is unmapped at once, so nothing of it may be
  * kept over a call into numbers_set().
@@ -8,8 +8,16 @@
 #pragma once
 
 #include "sip-b2bua/routing/numtrie.h"
+#include "sip-b2bua/routing/ratetable.h"
 
-#define NUMBERS_MAPS_MAX 1024
+#define NUMBERS_MAPS_MAX 1024 /* of each kind */
+
+/* Each has tags of its own. The numbers stand in messages between processes. */
+enum numbers_kind {
+	NUMBERS_MAP = 0,   /* of an e164-pattern-map: a struct numtrie */
+	NUMBERS_TABLE = 1, /* of a route-table */
+	NUMBERS_N_KINDS,
+};
 
 struct numbers;
 
@@ -21,8 +29,9 @@ void numbers_free(struct numbers *numbers);
  * -EINVAL: it is not sealed against writing and shrinking, or no image; -ENOSPC: too many maps;
  * -ENOMEM. On failure nothing has changed.
  */
-int numbers_set(struct numbers *numbers, uint32_t tag, int fd, size_t len)
+int numbers_set(struct numbers *numbers, enum numbers_kind kind, uint32_t tag, int fd, size_t len)
 	__attribute__((warn_unused_result));
-void numbers_del(struct numbers *numbers, uint32_t tag);
+void numbers_del(struct numbers *numbers, enum numbers_kind kind, uint32_t tag);
 /* NULL: there is none of that tag, or numbers is NULL. */
 const struct numtrie *numbers_find(const struct numbers *numbers, uint32_t tag);
+const struct ratetable *numbers_find_table(const struct numbers *numbers, uint32_t tag);

@@ -241,6 +241,8 @@ static int row_compare(const struct route_row *a, const struct route_row *b)
 		return a->n_matched > b->n_matched ? -1 : 1;
 	if (a->peer->preference != b->peer->preference)
 		return a->peer->preference < b->peer->preference ? -1 : 1;
+	if (a->peer == b->peer)
+		return (int)a->table_rank - (int)b->table_rank;
 	return a->peer->tag < b->peer->tag ? -1 : a->peer->tag > b->peer->tag;
 }
 
@@ -262,32 +264,71 @@ static void row_insert(struct route_result *res, const struct route_row *row)
 	res->n_rows++;
 }
 
-static void row_add(const struct route_table *t, uint32_t peer_index, unsigned int n_explicit,
-	unsigned int n_matched, struct route_result *res)
+/* A look-up that is under way. */
+struct look {
+	const struct route_table *t;
+	const struct route_query *q;
+	const uint8_t *sym;
+	uint32_t n;
+	struct route_result *res;
+};
+
+/* A row for each trunk that the dial-peer's table has for the number, or one that says why not. */
+static void row_add_table(const struct look *l, struct route_row *row)
 {
-	const struct entry *e = &t->entries[peer_index];
+	const struct ratetable *table = numbers_find_table(l->q->numbers, row->peer->route_table);
+	struct rate_hit hits[ROUTE_TRIES_MAX];
+	unsigned int n = 0;
+
+	if (table)
+		n = ratetable_find(table, l->sym, l->n, l->q->now_s, hits, ROUTE_TRIES_MAX);
+	row->verdict = table ? ROUTE_NO_WAY : ROUTE_NO_MAP;
+	if (n == 0)
+		row_insert(l->res, row);
+	for (unsigned int i = 0; i < n; i++) {
+		row->verdict = ROUTE_USE;
+		row->table_trunk = hits[i].trunk;
+		row->rate = hits[i].rate;
+		row->table_rank = (uint8_t)i;
+		row->trunk = cfg_find_trunk(l->t->cfg, hits[i].trunk);
+		row->trunk_index = row->trunk ? (uint32_t)(row->trunk - l->t->cfg->trunks)
+					      : ROUTE_NONE;
+		row_insert(l->res, row);
+	}
+}
+
+static void row_add(
+	const struct look *l, uint32_t peer_index, unsigned int n_explicit, unsigned int n_matched)
+{
+	const struct entry *e = &l->t->entries[peer_index];
 	struct route_row row = {
-		.peer = &t->cfg->dial_peers[peer_index],
+		.peer = &l->t->cfg->dial_peers[peer_index],
 		.trunk_index = e->trunk_index,
 		.n_explicit = (uint16_t)n_explicit,
 		.n_matched = (uint16_t)n_matched,
 	};
 
+	if (row.peer->route_table) {
+		row_add_table(l, &row);
+		return;
+	}
 	if (e->trunk_index != ROUTE_NONE)
-		row.trunk = &t->cfg->trunks[e->trunk_index];
-	row_insert(res, &row);
+		row.trunk = &l->t->cfg->trunks[e->trunk_index];
+	row_insert(l->res, &row);
 }
 
-static void collect(const struct route_table *t, uint32_t first, struct route_result *res)
+static void collect(const struct look *l, uint32_t first)
 {
-	for (uint32_t i = first; i != 0; i = t->entries[i - 1].next)
-		row_add(t, i - 1, t->entries[i - 1].n_explicit, t->entries[i - 1].n_matched, res);
+	const struct entry *entries = l->t->entries;
+
+	for (uint32_t i = first; i != 0; i = entries[i - 1].next)
+		row_add(l, i - 1, entries[i - 1].n_explicit, entries[i - 1].n_matched);
 }
 
 /* Dial-peers with maps: each map is asked once. Of one that is not there nobody knows. */
-static void collect_maps(const struct route_table *t, const struct numbers *numbers,
-	const uint8_t *sym, uint32_t n, struct route_result *res)
+static void collect_maps(const struct look *l)
 {
+	const struct route_table *t = l->t;
 	const struct numtrie *map = NULL;
 	struct numtrie_hit hit = {0};
 	bool matches = false;
@@ -298,12 +339,12 @@ static void collect_maps(const struct route_table *t, const struct numbers *numb
 
 		if (peer->destination_map != tag) {
 			tag = peer->destination_map;
-			map = numbers_find(numbers, tag);
+			map = numbers_find(l->q->numbers, tag);
 			hit = (struct numtrie_hit){0};
-			matches = map && numtrie_best(map, sym, n, &hit);
+			matches = map && numtrie_best(map, l->sym, l->n, &hit);
 		}
 		if (matches || !map)
-			row_add(t, t->by_map[i], hit.n_explicit, hit.n_matched, res);
+			row_add(l, t->by_map[i], hit.n_explicit, hit.n_matched);
 	}
 }
 
@@ -334,6 +375,8 @@ static enum route_verdict row_judge(
 		return source;
 	if (row->peer->destination_map && !numbers_find(q->numbers, row->peer->destination_map))
 		return ROUTE_NO_MAP;
+	if (row->verdict != ROUTE_USE) /* its table said so */
+		return row->verdict;
 	if (!cfg_dial_peer_is_local(row->peer)) {
 		if (!row->trunk)
 			return ROUTE_NO_TRUNK;
@@ -357,7 +400,7 @@ static bool is_meant(enum route_verdict verdict)
 {
 	return verdict != ROUTE_SHUTDOWN && verdict != ROUTE_OTHER_REALM &&
 	       verdict != ROUTE_OTHER_TRUNK && verdict != ROUTE_OTHER_TIME &&
-	       verdict != ROUTE_NO_MAP;
+	       verdict != ROUTE_NO_MAP && verdict != ROUTE_NO_WAY;
 }
 
 static void rows_judge(
@@ -370,7 +413,7 @@ static void rows_judge(
 
 		row->out = res->in;
 		row->verdict = row_judge(t, q, row);
-		if (stop && row->verdict == ROUTE_USE) {
+		if (stop && stop != row->peer && row->verdict == ROUTE_USE) {
 			row->verdict = ROUTE_HUNTSTOP;
 			row->huntstop_tag = stop->tag;
 		}
@@ -429,6 +472,7 @@ int route_lookup(const struct route_table *table, const struct route_query *quer
 		uint32_t node, depth;
 	} stack[ROUTE_NUMBER_MAX + 2];
 	uint8_t sym[ROUTE_NUMBER_MAX];
+	struct look look = {.t = table, .q = query, .sym = sym, .res = ret_result};
 	uint32_t n, n_stack = 0;
 	int rc;
 
@@ -448,6 +492,7 @@ int route_lookup(const struct route_table *table, const struct route_query *quer
 		ret_result->number[0] = '\0';
 		return rc;
 	}
+	look.n = n;
 	stack[n_stack].node = 0;
 	stack[n_stack++].depth = 0;
 	while (n_stack > 0) {
@@ -455,9 +500,9 @@ int route_lookup(const struct route_table *table, const struct route_query *quer
 		const struct node *node = &table->nodes[stack[n_stack].node];
 		uint32_t child;
 
-		collect(table, node->first_open, ret_result);
+		collect(&look, node->first_open);
 		if (depth == n) {
-			collect(table, node->first_exact, ret_result);
+			collect(&look, node->first_exact);
 			continue;
 		}
 		child = node->child[sym[depth]];
@@ -471,7 +516,7 @@ int route_lookup(const struct route_table *table, const struct route_query *quer
 			stack[n_stack++].depth = depth + 1;
 		}
 	}
-	collect_maps(table, query->numbers, sym, n, ret_result);
+	collect_maps(&look);
 	route_weigh(ret_result->rows, ret_result->n_rows, query->random);
 	rows_judge(table, query, ret_result);
 	return 0;

@@ -48,7 +48,8 @@ enum route_verdict {
 	ROUTE_REJECTED,	      /* an outgoing translation rejects the numbers */
 	ROUTE_NO_LISTENER,    /* its trunk cannot be spoken to: no sip listen fits */
 	ROUTE_TOO_MANY,	      /* it comes after ROUTE_TRIES_MAX others */
-	ROUTE_NO_MAP,	      /* its e164-pattern-map is not loaded: nobody knows */
+	ROUTE_NO_MAP,	      /* its e164-pattern-map or route-table is not loaded: nobody knows */
+	ROUTE_NO_WAY,	      /* its route-table has no trunk for the number now */
 };
 
 /* A call whose way is asked for. */
@@ -74,6 +75,10 @@ struct route_row {
 	enum route_verdict verdict;
 	uint32_t huntstop_tag; /* ROUTE_HUNTSTOP: of the dial-peer that stopped */
 	int64_t local_minutes; /* ROUTE_OTHER_TIME: what the range's clock says, since 1970 */
+	const char
+		*table_trunk;  /* name in its route-table, until the table is another; NULL: none */
+	uint32_t rate;	       /* of that, in millionths */
+	uint8_t table_rank;    /* its place among the ways of the table */
 	uint32_t weight_total; /* not 0: it has peer->weight of so many shares among its equals */
 	struct numbers out;    /* ROUTE_USE: as they would be sent */
 	uint32_t rejected_tag, rejected_rank; /* ROUTE_REJECTED: by this translation rule */
@@ -130,6 +135,9 @@ struct translate *route_table_translate(const struct route_table *table);
 
 /* Where a dial-peer's calls go: "trunk carrier", "conference sales". Returns buf. */
 char *route_target_text(const struct cfg_dial_peer *peer, char buf[ROUTE_TARGET_MAX]);
+
+/* The same of one row: of a route-table the trunk that it has. Returns buf. */
+char *route_row_target(const struct route_row *row, char buf[ROUTE_TARGET_MAX]);
 
 /* One sentence: "dial-peer 10 to trunk carrier1: trunk is busied out". Returns buf. */
 char *route_row_explain(

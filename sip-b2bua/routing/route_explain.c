@@ -13,8 +13,18 @@ char *route_target_text(const struct cfg_dial_peer *peer, char buf[ROUTE_TARGET_
 		snprintf(buf, ROUTE_TARGET_MAX, "conference %s", peer->conference);
 	else if (peer->tone != CFG_TONE_NONE)
 		snprintf(buf, ROUTE_TARGET_MAX, "tone %s", cfg_tone_word(peer->tone));
+	else if (peer->route_table)
+		snprintf(buf, ROUTE_TARGET_MAX, "route-table %u", peer->route_table);
 	else
 		snprintf(buf, ROUTE_TARGET_MAX, "trunk %s", peer->trunk);
+	return buf;
+}
+
+char *route_row_target(const struct route_row *row, char buf[ROUTE_TARGET_MAX])
+{
+	if (!row->table_trunk)
+		return route_target_text(row->peer, buf);
+	snprintf(buf, ROUTE_TARGET_MAX, "trunk %.31s", row->table_trunk);
 	return buf;
 }
 
@@ -22,12 +32,13 @@ char *route_row_explain(
 	const struct route_row *row, const char *in_realm, char buf[ROUTE_REASON_MAX])
 {
 	const struct cfg_dial_peer *p = row->peer;
+	const char *trunk = row->table_trunk ? row->table_trunk : p->trunk;
 	char target[ROUTE_TARGET_MAX], clock[16];
 
 	switch (row->verdict) {
 	case ROUTE_USE:
 		snprintf(buf, ROUTE_REASON_MAX, "dial-peer %u to %s", p->tag,
-			route_target_text(p, target));
+			route_row_target(row, target));
 		break;
 	case ROUTE_REJECTED:
 		snprintf(buf, ROUTE_REASON_MAX,
@@ -35,9 +46,9 @@ char *route_row_explain(
 			p->tag, row->rejected_tag, row->rejected_rank);
 		break;
 	case ROUTE_NO_MAP:
-		snprintf(buf, ROUTE_REASON_MAX,
-			"dial-peer %u: voice class e164-pattern-map %u is not loaded", p->tag,
-			p->destination_map);
+		snprintf(buf, ROUTE_REASON_MAX, "dial-peer %u: voice class %s %u is not loaded",
+			p->tag, row->peer->route_table ? "route-table" : "e164-pattern-map",
+			row->peer->route_table ? p->route_table : p->destination_map);
 		break;
 	case ROUTE_SHUTDOWN:
 		snprintf(buf, ROUTE_REASON_MAX, "dial-peer %u is shut down", p->tag);
@@ -56,18 +67,29 @@ char *route_row_explain(
 			"dial-peer %u is for time-range %s, by whose clock it is %s", p->tag,
 			p->time_range, timeranges_clock(row->local_minutes, clock));
 		break;
+	case ROUTE_NO_WAY:
+		snprintf(buf, ROUTE_REASON_MAX,
+			"dial-peer %u: voice class route-table %u has no trunk for the number now",
+			p->tag, p->route_table);
+		break;
 	case ROUTE_NO_TRUNK:
-		snprintf(buf, ROUTE_REASON_MAX, "dial-peer %u has no trunk", p->tag);
+		if (row->table_trunk)
+			snprintf(buf, ROUTE_REASON_MAX,
+				"dial-peer %u: voice class route-table %u names trunk %.31s, which "
+				"does not exist",
+				p->tag, p->route_table, trunk);
+		else
+			snprintf(buf, ROUTE_REASON_MAX, "dial-peer %u has no trunk", p->tag);
 		break;
 	case ROUTE_TRUNK_SHUTDOWN:
 		snprintf(buf, ROUTE_REASON_MAX, "dial-peer %u: trunk %s is shut down", p->tag,
-			p->trunk);
+			trunk);
 		break;
 	case ROUTE_NO_LISTENER:
 		snprintf(buf, ROUTE_REASON_MAX,
 			"dial-peer %u: the realm of trunk %s has no listener of its transport and "
 			"family (sip listen)",
-			p->tag, p->trunk);
+			p->tag, trunk);
 		break;
 	case ROUTE_TOO_MANY:
 		snprintf(buf, ROUTE_REASON_MAX,
@@ -77,7 +99,7 @@ char *route_row_explain(
 		break;
 	case ROUTE_TRUNK_BUSYOUT:
 		snprintf(buf, ROUTE_REASON_MAX, "dial-peer %u: trunk %s is busied out", p->tag,
-			p->trunk);
+			trunk);
 		break;
 	case ROUTE_HUNTSTOP:
 		snprintf(buf, ROUTE_REASON_MAX, "dial-peer %u comes after the huntstop of %u",

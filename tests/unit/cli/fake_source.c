@@ -470,7 +470,7 @@ static int call_clear(void *ctx, uint64_t call_id, uint32_t q850, const char *re
 	return call_id == 0x5f00000000000011 ? 0 : -ENOENT;
 }
 
-static bool map(void *ctx, uint32_t tag, struct cli_map *ret)
+static bool map(void *ctx, bool table, uint32_t tag, struct cli_map *ret)
 {
 	*ret = (struct cli_map){.loaded = tag == 1,
 		.loading = tag == 3,
@@ -483,7 +483,7 @@ static bool map(void *ctx, uint32_t tag, struct cli_map *ret)
 	return tag <= 3;
 }
 
-static int map_reload(void *ctx, uint32_t tag)
+static int map_reload(void *ctx, bool table, uint32_t tag)
 {
 	return tag == 1 ? 0 : tag == 2 ? -EBUSY : tag == 3 ? -ENODATA : -ENOENT;
 }

@@ -104,6 +104,7 @@ const char *sample_key(enum cfg_kind kind)
 		[CFG_TRANSLATION_PROFILE] = "national",
 		[CFG_TIME_RANGE] = "office",
 		[CFG_E164_MAP] = "4",
+		[CFG_ROUTE_TABLE] = "5",
 		[CFG_TENANT] = "12",
 		[CFG_REALM] = "access",
 		[CFG_TRUNK] = "carrier",

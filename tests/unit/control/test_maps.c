@@ -30,7 +30,7 @@ static struct {
 	uint64_t len;
 } heard;
 
-static void changed(void *arg, uint32_t tag, int fd, uint64_t len)
+static void changed(void *arg, enum numbers_kind kind, uint32_t tag, int fd, uint64_t len)
 {
 	heard.n_changed++;
 	heard.tag = tag;
@@ -158,11 +158,11 @@ static void test_commit(void **state)
 	assert_true(matches(1, "+12"));
 	assert_false(matches(1, "0012"));
 	assert_true(matches(2, "0012"));
-	assert_true(maps_status(maps, 1, &s));
+	assert_true(maps_status(maps, NUMBERS_MAP, 1, &s));
 	assert_true(s.loaded);
 	assert_int_equal(s.n_patterns, 3);
 	assert_int_equal(s.loaded_ms, 1234);
-	assert_false(maps_status(maps, 3, &s));
+	assert_false(maps_status(maps, NUMBERS_MAP, 3, &s));
 	/* Nothing new: nothing is loaded, nobody hears anything. */
 	assert_int_equal(commit(CFG("1 flash:/de +1T", "2 - 00T"), 8, false), 0);
 	assert_int_equal(heard.n_prepared, 1);
@@ -194,10 +194,10 @@ static void test_faults(void **state)
 		"directory on the box");
 	assert_int_equal(commit(CFG("1 flash:/bad"), 1, false), -EINVAL);
 	assert_non_null(strstr(heard.error, "line 2: "));
-	assert_false(maps_status(maps, 1, &s));
+	assert_false(maps_status(maps, NUMBERS_MAP, 1, &s));
 	/* At the start of the box the rest must run. */
 	assert_int_equal(commit(CFG("1 flash:/none", "2 - 0T"), 1, true), 0);
-	assert_true(maps_status(maps, 1, &s));
+	assert_true(maps_status(maps, NUMBERS_MAP, 1, &s));
 	assert_false(s.loaded);
 	assert_true(s.why[0] != '\0');
 	assert_true(matches(2, "01"));
@@ -210,7 +210,7 @@ static void test_faults(void **state)
 	put("none", "x\n");
 	assert_int_equal(commit(CFG("1 flash:/none", "2 - 0T"), 4, false), 0);
 	assert_true(matches(1, "5"));
-	assert_true(maps_status(maps, 1, &s));
+	assert_true(maps_status(maps, NUMBERS_MAP, 1, &s));
 	assert_true(s.loaded && s.why[0] != '\0');
 }
 
@@ -218,9 +218,9 @@ static void wait_reload(uint32_t tag)
 {
 	struct map_status s;
 
-	assert_true(maps_status(maps, tag, &s));
+	assert_true(maps_status(maps, NUMBERS_MAP, tag, &s));
 	assert_true(s.loading);
-	while (maps_status(maps, tag, &s) && s.loading)
+	while (maps_status(maps, NUMBERS_MAP, tag, &s) && s.loading)
 		event_base_loop(base, EVLOOP_ONCE);
 }
 
@@ -230,25 +230,25 @@ static void test_reload(void **state)
 
 	put("a", "1T\n");
 	assert_int_equal(commit(CFG("1 flash:/a", "2 - 0T"), 1, false), 0);
-	assert_int_equal(maps_reload(maps, 3), -ENOENT);
-	assert_int_equal(maps_reload(maps, 2), -ENODATA);
+	assert_int_equal(maps_reload(maps, NUMBERS_MAP, 3), -ENOENT);
+	assert_int_equal(maps_reload(maps, NUMBERS_MAP, 2), -ENODATA);
 	put("a", "2T\n");
 	heard.n_changed = 0;
-	assert_int_equal(maps_reload(maps, 1), 0);
-	assert_int_equal(maps_reload(maps, 1), -EBUSY);
+	assert_int_equal(maps_reload(maps, NUMBERS_MAP, 1), 0);
+	assert_int_equal(maps_reload(maps, NUMBERS_MAP, 1), -EBUSY);
 	wait_reload(1);
 	assert_int_equal(heard.n_changed, 1);
 	assert_true(matches(1, "2"));
 	assert_false(matches(1, "1"));
 	put("a", "oops\n");
-	assert_int_equal(maps_reload(maps, 1), 0);
+	assert_int_equal(maps_reload(maps, NUMBERS_MAP, 1), 0);
 	wait_reload(1);
 	assert_true(matches(1, "2"));
-	assert_true(maps_status(maps, 1, &s));
+	assert_true(maps_status(maps, NUMBERS_MAP, 1, &s));
 	assert_non_null(strstr(s.why, "line 1: "));
 	/* A commit that comes while a file is read waits for it, then has its own turn. */
 	put("a", "3T\n");
-	assert_int_equal(maps_reload(maps, 1), 0);
+	assert_int_equal(maps_reload(maps, NUMBERS_MAP, 1), 0);
 	assert_int_equal(commit(CFG("1 flash:/a", "4 - 9T"), 2, false), 0);
 	assert_true(matches(1, "3"));
 	assert_true(matches(4, "9"));
@@ -267,12 +267,46 @@ static void test_abort(void **state)
 	cfg_free(cfg);
 	assert_int_equal(commit(CFG("2 - 0T"), 2, false), 0);
 	assert_int_equal(heard.n_prepared, 1);
-	assert_false(maps_status(maps, 1, &s));
+	assert_false(maps_status(maps, NUMBERS_MAP, 1, &s));
 	assert_true(matches(2, "0"));
 	/* One that runs at the end is waited for. */
 	cfg = CFG("1 flash:/a");
 	assert_int_equal(maps_prepare(maps, cfg, 3, false, heard.error), -EINPROGRESS);
 	cfg_free(cfg);
+}
+
+/* Route-tables go the same way, with tags of their own. */
+static void test_table(void **state)
+{
+	struct cfg *cfg = CFG("1 - 0T");
+	char error[CFG_ERROR_MAX];
+	struct map_status s;
+	void *obj;
+
+	assert_int_equal(cfg_object_add(cfg, CFG_ROUTE_TABLE, VIEW("1"), &obj, error), 0);
+	assert_int_equal(cfg_leaf_set(cfg_leaf_find(CFG_ROUTE_TABLE, "url"), obj,
+				 VIEW("flash:/rates"), error),
+		0);
+	put("rates", "prefix,trunk,rate\n49,a,x\n");
+	assert_int_equal(commit(cfg_clone(cfg), 1, false), -EINVAL);
+	assert_non_null(
+		strstr(heard.error, "voice class route-table 1: \"url flash:/rates\": line 2"));
+	put("rates", "prefix,trunk,rate\n49,a,1\n49,b,2\n");
+	assert_int_equal(commit(cfg_clone(cfg), 2, false), 0);
+	assert_int_equal(heard.n_changed, 2);
+	assert_true(matches(1, "01"));
+	assert_non_null(numbers_find_table(maps_numbers(maps), 1));
+	assert_true(maps_status(maps, NUMBERS_TABLE, 1, &s));
+	assert_int_equal(s.n_patterns, 2);
+	put("rates", "prefix,trunk\n49,a\n");
+	assert_int_equal(maps_reload(maps, NUMBERS_TABLE, 1), 0);
+	while (maps_status(maps, NUMBERS_TABLE, 1, &s) && s.loading)
+		event_base_loop(base, EVLOOP_ONCE);
+	assert_int_equal(s.n_patterns, 1);
+	cfg_free(cfg);
+	assert_int_equal(commit(CFG("1 - 0T"), 3, false), 0);
+	assert_null(numbers_find_table(maps_numbers(maps), 1));
+	assert_true(matches(1, "01"));
 }
 
 int main(void)
@@ -282,6 +316,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_faults, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_reload, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_abort, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_table, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -225,7 +225,11 @@ static void random_peers(struct rig *r)
 			set(peer, CFG_DIAL_PEER, "destination_map", PICK(r, "1", "2"));
 		else
 			set(peer, CFG_DIAL_PEER, "destination_pattern", pattern);
-		set(peer, CFG_DIAL_PEER, "trunk", PICK(r, "t0", "t1", "t2", "t3", "t4", "t5"));
+		if (one_in(r, 6))
+			set(peer, CFG_DIAL_PEER, "route_table", PICK(r, "1", "2"));
+		else
+			set(peer, CFG_DIAL_PEER, "trunk",
+				PICK(r, "t0", "t1", "t2", "t3", "t4", "t5"));
 		set(peer, CFG_DIAL_PEER, "preference", PICK(r, "0", "1", "2"));
 		peer->huntstop = one_in(r, 12);
 		peer->shutdown = one_in(r, 10);
@@ -247,6 +251,38 @@ static void random_peers(struct rig *r)
 	}
 }
 
+static void publish(
+	struct rig *r, struct numbers *numbers, enum numbers_kind kind, void *image, size_t len)
+{
+	int fd;
+
+	assert_int_equal(flash_seal("test", image, len, &fd), 0);
+	assert_int_equal(numbers_set(numbers, kind, 1, fd, len), 0);
+	b2b_numbers(r->b, &(struct ctl_numbers){.tag = 1, .kind = kind, .len = len}, fd);
+	free(image);
+}
+
+static void random_table(struct rig *r, struct numbers *numbers)
+{
+	char csv[2048] = "prefix,trunk,rate,valid-to\n", error[RATETABLE_ERROR_MAX];
+	uint32_t n_rows;
+	void *image;
+	size_t len;
+
+	for (unsigned int i = 0; i < 30; i++) {
+		size_t n = strlen(csv);
+
+		snprintf(csv + n, sizeof(csv) - n, "%s%s,%s,%u,%s\n", PICK(r, "1", "2", "3"),
+			PICK(r, "", "1", "2"), PICK(r, "t0", "t1", "t2", "t3", "t4", "t5", "no"),
+			rig_random(r, 5), PICK(r, "", "2020-01-01", "2098-01-01"));
+	}
+	if (ratetable_build(view_of(csv), &image, &len, &n_rows, error) < 0)
+		fail_msg("%s", error);
+	publish(r, numbers, NUMBERS_TABLE, image, len);
+	set(object(r, CFG_ROUTE_TABLE, "1"), CFG_ROUTE_TABLE, "url", "flash:/one");
+	set(object(r, CFG_ROUTE_TABLE, "2"), CFG_ROUTE_TABLE, "url", "flash:/two");
+}
+
 /* Map 1 in the B2BUA and in ret; map 2 is in the configuration alone, not loaded. */
 static struct numbers *random_map(struct rig *r)
 {
@@ -254,7 +290,6 @@ static struct numbers *random_map(struct rig *r)
 	struct numbers *numbers = numbers_new();
 	void *image;
 	size_t len;
-	int fd;
 
 	for (unsigned int i = 0; i < 5; i++) {
 		char pattern[8] = "";
@@ -264,10 +299,7 @@ static struct numbers *random_map(struct rig *r)
 		assert_int_equal(numtrie_add(b, view_of(pattern), true), 0);
 	}
 	assert_int_equal(numtrie_build(b, &image, &len, NULL, NULL), 0);
-	assert_int_equal(flash_seal("test", image, len, &fd), 0);
-	assert_int_equal(numbers_set(numbers, 1, fd, len), 0);
-	b2b_numbers(r->b, &(struct ctl_numbers){.tag = 1, .len = len}, fd);
-	free(image);
+	publish(r, numbers, NUMBERS_MAP, image, len);
 	numtrie_builder_free(b);
 	set(object(r, CFG_E164_MAP, "1"), CFG_E164_MAP, "url", "flash:/one");
 	set(object(r, CFG_E164_MAP, "2"), CFG_E164_MAP, "url", "flash:/two");
@@ -409,6 +441,7 @@ static void test_random(void **state)
 		random_trunks(r);
 		random_peers(r);
 		numbers = random_map(r);
+		random_table(r, numbers);
 		apply(r, old);
 		for (uint32_t i = 0; i < r->shared.n_trunks; i++)
 			atomic_store(&r->shared.trunk[i].down, one_in(r, 8));

@@ -308,23 +308,24 @@ static void test_numbers(void **state)
 	assert_int_equal(numtrie_add(b, VIEW("12T"), false), 0);
 	assert_int_equal(numtrie_build(b, &image, &len, NULL, NULL), 0);
 	fd = sealed(image, len, F_SEAL_SHRINK);
-	assert_int_equal(numbers_set(numbers, 5, fd, len), -EINVAL); /* it can be written */
+	assert_int_equal(
+		numbers_set(numbers, NUMBERS_MAP, 5, fd, len), -EINVAL); /* it can be written */
 	close(fd);
 	fd = sealed(image, len, seals);
-	assert_int_equal(numbers_set(numbers, 5, fd, len + 1), -EINVAL);
-	assert_int_equal(numbers_set(numbers, 5, fd, len - 1), -EINVAL);
+	assert_int_equal(numbers_set(numbers, NUMBERS_MAP, 5, fd, len + 1), -EINVAL);
+	assert_int_equal(numbers_set(numbers, NUMBERS_MAP, 5, fd, len - 1), -EINVAL);
 	assert_null(numbers_find(numbers, 5));
-	assert_int_equal(numbers_set(numbers, 5, fd, len), 0);
-	assert_int_equal(numbers_set(numbers, 3, fd, len), 0);
-	assert_int_equal(numbers_set(numbers, 5, fd, len), 0);
+	assert_int_equal(numbers_set(numbers, NUMBERS_MAP, 5, fd, len), 0);
+	assert_int_equal(numbers_set(numbers, NUMBERS_MAP, 3, fd, len), 0);
+	assert_int_equal(numbers_set(numbers, NUMBERS_MAP, 5, fd, len), 0);
 	close(fd);
 	assert_non_null(numbers_find(numbers, 3));
 	assert_null(numbers_find(numbers, 4));
 	assert_true(numtrie_best(numbers_find(numbers, 5), sym, symbols("123", sym), &hit));
 	assert_int_equal(hit.n_matched, 2);
 	assert_false(numtrie_best(numbers_find(numbers, 5), sym, symbols("13", sym), &hit));
-	numbers_del(numbers, 3);
-	numbers_del(numbers, 3);
+	numbers_del(numbers, NUMBERS_MAP, 3);
+	numbers_del(numbers, NUMBERS_MAP, 3);
 	assert_null(numbers_find(numbers, 3));
 	assert_non_null(numbers_find(numbers, 5));
 	numbers_free(numbers);

@@ -96,6 +96,7 @@ static const char *const verdicts[] = {
 	[ROUTE_NO_LISTENER] = "listen",
 	[ROUTE_TOO_MANY] = "many",
 	[ROUTE_NO_MAP] = "map",
+	[ROUTE_NO_WAY] = "way",
 };
 
 /* "tag" is usable, "tag:verdict" is not; in order. */
@@ -326,7 +327,7 @@ static struct numbers *map_of(uint32_t tag, const char *const *patterns)
 		assert_int_equal(numtrie_add(b, view_of(*patterns), false), 0);
 	assert_int_equal(numtrie_build(b, &image, &len, NULL, NULL), 0);
 	assert_int_equal(flash_seal("test", image, len, &fd), 0);
-	assert_int_equal(numbers_set(numbers, tag, fd, len), 0);
+	assert_int_equal(numbers_set(numbers, NUMBERS_MAP, tag, fd, len), 0);
 	close(fd);
 	free(image);
 	numtrie_builder_free(b);
@@ -542,6 +543,143 @@ static void test_weights(void **state)
 	route_table_free(t);
 }
 
+/* ---- route tables ---- */
+
+static const char rates[] =
+	"prefix;rate;trunk;valid-from;valid-to\r\n"
+	"! the usual decks\r\n"
+	"+49;0.02;a;;\r\n"
+	"+49;0.015;b;;2027-01-01\r\n"
+	"+4930;0.03;b;;\r\n"
+	"+49;0.01;busy;2026-12-24T12:00;\r\n"
+	"+49;1;nobody;;\r\n"
+	"+1;0.5;a;;2026-01-01\r\n";
+static const char dids[] =
+	"number,trunk,backup,backup2\n"
+	"4930555,a,b,down\n"
+	"4930556,b,,\n";
+
+static void table_set(struct numbers *numbers, uint32_t tag, const char *csv)
+{
+	char error[RATETABLE_ERROR_MAX];
+	uint32_t n_rows;
+	void *image;
+	size_t len;
+	int fd;
+
+	if (ratetable_build(view_of(csv), &image, &len, &n_rows, error) < 0)
+		fail_msg("%s", error);
+	assert_int_equal(flash_seal("test", image, len, &fd), 0);
+	assert_int_equal(numbers_set(numbers, NUMBERS_TABLE, tag, fd, len), 0);
+	close(fd);
+	free(image);
+}
+
+/* "tag>trunk" or with ":verdict", in order. */
+static void ways_print(const struct route_result *res, char *out, size_t size)
+{
+	size_t n = 0;
+
+	out[0] = '\0';
+	for (uint32_t i = 0; i < res->n_rows; i++) {
+		const struct route_row *row = &res->rows[i];
+
+		n += (size_t)snprintf(out + n, size - n, "%s%u>%s%s%s", i ? " " : "",
+			row->peer->tag, row->table_trunk ? row->table_trunk : row->peer->trunk,
+			row->verdict == ROUTE_USE ? "" : ":",
+			row->verdict == ROUTE_USE ? "" : verdicts[row->verdict]);
+	}
+}
+
+static void test_tables(void **state)
+{
+	static struct cfg_dial_peer tabled[] = {
+		PEER(1, "+T", "", .route_table = 7, .huntstop = true, .weight = 5),
+		PEER(2, "+T", "a", .preference = 1),
+		PEER(3, "4T", "", .route_table = 8),
+		PEER(4, "4T", "a", .preference = 1),
+		PEER(5, "9T", "", .route_table = 9),
+	};
+	static const struct {
+		const char *number;
+		int64_t now_s;
+		const char *want;
+	} rows[] = {
+		/* Cheapest first; of each trunk the longest prefix counts. */
+		{"+4940", UTC(0, 0), "1>b 1>a 1>nobody:none 2>a:stop"},
+		{"+4930", UTC(0, 0), "1>a 1>b 1>nobody:none 2>a:stop"},
+		{"+4940", UTC(12, 0), "1>busy:busy 1>b 1>a 1>nobody:none 2>a:stop"},
+		{"+4940", UTC(8 * 24, 0), "1>busy:busy 1>a 1>nobody:none 2>a:stop"}, /* 2027 */
+		{"+1", UTC(0, 0), "1>:way 2>a"},
+		{"4930555", UTC(0, 0), "3>a 3>b 3>down:tshut 4>a"},
+		{"4930556", UTC(0, 0), "3>b 4>a"},
+		{"49305550", UTC(0, 0), "3>:way 4>a"}, /* numbers are whole */
+		{"9", UTC(0, 0), "5>:map"},
+	};
+	struct cfg c = {
+		.trunks = trunks, .n_trunks = N_TRUNKS, .dial_peers = tabled, .n_dial_peers = 5};
+	struct numbers *numbers = numbers_new();
+	struct route_table *t = table_new(&c);
+	struct route_result res;
+	char got[256], why[ROUTE_REASON_MAX];
+
+	table_set(numbers, 7, rates);
+	table_set(numbers, 8, dids);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct route_query q = {.called = view_of(rows[i].number),
+			.now_s = rows[i].now_s,
+			.numbers = numbers,
+			.random = i + 1,
+			.up = trunk_up};
+
+		assert_int_equal(route_lookup(t, &q, &res), 0);
+		ways_print(&res, got, sizeof(got));
+		if (strcmp(got, rows[i].want) != 0)
+			fail_msg("row %zu: got \"%s\", want \"%s\"", i, got, rows[i].want);
+	}
+	assert_string_equal(route_row_explain(&res.rows[0], NULL, why),
+		"dial-peer 5: voice class route-table 9 is not loaded");
+	route_table_free(t);
+	numbers_free(numbers);
+}
+
+static void test_not_a_table(void **state)
+{
+	static const struct {
+		const char *csv, *error;
+	} rows[] = {
+		{"", "line 0: the first line names"},
+		{"prefix,rate\n", "line 1: the first line names"},
+		{"prefix,number,trunk\n", "line 1: the first line names"},
+		{"prefix,trunk,price\n", "line 1: the columns are"},
+		{"prefix,trunk,trunk\n", "line 1: the columns are"},
+		{"prefix,trunk\n49,a,b\n", "line 2: it has another number of fields"},
+		{"prefix,trunk\n\n49x,a\n", "line 3: a prefix or number"},
+		{"prefix,trunk\n49T,a\n", "line 2: a prefix or number"},
+		{"prefix,trunk\n,a\n", "line 2: a prefix or number"},
+		{"prefix,trunk\n49,\n", "line 2: a trunk has a name"},
+		{"prefix,trunk\n49,\"a\"\n", "line 2: a trunk has a name"},
+		{"prefix,trunk,rate\n49,a,1.1234567\n", "line 2: a rate"},
+		{"prefix,trunk,rate\n49,a,5000\n", "line 2: a rate"},
+		{"prefix,trunk,rate\n49,a,-1\n", "line 2: a rate"},
+		{"prefix,trunk,valid-to\n49,a,2026-02-30\n", "line 2: valid-to"},
+		{"prefix,trunk,valid-from\n49,a,2026-2-3\n", "line 2: valid-from"},
+		{"prefix,trunk,valid-from\n49,a,2026-02-03T24:00\n", "line 2: valid-from"},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char error[RATETABLE_ERROR_MAX];
+		uint32_t n_rows;
+		void *image;
+		size_t len;
+
+		if (ratetable_build(view_of(rows[i].csv), &image, &len, &n_rows, error) !=
+				-EINVAL ||
+			strncmp(error, rows[i].error, strlen(rows[i].error)) != 0)
+			fail_msg("row %zu: %s", i, error);
+	}
+}
+
 static struct ipaddr addr(const char *text, uint16_t port)
 {
 	struct ipaddr a;
@@ -608,6 +746,8 @@ int main(void)
 		cmocka_unit_test(test_times),
 		cmocka_unit_test(test_incoming),
 		cmocka_unit_test(test_weights),
+		cmocka_unit_test(test_tables),
+		cmocka_unit_test(test_not_a_table),
 		cmocka_unit_test(test_source),
 	};
 

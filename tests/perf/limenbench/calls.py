@@ -12,6 +12,7 @@ from .common import BenchError, median, run, say
 from .table import row
 
 RATE, CALLS, ROUNDS = 400, 6000, 3
+SOAK_RATE, SOAK_S = 1000, 60
 WARM_S = 4  # the box replays its configuration and opens its sockets
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -121,10 +122,36 @@ def calls_tls(bench, names):
                 median([r["per_cpu_second"] for r in reference]))]
 
 
+def soak(bench, names):
+    """A minute at the rate that a carrier asks for, and whether everything is given back."""
+    _prepare(bench)
+    clock = _clock(bench)
+    rate, seconds = (100, 5) if bench.quick else (SOAK_RATE, SOAK_S)
+    work = os.path.join(bench.work, "soak")
+    argv = [sys.executable, os.path.join(HERE, "soak.py"), str(rate), str(seconds), bench.build, work,
+            *([] if bench.huge else ["--no-huge"])]
+    out = run(["unshare", "-n", "sh", "-c", 'ip link set lo up && exec "$@"', "sh", *argv], seconds * 4 + 400,
+              dict(os.environ, FINECLOCK=clock) if clock else None)
+    result = json.loads(out)
+    say(f"b2bua.soak: {result}")
+    left = {name: n for name, n in result["left"].items() if n}
+    if left:
+        raise BenchError(f"after the last call there is left: {left}")
+    return [row("b2bua.soak", round(result["ok"] / result["wall_s"], 1), "calls/s", rate),
+            row("b2bua.soak.failed", result["failed"], "calls", None),
+            row("b2bua.soak.setup.p50", result["setup_ms"]["p50"], "ms", result["direct_ms"]["p50"]),
+            row("b2bua.soak.setup.p99", result["setup_ms"]["p99"], "ms", result["direct_ms"]["p99"]),
+            row("b2bua.soak.grown", result["grown_mb"], "MB", None)]
+
+
+def _clock(bench):
+    """SIPp's own clock has steps of 4 ms; a library of the reference folder makes them finer."""
+    return bench.reference_program("fineclock.so", ["sipbench/fineclock.c"], ["-O2", "-shared", "-fPIC", "-ldl"])
+
+
 def calls(bench, names):
     _prepare(bench)
-    clock = bench.reference_program("fineclock.so", ["sipbench/fineclock.c"],
-                                    ["-O2", "-shared", "-fPIC", "-ldl"])
+    clock = _clock(bench)
     own, reference = [], []
     rounds, count = (1, RATE) if bench.quick else (ROUNDS, CALLS)
     for _ in range(rounds):

@@ -26,6 +26,7 @@ BENCHES = {
     "voice.resample": voice.frames,
     "b2bua.calls": calls.calls,
     "b2bua.calls.tls": calls.calls_tls,
+    "b2bua.soak": calls.soak,
 }
 # A name may have further rows, for example relay.memif.busy: they follow it in the file.
 ORDER = list(BENCHES)

@@ -213,8 +213,21 @@ def drops():
     return out
 
 
+def named_tests():
+    """A test that a page names is there."""
+    groups = {"netns": lambda n: f"tests/netns/{n}.py", "fuzz": lambda n: f"tests/fuzz/{n}_fuzz.c",
+              "unit": lambda n: "tests/unit/{}/test_{}.c".format(*n.split("/", 1))}
+    files = set(tracked())
+    out = []
+    for page in sorted(n for n in files if n == "README" or n.startswith("docs/") and n.endswith(".md")):
+        for group, name in re.findall(r"`(unit|netns|fuzz)/([a-z0-9_/]+)`", text_of(page) or ""):
+            if group == "unit" and "/" not in name or groups[group](name) not in files:
+                out.append(f"{page} names the test {group}/{name}, which is not there")
+    return out
+
+
 RULES = {"spdx": spdx, "format": layout, "headers": headers, "cppcheck": cppcheck, "paths": paths, "documented": documented, "words": words,
-         "includes": includes, "shell": shell, "python": python, "sleeps": sleeps, "drops": drops}
+         "includes": includes, "shell": shell, "python": python, "sleeps": sleeps, "drops": drops, "named-tests": named_tests}
 
 
 def main(names):

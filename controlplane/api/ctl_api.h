@@ -377,6 +377,10 @@ struct ctl_trunk_status {
 	X(srtp_refused, "srtp-refused", "offers and answers refused for SRTP or its absence") \
 	X(srtp_fallback, "srtp-fallback", "offers made again without SRTP")                   \
 	X(codec_refused, "codec-refused", "offers for which a side has no codec")             \
+	X(relayed, "requests-relayed", "requests that are no calls, sent on")                 \
+	X(relay_refused, "relay-refused", "such requests refused by the box")                 \
+	X(subscriptions, "subscriptions", "subscriptions now")                                \
+	X(subscriptions_refused, "subscribe-refused", "SUBSCRIBE beyond their limit")         \
 	X(dtmf_in, "dtmf-info-in", "digits received by SIP INFO")                             \
 	X(dtmf_out, "dtmf-info-out", "digits sent by SIP INFO")                               \
 	X(dtmf_ignored, "dtmf-ignored", "digits by INFO from legs that have another way")     \

@@ -287,6 +287,9 @@ struct cfg_tenant {
 	char international_prefix[CFG_NAME_MAX]; /* digits before a country code */
 	bool reason_override; /* a cause of Q.850 from there counts more than the status */
 	bool reason_q850;     /* refusals and BYE to there carry a cause of Q.850 */
+	/* Methods that pass where the tenants of both sides say so; other: those nobody knows. */
+	bool relay_message, relay_subscribe, relay_notify, relay_publish, relay_info, relay_options,
+		relay_other;
 };
 
 /* A line of an access list; with a remark the rest of match but seq is zero. */
@@ -472,6 +475,7 @@ struct cfg {
 	uint32_t trace_memory_mb; /* SIP messages of calls in limen-sip; 0: none are kept */
 	/* sip-ua */
 	uint32_t max_forwards;	    /* of requests that the box originates */
+	uint32_t max_subscriptions; /* through the box at a time */
 	uint32_t timer_t1_ms;	    /* RFC 3261 17.1.1.1 */
 	uint32_t timer_no_answer_s; /* INVITE without a final answer */
 	/* media recording */

@@ -122,6 +122,28 @@ static const struct cfg_leaf rows[] = {
 	BOOL_ROW(reason_q850, "reason-header q850",
 		"Causes of Q.850 in Reason (RFC 3326)\nEach refusal and BYE to this side carries "
 		"one"),
+	BOOL_ROW(relay_message, "relay message",
+		"Methods that pass, when the other side's class lets them too\nMESSAGE (RFC 3428)"),
+	BOOL_ROW(relay_subscribe, "relay subscribe",
+		"Methods that pass, when the other side's class lets them too\nSUBSCRIBE, and "
+		"NOTIFY of "
+		"what was subscribed (RFC 6665)"),
+	BOOL_ROW(relay_notify, "relay notify",
+		"Methods that pass, when the other side's class lets them too\nNOTIFY that nobody "
+		"subscribed"),
+	BOOL_ROW(relay_publish, "relay publish",
+		"Methods that pass, when the other side's class lets them too\nPUBLISH (RFC 3903)"),
+	BOOL_ROW(relay_info, "relay info",
+		"Methods that pass, when the other side's class lets them too\nINFO that is no "
+		"digit "
+		"(RFC 6086)"),
+	BOOL_ROW(relay_options, "relay options",
+		"Methods that pass, when the other side's class lets them too\nOPTIONS to somebody "
+		"behind the box"),
+	BOOL_ROW(relay_other, "relay other",
+		"Methods that pass, when the other side's class lets them too\nThose that no RFC "
+		"known "
+		"here names"),
 };
 
 const struct cfg_rows cfg_rows_tenant = CFG_ROWS(rows);

@@ -10,7 +10,7 @@
 
 #include "controlplane/base/log.h"
 #include "controlplane/base/siphash.h"
-#include "sip-b2bua/b2b/call.h"
+#include "sip-b2bua/b2b/relay.h"
 #include "sip-b2bua/core/sip_slab.h"
 
 LOG_TOPIC("b2b");
@@ -36,10 +36,12 @@ int b2b_new(const struct b2b_env *env, struct b2b **ret_b2b)
 	twheel_timer_init(&b->ends_timer, control_ends_timer, b);
 	b->calls = sip_slab_new(
 		sizeof(struct call), B2B_CALLS_MAX, (uint32_t)words[1] & SIP_TOKEN_GEN_MASK);
+	b->subscriptions = subscriptions_new((uint32_t)words[0] & SIP_TOKEN_GEN_MASK);
+	LIST_INIT(&b->relays);
 	b->waits = calloc(MEDIA_WAITS, sizeof(*b->waits));
 	b->health = health_new(b);
 	b->numbers = numbers_new();
-	if (!b->calls || !b->waits || !b->health || !b->numbers) {
+	if (!b->calls || !b->subscriptions || !b->waits || !b->health || !b->numbers) {
 		b2b_free(b);
 		return -ENOMEM;
 	}
@@ -71,6 +73,8 @@ void b2b_free(struct b2b *b)
 		}
 		call_release(call);
 	}
+	relays_free(b);
+	subscriptions_free(b);
 	twheel_stop(b->env.wheel, &b->ends_timer);
 	health_free(b->health);
 	control_free(b);
@@ -150,15 +154,23 @@ void b2b_request(struct b2b *b, struct sip_stxn *stxn, const struct sip_msg *msg
 	struct view headers = none;
 	struct sip_buf buf;
 	char text[512];
+	bool notifier;
 
 	sip_buf_init(&buf, text, sizeof(text));
 	if (!b->cfg) {
 		status = 503;
 	} else if (msg->to.tag.n > 0) {
-		call_inside(b, stxn, msg, path);
+		struct subscription *sub = subscription_of(b, msg->to.tag, &notifier);
+
+		if (sub)
+			subscription_request(sub, notifier, stxn, msg, path);
+		else
+			call_inside(b, stxn, msg, path);
 		return;
 	} else if (method == SIP_M_INVITE) {
 		call_setup(b, stxn, msg, path);
+		return;
+	} else if (relay_request(b, stxn, msg, path)) {
 		return;
 	} else if (status != 0) {
 		headers = VIEW("Allow: " POLICY_ALLOW "\r\n");
@@ -234,6 +246,11 @@ uint32_t b2b_n_slots(const struct b2b *b)
 uint32_t b2b_n_dialogs(const struct b2b *b)
 {
 	return b->n_dialogs;
+}
+
+uint32_t b2b_n_relays(const struct b2b *b)
+{
+	return b->n_relays;
 }
 
 uint32_t b2b_n_unacked_ends(const struct b2b *b)

@@ -31,8 +31,9 @@
 
 /* What the workers of a process have in common. Written rarely, read without a lock. */
 struct b2b_shared {
-	atomic_uint n_calls;  /* of all workers, for max-calls; relaxed: a bound, not an order */
-	pthread_mutex_t lock; /* names[] and n_trunks while a slot is claimed */
+	atomic_uint n_calls; /* of all workers, for max-calls; relaxed: a bound, not an order */
+	atomic_uint n_subscriptions; /* the same, for subscriptions maximum */
+	pthread_mutex_t lock;	     /* names[] and n_trunks while a slot is claimed */
 	uint32_t n_trunks;
 	struct {
 		char name[CTL_NAME_MAX];
@@ -108,6 +109,7 @@ struct sip_txns *b2b_txns(const struct b2b *b);
 uint32_t b2b_n_calls(const struct b2b *b); /* that are not over; for HELLO and the gauges */
 uint32_t b2b_n_slots(const struct b2b *b); /* and those that still wait for a last answer */
 uint32_t b2b_n_dialogs(const struct b2b *b);
+uint32_t b2b_n_relays(const struct b2b *b); /* requests that are no calls, under way */
 uint32_t b2b_n_unacked_ends(const struct b2b *b);
 
 /* The app for sip_workers_start(); app_arg is the struct b2b_shared. */

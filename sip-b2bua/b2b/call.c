@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Life cycle of a call and the messages that need no more than a leg: ACK, BYE, refusals. */
-#include "sip-b2bua/b2b/call.h"
+#include "sip-b2bua/b2b/relay.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -199,16 +199,7 @@ void leg_put_contact(struct sip_buf *b, const struct leg *leg, const struct sip_
 {
 	char tag[SIP_TOKEN_LEN];
 
-	sip_put_hdr_start(b, SIP_H_CONTACT);
-	sip_put_lit(b, "<sip:");
-	sip_put(b, call_tag(leg->call, leg->side, 0, tag));
-	sip_put_char(b, '@');
-	sip_put_host(b, &path->local, true);
-	if (sip_transport_param(path->transport).n > 0) {
-		sip_put_lit(b, ";transport=");
-		sip_put(b, sip_transport_param(path->transport));
-	}
-	sip_put_lit(b, ">\r\n");
+	relay_put_contact(b, call_tag(leg->call, leg->side, 0, tag), path);
 }
 
 static void bye_over(struct leg *leg)

@@ -235,6 +235,8 @@ struct media_wait {
 	uint32_t seq, slot, generation, index;
 };
 
+struct relay;
+
 struct b2b {
 	struct b2b_env env;
 	const struct cfg *cfg; /* NULL before the first configuration */
@@ -243,6 +245,9 @@ struct b2b {
 	struct sip_slab *calls;
 	struct media_wait *waits; /* MEDIA_WAITS of them, by seq; see control.c */
 	struct health *health;
+	struct sip_slab *subscriptions;
+	LIST_HEAD(, relay) relays; /* relay.h */
+	uint32_t n_relays;
 	LIST_HEAD(, call) invites[INVITE_BUCKETS]; /* initial INVITEs without a final answer */
 	uint64_t id_key[2];			   /* makes call and session ids from counters */
 	uint64_t n_ids;

@@ -8,7 +8,7 @@
  * One INFO of a leg is under way at a time, so that digits keep their order also over UDP. Digits
  * are in no log.
  */
-#include "sip-b2bua/b2b/call.h"
+#include "sip-b2bua/b2b/relay.h"
 
 #include <inttypes.h>
 
@@ -191,6 +191,8 @@ void call_info(struct leg *leg, struct sip_stxn *stxn, const struct sip_msg *msg
 	}
 	if (sip_msg_content_type(msg, &type, &subtype, &params) == 0)
 		form = dtmf_info_form(type, subtype);
+	if (form == DTMF_INFO_NONE && relay_in_call(leg, stxn, msg))
+		return;
 	if (form == DTMF_INFO_NONE) {
 		answer(stxn, 415, VIEW("Accept: application/dtmf-relay, application/dtmf\r\n"));
 		return;

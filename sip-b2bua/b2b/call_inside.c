@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Requests within dialogs: BYE, re-INVITE, OPTIONS, ACK to our 2xx, and CANCEL of an INVITE. */
-#include "sip-b2bua/b2b/call.h"
+#include "sip-b2bua/b2b/relay.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -190,6 +190,9 @@ static void inside_dialog(
 	if (!take_cseq(leg, dialog, fork, msg->cseq.number)) {
 		answer(stxn, 500, none); /* RFC 3261 12.2.2: out of order */
 	} else if (msg->method == SIP_M_NOTIFY && call_refer_notify(leg, stxn, msg)) {
+		return;
+	} else if (msg->method != SIP_M_INFO && msg->first[SIP_H_REQUIRE] == SIP_NONE &&
+		   relay_in_call(leg, stxn, msg)) {
 		return;
 	} else if (status != 0) {
 		answer(stxn, status, VIEW("Allow: " POLICY_ALLOW "\r\n"));

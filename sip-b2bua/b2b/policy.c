@@ -24,7 +24,8 @@ struct pass_row {
  * Session-Expires, Min-SE, RSeq, RAck: extensions are between the box and each far end.
  */
 static const struct pass_row pass_rows[] = {
-	{SIP_H_PRIORITY, PASS_WORDS, POLICY_INVITE, " emergency urgent normal non-urgent "},
+	{SIP_H_PRIORITY, PASS_WORDS, POLICY_INVITE | POLICY_RELAY,
+		" emergency urgent normal non-urgent "},
 	{SIP_H_P_EARLY_MEDIA, PASS_WORDS, POLICY_INVITE | POLICY_PROVISIONAL,
 		" supported sendrecv sendonly recvonly inactive gated "},
 	{SIP_H_REASON, PASS_REASON, POLICY_BYE | POLICY_FAILURE | POLICY_PROVISIONAL, NULL},

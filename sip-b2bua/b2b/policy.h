@@ -20,6 +20,7 @@ enum policy_msg {
 	POLICY_BYE = 1 << 1,	/* also CANCEL */
 	POLICY_PROVISIONAL = 1 << 2,
 	POLICY_FAILURE = 1 << 3,
+	POLICY_RELAY = 1 << 4, /* a request that is no call */
 };
 
 /* Appends to b the header fields of msg that may cross in a message of this kind. */

@@ -33,7 +33,7 @@ static const char *quoted(struct view text, char buf[QUOTE_MAX + 1])
 static struct view words_of(struct view value)
 {
 	const char *open = value.n ? memchr(value.p, '"', value.n) : NULL;
-	const char *end = value.p + value.n;
+	const char *end = value.n ? value.p + value.n : NULL;
 	const char *close = open ? memchr(open + 1, '"', (size_t)(end - open - 1)) : NULL;
 
 	return close ? (struct view){open + 1, (size_t)(close - open - 1)} : (struct view){"", 0};

@@ -27,8 +27,9 @@ enum sip_token_kind {
 	SIP_TOKEN_CLIENT = 1, /* client transaction, in our branch */
 	SIP_TOKEN_DIALOG =
 		2, /* dialog or call leg: our tag, Contact user (owner: sip-b2bua/dialog) */
-	SIP_TOKEN_STATELESS = 3, /* tag of an answer without state */
-	SIP_TOKEN_CALL_ID = 4,	 /* our Call-ID */
+	SIP_TOKEN_STATELESS = 3,    /* tag of an answer without state */
+	SIP_TOKEN_CALL_ID = 4,	    /* our Call-ID */
+	SIP_TOKEN_SUBSCRIPTION = 5, /* side of a subscription: our tag, Contact user */
 };
 
 struct sip_token_key {

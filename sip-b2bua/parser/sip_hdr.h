@@ -73,6 +73,7 @@ enum sip_method {
 	X(EVENT, "Event", 'o')                             \
 	X(HISTORY_INFO, "History-Info", 0)                 \
 	X(IDENTITY, "Identity", 'y')                       \
+	X(INFO_PACKAGE, "Info-Package", 0)                 \
 	X(MIME_VERSION, "MIME-Version", 0)                 \
 	X(MIN_EXPIRES, "Min-Expires", 0)                   \
 	X(MIN_SE, "Min-SE", 0)                             \
@@ -93,6 +94,8 @@ enum sip_method {
 	X(RSEQ, "RSeq", 0)                                 \
 	X(SESSION_EXPIRES, "Session-Expires", 'x')         \
 	X(SESSION_ID, "Session-ID", 0)                     \
+	X(SIP_ETAG, "SIP-ETag", 0)                         \
+	X(SIP_IF_MATCH, "SIP-If-Match", 0)                 \
 	X(SUBJECT, "Subject", 's')                         \
 	X(SUBSCRIPTION_STATE, "Subscription-State", 0)     \
 	X(TIMESTAMP, "Timestamp", 0)                       \

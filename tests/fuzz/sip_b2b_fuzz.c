@@ -203,6 +203,25 @@ static void config(void)
 		snprintf(cfg->realms[0].announcements[i].prompt, CFG_NAME_MAX, "sorry");
 		cfg->realms[0].n_announcements = i + 1;
 	}
+	cfg->tenants = calloc(1, sizeof(*cfg->tenants));
+	cfg->n_tenants = 1;
+	cfg->tenants[0] = (struct cfg_tenant){.tag = 1,
+		.trust = CFG_TRUST_BOTH,
+		.asserted_id = CFG_ASSERTED_RPID,
+		.redirecting = CFG_REDIRECTING_HISTORY,
+		.caller_id = CFG_CALLER_ID_E164,
+		.country_code = 49,
+		.reason_override = true,
+		.reason_q850 = true,
+		.relay_message = true,
+		.relay_subscribe = true,
+		.relay_notify = true,
+		.relay_publish = true,
+		.relay_info = true,
+		.relay_options = true,
+		.relay_other = true};
+	cfg->realms[0].tenant = cfg->realms[1].tenant = 1;
+	cfg->max_subscriptions = 4;
 	cfg->voice_codecs = calloc(1, sizeof(*cfg->voice_codecs));
 	cfg->n_voice_codecs = 1;
 	cfg->voice_codecs[0] = (struct cfg_voice_codec){.tag = 1,

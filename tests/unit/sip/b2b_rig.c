@@ -124,6 +124,10 @@ static void enqueue(struct rig *r, unsigned int from, const struct ipaddr *src,
 	/* Nothing of one side may be in what goes to the other. */
 	if (from == RIG_BOX) {
 		const char *other = to == RIG_CALLER ? "10.0.1." : "10.0.0.";
+		const char *body = memmem(bytes, n, "\r\n\r\n", 4);
+
+		if (r->body_passes && body)
+			n = (size_t)(body - bytes);
 
 		if (memmem(bytes, n, other, strlen(other)) || memmem(bytes, n, "secret", 6) ||
 			(to == RIG_CALLEE && memmem(bytes, n, "phone-", 6)) ||
@@ -1228,6 +1232,8 @@ static void side_request(struct rig *r, unsigned int side, struct sip_stxn *stxn
 		ua = ua_of(r, side, msg);
 		if (ua)
 			ua_inside(r, ua, stxn, msg);
+		else if (r->side[side].knows_all)
+			assert_int_equal(sip_stxn_reject(stxn, 200, none, none, none), 0);
 		else
 			assert_int_equal(sip_stxn_reject(stxn, 481, none, none, none), 0);
 	} else if (msg->method == SIP_M_INVITE) {

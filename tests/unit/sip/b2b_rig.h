@@ -83,6 +83,7 @@ struct rig_side {
 	/* What its user agents do when an INVITE comes: a status (0: nothing), and how. */
 	unsigned int answer, ring;
 	bool early_media, on_cancel_answer, no_sdp;
+	bool knows_all; /* 200 to requests in dialogs that it does not know, too */
 	enum rig_srtp srtp;
 	enum rig_rel rel;
 	/* Session timers: value of Session-Expires in their INVITE, 200 and UPDATE, or NULL; whether
@@ -153,7 +154,8 @@ struct rig {
 	unsigned int deaf;  /* RIG_CALLER, RIG_CALLEE: what goes there is lost; 0: nobody */
 	int box_send_error; /* of INVITEs to the called side; 0: they leave */
 	bool replay_done;
-	uint64_t n_kept; /* messages so far; their times */
+	uint64_t n_kept;  /* messages so far; their times */
+	bool body_passes; /* the bodies are the user agents', so only headers are looked at */
 	bool trace;
 };
 

@@ -95,6 +95,45 @@ static struct cli_tails add_listen(const struct cli_tails *tails, const struct c
 	return next;
 }
 
+/* A word and a number behind some of the tails, or not: "port 5070". */
+static void add_option(struct cli_tails *tails, const struct cfg_leaf *leaf, const char *word,
+	const char *help, uint32_t lo, uint32_t hi)
+{
+	struct cli_tails words = {0}, numbers = {0};
+
+	for (unsigned int i = 0; i < tails->n; i++) {
+		struct cli_node *node = cli_tree_child(tails->node[i], CLI_KEYWORD, word, help);
+
+		node->leaf = leaf;
+		node->is_arg = true;
+		tails_add(&words, node);
+	}
+	add_int(&words, leaf, lo, hi, help, &numbers);
+	for (unsigned int i = 0; i < numbers.n; i++)
+		tails_add(tails, numbers.node[i]);
+}
+
+/* "ipv4 192.0.2.1 port 5070 preference 1 weight 3" */
+static struct cli_tails add_member(const struct cli_tails *tails, const struct cfg_leaf *leaf)
+{
+	static const struct cfg_word kinds[] = {{"ipv4", 4, "Server by its IPv4 address"},
+		{"ipv6", 6, "Server by its IPv6 address"}, {"dns", 0, "Server by its name"},
+		{NULL, 0, NULL}};
+	struct cli_tails kind = {0}, next = {0}, one;
+
+	add_words(tails, leaf, kinds, &kind);
+	one = one_tail(kind.node[0]);
+	add_value(&one, leaf, CLI_IPV4, "A.B.C.D", "Address", &next);
+	one = one_tail(kind.node[1]);
+	add_value(&one, leaf, CLI_IPV6, "X:X::X", "Address", &next);
+	one = one_tail(kind.node[2]);
+	add_value(&one, leaf, CLI_WORD, "WORD", "Name of a host or domain", &next);
+	add_option(&next, leaf, "port", "Its port; 5060 or as DNS says when left out", 1, 65535);
+	add_option(&next, leaf, "preference", "Its place in the order, 0 first", 0, 100);
+	add_option(&next, leaf, "weight", "Its share among equals, 1 when left out", 0, 65535);
+	return next;
+}
+
 /* "1 AEAD_AES_256_GCM" */
 static struct cli_tails add_preference(const struct cli_tails *tails, const struct cfg_leaf *leaf)
 {
@@ -180,6 +219,8 @@ static struct cli_tails add_leaf_value(const struct cli_tails *tails, const stru
 		break;
 	case CFG_T_LISTEN:
 		return add_listen(tails, leaf);
+	case CFG_T_MEMBER:
+		return add_member(tails, leaf);
 	case CFG_T_RULE:
 		break; /* see build_rule() */
 	case CFG_T_TRANSLATION:
@@ -307,6 +348,11 @@ static void build_leaf(struct cli_node *root, struct cli_node *no, struct cli_no
 		build_dscp(root, &path, &action);
 
 	action.verb = CLI_NO;
+	if (!*leaf->syntax) { /* its value is all there is to say */
+		tails = add_path(no, &path, true, NULL);
+		add_actions(&tails, &action);
+		return;
+	}
 	tails = add_path(no, &path, false, NULL);
 	add_actions(&tails, &action);
 	tails = add_path(no, &path, true, NULL);

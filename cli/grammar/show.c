@@ -398,7 +398,10 @@ static int show_trunk(struct cli_ctx *ctx)
 			continue;
 		cli_table_cell(table, "%s", trunk->name);
 		cli_table_cell(table, "%s", trunk->realm);
-		cli_table_cell(table, "%s", cfg_value_print(target, &trunk->target, text));
+		if (trunk->server_group)
+			cli_table_cell(table, "server-group %u", trunk->server_group);
+		else
+			cli_table_cell(table, "%s", cfg_value_print(target, &trunk->target, text));
 		cli_table_cell(table, "%s", cfg_value_print(transport, &trunk->transport, text));
 		cli_table_cell(table, "%s", keepalive_word(ctx, trunk));
 		if (!ctx->source->trunk(ctx->source->ctx, trunk->name, &status)) {
@@ -481,9 +484,18 @@ static int show_dial_peers(struct cli_ctx *ctx)
 	return cli_table_print(ctx, table);
 }
 
+/* As limen-sip sees it: one target that takes calls is enough. */
 bool cli_trunk_up(struct cli_ctx *ctx, const struct cfg_trunk *trunk)
 {
-	return keepalive(ctx, trunk) != KEEP_BUSYOUT;
+	const struct ctl_target *list;
+	struct ctl_targets head;
+	bool up = false;
+
+	if (!ctx->source->targets(ctx->source->ctx, trunk->name, &head, &list) || head.n == 0)
+		return keepalive(ctx, trunk) != KEEP_BUSYOUT;
+	for (uint32_t i = 0; i < head.n; i++)
+		up |= list[i].state == CTL_TARGET_ACTIVE || list[i].state == CTL_TARGET_TRIAL;
+	return up;
 }
 
 /* ---- SIP ---- */

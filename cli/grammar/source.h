@@ -149,6 +149,13 @@ struct cli_source {
 	void (*outcomes)(void *ctx, cli_outcome_fn row, void *arg);
 	/* false when there is none of that name or its state was not reported yet. */
 	bool (*trunk)(void *ctx, const char *name, struct ctl_trunk_status *ret);
+	/* Its targets, as they were told last; false when nothing was. Valid until the loop turns. */
+	bool (*targets)(void *ctx, const char *trunk, struct ctl_targets *ret,
+		const struct ctl_target **ret_list);
+	/* The records of names, the same way. */
+	void (*hosts)(void *ctx, struct ctl_dns_hosts *ret, const struct ctl_dns_host **ret_list);
+	/* Forgets what DNS said of a name, empty: of all. -EINVAL: no name; -ENOTCONN. */
+	int (*host_clear)(void *ctx, const char *name);
 	bool (*link)(void *ctx, const char *name, struct cli_link *ret);
 	/* family 4 or 6; false when the realm has no media address of it. */
 	bool (*ports)(void *ctx, const char *realm, unsigned int family, struct cli_ports *ret);

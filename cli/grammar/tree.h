@@ -65,7 +65,7 @@ struct cli_node {
 };
 
 /* The ends of the paths that were built last; a further word goes behind each of them. */
-#define CLI_TAILS_MAX 24
+#define CLI_TAILS_MAX 32
 struct cli_tails {
 	struct cli_node *node[CLI_TAILS_MAX];
 	unsigned int n;

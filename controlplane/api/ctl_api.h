@@ -68,6 +68,11 @@ enum ctl_msg {
 	CTL_REC_END = 62,    /* ctl_rec_end */
 	CTL_REC_STATUS = 63, /* ctl_rec_status, rec -> control: of all after HELLO, then changes */
 	CTL_REC_INFO = 64,   /* ctl_rec_info, rec -> control: after HELLO and once a second */
+	/* names and targets, sip -> control */
+	CTL_TARGETS = 100,   /* ctl_targets + ctl_target ...: of a trunk, at each change */
+	CTL_DNS_HOSTS = 101, /* ctl_dns_hosts + ctl_dns_host ...: all names, at each change */
+	/* control -> sip */
+	CTL_DNS_CLEAR = 102, /* ctl_dns_clear */
 	/* CLI */
 	CTL_CLI_OPEN = 40, /* ctl_cli_open; reply: ctl_text, the prompt */
 	CTL_CLI_LINE = 41, /* ctl_text; CTL_CLI_OUT ... with its seq, more=0 at the end */
@@ -340,6 +345,80 @@ struct ctl_trunk_status {
 	char reason[160];
 };
 
+/* Whether calls go to a target. X(symbol, word in show) */
+#define CTL_TARGET_STATES(X)                                                       \
+	X(ACTIVE, "active")                                                        \
+	X(BUSYOUT, "busyout") /* it does not answer OPTIONS */                     \
+	X(OPEN, "open")	      /* its circuit breaker is: left alone for a while */ \
+	X(TRIAL, "half-open") /* one call tries it */
+enum ctl_target_state {
+#define X(sym, word) CTL_TARGET_##sym,
+	CTL_TARGET_STATES(X)
+#undef X
+		CTL_TARGET_N_STATES,
+};
+
+#define CTL_TARGETS_MAX 64 /* of a trunk */
+#define CTL_HOST_MAX	64
+
+/* An address of a trunk. */
+struct ctl_target {
+	struct ipaddr addr;
+	uint32_t transport;	     /* 1 UDP, 2 TCP, 3 TLS */
+	uint32_t state;		     /* enum ctl_target_state */
+	uint32_t member;	     /* of the server group, in its order; else 0 */
+	uint32_t preference, weight; /* in the server group */
+	uint32_t srv_priority, srv_weight;
+	uint32_t n_active; /* calls now */
+	uint32_t zero;
+	uint64_t n_calls, n_failed, n_opened; /* n_failed: 503, or no answer */
+	uint64_t until_ms;		      /* OPEN: wall clock */
+	char host[CTL_HOST_MAX];	      /* what DNS calls it; empty: it is known by address */
+};
+
+struct ctl_targets {
+	char trunk[CTL_NAME_MAX];
+	uint32_t n;
+	uint8_t stale; /* 1: no name server answers, these are the last known ones */
+	uint8_t zero[3];
+	char why[160]; /* there are none: a sentence */
+};
+
+/* Where what is known of a name comes from. X(symbol, word in show) */
+#define CTL_DNS_STATES(X)                                            \
+	X(FRESH, "ok")                                               \
+	X(STALE, "stale")     /* past its time, no server answers */ \
+	X(NOTHING, "none")    /* there is no such record */          \
+	X(NO_NAME, "no-name") /* there is no such name */            \
+	X(FAILED, "failed")   /* no server answers */                \
+	X(ASKING, "asking")
+enum ctl_dns_state {
+#define X(sym, word) CTL_DNS_##sym,
+	CTL_DNS_STATES(X)
+#undef X
+		CTL_DNS_N_STATES,
+};
+
+#define CTL_DNS_HOSTS_MAX 256 /* records that are told; more are left off */
+
+/* A record, or that there is none. */
+struct ctl_dns_host {
+	char name[128];	   /* cut when it is longer */
+	char data[96];	   /* an address, "10 60 5060 sip1.example.com", or why there is nothing */
+	uint32_t type;	   /* of DNS: 1 A, 28 AAAA, 33 SRV, 35 NAPTR */
+	uint32_t state;	   /* enum ctl_dns_state */
+	uint64_t until_ms; /* wall clock: end of its time; 0: it has none */
+};
+
+struct ctl_dns_hosts {
+	uint32_t n;
+	uint32_t left_off; /* records that there are beyond these */
+};
+
+struct ctl_dns_clear {
+	char name[256]; /* empty: all of them */
+};
+
 /* Counters since the start of the worker. X(field, name in show and metrics, help). */
 #define CTL_SIP_COUNTERS(X)                                                                   \
 	X(rx_requests, "rx-requests", "SIP requests received")                                \
@@ -390,7 +469,12 @@ struct ctl_trunk_status {
 	X(trace_messages, "trace-messages", "SIP messages that are kept now")                 \
 	X(trace_calls, "trace-calls", "calls of which SIP messages are kept now")             \
 	X(trace_octets, "trace-octets", "memory of kept SIP messages in use")                 \
-	X(trace_octets_failed, "trace-octets-failed", "of it for older calls that failed")
+	X(trace_octets_failed, "trace-octets-failed", "of it for older calls that failed")    \
+	X(dns_queries, "dns-queries", "questions to name servers")                            \
+	X(dns_failed, "dns-failed", "of them those that no name server answered")             \
+	X(dns_stale, "dns-stale", "calls by answers past their time, as no server answers")   \
+	X(failovers, "failovers", "requests that went on to another target of their trunk")   \
+	X(breaker_opened, "breaker-opened", "times that a target was left alone")
 
 struct ctl_sip_stats {
 #define X(field, name, help) uint64_t field;

@@ -48,6 +48,7 @@ const struct cfg_interface *cfg_find_interface(const struct cfg *cfg, const char
 const struct cfg_dial_peer *cfg_find_dial_peer(const struct cfg *cfg, uint32_t tag);
 const struct cfg_srtp_crypto *cfg_find_srtp_crypto(const struct cfg *cfg, uint32_t tag);
 const struct cfg_tls_profile *cfg_find_tls_profile(const struct cfg *cfg, uint32_t tag);
+const struct cfg_server_group *cfg_find_server_group(const struct cfg *cfg, uint32_t tag);
 /* The tag of its own profile or of its realm's; 0: none. */
 uint32_t cfg_trunk_tls_profile(const struct cfg *cfg, const struct cfg_trunk *trunk);
 const struct cfg_tenant *cfg_find_tenant(const struct cfg *cfg, uint32_t tag);

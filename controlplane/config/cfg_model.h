@@ -25,7 +25,9 @@ struct cfg_prefix {
 };
 
 enum cfg_realm_class { CFG_REALM_ACCESS, CFG_REALM_PEERING, CFG_REALM_CORE };
+/* CFG_TRANSPORT_DNS: of a trunk, as the records of its name say (RFC 3263 4.1). */
 enum cfg_transport {
+	CFG_TRANSPORT_DNS = 0,
 	CFG_TRANSPORT_UDP = 1,
 	CFG_TRANSPORT_TCP = 2,
 	CFG_TRANSPORT_TLS = 3,
@@ -398,12 +400,40 @@ struct cfg_target {
 	uint32_t port;		 /* of the name; 0: as DNS says (RFC 3263 4.2) */
 };
 
+static inline bool cfg_target_is_set(const struct cfg_target *target)
+{
+	return ipaddr_is_set(&target->addr) || target->name[0];
+}
+
+/* In which order the members of a server group are tried. */
+enum cfg_hunt { CFG_HUNT_PREFERENCE, CFG_HUNT_ROUND_ROBIN, CFG_HUNT_WEIGHT, CFG_HUNT_LEAST_LOAD };
+
+/* "ipv4 ADDRESS [port P] [preference N] [weight W]". Compared as memory. */
+struct cfg_member {
+	struct cfg_target target;
+	uint32_t preference; /* 0 first */
+	uint32_t weight;
+};
+
+/* "voice class server-group TAG" */
+struct cfg_server_group {
+	uint32_t tag;
+	char description[CFG_TEXT_MAX];
+	uint8_t hunt; /* enum cfg_hunt */
+	struct cfg_member members[CFG_LIST_MAX];
+	uint32_t n_members;
+};
+
 /* "trunk NAME": a far end with fixed addresses. */
 struct cfg_trunk {
 	char name[CFG_NAME_MAX];
 	char description[CFG_TEXT_MAX];
 	char realm[CFG_NAME_MAX];
-	struct cfg_target target; /* session target ipv4:A[:P] | ipv6:[A][:P] */
+	/* session target ipv4:A[:P] | ipv6:[A][:P] | dns:NAME[:P], or a group of servers by its tag */
+	struct cfg_target target;
+	uint32_t server_group;
+	uint32_t breaker_failures; /* in a row, until a target is left alone; 0: never */
+	uint32_t breaker_hold_s;   /* for so long, when it does not say itself */
 	uint8_t transport;
 	uint32_t options_interval_s;	  /* options-keepalive; 0: none */
 	uint32_t options_down_after;	  /* unanswered OPTIONS in a row until busyout */
@@ -474,10 +504,18 @@ struct cfg {
 	uint32_t max_calls;	  /* 0: no limit */
 	uint32_t trace_memory_mb; /* SIP messages of calls in limen-sip; 0: none are kept */
 	/* sip-ua */
-	uint32_t max_forwards;	    /* of requests that the box originates */
-	uint32_t max_subscriptions; /* through the box at a time */
-	uint32_t timer_t1_ms;	    /* RFC 3261 17.1.1.1 */
-	uint32_t timer_no_answer_s; /* INVITE without a final answer */
+	uint32_t max_forwards;	      /* of requests that the box originates */
+	uint32_t max_subscriptions;   /* through the box at a time */
+	uint32_t timer_t1_ms;	      /* RFC 3261 17.1.1.1 */
+	uint32_t timer_no_answer_s;   /* INVITE without a final answer */
+	uint32_t timer_next_target_s; /* INVITE without any, when there is another target */
+	/* ip name-server, ip domain ... */
+	struct ipaddr name_servers[CFG_LIST_MAX]; /* port 0 */
+	uint32_t n_name_servers;
+	bool domain_lookup;
+	char domain_name[CFG_HOST_MAX]; /* is added to names without a dot; empty: nothing is */
+	uint32_t domain_timeout_s, domain_retry;
+	uint32_t domain_stale_s; /* answers are used so long beyond their time; 0: not at all */
 	/* media recording */
 	uint8_t rec_files;	  /* enum cfg_rec_files */
 	uint8_t rec_when_full;	  /* enum cfg_rec_full */
@@ -514,6 +552,8 @@ struct cfg {
 	uint32_t n_route_tables;
 	struct cfg_tenant *tenants;
 	uint32_t n_tenants;
+	struct cfg_server_group *server_groups;
+	uint32_t n_server_groups;
 	struct cfg_realm *realms;
 	uint32_t n_realms;
 	struct cfg_trunk *trunks;

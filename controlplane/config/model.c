@@ -134,7 +134,7 @@ bool cfg_leaf_is_set(const struct cfg_leaf *leaf, const void *obj)
 	case CFG_T_IP:
 		return ipaddr_is_set(p);
 	case CFG_T_TARGET:
-		return ipaddr_is_set(&((const struct cfg_target *)p)->addr);
+		return cfg_target_is_set(p);
 	case CFG_T_DATE:
 		return ((const struct cfg_date *)p)->year != 0;
 	case CFG_T_PREFIX:
@@ -159,6 +159,21 @@ static int find_value(const struct cfg_leaf *leaf, const void *obj, const void *
 {
 	for (unsigned int i = 0; i < cfg_leaf_count(leaf, obj); i++) {
 		if (cfg_value_equal(leaf, cfg_leaf_at(leaf, obj, i), value))
+			return (int)i;
+	}
+	return -ENOENT;
+}
+
+/* The one that a value replaces, and that its "no" means: a server by its target alone. */
+static int find_same(const struct cfg_leaf *leaf, const void *obj, const void *value)
+{
+	const struct cfg_member *member = value, *there;
+
+	if (leaf->type != CFG_T_MEMBER)
+		return find_value(leaf, obj, value);
+	for (unsigned int i = 0; i < cfg_leaf_count(leaf, obj); i++) {
+		there = cfg_leaf_at(leaf, obj, i);
+		if (memcmp(&there->target, &member->target, sizeof(there->target)) == 0)
 			return (int)i;
 	}
 	return -ENOENT;
@@ -217,8 +232,11 @@ int cfg_leaf_set(
 	n = count_of(leaf, obj);
 	if (leaf->type == CFG_T_RULE && cfg_rule_number(field(leaf, obj), *n, (void *)value))
 		return 0;
-	if (find_value(leaf, obj, value) >= 0)
+	rc = find_same(leaf, obj, value);
+	if (rc >= 0) {
+		memcpy((char *)field(leaf, obj) + (size_t)rc * leaf->size, value, leaf->size);
 		return 0;
+	}
 	at = is_ranked(leaf) ? place_of_rank(leaf, obj, value, &taken) : *n;
 	if (!taken && *n == list_max(leaf)) {
 		snprintf(error, CFG_ERROR_MAX, "no more than %u values fit", list_max(leaf));
@@ -249,7 +267,7 @@ int cfg_leaf_remove(
 	if (rc < 0)
 		return rc;
 	if (!by_number)
-		i = find_value(leaf, obj, value);
+		i = find_same(leaf, obj, value);
 	if (i < 0) {
 		snprintf(error, CFG_ERROR_MAX, "%s is not configured",
 			cfg_value_print(leaf, value, (char[CFG_VALUE_MAX]){0}));
@@ -586,6 +604,11 @@ const struct cfg_voice_codec *cfg_find_voice_codec(const struct cfg *cfg, uint32
 const struct cfg_srtp_crypto *cfg_find_srtp_crypto(const struct cfg *cfg, uint32_t tag)
 {
 	return find(cfg, CFG_SRTP_CRYPTO, &tag);
+}
+
+const struct cfg_server_group *cfg_find_server_group(const struct cfg *cfg, uint32_t tag)
+{
+	return find(cfg, CFG_SERVER_GROUP, &tag);
 }
 
 const struct cfg_prompt *cfg_find_prompt(const struct cfg *cfg, const char *name)

@@ -167,6 +167,15 @@ const struct cfg_object cfg_objects[CFG_N_KINDS] = {
 		.offset = offsetof(struct cfg, tenants),
 		.count_offset = offsetof(struct cfg, n_tenants),
 		.size = sizeof(struct cfg_tenant)},
+	[CFG_SERVER_GROUP] = {.kind = CFG_SERVER_GROUP,
+		.name = "server_groups",
+		.noun = "voice class server-group",
+		.syntax = "voice class server-group $",
+		.prompt = "config-class",
+		.help = "Voice\nNamed lists\nServers that calls of a trunk are spread over",
+		.offset = offsetof(struct cfg, server_groups),
+		.count_offset = offsetof(struct cfg, n_server_groups),
+		.size = sizeof(struct cfg_server_group)},
 	[CFG_REALM] = {.kind = CFG_REALM,
 		.name = "realms",
 		.noun = "realm",
@@ -197,7 +206,7 @@ const struct cfg_object cfg_objects[CFG_N_KINDS] = {
 };
 
 static const struct cfg_rows *const parts[] = {&cfg_rows_box, &cfg_rows_net, &cfg_rows_class,
-	&cfg_rows_routing, &cfg_rows_tenant, &cfg_rows_side};
+	&cfg_rows_routing, &cfg_rows_tenant, &cfg_rows_group, &cfg_rows_side};
 #define N_PARTS (sizeof(parts) / sizeof(parts[0]))
 
 const struct cfg_leaf *cfg_leaf_next(const struct cfg_leaf *leaf)

@@ -39,6 +39,7 @@ enum cfg_kind {
 	CFG_E164_MAP,
 	CFG_ROUTE_TABLE,
 	CFG_TENANT,
+	CFG_SERVER_GROUP,
 	CFG_REALM,
 	CFG_TRUNK,
 	CFG_DIAL_PEER,
@@ -60,7 +61,10 @@ enum cfg_type {
 	CFG_T_IP,	    /* struct ipaddr of either family, port 0 */
 	CFG_T_PREFIX,	    /* struct cfg_prefix: an address with the length of its network */
 	CFG_T_NET,	    /* struct cfg_prefix whose host bits are zero */
-	CFG_T_TARGET,	    /* struct cfg_target: ipv4:A.B.C.D:PORT, ipv6:[X:X::X]:PORT */
+	CFG_T_TARGET,	    /* struct cfg_target: ipv4:A.B.C.D:PORT, ipv6:[X:X::X]:PORT,
+			     * dns:NAME[:PORT] */
+	CFG_T_MEMBER,	    /* struct cfg_member: ipv4 ADDRESS, ipv6 ADDRESS or dns NAME, then
+			     * [port P] [preference N] [weight W]; a list, one value a target */
 	CFG_T_LISTEN,	    /* struct cfg_listen: TRANSPORT ADDRESS [PORT] */
 	CFG_T_COS,	    /* struct cfg_cos: DSCP PRIORITY */
 	CFG_T_PORT_RANGE,   /* two uint32_t: an even and a larger odd port */

@@ -11,9 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static int fault(char *error, int rc, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
-
-static int fault(char *error, int rc, const char *fmt, ...)
+int cfg_fault(char *error, int rc, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -33,7 +31,7 @@ static int check_ref(const struct cfg *cfg, const struct cfg_leaf *leaf, const v
 	if (cfg_object_find(cfg, leaf->ref, view_of(name)))
 		return 0;
 	int words = (int)strcspn(leaf->syntax, "$"); /* the name may stand between them */
-	return fault(error, -EINVAL, "%.64s: %.*s%s\"%s\": there is no %s of that name",
+	return cfg_fault(error, -EINVAL, "%.64s: %.*s%s\"%s\": there is no %s of that name",
 		cfg_object_title(leaf->kind, obj, title), words, leaf->syntax,
 		leaf->syntax[words] ? "" : " ", text, cfg_objects[leaf->ref].noun);
 }
@@ -66,7 +64,7 @@ static int check_required(const struct cfg *cfg, const struct cfg_leaf *leaf, ch
 	for (unsigned int i = 0; i < cfg_object_count(cfg, leaf->kind); i++) {
 		const void *obj = cfg_object_at(cfg, leaf->kind, i);
 		if (!cfg_leaf_is_set(leaf, obj))
-			return fault(error, -ENODATA, "%.64s: \"%s\" is missing",
+			return cfg_fault(error, -ENODATA, "%.64s: \"%s\" is missing",
 				cfg_object_title(leaf->kind, obj, title),
 				*leaf->syntax ? leaf->syntax : leaf->name);
 	}
@@ -79,12 +77,13 @@ static int check_interface_pair(
 	char text[IPADDR_TEXT_MAX];
 
 	if (a != b && a->device[0] && strcmp(a->device, b->device) == 0)
-		return fault(error, -EINVAL, "interface %s: device %.80s is interface %s's already",
-			b->name, b->device, a->name);
+		return cfg_fault(error, -EINVAL,
+			"interface %s: device %.80s is interface %s's already", b->name, b->device,
+			a->name);
 	for (uint32_t i = 0; i < a->n_address; i++) {
 		for (uint32_t j = a == b ? i + 1 : 0; j < b->n_address; j++) {
 			if (ipaddr_same_ip(&a->address[i].addr, &b->address[j].addr))
-				return fault(error, -EINVAL,
+				return cfg_fault(error, -EINVAL,
 					"interface %s: %s is an address of interface %s already",
 					b->name, ipaddr_print(&b->address[j].addr, text), a->name);
 		}
@@ -97,30 +96,30 @@ static int check_vlan(const struct cfg *cfg, const struct cfg_interface *interfa
 	const struct cfg_interface *parent = cfg_interface_parent(cfg, interface);
 
 	if (!interface->vlan)
-		return interface->n_cos ? fault(error, -ENODATA,
+		return interface->n_cos ? cfg_fault(error, -ENODATA,
 						  "interface %s: \"encapsulation dot1q\" is "
 						  "missing: without it there is no priority",
 						  interface->name)
 					: 0;
 	if (interface->device[0])
-		return fault(error, -EINVAL,
+		return cfg_fault(error, -EINVAL,
 			"interface %s: a VLAN has no device of its own, but that of the interface "
 			"before the dot of its name",
 			interface->name);
 	if (!parent || !parent->device[0])
-		return fault(error, -EINVAL,
+		return cfg_fault(error, -EINVAL,
 			"interface %s: it must be named as an interface with a device, a dot and a "
 			"number, as access0.100",
 			interface->name);
 	if (interface->mtu > parent->mtu)
-		return fault(error, -EINVAL,
+		return cfg_fault(error, -EINVAL,
 			"interface %s: its MTU of %u is larger than the %u of interface %s",
 			interface->name, interface->mtu, parent->mtu, parent->name);
 	for (uint32_t i = 0; i < cfg->n_interfaces; i++) {
 		const struct cfg_interface *other = &cfg->interfaces[i];
 		if (other != interface && other->vlan == interface->vlan &&
 			cfg_interface_parent(cfg, other) == parent)
-			return fault(error, -EINVAL,
+			return cfg_fault(error, -EINVAL,
 				"interface %s: VLAN %u is that of interface %s already",
 				interface->name, interface->vlan, other->name);
 	}
@@ -138,7 +137,7 @@ static int check_access(const struct cfg *cfg, const struct cfg_interface *inter
 	if (!name[0] || !list)
 		return 0; /* none, or check_refs() says so */
 	if (!cfg_interface_has_device(interface))
-		return fault(error, -EINVAL,
+		return cfg_fault(error, -EINVAL,
 			"interface %s: access list %s has no effect on an interface without a "
 			"device, "
 			"which Linux has alone",
@@ -146,7 +145,7 @@ static int check_access(const struct cfg *cfg, const struct cfg_interface *inter
 	for (uint32_t i = 0; i < list->n_rules; i++)
 		n += !list->rules[i].remark[0];
 	if (!n)
-		return fault(error, -EINVAL,
+		return cfg_fault(error, -EINVAL,
 			"interface %s: access list %s has no rules, so nothing would come in; say "
 			"\"deny %s any any\" if that is meant",
 			interface->name, name, family == 4 ? "ip" : "ipv6");
@@ -157,7 +156,7 @@ static int check_interfaces(const struct cfg *cfg, char *error)
 {
 	for (uint32_t i = 0; i < cfg->n_interfaces; i++) {
 		if (strcmp(cfg->interfaces[i].name, "lo") == 0 && cfg->interfaces[i].device[0])
-			return fault(error, -EINVAL,
+			return cfg_fault(error, -EINVAL,
 				"interface lo: the loopback interface cannot have a device");
 		int rc = check_vlan(cfg, &cfg->interfaces[i], error);
 		rc = rc < 0 ? rc : check_access(cfg, &cfg->interfaces[i], 4, error);
@@ -181,7 +180,7 @@ static int check_routes(const struct cfg *cfg, char *error)
 		const struct cfg_route *route = &cfg->routes[i];
 		if (ipaddr_is_set(&route->next_hop) &&
 			route->next_hop.family != route->dest.addr.family)
-			return fault(error, -EINVAL,
+			return cfg_fault(error, -EINVAL,
 				"route %s/%u: the gateway %s is of the other IP version",
 				ipaddr_print(&route->dest.addr, dest), route->dest.len,
 				ipaddr_print(&route->next_hop, next));
@@ -198,18 +197,19 @@ static int check_media_addr(const struct cfg *cfg, const struct cfg_realm *realm
 	if (!ipaddr_is_set(addr))
 		return 0;
 	if (!interface)
-		return fault(
+		return cfg_fault(
 			error, -ENODATA, "realm %s: \"media interface\" is missing", realm->name);
 	if (!cfg_interface_has_device(interface))
-		return fault(error, -EINVAL,
+		return cfg_fault(error, -EINVAL,
 			"realm %s: interface %s has no device, so it cannot carry media",
 			realm->name, interface->name);
 	for (uint32_t i = 0; i < interface->n_address; i++) {
 		if (ipaddr_same_ip(&interface->address[i].addr, addr))
 			return 0;
 	}
-	return fault(error, -EINVAL, "realm %s: media address %s is not an address of interface %s",
-		realm->name, ipaddr_print(addr, text), interface->name);
+	return cfg_fault(error, -EINVAL,
+		"realm %s: media address %s is not an address of interface %s", realm->name,
+		ipaddr_print(addr, text), interface->name);
 }
 
 static bool listens_clash(const struct cfg_listen *a, const struct cfg_listen *b)
@@ -242,19 +242,19 @@ static int check_realm_pair(const struct cfg_realm *a, const struct cfg_realm *b
 	char text[IPADDR_TEXT_MAX];
 
 	if (a != b && media_overlaps(a, b))
-		return fault(error, -EINVAL,
+		return cfg_fault(error, -EINVAL,
 			"realm %s: its media ports %u to %u overlap those of realm %s at the "
 			"same address",
 			b->name, b->media_port_min, b->media_port_max, a->name);
 	for (uint32_t j = 0; j < b->n_listen; j++) {
 		const struct cfg_listen *listen = &b->listen[j];
 		if (listen->transport == CFG_TRANSPORT_UDP && takes_port(a, &listen->addr))
-			return fault(error, -EINVAL,
+			return cfg_fault(error, -EINVAL,
 				"realm %s: sip listen udp %s is inside the media ports of realm %s",
 				b->name, ipaddr_print_port(&listen->addr, text), a->name);
 		for (uint32_t i = 0; i < (a == b ? j : a->n_listen); i++) {
 			if (listens_clash(&a->listen[i], listen))
-				return fault(error, -EINVAL,
+				return cfg_fault(error, -EINVAL,
 					"realm %s: %s is a listen address of realm %s already",
 					b->name, ipaddr_print_port(&listen->addr, text), a->name);
 		}
@@ -275,80 +275,10 @@ static int check_realms(const struct cfg *cfg, char *error)
 			return rc;
 		if (realm->interface[0] && !ipaddr_is_set(&realm->media_ipv4) &&
 			!ipaddr_is_set(&realm->media_ipv6))
-			return fault(error, -ENODATA, "realm %s: \"media address\" is missing",
+			return cfg_fault(error, -ENODATA, "realm %s: \"media address\" is missing",
 				realm->name);
 	}
 	return 0;
-}
-
-static bool realm_listens(const struct cfg_realm *realm, unsigned int family, uint8_t transport)
-{
-	for (uint32_t i = 0; i < realm->n_listen; i++) {
-		if (realm->listen[i].addr.family == family &&
-			realm->listen[i].transport == transport)
-			return true;
-	}
-	return false;
-}
-
-static int compare_trunks(const void *a, const void *b)
-{
-	const struct cfg_trunk *x = *(const struct cfg_trunk *const *)a,
-			       *y = *(const struct cfg_trunk *const *)b;
-	int c = strcmp(x->realm, y->realm);
-
-	if (c == 0)
-		c = memcmp(&x->target, &y->target, sizeof(x->target));
-	return c ? c : (int)x->transport - (int)y->transport;
-}
-
-/* A call from a far end must belong to one trunk. */
-static int check_trunks_distinct(const struct cfg *cfg, char *error)
-{
-	const struct cfg_trunk **sorted;
-	int rc = 0;
-
-	if (cfg->n_trunks < 2)
-		return 0;
-	sorted = malloc(cfg->n_trunks * sizeof(*sorted));
-	if (!sorted)
-		return fault(error, -ENOMEM, "out of memory");
-	for (uint32_t i = 0; i < cfg->n_trunks; i++)
-		sorted[i] = &cfg->trunks[i];
-	qsort(sorted, cfg->n_trunks, sizeof(*sorted), compare_trunks);
-	for (uint32_t i = 1; rc == 0 && i < cfg->n_trunks; i++) {
-		if (ipaddr_is_set(&sorted[i]->target.addr) &&
-			compare_trunks(&sorted[i - 1], &sorted[i]) == 0)
-			rc = fault(error, -EINVAL,
-				"trunk %s: trunk %s has the same realm, target and transport",
-				sorted[i]->name, sorted[i - 1]->name);
-	}
-	free(sorted);
-	return rc;
-}
-
-static int check_trunks(const struct cfg *cfg, char *error)
-{
-	const struct cfg_leaf *transport = cfg_leaf_find(CFG_TRUNK, "transport");
-	char text[CFG_VALUE_MAX];
-
-	for (uint32_t i = 0; i < cfg->n_trunks; i++) {
-		const struct cfg_trunk *trunk = &cfg->trunks[i];
-		const struct cfg_realm *realm = cfg_find_realm(cfg, trunk->realm);
-		if (!trunk->auth_username[0] != !trunk->auth_password[0])
-			return fault(error, -ENODATA,
-				"trunk %s: \"authentication\" needs both a username and a password",
-				trunk->name);
-		if (!realm || !ipaddr_is_set(&trunk->target.addr) || realm->n_listen == 0)
-			continue;
-		if (!realm_listens(realm, trunk->target.addr.family, trunk->transport))
-			return fault(error, -ENODATA,
-				"trunk %s: realm %s has no \"sip listen %s\" with an IPv%u address",
-				trunk->name, realm->name,
-				cfg_value_print(transport, &trunk->transport, text),
-				trunk->target.addr.family);
-	}
-	return check_trunks_distinct(cfg, error);
 }
 
 static int check_srtp_cryptos(const struct cfg *cfg, char *error)
@@ -361,7 +291,7 @@ static int check_srtp_cryptos(const struct cfg *cfg, char *error)
 		for (uint32_t j = 1; j < class->n_crypto; j++) {
 			for (uint32_t k = 0; k < j; k++) {
 				if (class->crypto[k].value == class->crypto[j].value)
-					return fault(error, -EINVAL,
+					return cfg_fault(error, -EINVAL,
 						"voice class srtp-crypto %u: \"crypto %s\": this "
 						"suite has the preference %u already",
 						class->tag,
@@ -381,7 +311,7 @@ static int check_voice_codecs(const struct cfg *cfg, char *error)
 			for (uint32_t k = 0; k < j; k++) {
 				if (cfg_codec_id(class->codec[k].value) ==
 					cfg_codec_id(class->codec[j].value))
-					return fault(error, -EINVAL,
+					return cfg_fault(error, -EINVAL,
 						"voice class codec %u: \"codec preference %u %s\": "
 						"this codec has the preference %u already",
 						class->tag, class->codec[j].rank,
@@ -419,7 +349,7 @@ static int check_dtls_suites(const struct cfg *cfg, char *error)
 
 		if (realm->srtp_keying == CFG_KEYING_DTLS &&
 			!dtls_has_suite(cfg, realm->srtp_crypto))
-			return fault(
+			return cfg_fault(
 				error, -EINVAL, no_suite, "realm", realm->name, realm->srtp_crypto);
 	}
 	for (uint32_t i = 0; i < cfg->n_trunks; i++) {
@@ -433,7 +363,7 @@ static int check_dtls_suites(const struct cfg *cfg, char *error)
 		if (tag == 0 && realm)
 			tag = realm->srtp_crypto;
 		if (keying == CFG_KEYING_DTLS && !dtls_has_suite(cfg, tag))
-			return fault(error, -EINVAL, no_suite, "trunk", trunk->name, tag);
+			return cfg_fault(error, -EINVAL, no_suite, "trunk", trunk->name, tag);
 	}
 	return 0;
 }
@@ -445,14 +375,14 @@ static int check_prompts(const struct cfg *cfg, char *error)
 		const char *why;
 
 		if (prompt->file[0] && !cfg_flash_path(prompt->file, &why))
-			return fault(error, -EINVAL, "voice class prompt %s: \"file %s\": %s",
+			return cfg_fault(error, -EINVAL, "voice class prompt %s: \"file %s\": %s",
 				prompt->name, prompt->file, why);
 	}
 	for (uint32_t i = 0; i < cfg->n_realms; i++) {
 		const struct cfg_realm *realm = &cfg->realms[i];
 
 		if (realm->ringback_tone && realm->ringback_prompt[0])
-			return fault(error, -EINVAL,
+			return cfg_fault(error, -EINVAL,
 				"realm %s: \"ringback tone\" and \"ringback prompt\" exclude each "
 				"other; take one away with \"no\" first",
 				realm->name);
@@ -468,11 +398,11 @@ static int check_e164_maps(const struct cfg *cfg, char *error)
 		const char *why;
 
 		if (map->url[0] && !cfg_flash_path(map->url, &why))
-			return fault(error, -EINVAL,
+			return cfg_fault(error, -EINVAL,
 				"voice class e164-pattern-map %u: \"url %s\": %s", map->tag,
 				map->url, why);
 		if (!map->url[0] && map->n_e164 == 0)
-			return fault(error, -ENODATA,
+			return cfg_fault(error, -ENODATA,
 				"voice class e164-pattern-map %u: \"e164\" or \"url\" is missing",
 				map->tag);
 	}
@@ -481,8 +411,9 @@ static int check_e164_maps(const struct cfg *cfg, char *error)
 		const char *why;
 
 		if (table->url[0] && !cfg_flash_path(table->url, &why))
-			return fault(error, -EINVAL, "voice class route-table %u: \"url %s\": %s",
-				table->tag, table->url, why);
+			return cfg_fault(error, -EINVAL,
+				"voice class route-table %u: \"url %s\": %s", table->tag,
+				table->url, why);
 	}
 	return 0;
 }
@@ -495,34 +426,34 @@ static int check_dial_peer(const struct cfg_dial_peer *peer, char *error)
 	bool plays = peer->announcement[0] || peer->tone != CFG_TONE_NONE;
 
 	if (peer->destination_pattern[0] && peer->destination_map)
-		return fault(error, -EINVAL,
+		return cfg_fault(error, -EINVAL,
 			"dial-peer %u: \"destination-pattern\" and \"destination "
 			"e164-pattern-map\" exclude each other; take one away with \"no\" first",
 			peer->tag);
 	if (!peer->destination_pattern[0] && !peer->destination_map && !peer->incoming_called[0])
-		return fault(error, -ENODATA, "dial-peer %u: \"destination-pattern\" is missing",
-			peer->tag);
+		return cfg_fault(error, -ENODATA,
+			"dial-peer %u: \"destination-pattern\" is missing", peer->tag);
 	if (peer->translation_incoming[0] && !peer->incoming_called[0])
-		return fault(error, -ENODATA,
+		return cfg_fault(error, -ENODATA,
 			"dial-peer %u: \"translation-profile incoming\" needs \"incoming "
 			"called-number\": of which calls?",
 			peer->tag);
 	/* One that is for incoming calls alone goes nowhere. */
 	if (n == 0 && (peer->destination_pattern[0] || peer->destination_map))
-		return fault(
+		return cfg_fault(
 			error, -ENODATA, "dial-peer %u: \"session target\" is missing", peer->tag);
 	if (n > 1)
-		return fault(error, -EINVAL,
+		return cfg_fault(error, -EINVAL,
 			"dial-peer %u: it has more than one \"session target\"; take the others "
 			"away with \"no session target\" first",
 			peer->tag);
 	if (!plays && (peer->announcement_loop || peer->announcement_early || peer->release_cause))
-		return fault(error, -EINVAL,
+		return cfg_fault(error, -EINVAL,
 			"dial-peer %u: \"announcement loop\", \"early-media\" and "
 			"\"release-cause\" are for session targets that play something",
 			peer->tag);
 	if (peer->announcement_early && peer->release_cause == 16)
-		return fault(error, -EINVAL,
+		return cfg_fault(error, -EINVAL,
 			"dial-peer %u: \"announcement early-media\" ends with a refusal, and cause "
 			"16 (normal clearing) is none",
 			peer->tag);
@@ -538,7 +469,7 @@ static int check_dial_peers(const struct cfg *cfg, char *error)
 		int rc = check_dial_peer(&cfg->dial_peers[i], text);
 
 		if (rc < 0 && (rc != -ENODATA || !missing))
-			missing = fault(error, rc, "%s", text);
+			missing = cfg_fault(error, rc, "%s", text);
 		if (rc < 0 && rc != -ENODATA)
 			return rc;
 	}
@@ -560,7 +491,7 @@ static int check_tls(const struct cfg *cfg, char *error)
 	for (uint32_t i = 0; i < cfg->n_tls_profiles; i++) {
 		const struct cfg_tls_profile *class = &cfg->tls_profiles[i];
 		if (class->client != CFG_TLS_CLIENT_NONE && !class->trust[0])
-			return fault(error, -ENODATA,
+			return cfg_fault(error, -ENODATA,
 				"voice class tls-profile %u: \"client-certificate\" needs "
 				"\"trust\": who may vouch for it?",
 				class->tag);
@@ -568,7 +499,7 @@ static int check_tls(const struct cfg *cfg, char *error)
 	for (uint32_t i = 0; i < cfg->n_realms; i++) {
 		const struct cfg_realm *realm = &cfg->realms[i];
 		if (realm_takes_tls(realm) && realm->tls_profile == 0)
-			return fault(error, -ENODATA,
+			return cfg_fault(error, -ENODATA,
 				"realm %s: \"sip listen tls\" and \"wss\" need \"voice-class "
 				"tls-profile\"",
 				realm->name);
@@ -578,7 +509,7 @@ static int check_tls(const struct cfg *cfg, char *error)
 		uint32_t tag = cfg_trunk_tls_profile(cfg, trunk);
 		const struct cfg_tls_profile *class = cfg_find_tls_profile(cfg, tag);
 		if (trunk->transport == CFG_TRANSPORT_TLS && class && !class->trust[0])
-			return fault(error, -ENODATA,
+			return cfg_fault(error, -ENODATA,
 				"trunk %s: voice class tls-profile %u has no \"trust\", so the "
 				"trunk's certificate would not be believed",
 				trunk->name, tag);
@@ -590,7 +521,8 @@ int cfg_validate(const struct cfg *cfg, char error[CFG_ERROR_MAX])
 {
 	static int (*const checks[])(const struct cfg *, char *) = {check_interfaces, check_routes,
 		check_srtp_cryptos, check_dtls_suites, check_tls, check_voice_codecs, check_prompts,
-		check_e164_maps, check_realms, check_trunks, check_dial_peers, cfg_check_tenants};
+		check_e164_maps, check_realms, cfg_check_targets, check_dial_peers,
+		cfg_check_tenants};
 	int rc, missing = 0;
 	char text[CFG_ERROR_MAX];
 
@@ -603,9 +535,9 @@ int cfg_validate(const struct cfg *cfg, char error[CFG_ERROR_MAX])
 	for (unsigned int i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
 		rc = checks[i](cfg, text);
 		if (rc < 0 && rc != -ENODATA)
-			return fault(error, rc, "%s", text);
+			return cfg_fault(error, rc, "%s", text);
 		if (rc < 0 && !missing)
-			missing = fault(error, rc, "%s", text);
+			missing = cfg_fault(error, rc, "%s", text);
 	}
 	for (const struct cfg_leaf *leaf = NULL; !missing && (leaf = cfg_leaf_next(leaf)) != NULL;)
 		missing = check_required(cfg, leaf, error);

@@ -8,3 +8,8 @@
 #include "controlplane/config/schema.h"
 
 int cfg_check_tenants(const struct cfg *cfg, char *error) __attribute__((warn_unused_result));
+/* A sentence into error; returns rc. */
+int cfg_fault(char *error, int rc, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+/* validate_targets.c: trunks and server groups. As cfg_validate(). */
+int cfg_check_targets(const struct cfg *cfg, char *error);

@@ -296,13 +296,68 @@ static int parse_prefix(struct view text, bool net, struct cfg_prefix *ret, char
 	return 0;
 }
 
+/* Letters, digits, hyphens and underscores in labels of at most 63 octets; not an address. */
+static bool host_ok(struct view text)
+{
+	struct ipaddr addr;
+	size_t label = 0;
+
+	for (size_t i = 0; i < text.n; i++) {
+		char c = text.p[i];
+
+		if (c == '.' ? label == 0 : !is_alnum(c) && c != '-' && c != '_')
+			return false;
+		label = c == '.' ? 0 : label + 1;
+		if (label > 63)
+			return false;
+	}
+	return label > 0 && ipaddr_parse(text, 0, &addr) < 0;
+}
+
+/* A host name, kept in lower case. */
+static int parse_host(struct view text, struct cfg_target *ret, char *error)
+{
+	if (!host_ok(text))
+		return refuse(error, "the name of a host or domain", text);
+	if (view_copy(text, ret->name, sizeof(ret->name)) < 0)
+		return refuse(error, "a name of at most 127 characters", text);
+	for (char *p = ret->name; *p; p++)
+		*p = (char)(*p >= 'A' && *p <= 'Z' ? *p - 'A' + 'a' : *p);
+	return 0;
+}
+
+/* "NAME", "NAME:PORT" */
+static int parse_name_target(struct view text, struct cfg_target *ret, char *error)
+{
+	const char *colon = text.n ? memchr(text.p, ':', text.n) : NULL;
+	struct cfg_target target;
+	struct view name = text;
+	uint32_t port = 0;
+	int rc = 0;
+
+	memset(&target, 0, sizeof(target)); /* compared as memory */
+	if (colon) {
+		name.n = (size_t)(colon - text.p);
+		rc = parse_number((struct view){colon + 1, text.n - name.n - 1}, 1, 65535, false,
+			&port, error);
+	}
+	if (rc == 0)
+		rc = parse_host(name, &target, error);
+	target.port = port;
+	if (rc == 0)
+		*ret = target;
+	return rc;
+}
+
 static int parse_target(struct view text, struct cfg_target *ret, char *error)
 {
-	const char *what = "ipv4:A.B.C.D[:PORT] or ipv6:[X:X::X][:PORT]";
+	const char *what = "ipv4:A.B.C.D[:PORT], ipv6:[X:X::X][:PORT] or dns:NAME[:PORT]";
 	struct ipaddr addr;
 	unsigned int family;
 	struct view rest = text;
 
+	if (text.n > 4 && memcmp(text.p, "dns:", 4) == 0)
+		return parse_name_target((struct view){text.p + 4, text.n - 4}, ret, error);
 	if (text.n < 6 || text.p[4] != ':' || memcmp(text.p, "ipv", 3) != 0 ||
 		(text.p[3] != '4' && text.p[3] != '6'))
 		return refuse(error, what, text);
@@ -318,6 +373,55 @@ static int parse_target(struct view text, struct cfg_target *ret, char *error)
 		return refuse(error, "the address of one host", text);
 	memset(ret, 0, sizeof(*ret)); /* compared as memory */
 	ret->addr = addr;
+	return 0;
+}
+
+/* "port 5070", "preference 1", "weight 3" in this order, each of them or not. */
+static int parse_member_rest(
+	struct view *rest, struct cfg_member *member, uint32_t *ret_port, char *error)
+{
+	static const char *const words[] = {"port", "preference", "weight"};
+	uint32_t *const values[] = {ret_port, &member->preference, &member->weight};
+	struct view word = take_word(rest);
+
+	for (unsigned int i = 0; i < 3 && word.n; i++) {
+		int rc;
+
+		if (!view_eq(word, view_of(words[i])))
+			continue;
+		rc = parse_number(take_word(rest), i == 0 ? 1 : 0, i == 1 ? 100 : 65535, false,
+			values[i], error);
+		if (rc < 0)
+			return rc;
+		word = take_word(rest);
+	}
+	return word.n ? refuse(error, "port, preference and weight in this order", word) : 0;
+}
+
+static int parse_member(struct view text, struct cfg_member *ret, char *error)
+{
+	struct view rest = text, kind = take_word(&rest), where = take_word(&rest);
+	struct cfg_member member;
+	uint32_t port = 0;
+	int rc;
+
+	memset(&member, 0, sizeof(member)); /* compared as memory */
+	member.weight = 1;
+	if (view_eq(kind, VIEW("dns")))
+		rc = parse_host(where, &member.target, error);
+	else if (view_eq(kind, VIEW("ipv4")) || view_eq(kind, VIEW("ipv6")))
+		rc = parse_ip(where, kind.p[3] == '4' ? 4 : 6, &member.target.addr, error);
+	else
+		return refuse(error, "ipv4, ipv6 or dns", text);
+	if (rc == 0)
+		rc = parse_member_rest(&rest, &member, &port, error);
+	if (rc < 0)
+		return rc;
+	if (member.target.name[0])
+		member.target.port = port;
+	else
+		member.target.addr.port_be16 = htons((uint16_t)(port ? port : SIP_PORT));
+	*ret = member;
 	return 0;
 }
 
@@ -477,6 +581,8 @@ int cfg_value_parse(
 		return parse_prefix(text, true, ret, error);
 	case CFG_T_TARGET:
 		return parse_target(text, ret, error);
+	case CFG_T_MEMBER:
+		return parse_member(text, ret, error);
 	case CFG_T_LISTEN:
 		return parse_listen(text, ret, error);
 	case CFG_T_COS:
@@ -521,8 +627,34 @@ static void print_target(const struct cfg_target *target, char *buf)
 {
 	char text[IPADDR_TEXT_MAX];
 
-	snprintf(buf, CFG_VALUE_MAX, "ipv%u:%s", target->addr.family,
-		ipaddr_print_port(&target->addr, text));
+	if (!target->name[0])
+		snprintf(buf, CFG_VALUE_MAX, "ipv%u:%s", target->addr.family,
+			ipaddr_print_port(&target->addr, text));
+	else if (target->port)
+		snprintf(buf, CFG_VALUE_MAX, "dns:%s:%u", target->name, target->port);
+	else
+		snprintf(buf, CFG_VALUE_MAX, "dns:%s", target->name);
+}
+
+static void print_member(const struct cfg_member *member, char *buf)
+{
+	const struct cfg_target *target = &member->target;
+	uint32_t port = target->name[0] ? target->port : ipaddr_port(&target->addr);
+	char text[IPADDR_TEXT_MAX];
+	int n;
+
+	if (target->name[0])
+		n = snprintf(buf, CFG_VALUE_MAX, "dns %s", target->name);
+	else
+		n = snprintf(buf, CFG_VALUE_MAX, "ipv%u %s", target->addr.family,
+			ipaddr_print(&target->addr, text));
+	if (port)
+		n += snprintf(buf + n, CFG_VALUE_MAX - (size_t)n, " port %u", port);
+	if (member->preference)
+		n += snprintf(
+			buf + n, CFG_VALUE_MAX - (size_t)n, " preference %u", member->preference);
+	if (member->weight != 1)
+		snprintf(buf + n, CFG_VALUE_MAX - (size_t)n, " weight %u", member->weight);
 }
 
 char *cfg_value_print(const struct cfg_leaf *leaf, const void *value, char buf[CFG_VALUE_MAX])
@@ -570,6 +702,9 @@ char *cfg_value_print(const struct cfg_leaf *leaf, const void *value, char buf[C
 		break;
 	case CFG_T_TARGET:
 		print_target(value, buf);
+		break;
+	case CFG_T_MEMBER:
+		print_member(value, buf);
 		break;
 	case CFG_T_LISTEN:
 		snprintf(buf, CFG_VALUE_MAX, "%s %s %u",

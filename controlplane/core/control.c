@@ -297,6 +297,7 @@ static void media_apply(void *arg, const struct cfg *old, const struct cfg *next
 	dpclient_apply(c->dp, next);
 	spool_set_node(c->spool, next->hostname);
 	recordings_policy(c->recordings, next);
+	target_store_config(c->targets, next);
 }
 
 static int nothing_to_prepare(void *arg, struct cfg_txn *txn, const struct cfg *old,
@@ -464,6 +465,9 @@ static int make_media(struct control *c)
 	c->recordings = recordings_new(&recordings_ops);
 	if (c->recordings == NULL)
 		return -ENOMEM;
+	c->targets = target_store_new();
+	if (c->targets == NULL)
+		return -ENOMEM;
 	recordings_bind(c->recordings, c->sessions);
 	calls_record_with(c->calls, c->recordings);
 	struct traces_ops traces_ops = {ops_send, c};
@@ -485,6 +489,7 @@ static int make_peers(struct control *c, char *error)
 		.rec_uid = c->options.rec_uid,
 		.recordings = c->recordings,
 		.traces = c->traces,
+		.targets = c->targets,
 		.transcoder = &c->transcoder,
 		.boot_id = c->boot_id,
 		.generation = get_generation,
@@ -610,6 +615,7 @@ void control_free(struct control *c)
 	maps_free(c->maps);
 	recordings_free(c->recordings);
 	traces_free(c->traces);
+	target_store_free(c->targets);
 	media_realms_free(c->realms);
 	spool_close(c->spool);
 	cfg_store_close(c->store);

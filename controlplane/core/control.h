@@ -43,6 +43,7 @@ struct control {
 	struct nat_peer *nat;
 	struct recordings *recordings;
 	struct traces *traces;
+	struct target_store *targets;
 	struct peers *peers;
 	struct sipconf *sipconf;
 	struct ctl_transcoder transcoder; /* as limen-sip knows it */

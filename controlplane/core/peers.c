@@ -324,6 +324,13 @@ static int on_trunk_status(
 	return 0;
 }
 
+static int on_targets(struct ipc_peer *ipc, const struct ipc_hdr *hdr, const void *body, size_t len)
+{
+	struct peers *peers = ((struct peer *)ipc_peer_ctx(ipc))->peers;
+
+	return peers->conf.targets ? target_store_message(peers->conf.targets, hdr, body, len) : 0;
+}
+
 static int on_dtmf(struct ipc_peer *ipc, const struct ipc_hdr *hdr, const void *body, size_t len)
 {
 	struct peer *peer = ipc_peer_ctx(ipc);
@@ -443,6 +450,10 @@ static const struct ipc_row rows[] = {
 		on_sip_stats},
 	{CTL_TRUNK_STATUS, 0, IPC_ROLE_SIP, SIZED(struct ctl_trunk_status), "CTL_TRUNK_STATUS",
 		on_trunk_status},
+	{CTL_TARGETS, 0, IPC_ROLE_SIP, sizeof(struct ctl_targets), BODY_MAX, "CTL_TARGETS",
+		on_targets},
+	{CTL_DNS_HOSTS, 0, IPC_ROLE_SIP, sizeof(struct ctl_dns_hosts), BODY_MAX, "CTL_DNS_HOSTS",
+		on_targets},
 	{CTL_REPLAY_DONE, 0, IPC_ROLE_SIP, 0, 0, "CTL_REPLAY_DONE", on_replay_done},
 	{CTL_TRACE_MSG, 0, IPC_ROLE_SIP, sizeof(struct ctl_trace_msg), BODY_MAX, "CTL_TRACE_MSG",
 		on_trace},

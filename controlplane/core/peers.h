@@ -15,6 +15,7 @@
 #include "controlplane/core/nat_peer.h"
 #include "controlplane/core/recordings.h"
 #include "controlplane/core/traces.h"
+#include "controlplane/core/targets.h"
 
 struct peers;
 struct peer;
@@ -25,6 +26,7 @@ struct peers_conf {
 	struct nat_peer *nat;			  /* NULL: limen-nat is not served */
 	struct recordings *recordings;		  /* NULL: limen-rec is not served */
 	struct traces *traces;			  /* NULL: nobody asks for SIP messages */
+	struct target_store *targets;		  /* NULL: what limen-sip tells is dropped */
 	const struct ctl_transcoder *transcoder;  /* for limen-sip; NULL: it is not told */
 	uint64_t boot_id;
 	uint8_t token_key[CTL_TOKEN_KEY];

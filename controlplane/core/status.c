@@ -163,6 +163,37 @@ static bool trunk(void *ctx, const char *name, struct ctl_trunk_status *ret)
 	return peers_trunk(c->peers, name, ret);
 }
 
+static bool trunk_targets(
+	void *ctx, const char *name, struct ctl_targets *ret, const struct ctl_target **ret_list)
+{
+	const struct control *c = ctx;
+	return target_store_trunk(c->targets, name, ret, ret_list);
+}
+
+static void hosts(void *ctx, struct ctl_dns_hosts *ret, const struct ctl_dns_host **ret_list)
+{
+	const struct control *c = ctx;
+	target_store_hosts(c->targets, ret, ret_list);
+}
+
+/* Names are kept in lower case. */
+static int host_clear(void *ctx, const char *name)
+{
+	const struct control *c = ctx;
+	struct ctl_dns_clear clear = {.name = ""};
+	int rc = -ENOTCONN;
+
+	if (view_copy(view_of(name), clear.name, sizeof(clear.name)) < 0)
+		return -EINVAL;
+	for (char *p = clear.name; *p; p++)
+		*p = (char)(*p >= 'A' && *p <= 'Z' ? *p - 'A' + 'a' : *p);
+	for (uint32_t i = 0; i < CALLS_WORKERS_MAX; i++) {
+		if (peers_sip_send(c->peers, i, CTL_DNS_CLEAR, &clear, sizeof(clear), NULL, 0))
+			rc = 0;
+	}
+	return rc;
+}
+
 static bool port_stats(const struct control *c, const char *name, struct dp_port_stats *ret)
 {
 	struct dpclient_state state;
@@ -434,6 +465,9 @@ void status_source(struct control *control, struct cli_source *ret_source)
 		.records = records,
 		.outcomes = outcomes,
 		.trunk = trunk,
+		.targets = trunk_targets,
+		.hosts = hosts,
+		.host_clear = host_clear,
 		.link = link_state,
 		.ports = ports,
 		.sip = sip,

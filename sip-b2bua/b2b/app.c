@@ -7,6 +7,7 @@
 #include "controlplane/base/clock.h"
 #include "controlplane/base/secret.h"
 #include "sip-b2bua/b2b/b2b.h"
+#include "sip-b2bua/resolver/resolver.h"
 
 static const struct sip_listener *env_listener(void *ctx, uint16_t id)
 {
@@ -52,6 +53,16 @@ static uint64_t env_mono_us(void *ctx)
 	return clock_mono_us();
 }
 
+static struct locate_look env_look(void *ctx, const char *name, uint16_t type)
+{
+	return resolver_look(sip_worker_resolver(ctx), name, type);
+}
+
+static void env_tls_far_ends(void *ctx, const struct sip_tls_far *far_ends, unsigned int n)
+{
+	sip_transport_set_far_ends(sip_worker_transport(ctx), far_ends, n);
+}
+
 static const struct b2b_env_ops env_ops = {
 	.listener = env_listener,
 	.find = env_find,
@@ -60,6 +71,8 @@ static const struct b2b_env_ops env_ops = {
 	.control_seq = env_control_seq,
 	.wall_ms = env_wall_ms,
 	.mono_us = env_mono_us,
+	.look = env_look,
+	.tls_far_ends = env_tls_far_ends,
 };
 
 static int app_start(struct sip_worker *worker, void *arg, void **ret_app)
@@ -201,6 +214,11 @@ static void app_numbers(void *app, const struct ctl_numbers *msg, int fd)
 	b2b_numbers(app, msg, fd);
 }
 
+static void app_dns_changed(void *app)
+{
+	b2b_dns_changed(app);
+}
+
 static uint32_t app_n_calls(void *app)
 {
 	return b2b_n_calls(app);
@@ -234,6 +252,7 @@ const struct sip_app_ops b2b_app_ops = {
 	.restore_done = app_restore_done,
 	.call_clear = app_call_clear,
 	.play_done = app_play_done,
+	.dns_changed = app_dns_changed,
 	.call_play = app_call_play,
 	.n_calls = app_n_calls,
 	.gauges = app_gauges,

@@ -41,7 +41,9 @@ int b2b_new(const struct b2b_env *env, struct b2b **ret_b2b)
 	b->waits = calloc(MEDIA_WAITS, sizeof(*b->waits));
 	b->health = health_new(b);
 	b->numbers = numbers_new();
-	if (!b->calls || !b->subscriptions || !b->waits || !b->health || !b->numbers) {
+	b->targets = targets_new(b);
+	if (!b->calls || !b->subscriptions || !b->waits || !b->health || !b->numbers ||
+		!b->targets) {
 		b2b_free(b);
 		return -ENOMEM;
 	}
@@ -77,6 +79,7 @@ void b2b_free(struct b2b *b)
 	subscriptions_free(b);
 	twheel_stop(b->env.wheel, &b->ends_timer);
 	health_free(b->health);
+	targets_free(b->targets);
 	control_free(b);
 	sip_slab_free(b->calls);
 	route_table_free(b->routes_next);
@@ -101,8 +104,14 @@ void b2b_config_apply(struct b2b *b, const struct cfg *cfg)
 	b->routes = b->routes_next;
 	b->routes_next = NULL;
 	b->cfg = cfg;
-	if (health_config(b->health, cfg) < 0)
-		log_err("trunks are not watched: memory is short");
+	if (targets_config(b->targets, cfg) < 0)
+		log_err("trunks have no targets: memory is short");
+}
+
+void b2b_dns_changed(struct b2b *b)
+{
+	if (b->cfg)
+		targets_refresh(b->targets);
 }
 
 void b2b_numbers(struct b2b *b, const struct ctl_numbers *msg, int fd)
@@ -143,7 +152,7 @@ bool b2b_admit(struct b2b *b, const struct sip_msg *msg, const struct sip_path *
 		return false;
 	/* An INVITE that is refused gets a record, so it is let in as far as that. */
 	return realm->admission == CFG_ADMIT_ANY || msg->method == SIP_M_INVITE ||
-	       route_source_trunk(b->routes, realm->name, &path->remote);
+	       targets_source(b->targets, realm->name, &path->remote);
 }
 
 void b2b_request(struct b2b *b, struct sip_stxn *stxn, const struct sip_msg *msg,
@@ -204,6 +213,8 @@ void b2b_call_restore(
 
 	if (rc == 0) {
 		call_timers_init(call);
+		spot_find(b, &call->targets, rec->trunk[LEG_B], &rec->peer_sig[LEG_B],
+			(uint8_t)rec->transport[LEG_B]);
 		b->n_calls++;
 		atomic_fetch_add_explicit(&b->env.shared->n_calls, 1, memory_order_relaxed);
 		log_info("call %016" PRIx64 ": is back", rec->id);

@@ -17,9 +17,10 @@
 #include "controlplane/config/cfg.h"
 #include "sip-b2bua/core/sip_worker.h"
 #include "sip-b2bua/trace/trace.h"
+#include "sip-b2bua/resolver/locate.h"
 
 #define B2B_CALLS_MAX	   (1u << 20) /* of a worker: what a token can name, 16 tags a call */
-#define B2B_TRUNKS_MAX	   1024	      /* whose health is known to all workers */
+#define B2B_SPOTS_MAX	   4096	      /* targets that all workers know something of */
 #define B2B_FORKS_MAX	   8	      /* early dialogs of a call */
 #define B2B_MEDIA_WAIT_MS  2000	      /* for limen-control's answer, before a call gets 503 */
 #define B2B_ANSWER_WAIT_MS 300	      /* the same, before an answered call goes up without it */
@@ -29,16 +30,28 @@
 #define B2B_RETRY_AFTER_S  5
 #define B2B_CHECKPOINT_MAX 24576
 
+/*
+ * What is known of one target of a trunk. Claimed under the lock while nobody refers to it; who
+ * refers reads trunk, addr and transport without it. The rest is relaxed: each word for itself.
+ */
+struct b2b_spot {
+	char trunk[CTL_NAME_MAX];
+	struct ipaddr addr;
+	uint8_t transport;
+	atomic_uint refs;	  /* sets and calls of all workers */
+	atomic_bool down;	  /* written by the worker that asks this target by OPTIONS */
+	_Atomic uint64_t breaker; /* breaker.h */
+	atomic_uint n_active;	  /* calls now */
+	_Atomic uint64_t n_calls, n_failed, n_opened;
+};
+
 /* What the workers of a process have in common. Written rarely, read without a lock. */
 struct b2b_shared {
 	atomic_uint n_calls; /* of all workers, for max-calls; relaxed: a bound, not an order */
 	atomic_uint n_subscriptions; /* the same, for subscriptions maximum */
-	pthread_mutex_t lock;	     /* names[] and n_trunks while a slot is claimed */
-	uint32_t n_trunks;
-	struct {
-		char name[CTL_NAME_MAX];
-		atomic_bool down; /* written by the worker that asks this trunk (relaxed) */
-	} trunk[B2B_TRUNKS_MAX];
+	pthread_mutex_t lock;	     /* spots[] while one is claimed */
+	atomic_uint n_spots;	     /* the first ones of them were ever used */
+	struct b2b_spot spots[B2B_SPOTS_MAX];
 };
 void b2b_shared_init(struct b2b_shared *shared);
 
@@ -54,6 +67,10 @@ struct b2b_env_ops {
 	uint32_t (*control_seq)(void *ctx);
 	uint64_t (*wall_ms)(void *ctx);
 	uint64_t (*mono_us)(void *ctx);
+	/* What DNS says, as locate_look_fn; b2b_dns_changed() tells when it says something else. */
+	struct locate_look (*look)(void *ctx, const char *name, uint16_t type);
+	/* What certificates of far ends have to say, by their addresses: these and no others. */
+	void (*tls_far_ends)(void *ctx, const struct sip_tls_far *far_ends, unsigned int n);
 };
 
 struct b2b_env {
@@ -82,6 +99,9 @@ int b2b_config_prepare(struct b2b *b, const struct cfg *cfg, char error[CFG_ERRO
 void b2b_config_apply(struct b2b *b, const struct cfg *cfg);
 void b2b_config_abort(struct b2b *b);
 bool b2b_admit(struct b2b *b, const struct sip_msg *msg, const struct sip_path *path);
+
+/* Names have other addresses now. */
+void b2b_dns_changed(struct b2b *b);
 
 void b2b_request(struct b2b *b, struct sip_stxn *stxn, const struct sip_msg *msg,
 	const struct sip_path *path);

@@ -31,7 +31,9 @@ static void timer_fired(struct twheel_timer *timer, void *arg)
 {
 	struct call *call = arg;
 
-	if (call->state == CALL_CALLING && call->then == THEN_NOTHING && call->local.on) {
+	if (call->state == CALL_CALLING && call->then == THEN_NOTHING && call->targets.waits) {
+		call_target_silent(call);
+	} else if (call->state == CALL_CALLING && call->then == THEN_NOTHING && call->local.on) {
 		call_local_over(call);
 	} else if (call->state == CALL_CALLING && call->then == THEN_NOTHING) {
 		bool rang = call->rec.ringing_ms != 0;
@@ -86,6 +88,7 @@ struct call *call_new(struct b2b *b)
 		call->leg[side].call = call;
 		call->leg[side].side = (uint8_t)side;
 	}
+	call->targets.spot = SPOT_NONE;
 	media_map_init(&call->media, call->rec.id, b->id_key);
 	call->media.cookie = slot;
 	call_timers_init(call);
@@ -149,6 +152,7 @@ void call_release(struct call *call)
 	twheel_stop(b->env.wheel, &call->ringing_timer);
 	twheel_stop(b->env.wheel, &call->local_timer);
 	call_invite_over(call);
+	spot_leave(b, &call->targets);
 	call_early_over(call);
 	call_forks_clear(call);
 	leg_clear(&call->leg[LEG_A]);
@@ -426,6 +430,7 @@ void call_end(struct call *call, const struct call_why *why)
 	twheel_stop(b->env.wheel, &call->ringing_timer);
 	twheel_stop(b->env.wheel, &call->local_timer);
 	call_invite_over(call);
+	spot_leave(b, &call->targets);
 	record_finish(call, why);
 	trace_end(call, why);
 	call->state = CALL_ENDING;

@@ -17,6 +17,7 @@
 
 #include "sip-b2bua/b2b/b2b.h"
 #include "sip-b2bua/b2b/policy.h"
+#include "sip-b2bua/b2b/targets.h"
 #include "sip-b2bua/dialog/dialog.h"
 #include "sip-b2bua/identity/identity.h"
 #include "sip-b2bua/routing/route.h"
@@ -210,11 +211,12 @@ struct call {
 	struct twheel_timer local_timer;   /* should nobody tell the end of a prompt */
 	struct twheel_timer ringing_timer; /* tells limen-control, unless the answer comes first */
 	struct candidate candidates[ROUTE_TRIES_MAX];
-	struct numbers numbers; /* after the incoming translation */
+	struct numbers numbers;	     /* after the incoming translation */
+	struct call_targets targets; /* of the candidate that is being tried */
 	struct ctl_call rec;
 	uint64_t invite_hash; /* what makes the caller's INVITE one request, while it is open */
 	LIST_ENTRY(call) invite_link; /* in b2b->invites; le_prev NULL: not there */
-	char uri[160];		      /* Request-URI of the INVITE to the called side */
+	char uri[256];		      /* Request-URI of the INVITE to the called side */
 	struct sip_path out_path;     /* of that INVITE */
 };
 
@@ -248,6 +250,7 @@ struct b2b {
 	struct sip_slab *subscriptions;
 	LIST_HEAD(, relay) relays; /* relay.h */
 	uint32_t n_relays;
+	struct targets *targets;
 	LIST_HEAD(, call) invites[INVITE_BUCKETS]; /* initial INVITEs without a final answer */
 	uint64_t id_key[2];			   /* makes call and session ids from counters */
 	uint64_t n_ids;
@@ -264,6 +267,8 @@ struct b2b {
 	char sdp_buf[16384];
 	char reason[sizeof(((struct ctl_call *)0)->reason)]; /* reason.h */
 	uint8_t ckpt_buf[B2B_CHECKPOINT_MAX];
+	struct locate_result located;
+	struct ctl_target told[TARGETS_MAX];
 };
 
 /* ---- call.c: life cycle, tokens, messages ---- */
@@ -335,6 +340,13 @@ void call_reroute(struct call *call);
 /* Sends the INVITE (or re-INVITE) with the pending offer, or none, to a leg. */
 int call_invite_out(struct call *call);
 int leg_reinvite(struct leg *leg);
+
+/* Something came from the target that the INVITE went to: it is given its time. */
+void call_target_heard(struct call *call);
+/* Nothing came for "timers next-target". */
+void call_target_silent(struct call *call);
+/* What a final answer, or none (msg NULL), says of the target. true: the next one is to be tried. */
+bool call_target_failed(struct call *call, unsigned int status, const struct sip_msg *msg);
 
 /* The same INVITE once more in the same call of SIP, after a challenge (RFC 3261 22.2). */
 int call_invite_retry(struct call *call);
@@ -597,6 +609,7 @@ int call_checkpoint_read(
 /* ---- health.c: trunks by OPTIONS ---- */
 struct health *health_new(struct b2b *b);
 void health_free(struct health *health);
-int health_config(struct health *health, const struct cfg *cfg);
+/* The sets of targets are others now. */
+int health_config(struct health *health);
 bool health_trunk_up(void *arg, uint32_t trunk_index); /* arg: struct health */
 void health_replay(struct health *health);

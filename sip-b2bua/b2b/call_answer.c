@@ -380,6 +380,7 @@ static void success(struct leg *leg, const struct sip_msg *msg, const struct sip
 	}
 	leg_auth_accepted(leg);
 	leg_learn(leg, msg);
+	spot_worked(call->b, &call->targets);
 	leg->out_cseq = msg->cseq.number;
 	leg_timer_take_response(leg, msg);
 	if (leg_timer_success(leg, msg))
@@ -513,6 +514,35 @@ static bool refused_for_auth(struct leg *leg, unsigned int status, const struct 
 	return true;
 }
 
+/* RFC 3261 20.33: seconds; a comment and parameters may follow. 0: nothing is said. */
+static uint64_t retry_after_ms(const struct sip_msg *msg)
+{
+	struct view value = msg ? sip_msg_value(msg, SIP_H_RETRY_AFTER) : none;
+	uint64_t seconds;
+	size_t n = 0;
+
+	while (n < value.n && value.p[n] >= '0' && value.p[n] <= '9')
+		n++;
+	if (view_to_u64((struct view){value.p, n}, UINT32_MAX, &seconds) < 0)
+		return 0;
+	return seconds * 1000;
+}
+
+/* RFC 3263 4.3: a 503, no answer and a transport that fails lead to the next target. */
+bool call_target_failed(struct call *call, unsigned int status, const struct sip_msg *msg)
+{
+	const struct cfg_trunk *trunk = cfg_find_trunk(call->b->cfg, call->rec.trunk[LEG_B]);
+
+	if (msg && status != 503) {
+		spot_worked(call->b, &call->targets);
+		call->targets.next = call->targets.n;
+		return false;
+	}
+	if (trunk)
+		spot_failed(call->b, &call->targets, trunk, retry_after_ms(msg));
+	return call->targets.next < call->targets.n;
+}
+
 static void call_refused(struct leg *leg, unsigned int status, int err, const struct sip_msg *msg)
 {
 	struct call *call = leg->call;
@@ -536,7 +566,8 @@ static void call_refused(struct leg *leg, unsigned int status, int err, const st
 		msg ? reason_answered(call, msg, more) : reason_unanswered(call, err));
 	call->last_failure = failure.status;
 	memcpy(call->rec.reason, reason, sizeof(reason));
-	if (failure.hunt && call->candidate < call->n_candidates) {
+	if (call_target_failed(call, status, msg) ||
+		(failure.hunt && call->candidate < call->n_candidates)) {
 		call_hunt(call);
 		return;
 	}
@@ -580,6 +611,8 @@ static void invite_response(
 
 	if (msg->status > 100)
 		leg_session_id_take(leg, msg);
+	if (ctxn == leg->out)
+		call_target_heard(leg->call);
 	if (ctxn == leg->accepted) {
 		success_again(leg, msg, path);
 	} else if (ctxn != leg->out || msg->status == 100) {
@@ -605,6 +638,33 @@ static void invite_response(
 		sip_ctxn_detach(ctxn);
 		refused(leg, msg->status, 0, msg);
 	}
+}
+
+/* A late answer of a target that was given up for another one. */
+static void abandoned_response(
+	struct sip_ctxn *ctxn, const struct sip_msg *msg, const struct sip_path *path, void *arg)
+{
+	if (msg->status / 100 == 2)
+		dialog_drop(arg, msg, path);
+}
+
+static void abandoned_failed(struct sip_ctxn *ctxn, int err, void *arg)
+{
+}
+
+static const struct sip_ctxn_ops abandoned_ops = {
+	.response = abandoned_response, .failed = abandoned_failed};
+
+void call_target_silent(struct call *call)
+{
+	struct leg *leg = &call->leg[LEG_B];
+
+	call->targets.waits = false;
+	if (!leg->out)
+		return;
+	sip_ctxn_abandon(leg->out, &abandoned_ops, call->b);
+	leg->out = NULL;
+	refused(leg, 408, -ETIMEDOUT, NULL);
 }
 
 static void invite_failed(struct sip_ctxn *ctxn, int err, void *arg)

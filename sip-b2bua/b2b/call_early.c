@@ -546,6 +546,7 @@ void call_provisional(struct leg *leg, const struct sip_msg *msg, const struct s
 	/* 199 is for callers that asked for it (RFC 6228); re-INVITEs have had their 100. */
 	if (call->state != CALL_CALLING || leg->dialog || msg->status == 199 || call->local.on)
 		return;
+	spot_worked(call->b, &call->targets);
 	fork = call_fork_of(call, msg, path);
 	verdict = rel_verdict(leg, msg, fork, &rseq);
 	if (verdict == REL_IGNORE)

@@ -103,7 +103,7 @@ static bool check_source(struct call *call, const struct sip_path *path)
 		return false;
 	}
 	name_copy(call->rec.realm[LEG_A], realm->name);
-	trunk = route_source_trunk(b->routes, realm->name, &path->remote);
+	trunk = targets_source(b->targets, realm->name, &path->remote);
 	if (trunk)
 		name_copy(call->rec.trunk[LEG_A], trunk->name);
 	switch (route_admit(realm, trunk)) {
@@ -246,64 +246,112 @@ static bool can_acknowledge(
 	return false;
 }
 
-/* Makes the next candidate that can be reached the called side. -ENOENT: there is none. */
+/* A target of the trunk becomes the called side. -ENOENT: it cannot be reached by us now. */
+static int target_use(struct call *call, const struct sip_msg *invite,
+	const struct cfg_realm *realm, const struct cfg_trunk *trunk, const struct target *target)
+{
+	struct b2b *b = call->b;
+	const struct sip_listener *listener = b->env.ops->find(
+		b->env.ctx, realm->name, target->transport, target->addr.family);
+	char user[POLICY_USER_MAX];
+	struct sip_uri called;
+	struct sip_buf uri;
+
+	if (!listener) {
+		snprintf(call->rec.reason, sizeof(call->rec.reason),
+			"trunk %s: realm %s has no listener of its transport and family "
+			"(sip listen)",
+			trunk->name, realm->name);
+		log_warning("%s", call->rec.reason);
+		return -ENOENT;
+	}
+	if (!can_encrypt(call, realm, trunk))
+		return -ENOENT;
+	called = uri_for(&invite->uri, call->rec.called[LEG_A], call->rec.called[LEG_B], user);
+	sip_buf_init(&uri, call->uri, sizeof(call->uri) - 1);
+	targets_put_uri(b->targets, &uri, &called, trunk, target);
+	if (uri.overflow) {
+		snprintf(call->rec.reason, sizeof(call->rec.reason),
+			"the called number is too long for a Request-URI");
+		return -ENOENT;
+	}
+	call->uri[uri.n] = '\0';
+	if (!spot_enter(b, &call->targets, target->spot))
+		return -ENOENT; /* another call tries it just now */
+	leg_auth_forget(&call->leg[LEG_B]);
+	call->out_path = call_path_to(listener, &target->addr);
+	media_map_set_side(&call->media, LEG_B, realm, &listener->addr);
+	media_map_set_music(&call->media, LEG_B, realm, trunk);
+	call->rec.peer_sig[LEG_B] = target->addr;
+	call->rec.transport[LEG_B] = target->transport;
+	return 0;
+}
+
+static int target_take(struct call *call, const struct sip_msg *invite,
+	const struct cfg_realm *realm, const struct cfg_trunk *trunk)
+{
+	struct call_targets *ct = &call->targets;
+
+	while (ct->next < ct->n) {
+		if (target_use(call, invite, realm, trunk, &ct->list[ct->next++]) == 0)
+			return 0;
+	}
+	return -ENOENT;
+}
+
+/* The same trunk again, at its next target (RFC 3263 4.3). */
+static int target_again(struct call *call, const struct sip_msg *invite)
+{
+	struct b2b *b = call->b;
+	const struct cfg_trunk *trunk = cfg_find_trunk(b->cfg, call->rec.trunk[LEG_B]);
+	const struct cfg_realm *realm = trunk ? cfg_find_realm(b->cfg, trunk->realm) : NULL;
+
+	/* The configuration may have changed while another target was tried. */
+	if (!realm || trunk->shutdown || target_take(call, invite, realm, trunk) < 0)
+		return -ENOENT;
+	call->targets.again = true;
+	b->env.stats->failovers++;
+	return 0;
+}
+
+/* Makes the next target or candidate that can be reached the called side. -ENOENT: there is none. */
 static int candidate_take(struct call *call, const struct sip_msg *invite)
 {
 	struct b2b *b = call->b;
 
+	if (target_again(call, invite) == 0)
+		return 0;
 	while (call->candidate < call->n_candidates) {
 		const struct candidate *c = &call->candidates[call->candidate++];
 		const struct cfg_trunk *trunk = cfg_find_trunk(b->cfg, c->trunk);
 		const struct cfg_realm *realm = trunk ? cfg_find_realm(b->cfg, trunk->realm) : NULL;
-		const struct sip_listener *listener;
-		char user[POLICY_USER_MAX];
-		struct sip_uri called;
-		struct sip_buf uri;
+		const char *why;
 
 		if (c->local) {
 			const struct cfg_dial_peer *peer = cfg_find_dial_peer(b->cfg, c->tag);
 
 			if (!peer || peer->shutdown || !cfg_dial_peer_is_local(peer))
 				continue;
+			spot_leave(b, &call->targets);
 			call_local_take(call, peer);
 			return 0;
 		}
-		/* The configuration may have changed while another candidate was tried. */
 		if (!realm || trunk->shutdown)
 			continue;
-		listener = b->env.ops->find(
-			b->env.ctx, realm->name, trunk->transport, trunk->target.addr.family);
-		if (!listener) {
-			snprintf(call->rec.reason, sizeof(call->rec.reason),
-				"trunk %s: realm %s has no listener of its transport and family "
-				"(sip listen)",
-				trunk->name, realm->name);
-			log_warning("%s", call->rec.reason);
+		if (!candidate_numbers(call, c, trunk))
 			continue;
-		}
 		leg_set_terms(&call->leg[LEG_B], realm, trunk);
-		if (!can_encrypt(call, realm, trunk) || !can_acknowledge(call, trunk, invite) ||
-			!candidate_numbers(call, c, trunk))
+		if (!can_acknowledge(call, trunk, invite))
 			continue;
-		called = uri_for(
-			&invite->uri, call->rec.called[LEG_A], call->rec.called[LEG_B], user);
-		sip_buf_init(&uri, call->uri, sizeof(call->uri) - 1);
-		policy_put_uri(&uri, &called, &trunk->target.addr);
-		if (uri.overflow) {
-			snprintf(call->rec.reason, sizeof(call->rec.reason),
-				"the called number is too long for a Request-URI");
-			return -ENOENT;
-		}
-		call->uri[uri.n] = '\0';
-		leg_auth_forget(&call->leg[LEG_B]);
-		call->out_path = call_path_to(listener, &trunk->target.addr);
-		media_map_set_side(&call->media, LEG_B, realm, &listener->addr);
-		media_map_set_music(&call->media, LEG_B, realm, trunk);
+		targets_pick(b->targets, trunk, &call->targets, &why);
+		if (call->targets.n == 0)
+			snprintf(call->rec.reason, sizeof(call->rec.reason), "trunk %s: %s",
+				trunk->name, why);
+		if (target_take(call, invite, realm, trunk) < 0)
+			continue;
 		name_copy(call->rec.realm[LEG_B], realm->name);
 		name_copy(call->rec.trunk[LEG_B], trunk->name);
 		call->rec.dial_peer_out = c->tag;
-		call->rec.peer_sig[LEG_B] = trunk->target.addr;
-		call->rec.transport[LEG_B] = trunk->transport;
 		call_identity_number(call);
 		return 0;
 	}
@@ -478,7 +526,7 @@ void call_hunt(struct call *call)
 	struct leg *a = &call->leg[LEG_A], *b_leg = &call->leg[LEG_B];
 	const struct sip_msg *invite = a->in ? sip_stxn_request(a->in) : NULL;
 	struct ipaddr before = call->rec.peer_sig[LEG_B];
-	char realm[CTL_NAME_MAX];
+	char realm[CTL_NAME_MAX], addr[IPADDR_TEXT_MAX];
 
 	memcpy(realm, call->rec.realm[LEG_B], sizeof(realm));
 	call_forks_clear(call);
@@ -497,8 +545,8 @@ void call_hunt(struct call *call)
 		hunt_over(call);
 		return;
 	}
-	log_info("call %016llx: hunts on to trunk %s", (unsigned long long)call->rec.id,
-		call->rec.trunk[LEG_B]);
+	log_info("call %016llx: hunts on to trunk %s at %s", (unsigned long long)call->rec.id,
+		call->rec.trunk[LEG_B], ipaddr_print_port(&call->rec.peer_sig[LEG_B], addr));
 	control_call_put(call, NULL, 0);
 	if (!call->offer && call->local.on) {
 		call_local_offer(call);
@@ -628,8 +676,22 @@ static int invite_send(struct call *call)
 	oa_send(&leg->oa, OA_INVITE, sdp.n > 0);
 	call->state = CALL_CALLING;
 	call->answer_by_ms = twheel_now(b->env.wheel) + (uint64_t)b->cfg->timer_no_answer_s * 1000;
-	call_answer_timer(call);
+	call->targets.waits = call->targets.next < call->targets.n;
+	if (call->targets.waits)
+		twheel_start(
+			b->env.wheel, &call->timer, (uint64_t)b->cfg->timer_next_target_s * 1000);
+	else
+		call_answer_timer(call);
 	return 0;
+}
+
+void call_target_heard(struct call *call)
+{
+	if (!call->targets.waits)
+		return;
+	call->targets.waits = false;
+	twheel_start(
+		call->b->env.wheel, &call->timer, (uint64_t)call->b->cfg->timer_no_answer_s * 1000);
 }
 
 /* What could not be sent is the reason of the call, should nobody else be there. */
@@ -646,8 +708,12 @@ static int invite_try(struct call *call)
 
 int call_invite_out(struct call *call)
 {
-	call->attempt++;
-	call->leg[LEG_B].out_cseq = 1;
+	/* To another target it goes as it was, but for the branch: RFC 3263 4.3. */
+	if (!call->targets.again) {
+		call->attempt++;
+		call->leg[LEG_B].out_cseq = 1;
+	}
+	call->targets.again = false;
 	return invite_try(call);
 }
 

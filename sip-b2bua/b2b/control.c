@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "controlplane/base/log.h"
+#include "sip-b2bua/b2b/targets_private.h"
 #include "sip-b2bua/core/sip_slab.h"
 
 LOG_TOPIC("control");
@@ -220,6 +221,7 @@ void b2b_control_up(struct b2b *b)
 	ends_send_again(b, true);
 	b->env.ops->control_send(b->env.ctx, CTL_REPLAY_DONE, 0, NULL, 0, NULL, 0);
 	health_replay(b->health);
+	targets_tell(b, b->targets, true);
 }
 
 void b2b_control_down(struct b2b *b)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Trunk health by OPTIONS (RFC 3261 11, 21.4.9). Each trunk is asked by one worker, the one whose
- * number is the trunk's modulo the workers; all workers read the result. A trunk is up until
- * options_down_after OPTIONS in a row had no answer, and up again with the first answer; 408 and
- * 503 count as none, every other final status says that somebody is there.
+ * Trunk health by OPTIONS (RFC 3261 11, 21.4.9). The targets of a trunk are asked by one worker, the
+ * one whose number is the trunk's modulo the workers; all workers read the result. A target is up
+ * until options_down_after OPTIONS in a row had no answer, and up again with the first answer; 408
+ * and 503 count as none, every other final status says that somebody is there.
  */
 #include "sip-b2bua/b2b/call.h"
 
@@ -22,97 +22,113 @@ static const struct view none = {NULL, 0};
 struct probe {
 	struct health *health;
 	struct cfg_trunk trunk; /* as configured */
-	uint32_t slot;	   /* in shared->trunk, or ROUTE_NONE: not known to all, so always up */
+	struct target target;
+	char name[CFG_HOST_MAX +
+		  12];	   /* of the target with port, when it was not given by address */
 	uint32_t n_failed; /* in a row */
 	uint32_t last_status;
-	bool told; /* limen-control knows of this probe */
-	uint64_t since_ms, sent_us, rtt_us;
+	uint64_t sent_us, rtt_us;
 	struct sip_ctxn *ctxn;
 	struct twheel_timer timer;
 	char reason[160];
 };
 
-struct health {
-	struct b2b *b;
-	uint32_t n_trunks;
-	uint32_t *slots; /* by trunk index of the configuration in force */
-	uint32_t n_probes;
-	struct probe **probes; /* the trunks that this worker asks */
-	uint32_t n_sent;
+/* A trunk that this worker asks. It is up while one of its targets is. */
+struct watch {
+	char trunk[CTL_NAME_MAX];
+	bool told, down;
+	uint64_t since_ms;
+	uint32_t first, n; /* of its probes */
 };
 
-void b2b_shared_init(struct b2b_shared *shared)
-{
-	memset(shared, 0, sizeof(*shared));
-	pthread_mutex_init(&shared->lock, NULL);
-}
-
-static uint32_t slot_of(struct b2b_shared *shared, const char *name)
-{
-	uint32_t slot = ROUTE_NONE;
-
-	pthread_mutex_lock(&shared->lock);
-	for (uint32_t i = 0; i < shared->n_trunks && slot == ROUTE_NONE; i++) {
-		if (strcmp(shared->trunk[i].name, name) == 0)
-			slot = i;
-	}
-	if (slot == ROUTE_NONE && shared->n_trunks < B2B_TRUNKS_MAX) {
-		slot = shared->n_trunks++;
-		snprintf(shared->trunk[slot].name, CTL_NAME_MAX, "%s", name);
-	}
-	pthread_mutex_unlock(&shared->lock);
-	return slot;
-}
-
-static bool slot_down(const struct b2b_shared *shared, uint32_t slot)
-{
-	return slot != ROUTE_NONE &&
-	       atomic_load_explicit(&shared->trunk[slot].down, memory_order_relaxed);
-}
+struct health {
+	struct b2b *b;
+	uint32_t n_watches, n_probes;
+	struct watch *watches;
+	struct probe **probes;
+	uint32_t n_sent;
+};
 
 bool health_trunk_up(void *arg, uint32_t trunk_index)
 {
 	const struct health *h = arg;
 
-	return trunk_index >= h->n_trunks || !slot_down(h->b->env.shared, h->slots[trunk_index]);
+	return targets_usable(h->b->targets, trunk_index);
 }
 
-static void status_send(struct probe *p)
+static struct watch *watch_of(const struct health *h, const char *trunk)
 {
-	struct b2b *b = p->health->b;
-	struct ctl_trunk_status status = {
-		.up = !slot_down(b->env.shared, p->slot),
-		.last_status = p->last_status,
-		.since_ms = p->since_ms,
-		.rtt_us = p->rtt_us,
-	};
+	for (uint32_t i = 0; i < h->n_watches; i++) {
+		if (strcmp(h->watches[i].trunk, trunk) == 0)
+			return &h->watches[i];
+	}
+	return NULL;
+}
 
-	memcpy(status.trunk, p->trunk.name, sizeof(status.trunk));
-	memcpy(status.reason, p->reason, sizeof(status.reason));
+static void status_send(const struct health *h, struct watch *w)
+{
+	struct b2b *b = h->b;
+	struct ctl_trunk_status status = {.up = !w->down, .since_ms = w->since_ms};
+	const struct probe *shown = h->probes[w->first];
+	uint32_t n_up = 0;
+
+	/* One target that answers stands for the trunk; without any the first one says why. */
+	for (uint32_t i = 0; i < w->n; i++) {
+		const struct probe *p = h->probes[w->first + i];
+		bool up = !spot_down(b, p->target.spot);
+
+		if (up && (n_up++ == 0 || (p->rtt_us != 0 && shown->rtt_us == 0)))
+			shown = p;
+	}
+	status.last_status = shown->last_status;
+	status.rtt_us = shown->rtt_us;
+	memcpy(status.trunk, w->trunk, sizeof(status.trunk));
+	if (w->n == 1)
+		memcpy(status.reason, shown->reason, sizeof(status.reason));
+	else
+		snprintf(status.reason, sizeof(status.reason),
+			"%u of %u targets are active; %.100s", n_up, w->n, shown->reason);
 	if (b->control_up && b->env.ops->control_send(b->env.ctx, CTL_TRUNK_STATUS, 0, &status,
 				     sizeof(status), NULL, 0) == 0)
-		p->told = true;
+		w->told = true;
+}
+
+/* A probe, or the set of them, has changed; force: limen-control hears of it in any case. */
+static void watch_update(const struct health *h, struct watch *w, bool force)
+{
+	bool down = w->n > 0;
+
+	for (uint32_t i = 0; i < w->n; i++)
+		down = down && spot_down(h->b, h->probes[w->first + i]->target.spot);
+	if (w->n == 0 || (down == w->down && w->told && !force))
+		return;
+	if (down != w->down) {
+		w->down = down;
+		w->since_ms = h->b->env.ops->wall_ms(h->b->env.ctx);
+		if (down)
+			log_warning("trunk %s is busied out: %s", w->trunk,
+				h->probes[w->first]->reason);
+		else
+			log_notice("trunk %s is active", w->trunk);
+	}
+	status_send(h, w);
 }
 
 static void state_set(struct probe *p, bool down)
 {
-	struct b2b *b = p->health->b;
+	struct health *h = p->health;
+	struct watch *w = watch_of(h, p->trunk.name);
+	bool was_down = spot_down(h->b, p->target.spot);
+	char addr[IPADDR_TEXT_MAX];
 
-	if (p->slot == ROUTE_NONE)
+	if (!w || p->target.spot == SPOT_NONE)
 		return;
-	if (slot_down(b->env.shared, p->slot) == down) {
-		/* The first answer says that the trunk is watched and well. */
-		if (!p->told)
-			status_send(p);
-		return;
-	}
-	atomic_store_explicit(&b->env.shared->trunk[p->slot].down, down, memory_order_relaxed);
-	p->since_ms = b->env.ops->wall_ms(b->env.ctx);
-	if (down)
-		log_warning("trunk %s is busied out: %s", p->trunk.name, p->reason);
-	else
-		log_notice("trunk %s is active: %s", p->trunk.name, p->reason);
-	status_send(p);
+	spot_set_down(h->b, p->target.spot, down);
+	if (w->n > 1 && was_down != down)
+		log_notice("trunk %s: target %s is %s: %s", p->trunk.name,
+			ipaddr_print_port(&p->target.addr, addr), down ? "busied out" : "active",
+			p->reason);
+	watch_update(h, w, was_down != down);
 }
 
 static void probe_failed(struct probe *p, const char *reason)
@@ -129,7 +145,7 @@ static void schedule(struct probe *p)
 {
 	struct health *h = p->health;
 	uint64_t interval_ms = (uint64_t)p->trunk.options_interval_s * 1000;
-	uint64_t seed[2] = {h->n_sent, p->slot};
+	uint64_t seed[2] = {h->n_sent, p->target.spot};
 	uint64_t spread = interval_ms / 4 + 1;
 
 	twheel_start(h->b->env.wheel, &p->timer,
@@ -177,6 +193,15 @@ static void options_failed(struct sip_ctxn *ctxn, int err, void *arg)
 static const struct sip_ctxn_ops options_ops = {
 	.response = options_response, .failed = options_failed};
 
+/* RFC 3263 4.3: the URI names what was asked for, whichever address it goes to. */
+static void put_target(struct sip_buf *buf, const struct probe *p)
+{
+	if (p->name[0])
+		sip_put(buf, view_of(p->name));
+	else
+		sip_put_host(buf, &p->target.addr, true);
+}
+
 static int options_build(struct probe *p, const struct sip_path *path, struct sip_buf *buf)
 {
 	struct health *h = p->health;
@@ -185,7 +210,7 @@ static int options_build(struct probe *p, const struct sip_path *path, struct si
 
 	id = siphash24(b->id_key, seed, sizeof(seed));
 	sip_put_lit(buf, "OPTIONS sip:");
-	sip_put_host(buf, &p->trunk.target.addr, true);
+	put_target(buf, p);
 	sip_put_lit(buf, " SIP/2.0\r\n");
 	sip_put_via(
 		buf, sip_transport_text(path->transport), &path->local, sip_ctxn_branch(p->ctxn));
@@ -198,7 +223,7 @@ static int options_build(struct probe *p, const struct sip_path *path, struct si
 	sip_put_crlf(buf);
 	sip_put_hdr_start(buf, SIP_H_TO);
 	sip_put_lit(buf, "<sip:");
-	sip_put_host(buf, &p->trunk.target.addr, true);
+	put_target(buf, p);
 	sip_put_lit(buf, ">\r\n");
 	sip_put_hdr_start(buf, SIP_H_CALL_ID);
 	sip_put_u64(buf, id);
@@ -219,7 +244,7 @@ static void probe_timer(struct twheel_timer *timer, void *arg)
 	struct health *h = p->health;
 	struct b2b *b = h->b;
 	const struct sip_listener *listener = b->env.ops->find(
-		b->env.ctx, p->trunk.realm, p->trunk.transport, p->trunk.target.addr.family);
+		b->env.ctx, p->trunk.realm, p->target.transport, p->target.addr.family);
 	struct sip_path path;
 	struct sip_buf buf;
 
@@ -234,7 +259,7 @@ static void probe_timer(struct twheel_timer *timer, void *arg)
 		schedule(p);
 		return;
 	}
-	path = call_path_to(listener, &p->trunk.target.addr);
+	path = call_path_to(listener, &p->target.addr);
 	p->sent_us = b->env.ops->mono_us(b->env.ctx);
 	sip_buf_init(&buf, b->msg_buf, sizeof(b->msg_buf));
 	if (options_build(p, &path, &buf) < 0) {
@@ -258,13 +283,15 @@ static void probe_free(struct probe *p)
 	free(p);
 }
 
-static void probes_free(struct health *h)
+static void all_free(struct health *h)
 {
 	for (uint32_t i = 0; i < h->n_probes; i++)
 		probe_free(h->probes[i]);
 	free(h->probes);
+	free(h->watches);
 	h->probes = NULL;
-	h->n_probes = 0;
+	h->watches = NULL;
+	h->n_probes = h->n_watches = 0;
 }
 
 struct health *health_new(struct b2b *b)
@@ -280,87 +307,126 @@ void health_free(struct health *health)
 {
 	if (!health)
 		return;
-	probes_free(health);
-	free(health->slots);
+	all_free(health);
 	free(health);
 }
 
-/* The probe of a trunk that was configured just like this before; its history goes on. */
-static struct probe *probe_take(struct health *h, const struct cfg_trunk *trunk)
+/* The probe of a target that was configured just like this before; its history goes on. */
+static struct probe *probe_take(
+	struct health *h, const struct cfg_trunk *trunk, const struct target *target)
 {
 	for (uint32_t i = 0; i < h->n_probes; i++) {
 		struct probe *p = h->probes[i];
 
-		if (p && memcmp(&p->trunk, trunk, sizeof(*trunk)) == 0) {
+		if (p && ipaddr_equal(&p->target.addr, &target->addr) &&
+			p->target.transport == target->transport &&
+			memcmp(&p->trunk, trunk, sizeof(*trunk)) == 0) {
 			h->probes[i] = NULL;
+			p->target = *target;
 			return p;
 		}
 	}
 	return NULL;
 }
 
-static struct probe *probe_new(struct health *h, const struct cfg_trunk *trunk, uint32_t slot)
+static struct probe *probe_new(struct health *h, const struct target_set *set,
+	const struct target *target, uint32_t number)
 {
+	const struct cfg_target *conf = targets_conf(h->b->targets, set->trunk, target);
 	struct probe *p = calloc(1, sizeof(*p));
 
 	if (!p)
 		return NULL;
 	p->health = h;
-	p->trunk = *trunk;
-	p->slot = slot;
-	p->since_ms = h->b->env.ops->wall_ms(h->b->env.ctx);
+	p->trunk = *set->trunk;
+	p->target = *target;
+	if (conf->name[0] && conf->port)
+		snprintf(p->name, sizeof(p->name), "%s:%u", conf->name, conf->port);
+	else
+		snprintf(p->name, sizeof(p->name), "%s", conf->name);
 	snprintf(p->reason, sizeof(p->reason), "not asked yet");
 	twheel_timer_init(&p->timer, probe_timer, p);
 	/* Soon, but not all of them in one instant. */
-	twheel_start(h->b->env.wheel, &p->timer, 10 + (uint64_t)(slot % 50) * 20);
+	twheel_start(h->b->env.wheel, &p->timer, 10 + (uint64_t)(number % 50) * 20);
 	return p;
 }
 
-int health_config(struct health *health, const struct cfg *cfg)
+struct building {
+	struct health *old;
+	struct health fresh;
+};
+
+/* The probes of a trunk that this worker asks. */
+static void trunk_watch(struct building *g, const struct target_set *set, uint32_t number)
+{
+	struct health *h = &g->fresh;
+	struct watch *w = &h->watches[h->n_watches];
+	const struct watch *before = watch_of(g->old, set->trunk->name);
+
+	if (before)
+		*w = *before;
+	else
+		*w = (struct watch){.since_ms = h->b->env.ops->wall_ms(h->b->env.ctx)};
+	memcpy(w->trunk, set->trunk->name, sizeof(w->trunk));
+	w->first = h->n_probes;
+	w->n = 0;
+	for (uint32_t i = 0; i < set->n_targets; i++) {
+		struct probe *p = probe_take(g->old, set->trunk, &set->targets[i]);
+
+		if (!p)
+			p = probe_new(g->old, set, &set->targets[i], number + i);
+		if (!p)
+			continue;
+		h->probes[h->n_probes++] = p;
+		w->n++;
+	}
+	h->n_watches++;
+}
+
+/* Nobody asks its targets (any more): nothing is held against them. */
+static void trunk_trust(struct b2b *b, const struct target_set *set)
+{
+	for (uint32_t i = 0; i < set->n_targets; i++)
+		spot_set_down(b, set->targets[i].spot, false);
+}
+
+int health_config(struct health *health)
 {
 	struct b2b *b = health->b;
-	uint32_t n = cfg->n_trunks ? cfg->n_trunks : 1;
-	uint32_t *slots = calloc(n, sizeof(*slots));
-	struct probe **probes = calloc(n, sizeof(struct probe *));
-	uint32_t n_probes = 0;
+	uint32_t n = targets_n(b->targets), n_targets = 0;
+	struct building g = {.old = health, .fresh = {.b = b, .n_sent = health->n_sent}};
 
-	if (!slots || !probes) {
-		free(slots);
-		free(probes);
+	for (uint32_t i = b->env.worker; i < n; i += b->env.n_workers)
+		n_targets += targets_set(b->targets, i)->n_targets;
+	g.fresh.watches = calloc(n + 1, sizeof(*g.fresh.watches));
+	g.fresh.probes = calloc(n_targets + 1, sizeof(struct probe *));
+	if (!g.fresh.watches || !g.fresh.probes) {
+		free(g.fresh.watches);
+		free(g.fresh.probes);
 		return -ENOMEM;
 	}
-	for (uint32_t i = 0; i < cfg->n_trunks; i++) {
-		const struct cfg_trunk *trunk = &cfg->trunks[i];
-		bool asked = trunk->options_interval_s != 0 && !trunk->shutdown;
-		struct probe *p;
+	for (uint32_t i = b->env.worker; i < n; i += b->env.n_workers) {
+		const struct target_set *set = targets_set(b->targets, i);
 
-		slots[i] = slot_of(b->env.shared, trunk->name);
-		if (slots[i] == ROUTE_NONE)
-			log_warning("trunk %s is not watched: more than %d trunks", trunk->name,
-				B2B_TRUNKS_MAX);
-		if (i % b->env.n_workers != b->env.worker || slots[i] == ROUTE_NONE)
-			continue;
-		/* Nobody asks it (any more): nothing is held against it. */
-		if (!asked)
-			atomic_store_explicit(
-				&b->env.shared->trunk[slots[i]].down, false, memory_order_relaxed);
-		p = asked ? probe_take(health, trunk) : NULL;
-		if (asked && !p)
-			p = probe_new(health, trunk, slots[i]);
-		if (p)
-			probes[n_probes++] = p;
+		if (set->trunk->options_interval_s != 0 && !set->trunk->shutdown)
+			trunk_watch(&g, set, i);
+		else
+			trunk_trust(b, set);
 	}
-	probes_free(health);
-	free(health->slots);
-	health->slots = slots;
-	health->n_trunks = cfg->n_trunks;
-	health->probes = probes;
-	health->n_probes = n_probes;
+	all_free(health);
+	*health = g.fresh;
+	/* Of a trunk whose targets are others now the answer may be another one already. */
+	for (uint32_t i = 0; i < health->n_watches; i++) {
+		if (health->watches[i].told)
+			watch_update(health, &health->watches[i], false);
+	}
 	return 0;
 }
 
 void health_replay(struct health *health)
 {
-	for (uint32_t i = 0; i < health->n_probes; i++)
-		status_send(health->probes[i]);
+	for (uint32_t i = 0; i < health->n_watches; i++) {
+		if (health->watches[i].n > 0)
+			status_send(health, &health->watches[i]);
+	}
 }

@@ -137,7 +137,8 @@ static struct view user_of(const struct sip_uri *uri)
 	return user;
 }
 
-void policy_put_uri(struct sip_buf *b, const struct sip_uri *uri, const struct ipaddr *host)
+static void put_uri(struct sip_buf *b, const struct sip_uri *uri, const struct ipaddr *addr,
+	const char *name, uint32_t port)
 {
 	struct view user = user_of(uri), value;
 
@@ -151,10 +152,28 @@ void policy_put_uri(struct sip_buf *b, const struct sip_uri *uri, const struct i
 		sip_put_lit(b, "anonymous.invalid");
 		return;
 	}
-	sip_put_host(b, host, ipaddr_port(host) != 5060);
+	if (name)
+		sip_put(b, view_of(name));
+	else
+		sip_put_host(b, addr, ipaddr_port(addr) != 5060);
+	if (port) {
+		sip_put_char(b, ':');
+		sip_put_u64(b, port);
+	}
 	if (uri->scheme == SIP_SCHEME_TEL || (sip_params_get(uri->params, VIEW("user"), &value) &&
 						     view_eq_nocase(value, VIEW("phone"))))
 		sip_put_lit(b, ";user=phone");
+}
+
+void policy_put_uri(struct sip_buf *b, const struct sip_uri *uri, const struct ipaddr *host)
+{
+	put_uri(b, uri, host, NULL, 0);
+}
+
+void policy_put_uri_name(
+	struct sip_buf *b, const struct sip_uri *uri, const char *name, uint32_t port)
+{
+	put_uri(b, uri, NULL, name, port);
 }
 
 static int hex_digit(char c)

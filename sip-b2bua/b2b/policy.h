@@ -32,6 +32,9 @@ void policy_put_headers(struct sip_buf *b, const struct sip_msg *msg, enum polic
  * "anonymous.invalid".
  */
 void policy_put_uri(struct sip_buf *b, const struct sip_uri *uri, const struct ipaddr *host);
+/* The same with a host name, and a port unless that is 0. */
+void policy_put_uri_name(
+	struct sip_buf *b, const struct sip_uri *uri, const char *name, uint32_t port);
 
 /* The user part without its parameters and escapes. -ENAMETOOLONG, -EINVAL (none, bad escape). */
 int policy_user_text(const struct sip_uri *uri, char *dst, size_t dst_size)

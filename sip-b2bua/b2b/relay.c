@@ -263,27 +263,32 @@ static bool candidate_take(struct relay *r, const struct sip_msg *msg, const str
 	const struct sip_listener *listener;
 	struct numbers out = r->numbers;
 	struct sip_uri uri = msg->uri;
+	struct call_targets ct;
+	const char *why_not;
 	struct sip_buf text;
 
-	if (!peer || !realm || trunk->shutdown || !ipaddr_is_set(&trunk->target.addr) ||
+	if (!peer || !realm || trunk->shutdown ||
 		!relay_takes(cfg_tenant_of(cfg, realm, trunk), (enum sip_method)msg->method) ||
 		!route_numbers_out(r->b->routes, peer, trunk, &out, NULL, why))
 		return false;
+	targets_pick(r->b->targets, trunk, &ct, &why_not);
+	if (ct.n == 0)
+		return false;
 	listener = r->b->env.ops->find(
-		r->b->env.ctx, realm->name, trunk->transport, trunk->target.addr.family);
+		r->b->env.ctx, realm->name, ct.list[0].transport, ct.list[0].addr.family);
 	if (!listener)
 		return false;
 	number_of(&msg->uri, number);
 	if (strcmp(number, out.called) != 0)
 		uri.user = policy_user_escape(out.called, user);
 	sip_buf_init(&text, r->uri, sizeof(r->uri) - 1);
-	policy_put_uri(&text, &uri, &trunk->target.addr);
+	targets_put_uri(r->b->targets, &text, &uri, trunk, &ct.list[0]);
 	if (text.overflow)
 		return false;
 	r->uri[text.n] = '\0';
 	memcpy(r->calling_out, out.calling, sizeof(r->calling_out));
 	memcpy(r->trunk_out, trunk->name, sizeof(r->trunk_out));
-	r->path = call_path_to(listener, &trunk->target.addr);
+	r->path = call_path_to(listener, &ct.list[0].addr);
 	free(r->auth);
 	r->auth = NULL;
 	r->cseq = 1;
@@ -482,8 +487,8 @@ bool relay_request(struct b2b *b, struct sip_stxn *stxn, const struct sip_msg *m
 {
 	const struct sip_listener *listener = b->env.ops->listener(b->env.ctx, path->listener);
 	const struct cfg_realm *realm = listener ? cfg_find_realm(b->cfg, listener->realm) : NULL;
-	const struct cfg_trunk *trunk = realm ? route_source_trunk(
-							b->routes, realm->name, &path->remote)
+	const struct cfg_trunk *trunk = realm ? targets_source(
+							b->targets, realm->name, &path->remote)
 					      : NULL;
 	struct view retry = VIEW("Retry-After: 5\r\n");
 	struct sip_buf headers;

@@ -35,7 +35,7 @@ struct relay {
 	struct candidate candidates[ROUTE_TRIES_MAX];
 	char realm[CTL_NAME_MAX], trunk[CTL_NAME_MAX];		   /* where it came from */
 	char trunk_out[CTL_NAME_MAX], calling_out[CTL_NUMBER_MAX]; /* where it goes, who sends it */
-	char uri[160];
+	char uri[256];
 	char id[2][SIP_TOKEN_LEN]; /* From tag, Call-ID of what goes out */
 	struct sip_path path;
 	struct digest_client *auth;

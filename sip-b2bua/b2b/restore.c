@@ -133,6 +133,7 @@ int call_checkpoint_read(
 	call->slot = slot;
 	call->generation = generation;
 	call->state = CALL_UP;
+	call->targets.spot = SPOT_NONE;
 	call->fork = (uint8_t)fork;
 	call->max_forwards = max_forwards;
 	call->rec = *rec;

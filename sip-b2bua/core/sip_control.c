@@ -73,31 +73,16 @@ static void tls_profile_of(const struct cfg_tls_profile *class, struct sip_tls_p
 	snprintf(ret->trust, sizeof(ret->trust), "%s", class->trust);
 }
 
-static void tls_far_of(
-	const struct cfg *cfg, const struct cfg_trunk *trunk, struct sip_tls_far *ret)
-{
-	*ret = (struct sip_tls_far){
-		.addr = trunk->target.addr, .tag = cfg_trunk_tls_profile(cfg, trunk)};
-	snprintf(ret->name, sizeof(ret->name), "%s", trunk->tls_name);
-}
-
 static int tls_prepare(struct sip_worker *w, const struct cfg *cfg, char error[CFG_ERROR_MAX])
 {
 	struct sip_tls_profile *profiles = calloc(cfg->n_tls_profiles + 1, sizeof(*profiles));
-	struct sip_tls_far *far_ends = calloc(cfg->n_trunks + 1, sizeof(*far_ends));
-	struct sip_tls_conf conf = {.profiles = profiles, .far_ends = far_ends};
-	int rc = -ENOMEM;
-	if (profiles != NULL && far_ends != NULL) {
-		for (uint32_t i = 0; i < cfg->n_tls_profiles; i++)
-			tls_profile_of(&cfg->tls_profiles[i], &profiles[conf.n_profiles++]);
-		for (uint32_t i = 0; i < cfg->n_trunks; i++) {
-			if (cfg->trunks[i].transport == CFG_TRANSPORT_TLS)
-				tls_far_of(cfg, &cfg->trunks[i], &far_ends[conf.n_far_ends++]);
-		}
-		rc = sip_transport_prepare_tls(w->transport, &conf, error, CFG_ERROR_MAX);
-	}
+	struct sip_tls_conf conf = {.profiles = profiles};
+	if (profiles == NULL)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < cfg->n_tls_profiles; i++)
+		tls_profile_of(&cfg->tls_profiles[i], &profiles[conf.n_profiles++]);
+	int rc = sip_transport_prepare_tls(w->transport, &conf, error, CFG_ERROR_MAX);
 	free(profiles);
-	free(far_ends);
 	return rc;
 }
 
@@ -195,6 +180,7 @@ static void config_apply(struct sip_worker *w)
 		timers.t2 = timers.t1;
 	sip_txns_set_timers(w->txns, &timers);
 	worker_trace_config(w);
+	resolver_config(w->resolver, w->cfg);
 	w->ops->config_apply(w->app, old, w->cfg);
 	cfg_free(old);
 	log_notice("worker %u: configuration %llu applied", w->id,
@@ -259,6 +245,7 @@ static int on_hello_reply(
 	w->control.generation = reply->generation;
 	ipc_peer_set_role(peer, IPC_ROLE_CONTROL);
 	log_notice("worker %u: limen-control is there, generation %u", w->id, reply->generation);
+	w->hosts_told = 0;
 	w->ops->control_up(w->app, reply, w->control.n_hellos++ > 0);
 	return 0;
 }
@@ -412,6 +399,19 @@ static int on_trace_get(
 	return worker_trace_get(ipc_peer_ctx(peer), peer, body);
 }
 
+static int on_dns_clear(
+	struct ipc_peer *peer, const struct ipc_hdr *hdr, const void *body, size_t len)
+{
+	struct sip_worker *w = ipc_peer_ctx(peer);
+	const struct ctl_dns_clear *clear = body;
+
+	if (!ipc_str_ok(clear->name, sizeof(clear->name)))
+		return -EPROTO;
+	worker_time(w);
+	resolver_clear(w->resolver, clear->name[0] ? clear->name : NULL);
+	return 0;
+}
+
 #define BODY_MAX (IPC_MSG_MAX - sizeof(struct ipc_hdr))
 #define SIZED(t) sizeof(t), sizeof(t)
 static const struct ipc_row rows[] = {
@@ -443,6 +443,8 @@ static const struct ipc_row rows[] = {
 		on_call_clear},
 	{CTL_TRACE_GET, 0, IPC_ROLE_CONTROL, SIZED(struct ctl_trace_get), "CTL_TRACE_GET",
 		on_trace_get},
+	{CTL_DNS_CLEAR, 0, IPC_ROLE_CONTROL, SIZED(struct ctl_dns_clear), "CTL_DNS_CLEAR",
+		on_dns_clear},
 };
 
 static void on_closed(struct ipc_peer *peer, const char *why);

@@ -47,12 +47,15 @@ static void stats_send(struct twheel_timer *timer, void *arg)
 	s.transactions = txn->n_clients + txn->n_servers;
 	s.connections = tp->n_conns;
 	s.tls_failed = tp->tls_failed;
+	s.dns_queries += resolver_counters(w->resolver)->queries;
+	s.dns_failed += resolver_counters(w->resolver)->failed;
 	s.ws_refused = tp->ws_refused;
 	s.ws_broken = tp->ws_broken;
 	worker_trace_stats(w, &s);
 	if (w->ops->gauges != NULL)
 		w->ops->gauges(w->app, &s);
 	control_stats_send(w, &s);
+	names_tell(w);
 	twheel_start(w->wheel, &w->stats_timer, STATS_MS);
 }
 
@@ -109,6 +112,7 @@ static void worker_free(struct sip_worker *w)
 	sip_txns_free(w->txns);
 	sip_transport_free(w->transport);
 	trace_free(w->trace);
+	resolver_free(w->resolver);
 	cfg_free(w->cfg);
 	if (w->tick != NULL)
 		event_free(w->tick);
@@ -145,8 +149,9 @@ static struct sip_worker *worker_new(struct sip_workers *group, unsigned int id)
 		&SIP_TRANSPORT_LIMITS_DEFAULT, &worker_transport_ops, w);
 	w->txns = sip_txns_new(w->wheel, &w->key, (uint8_t)id,
 		limit != 0 ? limit : TRANSACTIONS_DEFAULT, &worker_txn_user, w);
+	w->resolver = resolver_new(w->base, w->wheel, names_changed, w);
 	w->trace = trace_new();
-	if (!w->tick || !w->wake || !w->transport || !w->txns || !w->trace ||
+	if (!w->tick || !w->wake || !w->transport || !w->txns || !w->trace || !w->resolver ||
 		event_add(w->wake, NULL) != 0)
 		goto fail;
 	return w;
@@ -266,6 +271,11 @@ struct sip_txns *sip_worker_txns(const struct sip_worker *w)
 struct sip_transport *sip_worker_transport(const struct sip_worker *w)
 {
 	return w->transport;
+}
+
+struct resolver *sip_worker_resolver(const struct sip_worker *w)
+{
+	return w->resolver;
 }
 
 const struct cfg *sip_worker_cfg(const struct sip_worker *w)

@@ -30,6 +30,7 @@
 
 #define SIP_WORKERS_MAX 64
 
+struct resolver;
 struct sip_worker;
 struct sip_workers;
 struct trace;
@@ -77,6 +78,8 @@ struct sip_app_ops {
 	void (*call_clear)(void *app, const struct ctl_call_clear *clear);
 	void (*call_play)(void *app, const struct ctl_call_play *play);
 	void (*play_done)(void *app, const struct ctl_play_done *done);
+	/* Names have other addresses now. May be NULL. */
+	void (*dns_changed)(void *app);
 	/* For HELLO, and the gauges of CTL_SIP_STATS (dialogs, calls_active) once a second. */
 	uint32_t (*n_calls)(void *app);
 	void (*gauges)(void *app, struct ctl_sip_stats *stats);
@@ -108,7 +111,8 @@ struct event_base *sip_worker_base(const struct sip_worker *w);
 struct twheel *sip_worker_wheel(const struct sip_worker *w);
 struct sip_txns *sip_worker_txns(const struct sip_worker *w);
 struct sip_transport *sip_worker_transport(const struct sip_worker *w);
-struct trace *sip_worker_trace(const struct sip_worker *w);   /* for names of calls */
+struct trace *sip_worker_trace(const struct sip_worker *w); /* for names of calls */
+struct resolver *sip_worker_resolver(const struct sip_worker *w);
 const struct cfg *sip_worker_cfg(const struct sip_worker *w); /* NULL before the first */
 const struct sip_token_key *sip_worker_key(const struct sip_worker *w);
 /* The connection to limen-control; NULL while there is none. Never keep the pointer. */

@@ -12,6 +12,7 @@
 #include "controlplane/base/pace.h"
 #include "sip-b2bua/core/sip_worker.h"
 #include "sip-b2bua/trace/trace.h"
+#include "sip-b2bua/resolver/resolver.h"
 
 #define HANDOVER_RING 1024 /* messages on the way from one worker to another */
 
@@ -72,6 +73,8 @@ struct sip_worker {
 	struct sip_txns *txns;
 	struct sip_transport *transport;
 	struct trace *trace;
+	struct resolver *resolver;
+	uint64_t hosts_told; /* hash of what limen-control knows of names; sip_names.c */
 	struct cfg *cfg;
 	uint64_t cfg_revision;
 	bool was_ready;
@@ -118,6 +121,10 @@ void worker_trace_config(struct sip_worker *w); /* w->cfg is another one */
 void worker_trace_stats(const struct sip_worker *w, struct ctl_sip_stats *stats);
 /* Answers CTL_TRACE_GET. 0 or a negative errno of ipc_send(). */
 int worker_trace_get(struct sip_worker *w, struct ipc_peer *peer, const struct ctl_trace_get *get);
+
+/* sip_names.c */
+void names_changed(void *arg); /* the worker; from its resolver */
+void names_tell(struct sip_worker *w);
 
 /* sip_control.c */
 void control_start(struct sip_worker *w);

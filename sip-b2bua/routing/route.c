@@ -354,7 +354,8 @@ static bool has_listener(const struct cfg *cfg, const struct cfg_trunk *trunk)
 	const struct cfg_realm *realm = cfg_find_realm(cfg, trunk->realm);
 
 	for (uint32_t i = 0; realm && i < realm->n_listen; i++) {
-		if (realm->listen[i].transport == trunk->transport &&
+		if ((realm->listen[i].transport == trunk->transport ||
+			    trunk->transport == CFG_TRANSPORT_DNS) &&
 			(trunk->target.addr.family == 0 ||
 				realm->listen[i].addr.family == trunk->target.addr.family))
 			return true;
@@ -520,26 +521,6 @@ int route_lookup(const struct route_table *table, const struct route_query *quer
 	route_weigh(ret_result->rows, ret_result->n_rows, query->random);
 	rows_judge(table, query, ret_result);
 	return 0;
-}
-
-const struct cfg_trunk *route_source_trunk(
-	const struct route_table *table, const char *realm, const struct ipaddr *source)
-{
-	const struct cfg *cfg = table->cfg;
-	const struct cfg_trunk *found = NULL;
-
-	for (uint32_t i = 0; i < cfg->n_trunks; i++) {
-		const struct cfg_trunk *trunk = &cfg->trunks[i];
-
-		if (!ipaddr_same_ip(&trunk->target.addr, source) ||
-			strcmp(trunk->realm, realm) != 0)
-			continue;
-		if (trunk->target.addr.port_be16 == source->port_be16)
-			return trunk;
-		if (!found)
-			found = trunk;
-	}
-	return found;
 }
 
 enum route_admit route_admit(const struct cfg_realm *realm, const struct cfg_trunk *trunk)

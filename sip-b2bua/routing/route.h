@@ -153,18 +153,11 @@ char *route_result_explain(
 /* With what status a call is refused for this result; 0: it has a way. */
 unsigned int route_result_status(const struct route_result *result);
 
-/*
- * The trunk that a source address of a realm stands for: same address, and among several the one
- * whose port is the same, else the first. NULL when there is none.
- */
-const struct cfg_trunk *route_source_trunk(
-	const struct route_table *table, const char *realm, const struct ipaddr *source);
-
 enum route_admit {
 	ROUTE_ADMITTED = 0,
 	ROUTE_UNKNOWN_SOURCE,  /* the realm takes calls of its trunks only */
 	ROUTE_SOURCE_SHUTDOWN, /* the trunk is shut down */
 };
 
-/* May a new call from this source (trunk: what route_source_trunk() said) come in? */
+/* May a new call from this source (trunk: the one that the source stands for, NULL: none) come in? */
 enum route_admit route_admit(const struct cfg_realm *realm, const struct cfg_trunk *trunk);

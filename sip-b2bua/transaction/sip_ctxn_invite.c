@@ -176,6 +176,14 @@ static void cancel_send(struct sip_ctxn *c, struct view headers)
 	octxn_start(cancel);
 }
 
+void sip_ctxn_abandon(struct sip_ctxn *c, const struct sip_ctxn_ops *ops, void *arg)
+{
+	c->ops = ops;
+	c->arg = arg;
+	twheel_stop(c->txns->wheel, &c->retx);
+	sip_ctxn_cancel(c, VIEW(""));
+}
+
 void sip_ctxn_cancel(struct sip_ctxn *c, struct view headers)
 {
 	if (c->method != SIP_M_INVITE || c->cancel != NULL)

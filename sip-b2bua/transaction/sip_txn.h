@@ -111,6 +111,11 @@ int sip_ctxn_send(struct sip_ctxn *ctxn, const struct sip_path *path, struct vie
  */
 void sip_ctxn_cancel(struct sip_ctxn *ctxn, struct view headers);
 void sip_ctxn_detach(struct sip_ctxn *ctxn);
+/*
+ * An INVITE to which nothing has come is given up: it is sent no more, cancelled should anything
+ * come, and what comes goes to another user. Until its time is over (timer B).
+ */
+void sip_ctxn_abandon(struct sip_ctxn *ctxn, const struct sip_ctxn_ops *ops, void *arg);
 /* Not yet sent, not wanted. */
 void sip_ctxn_discard(struct sip_ctxn *ctxn);
 void *sip_ctxn_arg(const struct sip_ctxn *ctxn);

@@ -176,8 +176,7 @@ int tls_set_new(
 	if (!set)
 		goto no_memory;
 	set->profiles = calloc(conf->n_profiles + 1, sizeof(set->profiles[0]));
-	set->far_ends = calloc(conf->n_far_ends + 1, sizeof(set->far_ends[0]));
-	if (!set->profiles || !set->far_ends)
+	if (!set->profiles)
 		goto no_memory;
 	for (; rc == 0 && set->n_profiles < conf->n_profiles; set->n_profiles++) {
 		struct profile *p = &set->profiles[set->n_profiles];
@@ -188,15 +187,34 @@ int tls_set_new(
 		tls_set_free(set);
 		return rc;
 	}
-	set->n_far_ends = conf->n_far_ends;
-	for (unsigned int i = 0; i < conf->n_far_ends; i++)
-		set->far_ends[i] = conf->far_ends[i];
 	*ret_set = set;
 	return 0;
 no_memory:
 	tls_set_free(set);
 	snprintf(error, error_size, "out of memory");
 	return -ENOMEM;
+}
+
+int tls_set_far_ends(struct tls_set *set, const struct sip_tls_far *far_ends, unsigned int n)
+{
+	struct sip_tls_far *fresh = calloc(n + 1, sizeof(*fresh));
+
+	if (!fresh)
+		return -ENOMEM;
+	for (unsigned int i = 0; i < n; i++)
+		fresh[i] = far_ends[i];
+	free(set->far_ends);
+	set->far_ends = fresh;
+	set->n_far_ends = n;
+	return 0;
+}
+
+void tls_set_inherit(struct tls_set *set, struct tls_set *from)
+{
+	set->far_ends = from->far_ends;
+	set->n_far_ends = from->n_far_ends;
+	from->far_ends = NULL;
+	from->n_far_ends = 0;
 }
 
 void tls_set_free(struct tls_set *set)

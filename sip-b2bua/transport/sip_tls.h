@@ -42,8 +42,6 @@ struct sip_tls_far {
 struct sip_tls_conf {
 	const struct sip_tls_profile *profiles;
 	unsigned int n_profiles;
-	const struct sip_tls_far *far_ends;
-	unsigned int n_far_ends;
 };
 
 struct tls_set;
@@ -59,6 +57,12 @@ void tls_set_free(struct tls_set *set);
  * profile as it was, and are told once. Number of profiles that were renewed.
  */
 unsigned int tls_set_refresh(struct tls_set *set);
+
+/* Replaces the far ends that are known; the list is copied. -ENOMEM: they stay as they are. */
+int tls_set_far_ends(struct tls_set *set, const struct sip_tls_far *far_ends, unsigned int n)
+	__attribute__((warn_unused_result));
+/* The far ends of one set become another's, which has none yet. */
+void tls_set_inherit(struct tls_set *set, struct tls_set *from);
 
 /* For a connection that came in, and one to a far end. NULL: no such profile, or no memory. */
 struct ssl_st *tls_server(const struct tls_set *set, uint32_t tag, int fd);

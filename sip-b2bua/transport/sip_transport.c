@@ -7,8 +7,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "controlplane/base/log.h"
 #include "sip-b2bua/parser/sip_msg.h"
 #include "sip-b2bua/transport/transport_private.h"
+
+LOG_TOPIC("sip-transport");
 
 const struct sip_transport_limits SIP_TRANSPORT_LIMITS_DEFAULT = {
 	.max_conns = 8192,
@@ -254,6 +257,8 @@ void sip_transport_apply(struct sip_transport *t)
 {
 	sip_transport_flush(t); /* what waits leaves by the socket that it was meant for */
 	if (t->tls_next != NULL) {
+		if (t->tls != NULL)
+			tls_set_inherit(t->tls_next, t->tls);
 		tls_set_free(t->tls);
 		t->tls = t->tls_next;
 		t->tls_next = NULL;
@@ -277,6 +282,13 @@ void sip_transport_apply(struct sip_transport *t)
 			event_add(l->event, NULL);
 		l->pending = false;
 	}
+}
+
+void sip_transport_set_far_ends(
+	struct sip_transport *t, const struct sip_tls_far *far_ends, unsigned int n)
+{
+	if (t->tls != NULL && tls_set_far_ends(t->tls, far_ends, n) != 0)
+		log_err("names in certificates of far ends are not renewed: memory is short");
 }
 
 struct listener *listener_find(const struct sip_transport *t, uint16_t id)

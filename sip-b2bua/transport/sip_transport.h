@@ -136,6 +136,10 @@ int sip_transport_prepare_tls(struct sip_transport *t, const struct sip_tls_conf
 int sip_transport_prepare(struct sip_transport *t, const struct sip_listener *specs,
 	unsigned int n_specs, char *error, size_t error_size) __attribute__((warn_unused_result));
 void sip_transport_apply(struct sip_transport *t);
+/* What certificates of far ends have to say: these far ends and no others, from now on. The list is
+ * copied; a change of the configuration keeps it. */
+void sip_transport_set_far_ends(
+	struct sip_transport *t, const struct sip_tls_far *far_ends, unsigned int n);
 void sip_transport_abort(struct sip_transport *t);
 
 /* NULL when there is none with this id (any more). */

@@ -107,13 +107,19 @@ static uint64_t env_time(void *ctx)
 	return twheel_now(f.wheel);
 }
 
+static struct locate_look env_look(void *ctx, const char *name, uint16_t type)
+{
+	return (struct locate_look){.found = LOCATE_WAIT};
+}
+
 static const struct b2b_env_ops env_ops = {.listener = env_listener,
 	.find = env_find,
 	.own_vias = env_own_vias,
 	.control_send = env_control_send,
 	.control_seq = env_control_seq,
 	.wall_ms = env_time,
-	.mono_us = env_time};
+	.mono_us = env_time,
+	.look = env_look};
 
 /* What the box writes must parse, and its tokens can be used by the following input. */
 static int on_send(

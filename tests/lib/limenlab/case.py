@@ -107,6 +107,12 @@ class Case:
         self._cleanup.append(proxy.stop)
         return proxy
 
+    def dnsmasq(self, options, local=net.KAMAILIO4):
+        """A name server in peering, see peers.Dnsmasq."""
+        server = peers.Dnsmasq(self.dir, self._name("dnsmasq"), self.net.peering, local, options)
+        self._cleanup.append(server.stop)
+        return server
+
     def attacker(self, local=net.ATTACKER4, port=0):
         """A UDP socket in access."""
         s = net.udp_socket(self.net.access, local, port)

@@ -116,6 +116,22 @@ class Kamailio:
         self.proc.stop(signal.SIGTERM)
 
 
+class Dnsmasq:
+    """A name server in a namespace; options are dnsmasq's own, as "srv-host=...". It knows these names
+    and no others."""
+
+    def __init__(self, workdir, name, ns, local, options, ttl_s=5):
+        os.makedirs(os.path.join(workdir, name), exist_ok=True)
+        argv = ["dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv", "--no-hosts", "--local=/example/",
+                "--user=root", "--pid-file", "--log-queries", "--log-facility=-", "--bind-interfaces",
+                f"--listen-address={local}", f"--local-ttl={ttl_s}", *(f"--{o}" for o in options)]
+        self.proc = Proc(name, argv, os.path.join(workdir, name, "dnsmasq.log"), ns=ns)
+        self.proc.wait_socket("udp", 53)
+
+    def stop(self):
+        self.proc.stop(signal.SIGKILL)
+
+
 class Baresip:
     """A phone that speaks from a WAV file; commands over its own control connection. mediaenc: as
     in baresip's accounts, "srtp" (RTP/AVP with keys), "srtp-mand" (RTP/SAVP), "srtp-mandf" (RTP/SAVPF),

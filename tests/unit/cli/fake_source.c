@@ -204,6 +204,70 @@ static bool trunk(void *ctx, const char *name, struct ctl_trunk_status *ret)
 	return true;
 }
 
+static bool targets(
+	void *ctx, const char *name, struct ctl_targets *ret, const struct ctl_target **ret_list)
+{
+	static struct ctl_target list[3];
+
+	*ret = (struct ctl_targets){.n = 3};
+	*ret_list = list;
+	if (strcmp(name, "carrier") != 0)
+		return false;
+	list[0] = (struct ctl_target){.addr = addr("192.0.2.11:5060"),
+		.transport = 1,
+		.weight = 1,
+		.srv_priority = 10,
+		.srv_weight = 60,
+		.n_active = 2,
+		.n_calls = 120,
+		.host = "sip1.carrier.example"};
+	list[1] = (struct ctl_target){.addr = addr("192.0.2.12:5060"),
+		.transport = 1,
+		.state = CTL_TARGET_OPEN,
+		.weight = 1,
+		.srv_priority = 10,
+		.srv_weight = 40,
+		.n_calls = 80,
+		.n_failed = 5,
+		.n_opened = 1,
+		.until_ms = NOW + 20000,
+		.host = "sip2.carrier.example"};
+	list[2] = (struct ctl_target){.addr = addr("[2001:db8::3]:5060"),
+		.transport = 2,
+		.state = CTL_TARGET_BUSYOUT,
+		.member = 1,
+		.preference = 1,
+		.weight = 1};
+	return true;
+}
+
+static void hosts(void *ctx, struct ctl_dns_hosts *ret, const struct ctl_dns_host **ret_list)
+{
+	static const struct ctl_dns_host list[] = {
+		{.name = "_sip._udp.carrier.example",
+			.data = "10 60 5060 sip1.carrier.example",
+			.type = 33,
+			.until_ms = NOW + 300000},
+		{.name = "gone.example",
+			.type = 1,
+			.state = CTL_DNS_NO_NAME,
+			.until_ms = NOW + 60000},
+		{.name = "old.example",
+			.data = "192.0.2.40",
+			.type = 1,
+			.state = CTL_DNS_STALE,
+			.until_ms = NOW - 60000},
+	};
+
+	*ret = (struct ctl_dns_hosts){.n = sizeof(list) / sizeof(list[0])};
+	*ret_list = list;
+}
+
+static int host_clear(void *ctx, const char *name)
+{
+	return strcmp(name, "away.example") == 0 ? -ENOTCONN : 0;
+}
+
 static bool link_state(void *ctx, const char *name, struct cli_link *ret)
 {
 	bool access = strcmp(name, "access0") == 0;
@@ -501,6 +565,9 @@ const struct cli_source fake_source = {.now_ms = now_ms,
 	.records = records,
 	.outcomes = outcomes,
 	.trunk = trunk,
+	.targets = targets,
+	.hosts = hosts,
+	.host_clear = host_clear,
 	.link = link_state,
 	.ports = ports,
 	.sip = sip,

@@ -221,6 +221,8 @@ static void test_other_spellings(void **state)
 		{CFG_REALM, "media_ipv6", "2001:DB8:0:0::1", "2001:db8::1"},
 		{CFG_TRUNK, "target", "ipv4:10.0.0.1", "ipv4:10.0.0.1:5060"},
 		{CFG_TRUNK, "target", "ipv6:[2001:db8::1]", "ipv6:[2001:db8::1]:5060"},
+		{CFG_TRUNK, "target", "dns:SIP.Example.COM", "dns:sip.example.com"},
+		{CFG_SERVER_GROUP, "servers", "ipv4 10.0.0.1 weight 1", "ipv4 10.0.0.1 port 5060"},
 	};
 	char error[CFG_ERROR_MAX], text[CFG_VALUE_MAX],
 		value[CFG_VALUE_MAX] __attribute__((aligned(8)));

@@ -108,6 +108,12 @@ static void enqueue(struct rig *r, unsigned int from, const struct ipaddr *src,
 		to = RIG_BOX;
 	else
 		to = dst->ip[2] == 0 ? RIG_CALLER : RIG_CALLEE;
+	if (from == RIG_CALLEE && r->side[RIG_CALLEE].mute_trunk == src->ip[3])
+		return;
+	if (to == RIG_CALLEE && n < sizeof(r->last_invite) && memcmp(bytes, "INVITE ", 7) == 0) {
+		memcpy(r->last_invite, bytes, n);
+		r->last_invite[n] = '\0';
+	}
 	assert_true(r->n_queue < RIG_QUEUE);
 	p = &r->queue[r->n_queue++];
 	*p = (struct rig_packet){
@@ -199,6 +205,16 @@ bool rig_deliver(struct rig *r, int which)
 	sip_txns_receive(p.to == RIG_BOX ? r->txns : r->side[p.to].txns, &parsed, &path);
 	free(p.bytes);
 	return true;
+}
+
+struct b2b_spot *rig_spot(struct rig *r, const char *trunk)
+{
+	for (unsigned int i = 0; i < r->shared.n_spots; i++) {
+		if (strcmp(r->shared.spots[i].trunk, trunk) == 0)
+			return &r->shared.spots[i];
+	}
+	fail_msg("no target of trunk %s", trunk);
+	return NULL;
 }
 
 void rig_raw(struct rig *r, unsigned int side, const char *text)
@@ -306,6 +322,11 @@ static int control_send(void *ctx, uint16_t type, uint32_t seq, const void *part
 		call->media = 0;
 		reply_add(r, CTL_CALL_END, seq, 0, NULL);
 		break;
+	case CTL_TARGETS:
+		assert_int_equal(len1, sizeof(struct ctl_targets));
+		assert_int_equal(
+			len2, ((const struct ctl_targets *)part1)->n * sizeof(struct ctl_target));
+		break;
 	case CTL_TRUNK_STATUS:
 		r->n_trunk_status++;
 		r->trunk_status = *(const struct ctl_trunk_status *)part1;
@@ -410,6 +431,14 @@ static uint64_t env_mono_us(void *ctx)
 	return twheel_now(((struct rig *)ctx)->wheel) * 1000;
 }
 
+static struct locate_look env_look(void *ctx, const char *name, uint16_t type)
+{
+	struct rig *r = ctx;
+
+	return r->look ? r->look(r, name, type)
+		       : (struct locate_look){.found = LOCATE_FAILED, .why = "nobody answers"};
+}
+
 static const struct b2b_env_ops env_ops = {
 	.listener = env_listener,
 	.find = env_find,
@@ -418,6 +447,7 @@ static const struct b2b_env_ops env_ops = {
 	.control_seq = control_seq,
 	.wall_ms = env_wall_ms,
 	.mono_us = env_mono_us,
+	.look = env_look,
 };
 
 static void box_request(
@@ -1136,7 +1166,8 @@ static void ua_new_call(struct rig *r, unsigned int side, struct sip_stxn *stxn,
 	if (!ua || (s->busy_trunk && path->local.ip[3] == s->busy_trunk)) {
 		if (ua)
 			ua->used = false;
-		assert_int_equal(sip_stxn_reject(stxn, 503, none, none, none), 0);
+		assert_int_equal(
+			sip_stxn_reject(stxn, 503, none, view_of(s->busy_headers), none), 0);
 		return;
 	}
 	if (s->min_se && sip_msg_seconds(msg, SIP_H_SESSION_EXPIRES, &se) == 0 && se < s->min_se) {
@@ -1421,6 +1452,8 @@ void rig_expect_empty(struct rig *r)
 	assert_int_equal(atomic_load(&r->shared.n_calls), 0);
 	assert_int_equal(c->n_clients, 0);
 	assert_int_equal(c->n_servers, 0);
+	for (unsigned int i = 0; i < r->shared.n_spots; i++)
+		assert_int_equal(atomic_load(&r->shared.spots[i].n_active), 0);
 	for (unsigned int i = 0; i < r->n_calls; i++) {
 		if (r->calls[i].swept && !r->calls[i].ended)
 			continue;

@@ -80,6 +80,8 @@ struct rig_side {
 	struct sip_txns *txns;
 	struct sip_token_key key;
 	struct rig_ua ua[RIG_UAS];
+	unsigned int mute_trunk;  /* callee: nothing that this trunk sends arrives */
+	const char *busy_headers; /* lines of busy_trunk's 503 */
 	/* What its user agents do when an INVITE comes: a status (0: nothing), and how. */
 	unsigned int answer, ring;
 	bool early_media, on_cancel_answer, no_sdp;
@@ -154,8 +156,11 @@ struct rig {
 	unsigned int deaf;  /* RIG_CALLER, RIG_CALLEE: what goes there is lost; 0: nobody */
 	int box_send_error; /* of INVITEs to the called side; 0: they leave */
 	bool replay_done;
-	uint64_t n_kept;  /* messages so far; their times */
-	bool body_passes; /* the bodies are the user agents', so only headers are looked at */
+	uint64_t n_kept;	/* messages so far; their times */
+	bool body_passes;	/* the bodies are the user agents', so only headers are looked at */
+	char last_invite[2048]; /* to the called side */
+	/* What DNS says; NULL: nobody answers. */
+	struct locate_look (*look)(struct rig *r, const char *name, uint16_t type);
 	bool trace;
 };
 
@@ -197,6 +202,8 @@ void rig_forget(struct rig *r, struct rig_ua *ua);
 /* The called side's user agent of the newest INVITE. */
 struct rig_ua *rig_callee(struct rig *r);
 struct rig_call *rig_last_call(struct rig *r);
+/* What is known of the (first) target of a trunk. */
+struct b2b_spot *rig_spot(struct rig *r, const char *trunk);
 /* Sends text to the box as if from a side. */
 void rig_raw(struct rig *r, unsigned int side, const char *text);
 /* And from a certain host of that side. */

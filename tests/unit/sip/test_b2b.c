@@ -492,7 +492,7 @@ static void test_limits_and_routes(void **state)
 
 			assert_int_equal(b2b_config_prepare(r->b, r->cfg, error), 0);
 			b2b_config_apply(r->b, r->cfg);
-			atomic_store(&r->shared.trunk[0].down, true);
+			atomic_store(&rig_spot(r, "t0")->down, true);
 		}
 		a = rig_invite(r, rows[i].number, false);
 		rig_settle(r);
@@ -888,11 +888,11 @@ static void test_health(void **state)
 	assert_int_equal(r->side[RIG_CALLEE].n_requests[SIP_M_OPTIONS], 1);
 	rig_pass(r, 60000);
 	assert_true(r->side[RIG_CALLEE].n_requests[SIP_M_OPTIONS] >= 5);
-	assert_false(atomic_load(&r->shared.trunk[0].down));
+	assert_false(atomic_load(&rig_spot(r, "t0")->down));
 	/* two refusals in a row and it is out */
 	r->side[RIG_CALLEE].busy_trunk = 60;
 	rig_pass(r, 30000);
-	assert_true(atomic_load(&r->shared.trunk[0].down));
+	assert_true(atomic_load(&rig_spot(r, "t0")->down));
 	assert_int_equal(r->trunk_status.up, 0);
 	assert_int_equal(r->trunk_status.last_status, 503);
 	assert_string_equal(r->trunk_status.trunk, "t0");
@@ -901,7 +901,7 @@ static void test_health(void **state)
 	assert_int_equal(a->last, 503);
 	r->side[RIG_CALLEE].busy_trunk = 0;
 	rig_pass(r, 15000);
-	assert_false(atomic_load(&r->shared.trunk[0].down));
+	assert_false(atomic_load(&rig_spot(r, "t0")->down));
 	assert_int_equal(r->trunk_status.up, 1);
 	/* nobody asks any more */
 	r->cfg->trunks[0].options_interval_s = 0;

@@ -11,6 +11,7 @@
 
 #include "controlplane/base/flash.h"
 #include "controlplane/config/schema.h"
+#include "sip-b2bua/b2b/breaker.h"
 #include "sip-b2bua/b2b/policy.h"
 #include "sip-b2bua/routing/route.h"
 
@@ -202,6 +203,8 @@ static void random_trunks(struct rig *r)
 		snprintf(trunk->realm, sizeof(trunk->realm), "peering");
 		set(trunk, CFG_TRUNK, "target", target);
 		trunk->shutdown = one_in(r, 8);
+		trunk->breaker_failures =
+			0; /* what one call does would change the next one's ways */
 		if (one_in(r, 10))
 			trunk->transport = CFG_TRANSPORT_TCP; /* nobody listens so */
 		if (one_in(r, 2))
@@ -317,9 +320,12 @@ static bool reported_up(void *arg, uint32_t trunk_index)
 	const struct rig_up *up = arg;
 	const char *name = up->cfg->trunks[trunk_index].name;
 
-	for (uint32_t i = 0; i < up->r->shared.n_trunks; i++) {
-		if (strcmp(up->r->shared.trunk[i].name, name) == 0)
-			return !atomic_load(&up->r->shared.trunk[i].down);
+	for (uint32_t i = 0; i < up->r->shared.n_spots; i++) {
+		struct b2b_spot *s = &up->r->shared.spots[i];
+
+		if (atomic_load(&s->refs) > 0 && strcmp(s->trunk, name) == 0)
+			return !atomic_load(&s->down) &&
+			       breaker_passes(atomic_load(&s->breaker), twheel_now(up->r->wheel));
 	}
 	return true;
 }
@@ -443,8 +449,8 @@ static void test_random(void **state)
 		numbers = random_map(r);
 		random_table(r, numbers);
 		apply(r, old);
-		for (uint32_t i = 0; i < r->shared.n_trunks; i++)
-			atomic_store(&r->shared.trunk[i].down, one_in(r, 8));
+		for (uint32_t i = 0; i < r->shared.n_spots; i++)
+			atomic_store(&r->shared.spots[i].down, one_in(r, 8));
 		assert_int_equal(route_table_new(r->cfg, &table, error), 0);
 		r->side[RIG_CALLEE].answer = 503;
 		for (unsigned int i = 0; i < 50; i++)

@@ -63,7 +63,7 @@ static void trunk_busied_out(struct rig *r)
 {
 	r->cfg->trunks[0].options_interval_s = 60;
 	apply(r);
-	atomic_store(&r->shared.trunk[0].down, true);
+	atomic_store(&rig_spot(r, "t0")->down, true);
 }
 
 static void other_realm(struct rig *r)

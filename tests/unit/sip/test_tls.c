@@ -222,7 +222,7 @@ static int listen_tls(struct end *e, unsigned int host, const struct sip_tls_pro
 	const char *name, char *error, size_t size)
 {
 	struct sip_tls_far far_end = {.addr = addr_of(f.host[1 - host], PORT), .tag = 7};
-	struct sip_tls_conf conf = {profile, 1, &far_end, name ? 1 : 0};
+	struct sip_tls_conf conf = {profile, 1};
 	struct sip_listener spec = {
 		.transport = SIP_TLS, .addr = addr_of(f.host[host], PORT), .tls = 7, .realm = "a"};
 	if (name)
@@ -230,9 +230,11 @@ static int listen_tls(struct end *e, unsigned int host, const struct sip_tls_pro
 	int rc = sip_transport_prepare_tls(e->t, &conf, error, size);
 	if (rc == 0)
 		rc = sip_transport_prepare(e->t, &spec, 1, error, size);
-	if (rc == 0)
-		sip_transport_apply(e->t);
-	return rc;
+	if (rc != 0)
+		return rc;
+	sip_transport_apply(e->t);
+	sip_transport_set_far_ends(e->t, &far_end, name ? 1 : 0);
+	return 0;
 }
 
 static void listen_with(

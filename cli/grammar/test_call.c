@@ -22,6 +22,7 @@ struct tested {
 	struct route_query query;
 	struct route_result result;
 	unsigned int status; /* of the refusal; 0: it has a way */
+	bool redirected;     /* which it is told, instead of being carried */
 	char reason[ROUTE_REASON_MAX];
 };
 
@@ -60,6 +61,7 @@ static void decide(struct tested *t)
 	if (route_lookup(t->table, &t->query, &t->result) < 0)
 		t->result.n_use = 0;
 	t->status = route_result_status(&t->result);
+	t->redirected = route_is_redirected(t->realm, t->trunk, &t->result);
 	if (t->status != 0)
 		route_result_explain(&t->result, t->query.realm, t->reason);
 }
@@ -182,6 +184,8 @@ static void print_text(const struct tested *t)
 	print_rows(t);
 	if (t->status != 0)
 		buf_printf(ctx->out, "Refused with %u: %s\n", t->status, t->reason);
+	else if (t->redirected)
+		buf_printf(ctx->out, "Answered with 302 and these ways (redirect-server)\n");
 	else
 		buf_printf(ctx->out, "%u of %u dial-peers would be tried, in this order\n",
 			t->result.n_use, t->result.n_rows + t->result.n_left_off);
@@ -228,12 +232,13 @@ static int print_json(const struct tested *t)
 		json_array_append_new(rows, json_row(t, row, order));
 	}
 	steps_in(t, &steps);
-	json = json_pack("{s:s, s:s, s:s?, s:s?, s:I, s:s, s:o, s:o, s:I, s:i, s:s}", "from",
+	json = json_pack("{s:s, s:s, s:s?, s:s?, s:I, s:s, s:o, s:o, s:I, s:b, s:i, s:s}", "from",
 		t->from, "to", t->to, "realm", t->realm ? t->realm->name : NULL, "trunk",
 		t->trunk ? t->trunk->name : NULL, "incoming_dial_peer",
 		(json_int_t)(t->result.peer_in ? t->result.peer_in->tag : 0), "number",
 		t->result.number, "changes", json_steps(&steps), "candidates", rows, "left_off",
-		(json_int_t)t->result.n_left_off, "status", (int)t->status, "reason", t->reason);
+		(json_int_t)t->result.n_left_off, "redirected", t->redirected, "status",
+		(int)t->status, "reason", t->reason);
 	return cli_print_json(t->ctx, json);
 }
 

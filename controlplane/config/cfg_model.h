@@ -368,6 +368,7 @@ struct cfg_realm {
 	uint32_t min_se_s;	    /* what is granted */
 	bool latch;		    /* media latching: learn the far media source (NAT) */
 	uint8_t bundle;		    /* media bundle: enum cfg_bundle */
+	bool redirect_server;	    /* calls from here get 302 with their ways */
 	bool record;		    /* media record: calls from and to here are recorded */
 	bool rtcp_strict;	    /* media rtcp-strict: only RTCP of known types passes */
 	uint32_t media_timeout_s;   /* 0: never */
@@ -455,7 +456,8 @@ struct cfg_trunk {
 	char tls_name[CFG_HOST_MAX];	  /* in its certificate; empty: the target's address */
 	char auth_username[CFG_AUTH_MAX]; /* what a 401 or 407 is answered with; empty: nothing */
 	char auth_password[CFG_AUTH_MAX];
-	bool record; /* media record */
+	bool redirect_server; /* calls from here get 302 with their ways */
+	bool record;	      /* media record */
 	/* Profiles of numbers that come from this far end and go there; empty: as they are. */
 	char translation_incoming[CFG_NAME_MAX];
 	char translation_outgoing[CFG_NAME_MAX];

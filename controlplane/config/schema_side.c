@@ -216,6 +216,14 @@ static const struct cfg_word tone_words[] = {
 		.value_help = "Name of a voice translation-profile"                         \
 	}
 
+#define REDIRECT_ROW(kind_, struct_)                                                             \
+	{                                                                                        \
+		.kind = kind_, .type = CFG_T_BOOL, .name = "redirect_server",                    \
+		.syntax = "redirect-server", FIELD(struct_, redirect_server), NO_REF,            \
+		.help = "Answer calls from here with 302 and the ways they have, carry none of " \
+			"them"                                                                   \
+	}
+
 static const struct cfg_leaf rows[] = {
 	/* ---- realm NAME ---- */
 	{.kind = CFG_REALM,
@@ -520,6 +528,7 @@ static const struct cfg_leaf rows[] = {
 		.def = CFG_REL1XX_SUPPORTED,
 		NO_REF,
 		.help = "Provisional answers that are acknowledged (100rel)"},
+	REDIRECT_ROW(CFG_REALM, cfg_realm),
 	{.kind = CFG_REALM,
 		.type = CFG_T_ENUM,
 		.name = "cptone",
@@ -828,6 +837,7 @@ static const struct cfg_leaf rows[] = {
 		FIELD(cfg_trunk, record),
 		NO_REF,
 		.help = "Media\nRecord calls from and to this far end"},
+	REDIRECT_ROW(CFG_TRUNK, cfg_trunk),
 	PROFILE_ROW(
 		CFG_TRUNK, cfg_trunk, incoming, "incoming", "Those that come from this far end"),
 	PROFILE_ROW(CFG_TRUNK, cfg_trunk, outgoing, "outgoing", "Those that go to this far end"),

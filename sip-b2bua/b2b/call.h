@@ -351,6 +351,11 @@ bool call_target_failed(struct call *call, unsigned int status, const struct sip
 /* The same INVITE once more in the same call of SIP, after a challenge (RFC 3261 22.2). */
 int call_invite_retry(struct call *call);
 
+/* ---- call_redirect.c ---- */
+/* Instead of being carried, a call whose side wants it gets 302, and is gone. false: it is not. */
+bool call_redirect(
+	struct call *call, const struct sip_msg *invite, const struct route_result *result);
+
 /* ---- call_auth.c: credentials ---- */
 /* Takes a challenge. true: the request is to be sent again, with leg_put_auth(). */
 bool leg_auth_take(struct leg *leg, unsigned int status, const struct sip_msg *answer);

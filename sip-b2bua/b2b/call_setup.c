@@ -169,7 +169,7 @@ static bool find_candidates(struct call *call, const struct sip_msg *msg)
 		call->n_candidates++;
 	}
 	if (call->n_candidates > 0)
-		return true;
+		return !call_redirect(call, msg, &result);
 	route_result_explain(&result, call->rec.realm[LEG_A], reason);
 	refuse(call, route_result_status(&result), none, reason);
 	return false;

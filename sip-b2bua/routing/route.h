@@ -153,6 +153,13 @@ char *route_result_explain(
 /* With what status a call is refused for this result; 0: it has a way. */
 unsigned int route_result_status(const struct route_result *result);
 
+/*
+ * Is a call of this source (trunk may be NULL) answered with 302 and its ways? Not when the first of
+ * them ends in the box, which nobody else can do.
+ */
+bool route_is_redirected(const struct cfg_realm *realm, const struct cfg_trunk *trunk,
+	const struct route_result *result);
+
 enum route_admit {
 	ROUTE_ADMITTED = 0,
 	ROUTE_UNKNOWN_SOURCE,  /* the realm takes calls of its trunks only */

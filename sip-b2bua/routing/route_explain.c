@@ -133,3 +133,15 @@ unsigned int route_result_status(const struct route_result *result)
 	/* A way that exists but is out of service may be back soon; no way at all will not. */
 	return result->n_rows > 0 ? 503 : 404;
 }
+
+bool route_is_redirected(const struct cfg_realm *realm, const struct cfg_trunk *trunk,
+	const struct route_result *result)
+{
+	if (!(realm && realm->redirect_server) && !(trunk && trunk->redirect_server))
+		return false;
+	for (uint32_t i = 0; i < result->n_rows; i++) {
+		if (result->rows[i].verdict == ROUTE_USE)
+			return !cfg_dial_peer_is_local(result->rows[i].peer);
+	}
+	return false;
+}

@@ -128,7 +128,7 @@ static void enqueue(struct rig *r, unsigned int from, const struct ipaddr *src,
 			(int)strcspn(strstr(bytes, "\r\nCall-ID: ") + 2, "\r") + 1,
 			strstr(bytes, "\r\nCall-ID: ") + 1);
 	/* Nothing of one side may be in what goes to the other. */
-	if (from == RIG_BOX) {
+	if (from == RIG_BOX && !r->allow_inner) {
 		const char *other = to == RIG_CALLER ? "10.0.1." : "10.0.0.";
 		const char *body = memmem(bytes, n, "\r\n\r\n", 4);
 

@@ -162,6 +162,7 @@ struct rig {
 	/* What DNS says; NULL: nobody answers. */
 	struct locate_look (*look)(struct rig *r, const char *name, uint16_t type);
 	bool trace;
+	bool allow_inner; /* addresses of the other side may show */
 };
 
 struct rig *rig_new(uint64_t seed);

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -174,6 +175,45 @@ static void test_rejected(void **state)
 		assert_string_equal(rig_last_call(r)->rec.reason, rows[i].reason);
 		finish(r);
 	}
+}
+
+/* A side that wants redirections gets the ways in their order, with the numbers for each. */
+static void test_redirect(void **state)
+{
+	struct rig *r = rig_new(14);
+	char *answer = NULL;
+	struct cfg *old;
+	struct rig_ua *a;
+
+	translations(r);
+	old = edit(r);
+	set(object(r, CFG_TRUNK, "phone"), CFG_TRUNK, "redirect_server", "true");
+	((struct cfg_trunk *)object(r, CFG_TRUNK, "t1"))->transport = CFG_TRANSPORT_TCP;
+	cfg_leaf_reset(cfg_leaf_find(CFG_REALM, "listen"), object(r, CFG_REALM, "peering"));
+	set(object(r, CFG_REALM, "peering"), CFG_REALM, "listen", "udp 10.0.1.1 5060");
+	set(object(r, CFG_REALM, "peering"), CFG_REALM, "listen", "tcp 10.0.1.1 5060");
+	set(object(r, CFG_TRANSLATION_RULE, "2"), CFG_TRANSLATION_RULE, "rules", "2 /^2/ /#/");
+	apply(r, old);
+	r->allow_inner = true; /* the ways are addresses of trunks */
+	a = rig_invite(r, "200", false);
+	while (r->n_queue > 0 || r->n_replies > 0) {
+		if (rig_reply(r))
+			continue;
+		if (r->queue[0].to == RIG_CALLER &&
+			memcmp(r->queue[0].bytes, "SIP/2.0 302", 11) == 0)
+			answer = strndup(r->queue[0].bytes, r->queue[0].n);
+		rig_deliver(r, -1);
+	}
+	assert_int_equal(a->last, 302);
+	assert_int_equal(r->side[RIG_CALLEE].n_requests[SIP_M_INVITE], 0);
+	assert_non_null(answer);
+	assert_non_null(strstr(answer,
+		"\r\nContact: <sip:%2300@10.0.1.60>;q=0.9\r\n"
+		"Contact: <sip:200@10.0.1.61;transport=tcp>;q=0.8\r\n"
+		"Contact: <sip:200@10.0.1.62>;q=0.7\r\n"));
+	assert_string_equal(rig_last_call(r)->rec.reason, "redirected, first to trunk t0");
+	free(answer);
+	finish(r);
 }
 
 /* ---- what "test call" says is what a call does ---- */
@@ -468,6 +508,7 @@ int main(void)
 		cmocka_unit_test(test_numbers),
 		cmocka_unit_test(test_hunt),
 		cmocka_unit_test(test_rejected),
+		cmocka_unit_test(test_redirect),
 		cmocka_unit_test(test_random),
 	};
 

@@ -82,7 +82,7 @@ int numtrie_add(struct numtrie_builder *b, struct view pattern, bool open)
 	if (b->n_keys == NUMTRIE_MAX || pattern.n > NUMTRIE_DEPTH_MAX)
 		return -ENOSPC;
 	if (!grow(&b->keys, &b->cap_keys, (uint64_t)b->n_keys + 1, sizeof(*b->keys)) ||
-		!grow(&b->pool, &b->cap_pool, (uint64_t)b->n_pool + n, 1))
+		!grow(&b->pool, &b->cap_pool, (uint64_t)b->n_pool + n + 1, 1)) /* also for "T" */
 		return -ENOMEM;
 	key = &b->keys[b->n_keys];
 	*key = (struct key){.at = b->n_pool, .id = b->n_keys, .open = open || t};

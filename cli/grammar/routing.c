@@ -222,10 +222,11 @@ static int show_profiles(struct cli_ctx *ctx)
 		{"PROFILE", "profile", 20, false, false},
 		{"CALLING", "calling", 7, true, true},
 		{"CALLED", "called", 7, true, true},
+		{"REDIRECT", "redirect_called", 8, true, true},
 		{"TRUNKS", "trunks", 6, true, true},
 		{"DIAL-PEERS", "dial_peers", 10, true, true},
 	};
-	struct cli_table_out *table = cli_table_new(columns, 5);
+	struct cli_table_out *table = cli_table_new(columns, 6);
 
 	for (uint32_t i = 0; i < ctx->running->n_translation_profiles; i++) {
 		const struct cfg_translation_profile *p = &ctx->running->translation_profiles[i];
@@ -233,6 +234,7 @@ static int show_profiles(struct cli_ctx *ctx)
 		cli_table_cell(table, "%s", p->name);
 		cell_tag(table, p->calling);
 		cell_tag(table, p->called);
+		cell_tag(table, p->redirect_called);
 		profile_users(table, ctx->running, p->name);
 	}
 	return cli_table_print(ctx, table);

@@ -186,7 +186,7 @@ struct cfg_translation_rule {
 /* "voice translation-profile NAME": which rules change which number; tags, 0: none. */
 struct cfg_translation_profile {
 	char name[CFG_NAME_MAX];
-	uint32_t calling, called;
+	uint32_t calling, called, redirect_called;
 };
 
 /* Some days of the week, from a minute of the day to another; over midnight when end <= start. */

@@ -44,6 +44,8 @@ static const struct cfg_leaf rows[] = {
 		.value_help = "Profile name, at most 31 characters"},
 	RULE_REF_ROW("calling", "translate calling", calling, "That of the caller"),
 	RULE_REF_ROW("called", "translate called", called, "That of the called party"),
+	RULE_REF_ROW("redirect_called", "translate redirect-called", redirect_called,
+		"Those of who redirected the call (Diversion, History-Info)"),
 	/* ---- time-range NAME ---- */
 	{.kind = CFG_TIME_RANGE,
 		.type = CFG_T_NAME,

@@ -369,7 +369,7 @@ const char *leg_auth_problem(const struct leg *leg);
 /* ---- call_identity.c: what crosses of who calls and why it ends ---- */
 const struct cfg_tenant *leg_tenant(const struct leg *leg); /* NULL: none */
 /* Between caller and called side as they are now; valid while call and configuration are. */
-void call_identity(const struct call *call, struct identity *ret);
+void call_identity(struct call *call, struct identity *ret);
 /* The caller's number in the called side's form, in the record. */
 void call_identity_number(struct call *call);
 /* The UUID that the leg's end sent; one is made for it when it has none. */

@@ -17,7 +17,21 @@ const struct cfg_tenant *leg_tenant(const struct leg *leg)
 		cfg_find_trunk(cfg, rec->trunk[leg->side]));
 }
 
-void call_identity(const struct call *call, struct identity *ret)
+/* By the translation profiles on the call's way. */
+static bool redirecting_number(void *arg, char number[IDENTITY_NUMBER_MAX])
+{
+	const struct call *call = arg;
+	const struct ctl_call *rec = &call->rec;
+	const struct cfg *cfg = call->b->cfg;
+
+	_Static_assert(TRANSLATE_NUMBER_MAX == IDENTITY_NUMBER_MAX, "the same numbers");
+	return route_number_redirecting(call->b->routes, cfg_find_trunk(cfg, rec->trunk[LEG_A]),
+		cfg_find_dial_peer(cfg, rec->dial_peer_in),
+		cfg_find_dial_peer(cfg, rec->dial_peer_out), cfg_find_trunk(cfg, rec->trunk[LEG_B]),
+		number);
+}
+
+void call_identity(struct call *call, struct identity *ret)
 {
 	const struct cfg *cfg = call->b->cfg;
 	const struct ctl_call *rec = &call->rec;
@@ -28,6 +42,8 @@ void call_identity(const struct call *call, struct identity *ret)
 		cfg_find_trunk(cfg, rec->trunk[LEG_A]), cfg_find_realm(cfg, rec->realm[LEG_B]),
 		cfg_find_trunk(cfg, rec->trunk[LEG_B]), &call->out_path.local,
 		other ? rec->calling[LEG_B] : "");
+	ret->redirecting_number = redirecting_number;
+	ret->arg = call;
 }
 
 void call_identity_number(struct call *call)

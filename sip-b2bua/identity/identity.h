@@ -26,6 +26,9 @@ struct identity {
 	const struct ipaddr *host;		/* ours, for every URI */
 	struct view number; /* of the caller, as it is sent; empty: as it came */
 	char number_text[POLICY_USER_MAX];
+	/* Changes the number of who redirected the call; false: he is not named. NULL: as it is. */
+	bool (*redirecting_number)(void *arg, char number[IDENTITY_NUMBER_MAX]);
+	void *arg;
 };
 
 /* trunks may be NULL; host must outlive the result, which must not be copied. number: of the caller,

@@ -151,10 +151,20 @@ static void read_history(struct hops *hops, const struct sip_msg *msg)
 static void put_hop_uri(
 	struct sip_buf *b, const struct identity *id, const struct hop *hop, bool hide)
 {
+	char before[IDENTITY_NUMBER_MAX], number[IDENTITY_NUMBER_MAX], user[POLICY_USER_MAX];
+	struct sip_uri uri = hop->addr.uri;
+
+	if (!hide && id->redirecting_number &&
+		policy_user_text(&uri, before, sizeof(before)) == 0) {
+		memcpy(number, before, sizeof(number));
+		hide = !id->redirecting_number(id->arg, number);
+		if (strcmp(before, number) != 0)
+			uri.user = policy_user_escape(number, user);
+	}
 	if (hide)
 		sip_put_lit(b, "<sip:anonymous@anonymous.invalid>");
 	else
-		identity_put_uri(b, id, &hop->addr.uri);
+		identity_put_uri(b, id, &uri);
 }
 
 static void put_diversion(struct sip_buf *b, const struct identity *id, const struct hops *hops)

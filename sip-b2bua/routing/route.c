@@ -460,6 +460,21 @@ bool route_numbers_out(const struct route_table *table, const struct cfg_dial_pe
 			       "outgoing of the trunk", numbers, steps, why));
 }
 
+bool route_number_redirecting(const struct route_table *table, const struct cfg_trunk *from,
+	const struct cfg_dial_peer *in, const struct cfg_dial_peer *out, const struct cfg_trunk *to,
+	char number[TRANSLATE_NUMBER_MAX])
+{
+	const char *const profiles[] = {from ? from->translation_incoming : "",
+		in ? in->translation_incoming : "", out ? out->translation_outgoing : "",
+		to ? to->translation_outgoing : ""};
+
+	for (unsigned int i = 0; i < 4; i++) {
+		if (!translate_redirecting(table->translate, profiles[i], number))
+			return false;
+	}
+	return true;
+}
+
 struct translate *route_table_translate(const struct route_table *table)
 {
 	return table->translate;

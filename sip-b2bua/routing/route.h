@@ -130,6 +130,13 @@ bool route_numbers_in(const struct route_table *table, const struct route_query 
 bool route_numbers_out(const struct route_table *table, const struct cfg_dial_peer *peer,
 	const struct cfg_trunk *to, struct numbers *numbers, struct translate_steps *steps,
 	char why[ROUTE_REASON_MAX]);
+/*
+ * The number of somebody who redirected the call, on the same way: from a trunk, by the incoming and
+ * the outgoing dial-peer, to a trunk (each may be NULL); in place. false: a rule rejects it.
+ */
+bool route_number_redirecting(const struct route_table *table, const struct cfg_trunk *from,
+	const struct cfg_dial_peer *in, const struct cfg_dial_peer *out, const struct cfg_trunk *to,
+	char number[TRANSLATE_NUMBER_MAX]);
 /* For "test voice translation-rule". */
 struct translate *route_table_translate(const struct route_table *table);
 

@@ -212,3 +212,20 @@ bool translate_profile(struct translate *translate, const char *profile, const c
 	return !p || (apply(translate, p, true, whose, numbers, steps, why) &&
 			     apply(translate, p, false, whose, numbers, steps, why));
 }
+
+bool translate_redirecting(
+	struct translate *translate, const char *profile, char number[TRANSLATE_NUMBER_MAX])
+{
+	const struct cfg_translation_profile *p = profile[0] ? cfg_find_translation_profile(
+								       translate->cfg, profile)
+							     : NULL;
+	char after[TRANSLATE_NUMBER_MAX];
+	enum translate_outcome outcome;
+	uint32_t rank;
+
+	if (!p || p->redirect_called == 0)
+		return true;
+	outcome = translate_number(translate, p->redirect_called, number, after, &rank);
+	memcpy(number, after, sizeof(after));
+	return outcome == TRANSLATE_SAME || outcome == TRANSLATE_CHANGED;
+}

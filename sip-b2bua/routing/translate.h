@@ -63,3 +63,7 @@ enum translate_outcome translate_number(struct translate *translate, uint32_t ta
  */
 bool translate_profile(struct translate *translate, const char *profile, const char *whose,
 	struct numbers *numbers, struct translate_steps *steps, char why[TRANSLATE_REASON_MAX]);
+
+/* The number of somebody who redirected the call, by a profile; in place. false: a rule rejects it. */
+bool translate_redirecting(
+	struct translate *translate, const char *profile, char number[TRANSLATE_NUMBER_MAX]);

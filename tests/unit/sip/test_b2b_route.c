@@ -216,6 +216,74 @@ static void test_redirect(void **state)
 	finish(r);
 }
 
+/* The caller's INVITE that waits in the queue gets another header line. */
+static void add_header(struct rig *r, const char *line)
+{
+	struct rig_packet *p = &r->queue[0];
+	const char *first = memchr(p->bytes, '\n', p->n);
+	size_t head = (size_t)(first - p->bytes) + 1, len = strlen(line);
+	char *more = malloc(p->n + len);
+
+	assert_non_null(more);
+	memcpy(more, p->bytes, head);
+	memcpy(more + head, line, len);
+	memcpy(more + head + len, p->bytes + head, p->n - head);
+	free(p->bytes);
+	p->bytes = more;
+	p->n += len;
+}
+
+/* Who redirected the call before is translated too; whom a rule rejects is not named. */
+static void test_redirecting(void **state)
+{
+	static const struct {
+		const char *header, *want;
+	} rows[] = {
+		{"Diversion: <sip:0555@10.0.0.9>;reason=user-busy\r\n",
+			"\r\nDiversion: <sip:+49555@10.0.1.1>;reason=user-busy"},
+		{"Diversion: <sip:777@10.0.0.9>;reason=user-busy\r\n",
+			"\r\nDiversion: <sip:777@10.0.1.1>;reason=user-busy"},
+		{"Diversion: <sip:999@10.0.0.9>;reason=user-busy\r\n",
+			"\r\nDiversion: <sip:anonymous@anonymous.invalid>;reason=user-busy"},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct rig *r = rig_new(15);
+		char invite[4096] = "";
+		struct cfg *old;
+
+		translations(r);
+		old = edit(r);
+		set(object(r, CFG_TRANSLATION_RULE, "4"), CFG_TRANSLATION_RULE, "rules",
+			"1 /^0/ /+49/");
+		set(object(r, CFG_TRANSLATION_RULE, "4"), CFG_TRANSLATION_RULE, "rules",
+			"2 reject /^9/");
+		set(object(r, CFG_TRANSLATION_PROFILE, "in"), CFG_TRANSLATION_PROFILE,
+			"redirect_called", "4");
+		set(object(r, CFG_TENANT, "1"), CFG_TENANT, "trust", "both");
+		set(object(r, CFG_TENANT, "1"), CFG_TENANT, "redirecting", "diversion");
+		((struct cfg_realm *)object(r, CFG_REALM, "access"))->tenant = 1;
+		((struct cfg_realm *)object(r, CFG_REALM, "peering"))->tenant = 1;
+		apply(r, old);
+		rig_invite(r, "200", false);
+		add_header(r, rows[i].header);
+		while (!invite[0] && (r->n_queue > 0 || r->n_replies > 0)) {
+			const struct rig_packet *p = &r->queue[0];
+
+			if (rig_reply(r))
+				continue;
+			if (p->to == RIG_CALLEE && memcmp(p->bytes, "INVITE ", 7) == 0)
+				snprintf(invite, sizeof(invite), "%.*s", (int)p->n, p->bytes);
+			rig_deliver(r, -1);
+		}
+		if (!strstr(invite, rows[i].want))
+			fail_msg("no%s in\n%s", rows[i].want, invite);
+		rig_settle(r);
+		rig_bye(r, rig_callee(r));
+		finish(r);
+	}
+}
+
 /* ---- what "test call" says is what a call does ---- */
 
 static const char *pick(struct rig *r, const char *const *words, unsigned int n)
@@ -509,6 +577,7 @@ int main(void)
 		cmocka_unit_test(test_hunt),
 		cmocka_unit_test(test_rejected),
 		cmocka_unit_test(test_redirect),
+		cmocka_unit_test(test_redirecting),
 		cmocka_unit_test(test_random),
 	};
 

@@ -222,6 +222,14 @@ struct cfg_e164_map {
 	uint32_t n_e164;
 };
 
+/* "voice class dpg TAG": dial-peers that calls of an incoming dial-peer go to, in this order. */
+struct cfg_dpg {
+	uint32_t tag;
+	char description[CFG_TEXT_MAX];
+	uint32_t dial_peers[CFG_LIST_MAX]; /* tags */
+	uint32_t n_dial_peers;
+};
+
 /* "voice class route-table TAG": which trunks lead to which numbers, from a file. */
 struct cfg_route_table {
 	uint32_t tag;
@@ -475,6 +483,8 @@ struct cfg_dial_peer {
 	char incoming_trunk[CFG_NAME_MAX]; /* only for calls from this trunk; empty: any */
 	/* It is also the incoming dial-peer of calls to these numbers; empty: of none. */
 	char incoming_called[CFG_TEXT_MAX];
+	uint32_t
+		destination_dpg; /* tag: its incoming calls go there, whatever the number; 0: none */
 	/* session target: exactly one of the five. The last three end the call in the box itself. */
 	char trunk[CFG_NAME_MAX];
 	uint32_t route_table;		 /* tag; 0: none */
@@ -550,6 +560,8 @@ struct cfg {
 	uint32_t n_time_ranges;
 	struct cfg_e164_map *e164_maps;
 	uint32_t n_e164_maps;
+	struct cfg_dpg *dpgs;
+	uint32_t n_dpgs;
 	struct cfg_route_table *route_tables;
 	uint32_t n_route_tables;
 	struct cfg_tenant *tenants;

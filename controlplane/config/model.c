@@ -632,6 +632,11 @@ const struct cfg_time_range *cfg_find_time_range(const struct cfg *cfg, const ch
 	return find(cfg, CFG_TIME_RANGE, name);
 }
 
+const struct cfg_dpg *cfg_find_dpg(const struct cfg *cfg, uint32_t tag)
+{
+	return find(cfg, CFG_DPG, &tag);
+}
+
 const struct cfg_e164_map *cfg_find_e164_map(const struct cfg *cfg, uint32_t tag)
 {
 	return find(cfg, CFG_E164_MAP, &tag);

@@ -906,6 +906,18 @@ static const struct cfg_leaf rows[] = {
 		.value_help =
 			"Digits; '+' first, '.' any digit, 'T' at the end: any further digits"},
 	{.kind = CFG_DIAL_PEER,
+		.type = CFG_T_U32,
+		.flags = CFG_F_ZERO_NONE,
+		.name = "destination_dpg",
+		.syntax = "destination dpg",
+		FIELD(cfg_dial_peer, destination_dpg),
+		.min = 1,
+		.max = 10000,
+		.ref = CFG_DPG,
+		.help = "Called numbers that this dial-peer is for\n"
+			"None: its incoming calls go to a group of dial-peers",
+		.value_help = "Tag of a voice class dpg"},
+	{.kind = CFG_DIAL_PEER,
 		.type = CFG_T_NAME,
 		.name = "trunk",
 		.syntax = "session target trunk",

@@ -433,6 +433,12 @@ static int check_dial_peer(const struct cfg_dial_peer *peer, char *error)
 	if (!peer->destination_pattern[0] && !peer->destination_map && !peer->incoming_called[0])
 		return cfg_fault(error, -ENODATA,
 			"dial-peer %u: \"destination-pattern\" is missing", peer->tag);
+	if (peer->destination_dpg && (!peer->incoming_called[0] || peer->destination_pattern[0] ||
+					     peer->destination_map || n > 0))
+		return cfg_fault(error, -ENODATA,
+			"dial-peer %u: \"destination dpg\" is for a dial-peer with \"incoming "
+			"called-number\" and without other destinations and targets",
+			peer->tag);
 	if (peer->translation_incoming[0] && !peer->incoming_called[0])
 		return cfg_fault(error, -ENODATA,
 			"dial-peer %u: \"translation-profile incoming\" needs \"incoming "

@@ -235,6 +235,8 @@ static int number_read(
 /* Negative when a is to be tried before b. */
 static int row_compare(const struct route_row *a, const struct route_row *b)
 {
+	if (a->group_rank != b->group_rank)
+		return a->group_rank < b->group_rank ? -1 : 1;
 	if (a->n_explicit != b->n_explicit)
 		return a->n_explicit > b->n_explicit ? -1 : 1;
 	if (a->n_matched != b->n_matched)
@@ -270,6 +272,7 @@ struct look {
 	const struct route_query *q;
 	const uint8_t *sym;
 	uint32_t n;
+	uint8_t group_rank;
 	struct route_result *res;
 };
 
@@ -306,6 +309,7 @@ static void row_add(
 		.trunk_index = e->trunk_index,
 		.n_explicit = (uint16_t)n_explicit,
 		.n_matched = (uint16_t)n_matched,
+		.group_rank = l->group_rank,
 	};
 
 	if (row.peer->route_table) {
@@ -480,16 +484,60 @@ struct translate *route_table_translate(const struct route_table *table)
 	return table->translate;
 }
 
-int route_lookup(const struct route_table *table, const struct route_query *query,
-	struct route_result *ret_result)
+/* The incoming dial-peer says where its calls go. */
+static void collect_group(struct look *l, const struct cfg_dpg *group)
+{
+	for (uint32_t i = 0; i < group->n_dial_peers; i++) {
+		const struct cfg_dial_peer *peer = cfg_find_dial_peer(
+			l->t->cfg, group->dial_peers[i]);
+
+		l->group_rank = (uint8_t)(i + 1);
+		if (peer)
+			row_add(l, (uint32_t)(peer - l->t->cfg->dial_peers), 0, 0);
+	}
+}
+
+/* Every dial-peer whose pattern matches the number. */
+static void collect_matching(const struct look *l)
 {
 	/* Depth-first: at each depth at most one branch waits besides the one being walked. */
 	struct {
 		uint32_t node, depth;
 	} stack[ROUTE_NUMBER_MAX + 2];
+	uint32_t n_stack = 0;
+
+	stack[n_stack].node = 0;
+	stack[n_stack++].depth = 0;
+	while (n_stack > 0) {
+		uint32_t depth = stack[--n_stack].depth;
+		const struct node *node = &l->t->nodes[stack[n_stack].node];
+		uint32_t child;
+
+		collect(l, node->first_open);
+		if (depth == l->n) {
+			collect(l, node->first_exact);
+			continue;
+		}
+		child = node->child[l->sym[depth]];
+		if (child != 0) {
+			stack[n_stack].node = child;
+			stack[n_stack++].depth = depth + 1;
+		}
+		child = l->sym[depth] == NUMTRIE_PLUS ? 0 : node->child[NUMTRIE_DOT];
+		if (child != 0) {
+			stack[n_stack].node = child;
+			stack[n_stack++].depth = depth + 1;
+		}
+	}
+}
+
+int route_lookup(const struct route_table *table, const struct route_query *query,
+	struct route_result *ret_result)
+{
 	uint8_t sym[ROUTE_NUMBER_MAX];
 	struct look look = {.t = table, .q = query, .sym = sym, .res = ret_result};
-	uint32_t n, n_stack = 0;
+	const struct cfg_dpg *group;
+	uint32_t n;
 	int rc;
 
 	ret_result->number[0] = ret_result->rejected[0] = '\0';
@@ -509,30 +557,15 @@ int route_lookup(const struct route_table *table, const struct route_query *quer
 		return rc;
 	}
 	look.n = n;
-	stack[n_stack].node = 0;
-	stack[n_stack++].depth = 0;
-	while (n_stack > 0) {
-		uint32_t depth = stack[--n_stack].depth;
-		const struct node *node = &table->nodes[stack[n_stack].node];
-		uint32_t child;
-
-		collect(&look, node->first_open);
-		if (depth == n) {
-			collect(&look, node->first_exact);
-			continue;
-		}
-		child = node->child[sym[depth]];
-		if (child != 0) {
-			stack[n_stack].node = child;
-			stack[n_stack++].depth = depth + 1;
-		}
-		child = sym[depth] == NUMTRIE_PLUS ? 0 : node->child[NUMTRIE_DOT];
-		if (child != 0) {
-			stack[n_stack].node = child;
-			stack[n_stack++].depth = depth + 1;
-		}
+	group = ret_result->peer_in && ret_result->peer_in->destination_dpg
+			? cfg_find_dpg(table->cfg, ret_result->peer_in->destination_dpg)
+			: NULL;
+	if (group) {
+		collect_group(&look, group);
+	} else {
+		collect_matching(&look);
+		collect_maps(&look);
 	}
-	collect_maps(&look);
 	route_weigh(ret_result->rows, ret_result->n_rows, query->random);
 	rows_judge(table, query, ret_result);
 	return 0;

@@ -76,9 +76,10 @@ struct route_row {
 	uint32_t huntstop_tag; /* ROUTE_HUNTSTOP: of the dial-peer that stopped */
 	int64_t local_minutes; /* ROUTE_OTHER_TIME: what the range's clock says, since 1970 */
 	const char
-		*table_trunk;  /* name in its route-table, until the table is another; NULL: none */
-	uint32_t rate;	       /* of that, in millionths */
-	uint8_t table_rank;    /* its place among the ways of the table */
+		*table_trunk; /* name in its route-table, until the table is another; NULL: none */
+	uint32_t rate;	      /* of that, in millionths */
+	uint8_t group_rank; /* its place in a voice class dpg, from 1; 0: it was found by number */
+	uint8_t table_rank; /* its place among the ways of the table */
 	uint32_t weight_total; /* not 0: it has peer->weight of so many shares among its equals */
 	struct numbers out;    /* ROUTE_USE: as they would be sent */
 	uint32_t rejected_tag, rejected_rank; /* ROUTE_REJECTED: by this translation rule */

@@ -121,8 +121,9 @@ static uint64_t mix(uint64_t x)
 static bool are_equal(const struct route_row *a, const struct route_row *b)
 {
 	/* The ways of a route-table have their order. */
-	return !a->peer->route_table && !b->peer->route_table && a->n_explicit == b->n_explicit &&
-	       a->n_matched == b->n_matched && a->peer->preference == b->peer->preference;
+	return !a->peer->route_table && !b->peer->route_table && a->group_rank == b->group_rank &&
+	       a->n_explicit == b->n_explicit && a->n_matched == b->n_matched &&
+	       a->peer->preference == b->peer->preference;
 }
 
 /* Which of n rows comes first; those without a weight come last, in their order. */

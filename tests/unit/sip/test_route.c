@@ -502,6 +502,38 @@ static void test_incoming(void **state)
 	route_table_free(t);
 }
 
+/* An incoming dial-peer with a group: its members in the order of the group, whatever they match. */
+static void test_groups(void **state)
+{
+	static struct cfg_dpg groups[] = {
+		{.tag = 4, .n_dial_peers = 4, .dial_peers = {5, 3, 9, 4}},
+	};
+	static struct cfg_dial_peer grouped[] = {
+		PEER(1, "", "", .incoming_called = "1T", .destination_dpg = 4),
+		PEER(2, "T", "a"),
+		PEER(3, "99", "b", .shutdown = true),
+		PEER(4, "99", "a", .preference = 0),
+		PEER(5, "99", "b", .preference = 5),
+	};
+	struct cfg c = {.trunks = trunks,
+		.n_trunks = N_TRUNKS,
+		.dial_peers = grouped,
+		.n_dial_peers = 5,
+		.dpgs = groups,
+		.n_dpgs = 1};
+	struct route_table *t = table_new(&c);
+	struct route_result res;
+	char got[256];
+
+	assert_int_equal(lookup(t, "123", "access", &res), 0);
+	result_print(&res, got, sizeof(got));
+	assert_string_equal(got, "5 3:shut 4");
+	assert_int_equal(lookup(t, "223", "access", &res), 0);
+	result_print(&res, got, sizeof(got));
+	assert_string_equal(got, "2");
+	route_table_free(t);
+}
+
 static void test_weights(void **state)
 {
 	static struct cfg_dial_peer weighed[] = {
@@ -706,6 +738,7 @@ int main(void)
 		cmocka_unit_test(test_maps),
 		cmocka_unit_test(test_times),
 		cmocka_unit_test(test_incoming),
+		cmocka_unit_test(test_groups),
 		cmocka_unit_test(test_weights),
 		cmocka_unit_test(test_tables),
 		cmocka_unit_test(test_not_a_table),

@@ -7,6 +7,8 @@
 
 #include <stdio.h>
 
+#define CONTACTS_MAX 10 /* q=0.9 to q=0.0 */
+
 static void put_host(struct sip_buf *b, const struct cfg_target *target)
 {
 	if (target->addr.family != 0) {
@@ -22,7 +24,7 @@ static void put_host(struct sip_buf *b, const struct cfg_target *target)
 
 /* "Contact: <sip:+4930123@192.0.2.1;transport=tcp>;q=0.9" */
 static void put_contact(struct sip_buf *b, const struct call *call, const struct sip_msg *invite,
-	const struct route_row *row, unsigned int order)
+	const struct route_row *row, const struct cfg_target *target, unsigned int order)
 {
 	bool same = strcmp(row->out.called, call->rec.called[LEG_A]) == 0;
 	char user[POLICY_USER_MAX];
@@ -31,7 +33,7 @@ static void put_contact(struct sip_buf *b, const struct call *call, const struct
 	sip_put_lit(b, "<sip:");
 	sip_put(b, same ? invite->uri.user : policy_user_escape(row->out.called, user));
 	sip_put_char(b, '@');
-	put_host(b, &row->trunk->target);
+	put_host(b, target);
 	if (row->trunk->transport == CFG_TRANSPORT_TCP)
 		sip_put_lit(b, ";transport=tcp");
 	else if (row->trunk->transport == CFG_TRANSPORT_TLS)
@@ -39,6 +41,29 @@ static void put_contact(struct sip_buf *b, const struct call *call, const struct
 	sip_put_lit(b, ">;q=0.");
 	sip_put_u64(b, 9 - order);
 	sip_put_crlf(b);
+}
+
+/* The Contacts of a row: its trunk's target, or the members of its group; how many fitted. */
+static unsigned int put_row(struct sip_buf *b, const struct call *call,
+	const struct sip_msg *invite, const struct route_row *row, unsigned int order)
+{
+	const struct cfg_server_group *group = cfg_find_server_group(
+		call->b->cfg, row->trunk->server_group);
+	unsigned int n = group ? group->n_members : 1;
+
+	for (unsigned int i = 0; i < n; i++) {
+		size_t before = b->n;
+
+		if (order + i < CONTACTS_MAX)
+			put_contact(b, call, invite, row,
+				group ? &group->members[i].target : &row->trunk->target, order + i);
+		if (!b->overflow && order + i < CONTACTS_MAX)
+			continue;
+		b->n = before; /* those that fit are the better ones */
+		b->overflow = true;
+		return i;
+	}
+	return n;
 }
 
 bool call_redirect(
@@ -53,24 +78,19 @@ bool call_redirect(
 		    cfg_find_trunk(cfg, call->rec.trunk[LEG_A]), result))
 		return false;
 	sip_buf_init(&b, text, sizeof(text));
-	for (uint32_t i = 0; i < result->n_rows; i++) {
+	for (uint32_t i = 0; i < result->n_rows && !b.overflow; i++) {
 		const struct route_row *row = &result->rows[i];
-		size_t before = b.n;
 
 		if (row->verdict != ROUTE_USE)
 			continue;
 		if (cfg_dial_peer_is_local(row->peer))
 			break;
-		put_contact(&b, call, invite, row, n);
-		if (b.overflow) {
-			b.n = before; /* those that fit are the better ones */
-			b.overflow = false;
-			break;
-		}
-		if (n++ == 0)
+		if (n == 0)
 			snprintf(reason, sizeof(reason), "redirected, first to trunk %.31s",
 				row->trunk->name);
+		n += put_row(&b, call, invite, row, n);
 	}
+	b.overflow = false;
 	call_end(call, &(struct call_why){.by = CTL_BY_BOX,
 			       .status = 302,
 			       .headers = sip_buf_view(&b),

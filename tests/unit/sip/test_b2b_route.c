@@ -189,6 +189,12 @@ static void test_redirect(void **state)
 	old = edit(r);
 	set(object(r, CFG_TRUNK, "phone"), CFG_TRUNK, "redirect_server", "true");
 	((struct cfg_trunk *)object(r, CFG_TRUNK, "t1"))->transport = CFG_TRANSPORT_TCP;
+	set(object(r, CFG_SERVER_GROUP, "1"), CFG_SERVER_GROUP, "servers", "ipv4 10.0.1.63");
+	set(object(r, CFG_SERVER_GROUP, "1"), CFG_SERVER_GROUP, "servers",
+		"ipv4 10.0.1.64 port 5070");
+	memset(&((struct cfg_trunk *)object(r, CFG_TRUNK, "t2"))->target, 0,
+		sizeof(struct cfg_target));
+	((struct cfg_trunk *)object(r, CFG_TRUNK, "t2"))->server_group = 1;
 	cfg_leaf_reset(cfg_leaf_find(CFG_REALM, "listen"), object(r, CFG_REALM, "peering"));
 	set(object(r, CFG_REALM, "peering"), CFG_REALM, "listen", "udp 10.0.1.1 5060");
 	set(object(r, CFG_REALM, "peering"), CFG_REALM, "listen", "tcp 10.0.1.1 5060");
@@ -210,7 +216,8 @@ static void test_redirect(void **state)
 	assert_non_null(strstr(answer,
 		"\r\nContact: <sip:%2300@10.0.1.60>;q=0.9\r\n"
 		"Contact: <sip:200@10.0.1.61;transport=tcp>;q=0.8\r\n"
-		"Contact: <sip:200@10.0.1.62>;q=0.7\r\n"));
+		"Contact: <sip:200@10.0.1.63>;q=0.7\r\n"
+		"Contact: <sip:200@10.0.1.64:5070>;q=0.6\r\n"));
 	assert_string_equal(rig_last_call(r)->rec.reason, "redirected, first to trunk t0");
 	free(answer);
 	finish(r);

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Routing at the running box, with SIPp on both sides: translated numbers, a map of a million numbers from a
-file, its reload without a commit and without a failed call, and what `test call` says before each call
+file, its reload without a commit and without a failed call, a least-cost table, and what `test call` says before each call
 beside what the record says after it. limen-sip and limen-control are killed in between: the map is there again."""
 import os
 
@@ -26,9 +26,11 @@ def configuration():
         {"tag": 2, "rules": ["1 /^+49/ /0/"]}]
     c["translation_profiles"] = [{"name": "national-in", "called": 1}, {"name": "national-out", "calling": 2, "called": 2}]
     c["e164_pattern_maps"] = [{"tag": 1, "url": "flash:/million"}]
+    c["route_tables"] = [{"tag": 1, "url": "flash:/rates.csv"}]
     # The phones are a trunk, so that what they dial can be translated.
     c["trunks"].append(boxconf.trunk("phones", f"ipv4:{net.PHONE4}:5099", realm="access", translation_incoming="national-in"))
     c["dial_peers"].append({"tag": 700, "destination_map": 1, "trunk": "carrier", "translation_outgoing": "national-out"})
+    c["dial_peers"].append({"tag": 800, "destination_pattern": "+498T", "route_table": 1})
     return c
 
 
@@ -67,6 +69,8 @@ class Calls:
 
 def run(t):
     write_map(t, "million", (f"+497{i * 97:08d}" for i in range(N)))
+    write_map(t, "rates.csv", ["prefix;trunk;rate;valid-to", "+498;kamailio;0.02;", "+498;carrier;0.01;",
+                               "+498;carrier-t;0.001;2020-01-01"])
     box = t.box(configuration())
     t.carrier("answer_quiet.xml")
     calls = Calls(t, box)
@@ -77,6 +81,8 @@ def run(t):
     calls.place("0700000098")      # not in the map
     calls.place("0900123")         # rejected by a rule
     calls.place("0049301555")      # another dial-peer
+    record = calls.place("0800123")
+    t.equal(record["legs"][1]["trunk"], "carrier", "the cheapest trunk that is valid")
 
     reloaded(t, box, calls)
     finish(t, box, calls.statuses, scan=False)

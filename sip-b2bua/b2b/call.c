@@ -340,7 +340,7 @@ static void end_refuse(struct leg *leg, const struct call_why *why)
 
 	sip_buf_init(&headers, text, sizeof(text));
 	sip_put(&headers, why->headers);
-	if (!memmem(why->headers.p, why->headers.n, "Reason: Q.850", 13))
+	if (why->headers.n == 0 || !memmem(why->headers.p, why->headers.n, "Reason: Q.850", 13))
 		leg_put_reason(
 			&headers, leg, NULL, why->q850 ? why->q850 : policy_q850_of_status(status));
 	leg_refuse(leg, status, sip_buf_view(&headers));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Incoming dial-peers, sources, times and weights; see route_in.h. */
-#include "sip-b2bua/routing/route_in.h"
+/* Incoming dial-peers, sources, times and weights; see route_private.h. */
+#include "sip-b2bua/routing/route_private.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -14,6 +14,30 @@ struct route_in {
 	uint32_t *peers;       /* indices in cfg->dial_peers */
 };
 
+struct route_node {
+	uint32_t child[NUMTRIE_SYMBOLS]; /* 0: none (the root is nobody's child) */
+	uint32_t first_exact; /* index + 1 into next[], of peers whose pattern ends here */
+	uint32_t first_open;  /* the same for patterns that end in 'T' */
+};
+
+struct route_entry {
+	uint32_t trunk_index; /* or ROUTE_NONE */
+	uint16_t n_explicit, n_matched;
+	uint32_t next; /* index + 1 of the next dial-peer at the same node */
+};
+
+struct route_table {
+	const struct cfg *cfg;
+	struct translate *translate;
+	struct route_node *nodes;
+	uint32_t n_nodes, cap_nodes;
+	struct route_entry *entries; /* one per cfg->dial_peers, same index */
+	uint32_t *by_map; /* indices of dial-peers with a map, by the tags of their maps */
+	uint32_t n_by_map;
+	struct route_in in;
+	struct timeranges *ranges;
+};
+
 int route_in_build(const struct cfg *cfg, struct route_in *in) __attribute__((warn_unused_result));
 void route_in_clear(struct route_in *in);
 
@@ -31,3 +55,11 @@ const struct cfg_dial_peer *route_in_find(const struct cfg *cfg, const struct ro
  * as its share says. random 0: by their weights. Rows are in order but for that.
  */
 void route_weigh(struct route_row *rows, uint32_t n, uint64_t random);
+
+/* The number without separators, and its symbols. -EINVAL: it is none. */
+int route_number_read(struct view number, char ret[ROUTE_NUMBER_MAX + 1],
+	uint8_t sym[ROUTE_NUMBER_MAX], uint32_t *ret_n) __attribute__((warn_unused_result));
+
+/* Gives each row its verdict, in their order. */
+void route_rows_judge(
+	const struct route_table *t, const struct route_query *q, struct route_result *res);

@@ -214,6 +214,11 @@ static void bye_over(struct leg *leg)
 
 static int bye_send(struct leg *leg, const struct call_why *why);
 
+static bool bye_again(struct leg *leg)
+{
+	return bye_send(leg, &(struct call_why){.q850 = (uint16_t)leg->call->rec.q850}) == 0;
+}
+
 static void bye_response(
 	struct sip_ctxn *ctxn, const struct sip_msg *msg, const struct sip_path *path, void *arg)
 {
@@ -222,8 +227,7 @@ static void bye_response(
 	if (msg->status < 200)
 		return;
 	sip_ctxn_detach(ctxn);
-	if (leg_auth_take(leg, msg->status, msg) &&
-		bye_send(leg, &(struct call_why){.q850 = (uint16_t)leg->call->rec.q850}) == 0)
+	if ((leg_auth_take(leg, msg->status, msg) || leg_other_target(leg, msg)) && bye_again(leg))
 		return;
 	bye_over(leg);
 }
@@ -231,7 +235,8 @@ static void bye_response(
 static void bye_failed(struct sip_ctxn *ctxn, int err, void *arg)
 {
 	sip_ctxn_detach(ctxn);
-	bye_over(arg);
+	if (!leg_other_target(arg, NULL) || !bye_again(arg))
+		bye_over(arg);
 }
 
 static const struct sip_ctxn_ops bye_ops = {.response = bye_response, .failed = bye_failed};

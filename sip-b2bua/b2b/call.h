@@ -123,6 +123,7 @@ struct leg {
 	} update;
 	struct digest_client *auth; /* call_auth.c; NULL: nobody asked for credentials */
 	struct leg_dtmf dtmf;
+	uint64_t tried_targets; /* bits by target of its trunk, by a request in its dialog */
 };
 
 struct candidate {
@@ -345,6 +346,11 @@ int leg_reinvite(struct leg *leg);
 void call_target_heard(struct call *call);
 /* Nothing came for "timers next-target". */
 void call_target_silent(struct call *call);
+/*
+ * A request in the leg's dialog had this answer, or none (msg NULL). true: it is to be sent once more,
+ * the dialog leads to another target of the trunk now (RFC 3263 4.3).
+ */
+bool leg_other_target(struct leg *leg, const struct sip_msg *msg);
 /* What a final answer, or none (msg NULL), says of the target. true: the next one is to be tried. */
 bool call_target_failed(struct call *call, unsigned int status, const struct sip_msg *msg);
 

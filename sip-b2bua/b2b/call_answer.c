@@ -447,7 +447,8 @@ static void reinvite_refused(struct leg *leg, unsigned int status, const struct 
 	struct sip_buf headers;
 	char text[256];
 
-	if ((leg_auth_take(leg, status, msg) || leg_timer_take_422(leg, status, msg)) &&
+	if ((leg_auth_take(leg, status, msg) || leg_timer_take_422(leg, status, msg) ||
+		    leg_other_target(leg, msg)) &&
 		leg_reinvite(leg) == 0)
 		return;
 	sip_buf_init(&headers, text, sizeof(text));
@@ -526,6 +527,22 @@ static uint64_t retry_after_ms(const struct sip_msg *msg)
 	if (view_to_u64((struct view){value.p, n}, UINT32_MAX, &seconds) < 0)
 		return 0;
 	return seconds * 1000;
+}
+
+bool leg_other_target(struct leg *leg, const struct sip_msg *msg)
+{
+	struct call *call = leg->call;
+	const struct cfg_trunk *trunk = cfg_find_trunk(call->b->cfg, call->rec.trunk[leg->side]);
+
+	if (msg && msg->status != 503) {
+		leg->tried_targets = 0;
+		return false;
+	}
+	if (!trunk || !leg->dialog ||
+		!targets_other(call->b->targets, trunk, &leg->dialog->path, &leg->tried_targets))
+		return false;
+	call->b->env.stats->failovers++;
+	return true;
 }
 
 /* RFC 3263 4.3: a 503, no answer and a transport that fails lead to the next target. */

@@ -471,3 +471,32 @@ void targets_pick(struct targets *t, const struct cfg_trunk *trunk, struct call_
 		t->b->env.stats->dns_stale++;
 	*ret_why = "each of its targets is busied out or left alone for a while";
 }
+
+bool targets_other(const struct targets *t, const struct cfg_trunk *trunk, struct sip_path *path,
+	uint64_t *tried)
+{
+	uint32_t index = (uint32_t)(trunk - t->cfg->trunks);
+	const struct target_set *set = index < t->n ? &t->sets[index] : NULL;
+	const struct target *other = NULL;
+	bool known = false;
+
+	_Static_assert(TARGETS_MAX <= 64, "a bit each");
+	for (uint32_t i = 0; set && i < set->n_targets; i++) {
+		const struct target *target = &set->targets[i];
+
+		if (ipaddr_equal(&target->addr, &path->remote)) {
+			known = true;
+			*tried |= UINT64_C(1) << i;
+		} else if (!other && !(*tried & UINT64_C(1) << i) &&
+			   target->transport == path->transport &&
+			   target->addr.family == path->local.family &&
+			   spot_usable(t->b, target->spot)) {
+			other = target;
+		}
+	}
+	if (!known || !other)
+		return false;
+	path->remote = other->addr;
+	path->conn = 0;
+	return true;
+}

@@ -85,6 +85,14 @@ bool targets_usable(const struct targets *t, uint32_t trunk_index);
 void targets_pick(struct targets *t, const struct cfg_trunk *trunk, struct call_targets *ret,
 	const char **ret_why);
 
+/*
+ * Another target of the trunk in place of path->remote, over the same transport and from the same
+ * address of ours. tried: bits of those that are not to be taken any more, added to. false: there is
+ * none, or path does not lead to a target of the trunk.
+ */
+bool targets_other(const struct targets *t, const struct cfg_trunk *trunk, struct sip_path *path,
+	uint64_t *tried);
+
 /* The trunk that a source address of a realm stands for: one with a target of that address, and
  * among several the one whose port is the same, else the first. NULL when there is none. */
 const struct cfg_trunk *targets_source(

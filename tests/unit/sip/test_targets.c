@@ -277,6 +277,26 @@ static void test_cancel_between(void **state)
 	finish(r);
 }
 
+/* In a dialog, too: the BYE goes to the other target when the first is silent, or refuses it. */
+static void test_next_in_dialog(void **state)
+{
+	struct rig *r = named_rig(9);
+	struct rig_ua *a = rig_invite(r, "100", false), *b;
+
+	rig_settle(r);
+	b = rig_callee(r);
+	assert_int_equal(a->last, 200);
+	r->side[RIG_CALLEE].mute_trunk = 60;
+	rig_bye(r, a);
+	rig_settle(r);
+	assert_int_equal(r->stats.failovers, 0);
+	rig_pass(r, 40000);
+	assert_int_equal(r->stats.failovers, 1);
+	assert_true(b->hung_up);
+	assert_true(r->side[RIG_CALLEE].n_requests[SIP_M_BYE] >= 2);
+	finish(r);
+}
+
 static void test_health(void **state)
 {
 	struct rig *r = named_rig(8);
@@ -516,6 +536,7 @@ int main(void)
 		cmocka_unit_test(test_next_after_silence),
 		cmocka_unit_test(test_heard),
 		cmocka_unit_test(test_cancel_between),
+		cmocka_unit_test(test_next_in_dialog),
 		cmocka_unit_test(test_health),
 		cmocka_unit_test(test_group_draws),
 		cmocka_unit_test(test_group_load),

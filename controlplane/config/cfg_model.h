@@ -441,6 +441,7 @@ struct cfg_trunk {
 	/* session target ipv4:A[:P] | ipv6:[A][:P] | dns:NAME[:P], or a group of servers by its tag */
 	struct cfg_target target;
 	uint32_t server_group;
+	bool large_tcp;		   /* INVITEs over 1300 octets go by TCP in place of UDP */
 	uint32_t breaker_failures; /* in a row, until a target is left alone; 0: never */
 	uint32_t breaker_hold_s;   /* for so long, when it does not say itself */
 	uint8_t transport;

@@ -621,11 +621,30 @@ static void refused(struct leg *leg, unsigned int status, int err, const struct 
 		call_refused(leg, status, err, msg);
 }
 
+/*
+ * The way of later requests. What went by TCP for its length alone does not bind them, unless the far
+ * end's Contact says so.
+ */
+static const struct sip_path *way_on(
+	const struct call *call, const struct sip_msg *msg, const struct sip_path *path)
+{
+	struct sip_addr contact;
+	struct view transport;
+
+	if (!call->targets.by_tcp || sip_msg_contact(msg, &contact) < 0 ||
+		(sip_params_get(contact.uri.params, VIEW("transport"), &transport) &&
+			view_eq_nocase(transport, VIEW("tcp"))))
+		return path;
+	return &call->out_path;
+}
+
 static void invite_response(
 	struct sip_ctxn *ctxn, const struct sip_msg *msg, const struct sip_path *path, void *arg)
 {
 	struct leg *leg = arg;
 
+	if (ctxn == leg->out && leg->side == LEG_B && !leg->dialog)
+		path = way_on(leg->call, msg, path);
 	if (msg->status > 100)
 		leg_session_id_take(leg, msg);
 	if (ctxn == leg->out)
@@ -684,6 +703,22 @@ void call_target_silent(struct call *call)
 	refused(leg, 408, -ETIMEDOUT, NULL);
 }
 
+/* RFC 3261 18.1.1: nobody takes TCP there, so the INVITE goes by UDP, long as it is. */
+static bool falls_back_to_udp(struct leg *leg, int err)
+{
+	struct call *call = leg->call;
+
+	if (!call->targets.by_tcp || err == -ETIMEDOUT || call->state != CALL_CALLING ||
+		leg->side != LEG_B || leg->dialog)
+		return false;
+	call->targets.no_tcp = true;
+	call->targets.again = true;
+	oa_fail(&leg->oa);
+	if (call->offer)
+		call_offer_again(call);
+	return call_invite_out(call) == 0;
+}
+
 static void invite_failed(struct sip_ctxn *ctxn, int err, void *arg)
 {
 	struct leg *leg = arg;
@@ -692,7 +727,8 @@ static void invite_failed(struct sip_ctxn *ctxn, int err, void *arg)
 		return;
 	leg->out = NULL;
 	sip_ctxn_detach(ctxn);
-	refused(leg, err == -ETIMEDOUT ? 408 : 503, err, NULL);
+	if (!falls_back_to_udp(leg, err))
+		refused(leg, err == -ETIMEDOUT ? 408 : 503, err, NULL);
 }
 
 static void invite_terminated(struct sip_ctxn *ctxn, void *arg)

@@ -279,6 +279,7 @@ static int target_use(struct call *call, const struct sip_msg *invite,
 	if (!spot_enter(b, &call->targets, target->spot))
 		return -ENOENT; /* another call tries it just now */
 	leg_auth_forget(&call->leg[LEG_B]);
+	call->targets.no_tcp = false;
 	call->out_path = call_path_to(listener, &target->addr);
 	media_map_set_side(&call->media, LEG_B, realm, &listener->addr);
 	media_map_set_music(&call->media, LEG_B, realm, trunk);
@@ -582,18 +583,19 @@ static struct view call_id_text(struct call *call, char buf[SIP_TOKEN_LEN + 2])
 	return (struct view){buf, SIP_TOKEN_LEN};
 }
 
-static int invite_build(struct call *call, const struct sip_msg *from, struct view branch,
+/* path: that it goes; our Contact is that of call->out_path. */
+static int invite_build(struct call *call, const struct sip_msg *from, const struct sip_path *path,
 	struct view sdp, struct sip_buf *buf)
 {
 	struct leg *leg = &call->leg[LEG_B];
-	const struct sip_path *path = &call->out_path;
 	char tag[SIP_TOKEN_LEN], call_id[SIP_TOKEN_LEN + 2];
 	struct view id = call_id_text(call, call_id);
 	struct identity identity;
 
 	call_identity(call, &identity);
 	sip_build_request(buf, VIEW("INVITE"), view_of(call->uri));
-	sip_put_via(buf, sip_transport_text(path->transport), &path->local, branch);
+	sip_put_via(
+		buf, sip_transport_text(path->transport), &path->local, sip_ctxn_branch(leg->out));
 	sip_put_hdr_u64(buf, SIP_H_MAX_FORWARDS, call->max_forwards);
 	sip_put_hdr_start(buf, SIP_H_FROM);
 	identity_put_from(buf, &identity, from);
@@ -607,7 +609,7 @@ static int invite_build(struct call *call, const struct sip_msg *from, struct vi
 	sip_put_hdr(buf, SIP_H_CALL_ID, id);
 	call_trace(call, LEG_B, id);
 	sip_put_cseq(buf, leg->out_cseq, VIEW("INVITE"));
-	leg_put_contact(buf, leg, path);
+	leg_put_contact(buf, leg, &call->out_path);
 	sip_put_hdr(buf, SIP_H_ALLOW, VIEW(POLICY_ALLOW));
 	leg_put_extensions(leg, buf);
 	call_put_replaces(call, buf);
@@ -620,6 +622,27 @@ static int invite_build(struct call *call, const struct sip_msg *from, struct vi
 	if (view_copy(id, call->rec.sip_call_id[LEG_B], sizeof(call->rec.sip_call_id[LEG_B])) < 0)
 		call->rec.sip_call_id[LEG_B][0] = '\0';
 	return sip_build_end(buf, sdp.n > 0 ? VIEW("application/sdp") : none, sdp);
+}
+
+/*
+ * RFC 3261 18.1.1: an INVITE that is longer than surely fits a packet goes by TCP, where the far end is
+ * known to take it. ret_path: the way by TCP.
+ */
+static bool goes_by_tcp(struct call *call, size_t n, struct sip_path *ret_path)
+{
+	struct b2b *b = call->b;
+	const struct cfg_trunk *trunk = cfg_find_trunk(b->cfg, call->rec.trunk[LEG_B]);
+	const struct sip_listener *listener;
+
+	if (n <= SIP_MTU_SAFE || call->out_path.transport != SIP_UDP || call->targets.no_tcp ||
+		!trunk || !trunk->large_tcp)
+		return false;
+	listener = b->env.ops->find(
+		b->env.ctx, trunk->realm, SIP_TCP, call->out_path.remote.family);
+	if (!listener)
+		return false;
+	*ret_path = call_path_to(listener, &call->out_path.remote);
+	return true;
 }
 
 /* Another trunk may have a codec; else this is why the call fails. */
@@ -641,6 +664,7 @@ static int invite_send(struct call *call)
 	struct b2b *b = call->b;
 	struct leg *leg = &call->leg[LEG_B];
 	const struct sip_msg *from = sip_stxn_request(call->leg[LEG_A].in);
+	struct sip_path path = call->out_path;
 	struct view sdp = none;
 	struct sip_buf buf;
 	int rc;
@@ -661,13 +685,18 @@ static int invite_send(struct call *call)
 		return rc;
 	}
 	sip_buf_init(&buf, b->msg_buf, sizeof(b->msg_buf));
-	rc = invite_build(call, from, sip_ctxn_branch(leg->out), sdp, &buf);
+	rc = invite_build(call, from, &path, sdp, &buf);
+	call->targets.by_tcp = rc == 0 && goes_by_tcp(call, buf.n, &path);
+	if (call->targets.by_tcp) {
+		sip_buf_init(&buf, b->msg_buf, sizeof(b->msg_buf));
+		rc = invite_build(call, from, &path, sdp, &buf);
+	}
 	if (rc < 0) {
 		sip_ctxn_discard(leg->out);
 		leg->out = NULL;
 		return rc;
 	}
-	rc = sip_ctxn_send(leg->out, &call->out_path, sip_buf_view(&buf));
+	rc = sip_ctxn_send(leg->out, &path, sip_buf_view(&buf));
 	if (rc < 0) {
 		leg->out = NULL;
 		return rc;

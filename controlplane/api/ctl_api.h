@@ -446,6 +446,7 @@ struct ctl_dns_clear {
 	X(se_refreshes, "session-refreshes", "session refreshes sent")                        \
 	X(se_refused, "session-too-short", "requests refused with 422")                       \
 	X(se_expired, "session-expired", "calls ended by a session timer")                    \
+	X(redirected, "redirected", "redirections that were followed or passed on")           \
 	X(refer_in, "refer-in", "REFER requests in calls")                                    \
 	X(refer_refused, "refer-refused", "those that a side does not allow")                 \
 	X(replaced, "replaced", "calls that took the place of another (Replaces)")            \

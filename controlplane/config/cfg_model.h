@@ -103,6 +103,14 @@ enum cfg_transcoding {
 /* Reliable provisional answers (RFC 3262); CFG_REL1XX_REALM: a trunk does as its realm says. */
 enum cfg_rel1xx { CFG_REL1XX_REALM, CFG_REL1XX_SUPPORTED, CFG_REL1XX_REQUIRE, CFG_REL1XX_DISABLE };
 
+/* What comes of a 3xx of the called side; CFG_REDIRECTION_REALM: a trunk does as its realm says. */
+enum cfg_redirection {
+	CFG_REDIRECTION_REALM,
+	CFG_REDIRECTION_HUNT,
+	CFG_REDIRECTION_FOLLOW,
+	CFG_REDIRECTION_RELAY,
+};
+
 /* How digits come from and go to a side's far ends. */
 enum cfg_dtmf {
 	CFG_DTMF_NONE,	  /* of a trunk's first: as its realm says; as what comes second: nothing */
@@ -369,6 +377,7 @@ struct cfg_realm {
 	uint8_t dscp_media, dscp_video, dscp_signaling; /* ip qos dscp ef media | cs3 signaling */
 	uint8_t admission;				/* enum cfg_admission */
 	uint8_t rel1xx;		    /* enum cfg_rel1xx; REALM counts as SUPPORTED */
+	uint8_t redirection;	    /* enum cfg_redirection; REALM counts as HUNT */
 	bool refer;		    /* supplementary-service sip refer: REFER passes */
 	bool replaces;		    /* supplementary-service sip handle-replaces */
 	bool session_refresh;	    /* session timers are asked for, and kept alive by the box */
@@ -455,6 +464,7 @@ struct cfg_trunk {
 	uint8_t dtmf;			  /* enum cfg_dtmf; NONE: both are the realm's */
 	uint8_t dtmf_fallback;		  /* enum cfg_dtmf */
 	uint8_t rel1xx;			  /* enum cfg_rel1xx */
+	uint8_t redirection;		  /* enum cfg_redirection */
 	bool refer, replaces;		  /* or the realm's */
 	bool session_refresh;		  /* or the realm's */
 	uint32_t session_expires_s;	  /* 0: the realm's */

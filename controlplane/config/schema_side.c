@@ -177,6 +177,36 @@ static const struct cfg_word trunk_rel1xx_words[] = {
 	{NULL, 0, NULL},
 };
 
+#define REDIRECTION_HUNT                                                    \
+	{                                                                   \
+		"hunt", CFG_REDIRECTION_HUNT, "The next dial-peer is tried" \
+	}
+
+#define REDIRECTION_FOLLOW                                                                      \
+	{                                                                                       \
+		"follow", CFG_REDIRECTION_FOLLOW, "The dial-peers of the new numbers are tried" \
+	}
+
+#define REDIRECTION_RELAY                                                                         \
+	{                                                                                         \
+		"relay", CFG_REDIRECTION_RELAY, "The caller gets the new numbers, at our address" \
+	}
+
+static const struct cfg_word redirection_words[] = {
+	REDIRECTION_HUNT,
+	REDIRECTION_FOLLOW,
+	REDIRECTION_RELAY,
+	{NULL, 0, NULL},
+};
+
+static const struct cfg_word trunk_redirection_words[] = {
+	{"realm", CFG_REDIRECTION_REALM, "As the realm says"},
+	REDIRECTION_HUNT,
+	REDIRECTION_FOLLOW,
+	REDIRECTION_RELAY,
+	{NULL, 0, NULL},
+};
+
 static const struct cfg_word cptone_words[] = {
 	{"eu", CFG_CPTONE_EU, "As ETSI recommends, for countries without a word of their own"},
 	{"de", CFG_CPTONE_DE, "Germany"},
@@ -471,6 +501,17 @@ static const struct cfg_leaf rows[] = {
 		.help = "How digits come from this side and go there\n"
 			"With far ends that agree on no telephone-events"},
 
+	{.kind = CFG_REALM,
+		.type = CFG_T_ENUM,
+		.name = "redirection",
+		.syntax = "redirection",
+		FIELD(cfg_realm, redirection),
+		.words = redirection_words,
+		.min = CFG_REDIRECTION_HUNT,
+		.max = CFG_REDIRECTION_RELAY,
+		.def = CFG_REDIRECTION_HUNT,
+		NO_REF,
+		.help = "What comes of a 300, 301 or 302 from here"},
 	{.kind = CFG_REALM,
 		.type = CFG_T_BOOL,
 		.name = "refer",
@@ -770,6 +811,16 @@ static const struct cfg_leaf rows[] = {
 		.help = "How digits come from this far end and go there\n"
 			"When it agrees on no telephone-events; counts with a dtmf-relay of "
 			"the trunk's own"},
+	{.kind = CFG_TRUNK,
+		.type = CFG_T_ENUM,
+		.name = "redirection",
+		.syntax = "redirection",
+		FIELD(cfg_trunk, redirection),
+		.words = trunk_redirection_words,
+		.max = CFG_REDIRECTION_RELAY,
+		.def = CFG_REDIRECTION_REALM,
+		NO_REF,
+		.help = "What comes of a 300, 301 or 302 from here"},
 	{.kind = CFG_TRUNK,
 		.type = CFG_T_BOOL,
 		.name = "refer",

@@ -158,6 +158,7 @@ void call_release(struct call *call)
 	leg_clear(&call->leg[LEG_A]);
 	leg_clear(&call->leg[LEG_B]);
 	media_map_clear(&call->media);
+	call_redirect_free(call);
 	call_copy_set(&call->replaces, &call->replaces_len, (struct view){NULL, 0});
 	secret_free(call->offer, call->offer_len);
 	secret_free(call->answer, call->answer_len);

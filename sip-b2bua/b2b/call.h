@@ -198,7 +198,8 @@ struct call {
 		uint16_t status;
 		uint32_t rseq, cseq;
 	} prack;
-	char *replaces; /* of the INVITE to the called side */
+	struct call_redirect *redirect; /* call_moved.c; NULL: it was not redirected */
+	char *replaces;			/* of the INVITE to the called side */
 	uint32_t replaces_len;
 	struct sip_ctxn *prack_out; /* that PRACK */
 	uint64_t answer_by_ms;	    /* of the wheel: when the called side has to have answered */
@@ -461,6 +462,16 @@ void leg_refuse_offer(struct leg *leg, unsigned int status, struct view headers)
  */
 void call_early_settle(struct call *call, const struct call_fork *f);
 void call_update_end(struct call *call); /* the call ends */
+
+/* ---- call_moved.c: 3xx of the called side ---- */
+
+/* A redirection of the called side, and why in a sentence. true: it is followed, or the call is over. */
+bool call_redirected(struct call *call, const struct sip_msg *msg, const char *reason);
+/* Candidates for the next number of a redirection; false: there is none. */
+bool call_redirect_next(struct call *call);
+void call_redirect_free(struct call *call);
+/* Candidates for another number in place of those that the call has; call_setup.c. */
+bool call_route_again(struct call *call, const char *number);
 
 /* ---- call_refer.c: transfers ---- */
 

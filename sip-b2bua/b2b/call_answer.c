@@ -567,6 +567,7 @@ static void call_refused(struct leg *leg, unsigned int status, int err, const st
 	bool secure = call->media.side[LEG_B].srtp.policy == CFG_SRTP_REQUIRE;
 	char reason[sizeof(call->rec.reason)], text[256], more[128] = "";
 	struct sip_buf headers;
+	bool again;
 
 	call_early_settle(call, NULL);
 	if (msg && (refused_for_auth(leg, status, msg) || refused_for_srtp(call, status)))
@@ -583,8 +584,11 @@ static void call_refused(struct leg *leg, unsigned int status, int err, const st
 		msg ? reason_answered(call, msg, more) : reason_unanswered(call, err));
 	call->last_failure = failure.status;
 	memcpy(call->rec.reason, reason, sizeof(reason));
-	if (call_target_failed(call, status, msg) ||
-		(failure.hunt && call->candidate < call->n_candidates)) {
+	again = call_target_failed(call, status, msg);
+	if (msg && status >= 300 && status < 400 && call_redirected(call, msg, reason))
+		return;
+	if (again || (failure.hunt &&
+			     (call->candidate < call->n_candidates || call_redirect_next(call)))) {
 		call_hunt(call);
 		return;
 	}

@@ -139,26 +139,27 @@ static bool check_source(struct call *call, const struct sip_path *path)
 	return true;
 }
 
-static bool find_candidates(struct call *call, const struct sip_msg *msg)
+/* The dial-peers of a number, as candidates in place of those that the call has. */
+static void candidates_look_up(
+	struct call *call, const char *number, struct route_result *ret_result)
 {
 	struct b2b *b = call->b;
-	char reason[ROUTE_REASON_MAX];
-	struct route_result result;
 	const struct route_query query = {.realm = call->rec.realm[LEG_A],
 		.trunk = call->rec.trunk[LEG_A],
 		.calling = call->rec.calling[LEG_A],
-		.called = view_of(call->rec.called[LEG_A]),
+		.called = view_of(number),
 		.numbers = b->numbers,
 		.now_s = (int64_t)(b->env.ops->wall_ms(b->env.ctx) / 1000),
 		.random = call->rec.id,
 		.up = health_trunk_up,
 		.arg = b->health};
-	int rc = route_lookup(b->routes, &query, &result);
+	int rc = route_lookup(b->routes, &query, ret_result);
 
-	call->numbers = result.in;
-	call->rec.dial_peer_in = result.peer_in ? result.peer_in->tag : 0;
-	for (uint32_t i = 0; rc == 0 && i < result.n_rows; i++) {
-		const struct route_row *row = &result.rows[i];
+	call->numbers = ret_result->in;
+	call->rec.dial_peer_in = ret_result->peer_in ? ret_result->peer_in->tag : 0;
+	call->n_candidates = call->candidate = 0;
+	for (uint32_t i = 0; rc == 0 && i < ret_result->n_rows; i++) {
+		const struct route_row *row = &ret_result->rows[i];
 		struct candidate *c = &call->candidates[call->n_candidates];
 
 		if (row->verdict != ROUTE_USE)
@@ -168,6 +169,27 @@ static bool find_candidates(struct call *call, const struct sip_msg *msg)
 		name_copy(c->trunk, c->local ? "" : row->trunk->name);
 		call->n_candidates++;
 	}
+}
+
+bool call_route_again(struct call *call, const char *number)
+{
+	char reason[ROUTE_REASON_MAX];
+	struct route_result result;
+
+	candidates_look_up(call, number, &result);
+	if (call->n_candidates > 0)
+		return true;
+	route_result_explain(&result, call->rec.realm[LEG_A], reason);
+	log_info("call %016llx: %s", (unsigned long long)call->rec.id, reason);
+	return false;
+}
+
+static bool find_candidates(struct call *call, const struct sip_msg *msg)
+{
+	char reason[ROUTE_REASON_MAX];
+	struct route_result result;
+
+	candidates_look_up(call, call->rec.called[LEG_A], &result);
 	if (call->n_candidates > 0)
 		return !call_redirect(call, msg, &result);
 	route_result_explain(&result, call->rec.realm[LEG_A], reason);
@@ -500,6 +522,11 @@ static void hunt_over(struct call *call)
 {
 	char why[sizeof(call->rec.reason)] = "the caller's INVITE is gone", text[CALL_HEADERS_MAX];
 	struct sip_buf headers;
+
+	if (call->leg[LEG_A].in && call_redirect_next(call)) {
+		call_hunt(call);
+		return;
+	}
 
 	if (call->rec.reason[0])
 		memcpy(why, call->rec.reason, sizeof(why));

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Hold and resume by re-INVITE from both sides (RFC 3264 8.4), and a re-INVITE that is refused:
-the call goes on as it was (RFC 3261 14.1)."""
+"""Hold in its three styles and resume by re-INVITE from both sides (sendonly, inactive: RFC 3264 8.4; the
+address 0.0.0.0: RFC 2543), and a re-INVITE that is refused: the call goes on as it was (RFC 3261 14.1)."""
 from limenlab import sip
 from limenlab.sipcase import NUMBER, finish, start
 from limenlab.ua import answered_call, box_media, hang_up
@@ -11,6 +11,9 @@ def run(t):
     a, b = answered_call(phone, carrier, NUMBER)
     for holder, held in ((a, b), (b, a)):
         reoffer(t, holder, held, "sendonly", "recvonly")
+        reoffer(t, holder, held, "sendrecv", "sendrecv")
+        reoffer(t, holder, held, "inactive", "inactive")
+        zero_address(t, holder, held)
         reoffer(t, holder, held, "sendrecv", "sendrecv")
         refused(t, holder, held)
     versions(t)
@@ -31,6 +34,19 @@ def reoffer(t, holder, held, offered, answered):
     held.ok(offer, body=True, direction=answered)
     answer = holder.expect((200, "INVITE"))
     t.equal(direction(answer), answered, "direction of the answer")
+    holder.ack()
+    held.expect("ACK")
+
+
+def zero_address(t, holder, held):
+    """What the oldest phones send reaches the other side in today's words, at the box's address."""
+    lines = holder._body(True).split("\r\n")
+    holder.send_invite(body="\r\n".join("c=IN IP4 0.0.0.0" if x.startswith("c=") else x for x in lines))
+    offer = held.expect("INVITE")
+    t.equal(direction(offer), "sendonly", "direction of the offer, 0.0.0.0 was sent")
+    t.check(box_media(offer)[0] != "0.0.0.0", "the address of a hold by RFC 2543 went on")
+    held.ok(offer, body=True, direction="recvonly")
+    t.equal(direction(holder.expect((200, "INVITE"))), "recvonly", "direction of the answer")
     holder.ack()
     held.expect("ACK")
 

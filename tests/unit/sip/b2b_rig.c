@@ -715,6 +715,8 @@ static void ua_invite_response(
 	struct sip_ctxn *ctxn, const struct sip_msg *msg, const struct sip_path *path, void *arg)
 {
 	struct rig_ua *ua = arg;
+	struct sip_values it;
+	struct view value;
 
 	ua_keep_sdp(ua, msg);
 	if (msg->status < 200) {
@@ -726,6 +728,14 @@ static void ua_invite_response(
 	ua->last = msg->status;
 	ua->last_had_sdp = sip_msg_is_sdp(msg);
 	ua_keep_timer(ua, msg);
+	ua->last_contacts[0] = '\0';
+	sip_values_start(&it, msg, SIP_H_CONTACT);
+	while (sip_values_next(&it, &value)) {
+		size_t n = strlen(ua->last_contacts);
+
+		snprintf(ua->last_contacts + n, sizeof(ua->last_contacts) - n, "%.*s ",
+			VIEW_ARG(value));
+	}
 	if (msg->status < 300) {
 		if (!ua->dialog)
 			ua_confirm(ua, msg, path);
@@ -1087,11 +1097,16 @@ void rig_answer(struct rig *r, struct rig_ua *ua, unsigned int status)
 	sip_buf_init(&b, text, sizeof(text));
 	sip_build_response(&b, request, sip_stxn_source(ua->in), status, none, view_of(ua->tag));
 	sip_put_hdr_start(&b, SIP_H_CONTACT);
-	sip_put_lit(&b, "<sip:");
-	sip_put(&b, ua->side == RIG_CALLER ? VIEW("phone-c") : VIEW("trunk-c"));
-	sip_put_char(&b, '@');
-	sip_put_host(&b, &ua->addr, true);
-	sip_put_lit(&b, ">\r\nServer: secret\r\nX-Secret: secret\r\n");
+	if (status >= 300 && status < 400 && r->side[ua->side].contacts) {
+		sip_put(&b, view_of(r->side[ua->side].contacts));
+	} else {
+		sip_put_lit(&b, "<sip:");
+		sip_put(&b, ua->side == RIG_CALLER ? VIEW("phone-c") : VIEW("trunk-c"));
+		sip_put_char(&b, '@');
+		sip_put_host(&b, &ua->addr, true);
+		sip_put_char(&b, '>');
+	}
+	sip_put_lit(&b, "\r\nServer: secret\r\nX-Secret: secret\r\n");
 	put_allow(r, ua->side, &b);
 	if (status == 200)
 		put_timer(r, ua->side, &b);

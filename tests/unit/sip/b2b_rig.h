@@ -47,6 +47,7 @@ struct rig_ua {
 	char call_id[40], tag[28];
 	char last_se[64], last_min_se[16]; /* of the box's last INVITE, UPDATE or 200; "" without */
 	bool last_requires_timer;
+	char last_contacts[512];		  /* of the final answer to its INVITE */
 	char last_refer[2048], last_notify[2048]; /* whole */
 	char last_replaces[512];		  /* of an INVITE that it got */
 	unsigned int n_refers, n_notifies;
@@ -93,6 +94,7 @@ struct rig_side {
 	const char *se;
 	bool timer;
 	unsigned int min_se;
+	const char *contacts;	 /* of a redirection, NULL: their own */
 	bool replaces;		 /* they say that they know Replaces */
 	const char *lines;	 /* of their INVITEs besides, or NULL */
 	unsigned int on_refer;	 /* what they answer, 0: nothing */

@@ -23,7 +23,7 @@
 
 static unsigned int n_answered, n_refused, n_restarts, n_reinvites_ok;
 static uint64_t n_prack_in, n_prack_out, n_update_in, n_update_out, n_update_local;
-static uint64_t n_refer_in, n_replaced;
+static uint64_t n_refer_in, n_replaced, n_redirected;
 
 static struct rig_ua *pick(struct rig *r, unsigned int side)
 {
@@ -279,6 +279,8 @@ static void run(uint64_t seed, bool trace)
 	r->side[RIG_CALLER].update = rig_random(r, 3) > 0;
 	r->side[RIG_CALLEE].update = rig_random(r, 3) > 0;
 	for (unsigned int side = 0; side < 2; side++) {
+		r->cfg->realms[side].redirection = (uint8_t)rig_random(r, 4);
+		r->side[RIG_CALLER + side].contacts = "<sip:200@x.example>";
 		r->cfg->realms[side].refer = r->cfg->realms[side].replaces = true;
 		r->side[RIG_CALLER + side].replaces = rig_random(r, 4) > 0;
 		r->side[RIG_CALLER + side].on_refer = rig_random(r, 4) ? 202 : 0;
@@ -314,6 +316,7 @@ static void run(uint64_t seed, bool trace)
 	n_update_in += r->stats.update_in;
 	n_refer_in += r->stats.refer_in;
 	n_replaced += r->stats.replaced;
+	n_redirected += r->stats.redirected;
 	n_update_out += r->stats.update_out;
 	n_update_local += r->stats.update_local;
 	rig_free(r);
@@ -345,6 +348,7 @@ static void test_reached(void **state)
 	assert_true(n_update_local > 0);
 	assert_true(n_refer_in > RUNS / 20);
 	assert_true(n_replaced > 0);
+	assert_true(n_redirected > RUNS / 20);
 }
 
 int main(int argc, char **argv)

@@ -36,6 +36,7 @@ extern const struct cli_table cli_show_quality;
 extern const struct cli_table cli_show_reason;
 extern const struct cli_table cli_show_ladder;
 extern const struct cli_table cli_show_targets;
+extern const struct cli_table cli_show_conns;
 extern const struct cli_table cli_show_config;
 extern const struct cli_table cli_show_network;
 extern const struct cli_table cli_show_access;

@@ -117,6 +117,13 @@ struct cli_trace {
 /* trace is valid during the call. */
 typedef void (*cli_trace_fn)(void *arg, const struct cli_trace *trace);
 
+/* A connection of SIP that is up. */
+struct cli_conn {
+	uint32_t number;   /* for people */
+	uint64_t since_ms; /* wall clock */
+	struct ctl_conn conn;
+};
+
 /* row callbacks: a non-zero return ends the walk. */
 typedef int (*cli_call_fn)(const struct ctl_call *call, void *arg);
 typedef int (*cli_record_fn)(const struct cli_record *record, void *arg);
@@ -127,6 +134,7 @@ typedef int (*cli_process_fn)(const struct cli_process *process, void *arg);
 typedef int (*cli_outcome_fn)(const char *word, uint64_t n, void *arg);
 typedef int (*cli_sip_fn)(uint32_t worker, const struct ctl_sip_stats *stats, void *arg);
 
+typedef int (*cli_conn_fn)(const struct cli_conn *conn, void *arg);
 typedef int (*cli_recording_fn)(const struct ctl_rec_status *recording, void *arg);
 
 struct cli_source {
@@ -160,6 +168,10 @@ struct cli_source {
 	/* family 4 or 6; false when the realm has no media address of it. */
 	bool (*ports)(void *ctx, const char *realm, unsigned int family, struct cli_ports *ret);
 	void (*sip)(void *ctx, cli_sip_fn row, void *arg);
+	/* In the order in which they came up. */
+	void (*conns)(void *ctx, cli_conn_fn row, void *arg);
+	/* -ENOENT: none of that number and transport; -ENOTCONN: its limen-sip is away. */
+	int (*conn_end)(void *ctx, uint32_t number, uint8_t transport);
 	/* own NONE: limen-nat is away, and the rest is what it told last. */
 	void (*nat)(void *ctx, struct ctl_nat_info *ret);
 	/* What limen-sip knows of transcoding. */

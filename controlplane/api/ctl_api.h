@@ -73,6 +73,10 @@ enum ctl_msg {
 	CTL_DNS_HOSTS = 101, /* ctl_dns_hosts + ctl_dns_host ...: all names, at each change */
 	/* control -> sip */
 	CTL_DNS_CLEAR = 102, /* ctl_dns_clear */
+	/* connections of SIP, sip -> control: all of them after HELLO, then once a second what changed */
+	CTL_CONN = 80,	    /* ctl_conn: is up */
+	CTL_CONN_GONE = 81, /* ctl_conn_id */
+	CTL_CONN_END = 82,  /* ctl_conn_id, control -> sip: an operator wants its end */
 	/* CLI */
 	CTL_CLI_OPEN = 40, /* ctl_cli_open; reply: ctl_text, the prompt */
 	CTL_CLI_LINE = 41, /* ctl_text; CTL_CLI_OUT ... with its seq, more=0 at the end */
@@ -419,6 +423,20 @@ struct ctl_dns_clear {
 	char name[256]; /* empty: all of them */
 };
 
+struct ctl_conn {
+	uint64_t id; /* of the worker */
+	struct ipaddr local, remote;
+	uint8_t transport; /* enum sip_transport_kind */
+	uint8_t accepted;  /* 1: the far end opened it */
+	uint8_t zero[6];
+	char realm[CTL_NAME_MAX];
+};
+_Static_assert(sizeof(struct ctl_conn) == 88, "wire struct");
+
+struct ctl_conn_id {
+	uint64_t id;
+};
+
 /* Counters since the start of the worker. X(field, name in show and metrics, help). */
 #define CTL_SIP_COUNTERS(X)                                                                   \
 	X(rx_requests, "rx-requests", "SIP requests received")                                \
@@ -475,7 +493,16 @@ struct ctl_dns_clear {
 	X(dns_failed, "dns-failed", "of them those that no name server answered")             \
 	X(dns_stale, "dns-stale", "calls by answers past their time, as no server answers")   \
 	X(failovers, "failovers", "requests that went on to another target of their trunk")   \
-	X(breaker_opened, "breaker-opened", "times that a target was left alone")
+	X(breaker_opened, "breaker-opened", "times that a target was left alone")             \
+	X(conns_accepted, "connections-accepted", "connections that far ends opened")         \
+	X(conns_opened, "connections-opened", "connections that were opened to far ends")     \
+	X(conns_failed, "connections-failed", "connections to far ends that did not come up") \
+	X(conns_refused, "connections-refused", "connections beyond a limit")                 \
+	X(conns_aged, "connections-aged", "connections closed because nothing was said")      \
+	X(conns_slow, "connections-slow", "connections closed in the middle of a message")    \
+	X(conns_far_closed, "connections-closed", "connections that far ends closed")         \
+	X(keepalives, "keepalives", "CRLFs that keep a flow open")                            \
+	X(stun, "stun-answers", "STUN binding requests answered on SIP ports")
 
 struct ctl_sip_stats {
 #define X(field, name, help) uint64_t field;

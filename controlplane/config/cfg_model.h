@@ -538,7 +538,12 @@ struct cfg {
 	bool domain_lookup;
 	char domain_name[CFG_HOST_MAX]; /* is added to names without a dot; empty: nothing is */
 	uint32_t domain_timeout_s, domain_retry;
-	uint32_t domain_stale_s; /* answers are used so long beyond their time; 0: not at all */
+	uint32_t domain_stale_s;  /* answers are used so long beyond their time; 0: not at all */
+	uint32_t conn_max;	  /* TCP, TLS and WebSocket connections */
+	uint32_t conn_max_source; /* of them accepted from one address, in each worker */
+	uint32_t conn_idle_s;	  /* of silence until one is closed */
+	uint32_t conn_receive_s;  /* for a message to arrive whole */
+	uint32_t ws_ping_s;	  /* of silence until a WebSocket is asked */
 	/* media recording */
 	uint8_t rec_files;	  /* enum cfg_rec_files */
 	uint8_t rec_when_full;	  /* enum cfg_rec_full */

@@ -49,6 +49,7 @@ struct peers {
 	bool told_replayed;
 	STAILQ_HEAD(, trunk) trunks;
 	unsigned int n_trunks;
+	struct conns *conns;
 };
 
 static struct peer_sip *sip_of(struct peer *peer)
@@ -98,6 +99,7 @@ static int hello_sip(struct peer *peer, const struct ctl_hello *hello)
 		sip->restarts++;
 		keep_stats(sip);
 	}
+	conns_forget(peers->conns, hello->worker);
 	sip->peer = peer->ipc;
 	sip->connection = ++peers->n_connections;
 	sip->n_workers = hello->n_workers;
@@ -342,6 +344,45 @@ static int on_dtmf(struct ipc_peer *ipc, const struct ipc_hdr *hdr, const void *
 	return 0;
 }
 
+static int on_conn(struct ipc_peer *ipc, const struct ipc_hdr *hdr, const void *body, size_t len)
+{
+	struct peer *peer = ipc_peer_ctx(ipc);
+	const struct ctl_conn *conn = body;
+
+	if (!ipc_str_ok(conn->realm, sizeof(conn->realm)) || !ipaddr_valid(&conn->local) ||
+		!ipaddr_valid(&conn->remote) || conn->accepted > 1)
+		return -EPROTO;
+	conns_put(peer->peers->conns, peer->worker, conn, clock_wall_ms());
+	return 0;
+}
+
+static int on_conn_gone(
+	struct ipc_peer *ipc, const struct ipc_hdr *hdr, const void *body, size_t len)
+{
+	struct peer *peer = ipc_peer_ctx(ipc);
+	const struct ctl_conn_id *gone = body;
+
+	conns_remove(peer->peers->conns, peer->worker, gone->id);
+	return 0;
+}
+
+const struct conns *peers_conns(const struct peers *peers)
+{
+	return peers->conns;
+}
+
+int peers_conn_end(struct peers *peers, uint32_t number, uint8_t transport)
+{
+	struct conns_row row;
+
+	if (!conns_find(peers->conns, number, &row) || row.conn.transport != transport)
+		return -ENOENT;
+	const struct ctl_conn_id id = {row.conn.id};
+	return peers_sip_send(peers, row.worker, CTL_CONN_END, &id, sizeof(id), NULL, 0)
+		       ? 0
+		       : -ENOTCONN;
+}
+
 static int on_replay_done(
 	struct ipc_peer *ipc, const struct ipc_hdr *hdr, const void *body, size_t len)
 {
@@ -407,6 +448,7 @@ static void on_closed(struct ipc_peer *ipc, const char *why)
 	if (peer->role == IPC_ROLE_SIP && sip_of(peer)->peer == ipc) {
 		log_warning("limen-sip worker %u is gone: %s", peer->worker, why);
 		sip_of(peer)->peer = NULL;
+		conns_forget(peers->conns, peer->worker);
 		sip_of(peer)->since_ms = clock_wall_ms();
 		peers->conf.sip_down(peers->conf.arg, peer->worker);
 		if (peers->conf.traces != NULL)
@@ -458,6 +500,8 @@ static const struct ipc_row rows[] = {
 	{CTL_TRACE_MSG, 0, IPC_ROLE_SIP, sizeof(struct ctl_trace_msg), BODY_MAX, "CTL_TRACE_MSG",
 		on_trace},
 	{CTL_TRACE_END, 0, IPC_ROLE_SIP, SIZED(struct ctl_trace_end), "CTL_TRACE_END", on_trace},
+	{CTL_CONN, 0, IPC_ROLE_SIP, SIZED(struct ctl_conn), "CTL_CONN", on_conn},
+	{CTL_CONN_GONE, 0, IPC_ROLE_SIP, SIZED(struct ctl_conn_id), "CTL_CONN_GONE", on_conn_gone},
 	{CTL_NAT_KEYS, 0, IPC_ROLE_NAT, SIZED(struct ctl_nat_keys), "CTL_NAT_KEYS", on_nat},
 	{CTL_NAT_FAILED, 0, IPC_ROLE_NAT, SIZED(struct ctl_nat_id), "CTL_NAT_FAILED", on_nat},
 	{CTL_NAT_INFO, 0, IPC_ROLE_NAT, SIZED(struct ctl_nat_info), "CTL_NAT_INFO", on_nat},
@@ -527,7 +571,11 @@ int peers_new(struct event_base *base, const struct peers_conf *conf, struct cal
 	STAILQ_INIT(&peers->trunks);
 	snprintf(peers->path, sizeof(peers->path), "%s", conf->path);
 	peers->tick_event = event_new(base, -1, EV_PERSIST, tick_cb, peers);
-	if (peers->tick_event == NULL) {
+	peers->conns = conns_new();
+	if (peers->tick_event == NULL || peers->conns == NULL) {
+		if (peers->tick_event != NULL)
+			event_free(peers->tick_event);
+		conns_free(peers->conns);
 		free(peers);
 		return -ENOMEM;
 	}
@@ -560,6 +608,7 @@ void peers_free(struct peers *peers)
 		ipc_peer_free(peer->ipc);
 		free(peer);
 	}
+	conns_free(peers->conns);
 	while ((t = STAILQ_FIRST(&peers->trunks)) != NULL) {
 		STAILQ_REMOVE_HEAD(&peers->trunks, link);
 		free(t);

@@ -12,6 +12,7 @@
 
 #include "controlplane/api/ctl_api.h"
 #include "controlplane/core/calls.h"
+#include "controlplane/core/conns.h"
 #include "controlplane/core/nat_peer.h"
 #include "controlplane/core/recordings.h"
 #include "controlplane/core/traces.h"
@@ -89,6 +90,9 @@ void peers_transcoder_changed(struct peers *peers);
 
 const struct peer_sip *peers_sip(const struct peers *peers, uint32_t worker); /* NULL: no such */
 bool peers_trunk(const struct peers *peers, const char *name, struct ctl_trunk_status *ret_status);
+const struct conns *peers_conns(const struct peers *peers);
+/* Ends a connection of SIP. -ENOENT: none of that number and transport; -ENOTCONN. */
+int peers_conn_end(struct peers *peers, uint32_t number, uint8_t transport);
 struct ipc_stats peers_sip_stats(const struct peers *peers, uint32_t worker);
 /* No worker has to put calls again. */
 bool peers_replay_complete(const struct peers *peers);

@@ -362,6 +362,35 @@ static int acl_clear(void *ctx, const char *name, uint32_t family)
 	return dpclient_acl_clear(c->dp, name, family);
 }
 
+struct conn_walk {
+	cli_conn_fn row;
+	void *arg;
+};
+
+static int conn_row(const struct conns_row *row, void *arg)
+{
+	const struct conn_walk *walk = arg;
+	const struct cli_conn conn = {
+		.number = row->number, .since_ms = row->since_ms, .conn = row->conn};
+
+	return walk->row(&conn, walk->arg);
+}
+
+static void conns(void *ctx, cli_conn_fn row, void *arg)
+{
+	const struct control *c = ctx;
+	struct conn_walk walk = {row, arg};
+
+	conns_each(peers_conns(c->peers), conn_row, &walk);
+}
+
+static int conn_end(void *ctx, uint32_t number, uint8_t transport)
+{
+	const struct control *c = ctx;
+
+	return peers_conn_end(c->peers, number, transport);
+}
+
 static int call_clear(void *ctx, uint64_t call_id, uint32_t q850, const char *reason)
 {
 	const struct control *c = ctx;
@@ -486,5 +515,7 @@ void status_source(struct control *control, struct cli_source *ret_source)
 		.call_play = call_play,
 		.acl_clear = acl_clear,
 		.trace = trace,
+		.conns = conns,
+		.conn_end = conn_end,
 		.call_clear = call_clear};
 }

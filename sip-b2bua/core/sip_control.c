@@ -18,6 +18,7 @@ LOG_TOPIC("sip-control");
 #define BACKOFF_MIN_MS 50
 #define BACKOFF_MAX_MS 1000
 #define CONFIG_MAX     (16 * 1024 * 1024)
+#define CONNS_TOLD_MAX 1000  /* connections in a second */
 #define QUEUE_MAX      65536 /* messages that may wait for limen-control */
 
 /* ---- configuration ---- */
@@ -165,12 +166,26 @@ static int config_chunk(struct sip_worker *w, struct ipc_peer *peer, const struc
 	return c->text_n == c->text_total ? config_prepare(w, peer, hdr) : 0;
 }
 
+/* The box's connections are spread over the workers by the kernel. */
+static void limits_set(struct sip_worker *w, const struct cfg *cfg)
+{
+	struct sip_transport_limits limits = SIP_TRANSPORT_LIMITS_DEFAULT;
+	uint32_t n = w->group->opts.n_workers;
+	limits.max_conns = (cfg->conn_max + n - 1) / n;
+	limits.max_conns_per_peer = cfg->conn_max_source;
+	limits.idle_ms = cfg->conn_idle_s * 1000;
+	limits.partial_ms = cfg->conn_receive_s * 1000;
+	limits.ws_ping_ms = cfg->ws_ping_s * 1000;
+	sip_transport_set_limits(w->transport, &limits);
+}
+
 static void config_apply(struct sip_worker *w)
 {
 	struct control_link *c = &w->control;
 	struct cfg *old = w->cfg;
 	struct sip_timers timers = SIP_TIMERS_DEFAULT;
 	sip_transport_apply(w->transport);
+	limits_set(w, c->prepared);
 	w->cfg = c->prepared;
 	w->cfg_revision = c->revision;
 	c->prepared = NULL;
@@ -241,6 +256,7 @@ static int on_hello_reply(
 	w->key_known = true;
 	secret_wipe(&key, sizeof(key));
 	w->control.up = true;
+	sip_transport_report_again(w->transport);
 	w->control.backoff_ms = BACKOFF_MIN_MS;
 	w->control.generation = reply->generation;
 	ipc_peer_set_role(peer, IPC_ROLE_CONTROL);
@@ -369,6 +385,18 @@ static int on_call_clear(
 	return 0;
 }
 
+static int on_conn_end(
+	struct ipc_peer *peer, const struct ipc_hdr *hdr, const void *body, size_t len)
+{
+	struct sip_worker *w = ipc_peer_ctx(peer);
+	const struct ctl_conn_id *conn = body;
+
+	worker_time(w);
+	if (sip_transport_conn_end(w->transport, conn->id) != 0)
+		log_info("the connection that an operator wants to end has gone already");
+	return 0;
+}
+
 static int on_play_done(
 	struct ipc_peer *peer, const struct ipc_hdr *hdr, const void *body, size_t len)
 {
@@ -439,6 +467,7 @@ static const struct ipc_row rows[] = {
 		on_call_play},
 	{CTL_PLAY_DONE, 0, IPC_ROLE_CONTROL, SIZED(struct ctl_play_done), "CTL_PLAY_DONE",
 		on_play_done},
+	{CTL_CONN_END, 0, IPC_ROLE_CONTROL, SIZED(struct ctl_conn_id), "CTL_CONN_END", on_conn_end},
 	{CTL_CALL_CLEAR, 0, IPC_ROLE_CONTROL, SIZED(struct ctl_call_clear), "CTL_CALL_CLEAR",
 		on_call_clear},
 	{CTL_TRACE_GET, 0, IPC_ROLE_CONTROL, SIZED(struct ctl_trace_get), "CTL_TRACE_GET",
@@ -543,6 +572,34 @@ void control_stats_send(struct sip_worker *w, const struct ctl_sip_stats *stats)
 	if (w->control.up)
 		(void)ipc_send(w->control.peer, CTL_SIP_STATS, 0, 0, w->control.generation, stats,
 			sizeof(*stats), NULL, 0);
+}
+
+static bool conn_send(void *ctx, const struct sip_conn *conn)
+{
+	struct sip_worker *w = ctx;
+	struct ctl_conn msg = {.id = conn->id,
+		.local = conn->local,
+		.remote = conn->remote,
+		.transport = conn->transport,
+		.accepted = conn->accepted};
+	_Static_assert(sizeof(msg.realm) == sizeof(conn->realm), "the same names");
+	memcpy(msg.realm, conn->realm, sizeof(msg.realm));
+	return ipc_send(w->control.peer, CTL_CONN, 0, 0, w->control.generation, &msg, sizeof(msg),
+		       NULL, 0) == 0;
+}
+
+static bool conn_gone_send(void *ctx, uint64_t id)
+{
+	struct sip_worker *w = ctx;
+	const struct ctl_conn_id msg = {id};
+	return ipc_send(w->control.peer, CTL_CONN_GONE, 0, 0, w->control.generation, &msg,
+		       sizeof(msg), NULL, 0) == 0;
+}
+
+void control_conns_send(struct sip_worker *w)
+{
+	if (w->control.up)
+		sip_transport_report(w->transport, CONNS_TOLD_MAX, conn_send, conn_gone_send, w);
 }
 
 struct ipc_peer *sip_worker_control(const struct sip_worker *w)

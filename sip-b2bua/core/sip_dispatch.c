@@ -85,6 +85,20 @@ static void malformed(struct sip_worker *w, const struct sip_msg *msg, const str
 			w->txns, msg, path, msg->error_status, VIEW(""), VIEW(""));
 }
 
+/* What a request says of the connection that it came by. */
+static void conn_learn(struct sip_worker *w, const struct sip_msg *msg, const struct sip_path *path)
+{
+	struct ipaddr sent_by;
+	struct view value;
+	if (!msg->is_request || !sip_transport_is_stream(path->transport))
+		return;
+	if (msg->method == SIP_M_REGISTER)
+		sip_transport_conn_watch(w->transport, path->conn);
+	if (path->transport == SIP_TLS && sip_params_get(msg->via.params, VIEW("alias"), &value) &&
+		ipaddr_parse(msg->via.host, msg->via.port ? msg->via.port : 5061, &sent_by) == 0)
+		sip_transport_conn_alias(w->transport, path->conn, &sent_by);
+}
+
 void worker_receive(struct sip_worker *w, const struct sip_path *path, const char *bytes, size_t n,
 	bool handed_over)
 {
@@ -97,6 +111,7 @@ void worker_receive(struct sip_worker *w, const struct sip_path *path, const cha
 	bool known;
 	unsigned int owner = owner_of(w, msg, &known);
 	if (!handed_over) {
+		conn_learn(w, msg, path);
 		if (msg->is_request)
 			w->stats.rx_requests++;
 		else
@@ -147,7 +162,27 @@ static int on_send_elsewhere(
 	return handover_push(w, path->conn_worker, HANDOVER_SEND, path, bytes, n, origin, 0);
 }
 
+void worker_conn_gone(struct sip_worker *w, unsigned int conn_worker, uint64_t conn)
+{
+	if (w->ops->conn_gone != NULL)
+		w->ops->conn_gone(w->app, (uint8_t)conn_worker, conn);
+}
+
+static void on_conn_gone(void *ctx, uint64_t conn)
+{
+	struct sip_worker *w = ctx;
+	struct sip_path path = {.conn = conn};
+	worker_time(w);
+	for (unsigned int i = 0; i < w->group->opts.n_workers; i++) {
+		if (i == w->id)
+			worker_conn_gone(w, w->id, conn);
+		else /* a full ring: it learns when it sends */
+			(void)handover_push(w, i, HANDOVER_CONN_GONE, &path, NULL, 0, 0, 0);
+	}
+}
+
 const struct sip_transport_ops worker_transport_ops = {
+	.conn_gone = on_conn_gone,
 	.receive = on_receive,
 	.send_failed = on_send_failed,
 	.before_flush = on_before_flush,

@@ -78,6 +78,9 @@ static void take(struct sip_worker *w, unsigned int from, struct handover *h)
 	case HANDOVER_SEND_FAILED:
 		sip_txns_send_failed(w->txns, h->origin, h->err);
 		break;
+	case HANDOVER_CONN_GONE:
+		worker_conn_gone(w, from, h->path.conn);
+		break;
 	default:
 		break;
 	}

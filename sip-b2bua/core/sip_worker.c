@@ -52,10 +52,20 @@ static void stats_send(struct twheel_timer *timer, void *arg)
 	s.ws_refused = tp->ws_refused;
 	s.ws_broken = tp->ws_broken;
 	worker_trace_stats(w, &s);
+	s.conns_accepted = tp->conns_accepted;
+	s.conns_opened = tp->conns_opened;
+	s.conns_failed = tp->conns_failed;
+	s.conns_refused = tp->conns_refused;
+	s.conns_aged = tp->conns_idle_closed;
+	s.conns_slow = tp->conns_slow_closed;
+	s.conns_far_closed = tp->conns_far_closed;
+	s.keepalives = tp->rx_keepalives;
+	s.stun = tp->rx_stun;
 	if (w->ops->gauges != NULL)
 		w->ops->gauges(w->app, &s);
 	control_stats_send(w, &s);
 	names_tell(w);
+	control_conns_send(w);
 	twheel_start(w->wheel, &w->stats_timer, STATS_MS);
 }
 

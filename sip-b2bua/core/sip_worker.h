@@ -58,6 +58,12 @@ struct sip_app_ops {
 	 * without state. NULL: all. */
 	bool (*admit)(void *app, const struct sip_msg *msg, const struct sip_path *path);
 
+	/*
+	 * A connection on which a REGISTER had come has ended: path.conn and path.conn_worker of
+	 * bindings that stand on it (RFC 5626 5.3). Told to all workers. May be NULL.
+	 */
+	void (*conn_gone)(void *app, uint8_t conn_worker, uint64_t conn);
+
 	/* limen-control. restarted: not the first connection of this process, so messages may have
 	 * been lost with the one before: replay everything, then CTL_REPLAY_DONE.
 	 * CTL_CALL_RESTORE ... come afterwards by themselves. */

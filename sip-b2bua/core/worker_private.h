@@ -20,6 +20,7 @@ enum handover_kind {
 	HANDOVER_RECEIVED,    /* a message that belongs to the other worker */
 	HANDOVER_SEND,	      /* to be sent on a connection of the other worker */
 	HANDOVER_SEND_FAILED, /* that one did not leave */
+	HANDOVER_CONN_GONE,   /* a connection of the sender that was watched; in path */
 };
 
 /* One malloc()ed block; the sender gives it away with the push. */
@@ -104,6 +105,9 @@ extern const struct sip_txn_user worker_txn_user;
 void worker_receive(struct sip_worker *w, const struct sip_path *path, const char *bytes, size_t n,
 	bool handed_over);
 
+/* A connection of a worker, on which somebody registered, has ended. */
+void worker_conn_gone(struct sip_worker *w, unsigned int conn_worker, uint64_t conn);
+
 /* sip_handover.c */
 /* A copy goes to worker `to`. 0, -ENOBUFS (ring full), -ENOMEM. */
 int handover_push(struct sip_worker *w, unsigned int to, enum handover_kind kind,
@@ -130,4 +134,6 @@ void names_tell(struct sip_worker *w);
 void control_start(struct sip_worker *w);
 void control_stop(struct sip_worker *w);
 void control_flush(struct sip_worker *w);
+/* What connections have come up and gone since the last call. */
+void control_conns_send(struct sip_worker *w);
 void control_stats_send(struct sip_worker *w, const struct ctl_sip_stats *stats);

@@ -113,6 +113,9 @@ void sip_put_via(
 	sip_put_host(b, sent_by, true);
 	sip_put_lit(b, ";branch=");
 	sip_put(b, branch);
+	/* What comes back may use the connection (RFC 5923 4). */
+	if (view_eq(transport, VIEW("TLS")))
+		sip_put_lit(b, ";alias");
 	sip_put_lit(b, ";rport\r\n");
 }
 

@@ -188,6 +188,12 @@ uint64_t frames_idle_ms(const struct tcp_conn *c)
 	return c->ws != NULL ? c->t->limits.ws_ping_ms : c->t->limits.idle_ms;
 }
 
+void frames_bye(struct tcp_conn *c)
+{
+	if (c->ws != NULL)
+		ws_close(c->ws, WS_CLOSE_GOING_AWAY);
+}
+
 bool frames_ask(struct tcp_conn *c)
 {
 	if (c->ws == NULL)

@@ -36,7 +36,7 @@ uint64_t conn_id(const struct tcp_conn *c)
 	return (uint64_t)1 << 60 | (uint64_t)c->index << 28 | c->generation;
 }
 
-static struct tcp_conn *conn_find(const struct sip_transport *t, uint64_t id)
+struct tcp_conn *conn_find(const struct sip_transport *t, uint64_t id)
 {
 	struct tcp_conn *c;
 	if (id == 0)
@@ -81,6 +81,8 @@ void conn_kill(struct tcp_conn *c, int err)
 		(void)SSL_shutdown(c->ssl); /* says good-bye, and waits for none */
 	SSL_free(c->ssl);
 	c->ssl = NULL;
+	if (c->state == TCP_OPEN)
+		conns_down(c);
 	c->state = TCP_DEAD;
 	twheel_stop(t->wheel, &c->idle);
 	twheel_stop(t->wheel, &c->partial);
@@ -124,6 +126,7 @@ static void partial_fired(struct twheel_timer *timer, void *arg)
 {
 	struct tcp_conn *c = arg;
 	c->t->counters.rx_bad_frames++;
+	c->t->counters.conns_slow_closed++;
 	conn_kill(c, -ETIMEDOUT);
 }
 
@@ -207,8 +210,10 @@ static void conn_read(struct tcp_conn *c)
 			return;
 		}
 		ssize_t n = octets_read(c, c->rx + c->rx_n, c->rx_size - c->rx_n);
-		if (n < 0)
+		if (n < 0) {
+			c->t->counters.conns_far_closed++;
 			conn_kill(c, (int)n);
+		}
 		if (n <= 0 || !octets_take(c, (size_t)n))
 			return;
 	} while (c->ssl != NULL && SSL_has_pending(c->ssl));
@@ -294,6 +299,7 @@ static void conn_opened(struct tcp_conn *c)
 {
 	struct sip_transport *t = c->t;
 	c->state = TCP_OPEN;
+	conns_up(c);
 	if (!c->accepted)
 		t->counters.conns_opened++;
 	/* Who connects and says nothing gets no longer than a message may take. */
@@ -387,7 +393,9 @@ static struct tcp_conn *conn_new(struct sip_transport *t, struct listener *l, in
 	const struct ipaddr *remote, bool accepted)
 {
 	uint32_t index, generation;
-	struct tcp_conn *c = sip_slab_get(t->conns, &index, &generation);
+	struct tcp_conn *c = t->counters.n_conns < t->limits.max_conns
+				     ? sip_slab_get(t->conns, &index, &generation)
+				     : NULL;
 	int on = 1;
 	if (c == NULL)
 		return NULL;
@@ -524,12 +532,19 @@ static int conn_open(struct sip_transport *t, struct listener *l, const struct i
 	return 0;
 }
 
+static bool leads_to(const struct tcp_conn *c, const struct ipaddr *remote)
+{
+	return ipaddr_equal(&c->remote, remote) ||
+	       (c->alias_be16 != 0 && c->alias_be16 == remote->port_be16 &&
+		       ipaddr_same_ip(&c->remote, remote));
+}
+
 /* An open (or opening) connection from this listener to exactly that address and port. */
 static struct tcp_conn *conn_to(
 	const struct sip_transport *t, uint16_t listener, const struct ipaddr *remote)
 {
 	for (struct tcp_conn *c = t->conn_table[bucket_of(t, remote)]; c; c = c->next_same) {
-		if (c->listener == listener && !c->closing && ipaddr_equal(&c->remote, remote))
+		if (c->listener == listener && !c->closing && leads_to(c, remote))
 			return c;
 	}
 	return NULL;

@@ -299,15 +299,32 @@ static bool name_expect(SSL *ssl, const struct ipaddr *remote, const char *name)
 	return X509_VERIFY_PARAM_set1_ip(param, remote->ip, remote->family == 6 ? 16 : 4) == 1;
 }
 
+static const struct sip_tls_far *far_find(const struct tls_set *set, const struct ipaddr *addr)
+{
+	for (unsigned int i = 0; set && i < set->n_far_ends; i++) {
+		if (ipaddr_equal(&set->far_ends[i].addr, addr))
+			return &set->far_ends[i];
+	}
+	return NULL;
+}
+
+bool tls_names(const struct tls_set *set, SSL *ssl, const struct ipaddr *addr)
+{
+	const struct sip_tls_far *far_end = far_find(set, addr);
+	X509 *cert = SSL_get0_peer_certificate(ssl);
+
+	if (!cert || SSL_get_verify_result(ssl) != X509_V_OK)
+		return false;
+	if (far_end && far_end->name[0])
+		return X509_check_host(
+			       cert, far_end->name, 0, X509_CHECK_FLAG_NO_WILDCARDS, NULL) == 1;
+	return X509_check_ip(cert, addr->ip, addr->family == 6 ? 16 : 4, 0) == 1;
+}
+
 SSL *tls_client(
 	const struct tls_set *set, uint32_t default_tag, const struct ipaddr *remote, int fd)
 {
-	const struct sip_tls_far *far_end = NULL;
-
-	for (unsigned int i = 0; set && i < set->n_far_ends && !far_end; i++) {
-		if (ipaddr_equal(&set->far_ends[i].addr, remote))
-			far_end = &set->far_ends[i];
-	}
+	const struct sip_tls_far *far_end = far_find(set, remote);
 	const struct profile *p = profile_find(set, far_end ? far_end->tag : default_tag);
 	SSL *ssl = p ? ssl_new(p->client, fd) : NULL;
 	if (ssl && !name_expect(ssl, remote, far_end ? far_end->name : NULL)) {

@@ -69,6 +69,10 @@ struct ssl_st *tls_server(const struct tls_set *set, uint32_t tag, int fd);
 struct ssl_st *tls_client(
 	const struct tls_set *set, uint32_t default_tag, const struct ipaddr *remote, int fd);
 
+/* Whether the far end has shown a certificate that is believed, and is what tls_client() would expect of
+ * addr. */
+bool tls_names(const struct tls_set *set, struct ssl_st *ssl, const struct ipaddr *addr);
+
 /* What became of an operation on ssl that gave rc <= 0. */
 enum tls_want { TLS_WANT_READ, TLS_WANT_WRITE, TLS_CLOSED, TLS_FAILED };
 enum tls_want tls_want(struct ssl_st *ssl, int rc);

@@ -43,6 +43,7 @@ static void failures_tell(evutil_socket_t fd, short what, void *arg)
 	for (unsigned int i = 0; i < n; i++)
 		t->ops.send_failed(t->ctx, list[i].origin, list[i].err);
 	free(list);
+	conns_lost_tell(t);
 }
 
 void failure_add(struct sip_transport *t, uint64_t origin, int err)
@@ -87,7 +88,7 @@ struct sip_transport *sip_transport_new(struct event_base *base, struct twheel *
 	twheel_timer_init(&t->tls_refresh, tls_refresh_fired, t);
 	t->udp_rx = malloc((size_t)UDP_RX_BATCH * SIP_MSG_MAX);
 	t->udp_arena = malloc(UDP_TX_ARENA);
-	t->conns = sip_slab_new(sizeof(struct tcp_conn), limits->max_conns, 1);
+	t->conns = sip_slab_new(sizeof(struct tcp_conn), SIP_CONNS_MAX, 1);
 	t->conn_table = calloc(CONN_BUCKETS, sizeof(t->conn_table[0]));
 	t->failure_event = event_new(base, -1, 0, failures_tell, t);
 	if (!t->udp_rx || !t->udp_arena || !t->conns || !t->conn_table || !t->failure_event) {
@@ -95,6 +96,11 @@ struct sip_transport *sip_transport_new(struct event_base *base, struct twheel *
 		return NULL;
 	}
 	return t;
+}
+
+void sip_transport_set_limits(struct sip_transport *t, const struct sip_transport_limits *limits)
+{
+	t->limits = *limits;
 }
 
 static void listener_close(struct listener *l)
@@ -126,6 +132,7 @@ void sip_transport_free(struct sip_transport *t)
 	twheel_stop(t->wheel, &t->tls_refresh);
 	tls_set_free(t->tls);
 	tls_set_free(t->tls_next);
+	conns_free(t);
 	sip_slab_free(t->conns);
 	free(t->conn_table);
 	free(t->failures);

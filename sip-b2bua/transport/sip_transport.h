@@ -88,12 +88,15 @@ struct sip_transport_limits {
 	uint32_t ws_ping_ms;	     /* a WebSocket that was silent so long is asked */
 };
 extern const struct sip_transport_limits SIP_TRANSPORT_LIMITS_DEFAULT;
+#define SIP_CONNS_MAX 0x100000 /* of a worker, whatever the limits say */
 
 struct sip_transport_counters {
 	uint64_t rx_datagrams, rx_stream_msgs, rx_keepalives, rx_bad_frames;
 	uint64_t tx_datagrams, tx_stream_msgs, tx_dropped, tx_errors;
 	uint64_t conns_accepted, conns_opened, conns_failed, conns_refused, conns_idle_closed;
+	uint64_t conns_far_closed, conns_slow_closed;
 	uint64_t tls_failed; /* handshakes; also counted in conns_failed where we connected */
+	uint64_t rx_stun;    /* binding requests that were answered */
 	uint64_t ws_refused; /* opening handshakes */
 	uint64_t ws_broken;  /* WebSockets that were closed for what came; also in rx_bad_frames */
 	uint64_t n_conns;    /* now */
@@ -111,6 +114,8 @@ struct sip_transport_ops {
 	 * one worker. */
 	int (*send_elsewhere)(void *ctx, const struct sip_path *path, const char *bytes, size_t n,
 		uint64_t origin);
+	/* A connection that was watched has ended. May be NULL. */
+	void (*conn_gone)(void *ctx, uint64_t conn);
 };
 
 struct sip_transport;
@@ -118,6 +123,8 @@ struct sip_transport;
 struct sip_transport *sip_transport_new(struct event_base *base, struct twheel *wheel,
 	uint8_t worker, const struct sip_transport_limits *limits,
 	const struct sip_transport_ops *ops, void *ctx);
+/* What is open stays, also beyond the new limits. */
+void sip_transport_set_limits(struct sip_transport *t, const struct sip_transport_limits *limits);
 /* Sends what waits, closes everything; no callbacks. */
 void sip_transport_free(struct sip_transport *t);
 
@@ -165,6 +172,37 @@ int sip_transport_send(struct sip_transport *t, const struct sip_path *path, con
 void sip_transport_flush(struct sip_transport *t);
 /* Closes a connection once what waits was sent (an unframeable stream). */
 void sip_transport_conn_close(struct sip_transport *t, uint64_t conn);
+
+/* A connection that is up, for who watches the box. */
+struct sip_conn {
+	uint64_t id;
+	uint8_t transport;
+	bool accepted; /* the far end opened it */
+	struct ipaddr local, remote;
+	char realm[SIP_REALM_MAX];
+};
+/*
+ * What has changed since the last call, at most max of either: those that are up, and the ids of those
+ * that were named and have gone. A callback that returns false ends it; its connection comes again.
+ */
+void sip_transport_report(struct sip_transport *t, unsigned int max,
+	bool (*up)(void *ctx, const struct sip_conn *conn), bool (*gone)(void *ctx, uint64_t id),
+	void *ctx);
+/* Who is told has forgotten everything. */
+void sip_transport_report_again(struct sip_transport *t);
+/* Ends one in good order. -ENOENT. */
+int sip_transport_conn_end(struct sip_transport *t, uint64_t conn);
+
+/*
+ * A flow (RFC 5626): the conn of a path names a connection for as long as it lives and never another
+ * one; once watched, its end is told by conn_gone.
+ */
+void sip_transport_conn_watch(struct sip_transport *t, uint64_t conn);
+/*
+ * Who opened it says (by "alias" in Via, RFC 5923) that it also takes there what goes to addr. Done
+ * for TLS only, from the address itself, and with the certificate that addr would have to show us.
+ */
+void sip_transport_conn_alias(struct sip_transport *t, uint64_t conn, const struct ipaddr *addr);
 
 const struct sip_transport_counters *sip_transport_counters(const struct sip_transport *t);
 

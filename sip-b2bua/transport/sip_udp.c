@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "sip-b2bua/parser/sip_msg.h"
+#include "sip-b2bua/transport/sip_stun.h"
 #include "sip-b2bua/transport/transport_private.h"
 
 #define SOCKET_BUFFER (8 * 1024 * 1024)
@@ -50,12 +51,26 @@ fail:;
 	return rc;
 }
 
+static void stun_take(struct listener *l, const struct sip_path *path, const char *p, size_t n)
+{
+	char answer[STUN_ANSWER_MAX];
+	size_t answer_n = stun_answer(p, n, &path->remote, answer);
+	if (answer_n == 0)
+		l->t->counters.rx_bad_frames++;
+	else if (udp_send(l->t, l, path, answer, answer_n, 0) == 0)
+		l->t->counters.rx_stun++;
+}
+
 static void datagram_take(struct listener *l, const struct msghdr *hdr, const char *p, size_t n)
 {
 	struct sip_transport *t = l->t;
 	struct sip_path path = {.transport = SIP_UDP, .listener = l->pub.id, .local = l->pub.addr};
 	if (ipaddr_from_sockaddr(hdr->msg_name, &path.remote) != 0)
 		return;
+	if (stun_is(p, n)) {
+		stun_take(l, &path, p, n);
+		return;
+	}
 	/* Line ends (and the NULs of some phones) before a message mean nothing, alone they keep a
 	 * NAT binding open: RFC 3261 7.5, RFC 5626 3.5.1. */
 	while (n > 0 && (*p == '\r' || *p == '\n' || *p == '\0')) {

@@ -45,12 +45,15 @@ struct tcp_conn {
 	uint32_t index, generation;
 	uint8_t state; /* enum tcp_state */
 	bool accepted;
-	bool closing;	   /* when what waits was sent */
-	bool dirty;	   /* in the list of those that have something to write */
-	bool crossed;	   /* TLS waits to write before it reads on, or the other way round */
-	bool broken;	   /* TLS failed: nothing more may be said, not even good-bye */
-	uint8_t transport; /* enum sip_transport_kind, a stream */
-	uint8_t asked;	   /* SIP_WS, SIP_WSS: pings since its last octet */
+	bool closing;	     /* when what waits was sent */
+	bool dirty;	     /* in the list of those that have something to write */
+	bool crossed;	     /* TLS waits to write before it reads on, or the other way round */
+	bool broken;	     /* TLS failed: nothing more may be said, not even good-bye */
+	uint8_t transport;   /* enum sip_transport_kind, a stream */
+	bool told;	     /* sip_transport_report() has named it */
+	bool watched;	     /* somebody wants to know of its end */
+	uint16_t alias_be16; /* SIP_TLS: also carries what goes to that port (RFC 5923); 0: no */
+	uint8_t asked;	     /* SIP_WS, SIP_WSS: pings since its last octet */
 	uint16_t listener;
 	int fd;
 	struct ssl_st *ssl;  /* SIP_TLS, SIP_WSS */
@@ -68,6 +71,11 @@ struct tcp_conn {
 	size_t rx_n, rx_size;
 	struct tcp_out *tx_head, **tx_tail;
 	size_t tx_bytes;
+};
+
+struct conn_ids {
+	uint64_t *v;
+	unsigned int n, max;
 };
 
 struct failure {
@@ -99,6 +107,8 @@ struct sip_transport {
 	struct twheel_timer tls_refresh;
 	unsigned int reading; /* inside a connection's callback: no memory is given back */
 
+	struct conn_ids fresh, gone, lost; /* sip_conns.c */
+
 	struct failure *failures;
 	unsigned int n_failures, max_failures;
 	struct event *failure_event;
@@ -125,6 +135,7 @@ void tcp_flush(struct sip_transport *t);
 void tcp_listener_gone(struct sip_transport *t, uint16_t id);
 void tcp_free_all(struct sip_transport *t);
 uint64_t conn_id(const struct tcp_conn *c);
+struct tcp_conn *conn_find(const struct sip_transport *t, uint64_t id); /* NULL: gone */
 /* It has something to write, or to end, at the flush. */
 void conn_dirty(struct tcp_conn *c);
 /* Queues octets as they are. -ENOBUFS, -ENOMEM. */
@@ -143,3 +154,11 @@ bool frames_between(const struct tcp_conn *c);
 /* Silence of that length is broken by frames_ask(), which says whether the connection stays. */
 uint64_t frames_idle_ms(const struct tcp_conn *c);
 bool frames_ask(struct tcp_conn *c);
+/* Says good-bye where the transport has a word for it. */
+void frames_bye(struct tcp_conn *c);
+
+/* sip_conns.c */
+void conns_up(struct tcp_conn *c);
+void conns_down(struct tcp_conn *c);
+void conns_lost_tell(struct sip_transport *t);
+void conns_free(struct sip_transport *t);

@@ -522,6 +522,31 @@ static int trace(void *ctx, uint64_t call_id, cli_trace_fn done, void *arg)
 	return 0;
 }
 
+static void conns(void *ctx, cli_conn_fn row, void *arg)
+{
+	struct cli_conn phone = {.number = 7,
+				.since_ms = NOW - 65000,
+				.conn = {.id = 1,
+					.transport = 5,
+					.accepted = 1,
+					.realm = "access"}},
+			carrier = {.number = 9,
+				.since_ms = NOW - 2000,
+				.conn = {.id = 2, .transport = 2, .realm = "peering"}};
+
+	phone.conn.local = addr("192.0.2.1:8443");
+	phone.conn.remote = addr("[2001:db8::20]:49152");
+	carrier.conn.local = addr("198.51.100.1:5060");
+	carrier.conn.remote = addr("198.51.100.77:5060");
+	if (row(&phone, arg) == 0)
+		row(&carrier, arg);
+}
+
+static int conn_end(void *ctx, uint32_t number, uint8_t transport)
+{
+	return number == 7 && transport == 5 ? 0 : number == 9 ? -ENOTCONN : -ENOENT;
+}
+
 static int acl_clear(void *ctx, const char *name, uint32_t family)
 {
 	return *name ? 0 : -ENOTCONN;
@@ -586,4 +611,6 @@ const struct cli_source fake_source = {.now_ms = now_ms,
 	.dp_stats = dp_stats,
 	.acl_clear = acl_clear,
 	.trace = trace,
+	.conns = conns,
+	.conn_end = conn_end,
 	.call_clear = call_clear};

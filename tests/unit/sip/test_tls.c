@@ -147,7 +147,7 @@ static void on_send_failed(void *ctx, uint64_t origin, int err)
 	e->failed_err = err;
 }
 
-static const struct sip_transport_ops ops = {on_receive, on_send_failed, NULL, NULL};
+static const struct sip_transport_ops ops = {.receive = on_receive, .send_failed = on_send_failed};
 static const struct sip_transport_limits limits = {.max_conns = 20,
 	.max_conns_per_peer = 10,
 	.idle_ms = 60000,
@@ -359,6 +359,48 @@ static void test_client_refused(void **state)
 	until(f.box.n_received == 1);
 }
 
+/*
+ * A connection that came in carries requests to the address that its Via names, if whoever opened it
+ * has shown the certificate for that (RFC 5923); otherwise another one is opened.
+ */
+static void test_alias(void **state)
+{
+	static const struct {
+		enum sip_tls_client client;
+		const char *name; /* that the address is known by */
+		unsigned int n_connects;
+		bool arrives;
+	} rows[] = {
+		{SIP_TLS_CLIENT_REQUIRE, "far.example.com", 0, true},
+		{SIP_TLS_CLIENT_REQUIRE, "sip.example.com", 1, false},
+		{SIP_TLS_CLIENT_REQUIRE, NULL, 1, false},
+		{SIP_TLS_CLIENT_NONE, "far.example.com", 1, true},
+	};
+	for (unsigned int i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct sip_tls_profile box = profile_of("box", "root.pem");
+		struct ipaddr far_addr = addr_of(f.host[1], PORT), other = addr_of(f.host[0], PORT);
+		box.client = rows[i].client;
+		listen_with(&f.box, 0, box, rows[i].name);
+		listen_with(&f.far, 1, profile_of("far", "root.pem"), NULL);
+		send_to_box(MSG("1"));
+		until(f.box.n_received == 1);
+		sip_transport_conn_alias(f.box.t, f.box.path.conn, &other);
+		sip_transport_conn_alias(f.box.t, f.box.path.conn, &far_addr);
+		struct sip_path path;
+		sip_path_to(sip_transport_find(f.box.t, "a", SIP_TLS, 4), &far_addr, &path);
+		assert_int_equal(
+			sip_transport_send(f.box.t, &path, MSG("2"), strlen(MSG("2")), 0), 0);
+		/* A wrong name is found out by the handshake of the new connection. */
+		until(rows[i].arrives ? f.far.n_received == 1
+				      : sip_transport_counters(f.box.t)->conns_failed == 1);
+		assert_int_equal(sip_transport_counters(f.box.t)->conns_opened +
+					 sip_transport_counters(f.box.t)->conns_failed,
+			rows[i].n_connects);
+		teardown(NULL);
+		setup(NULL);
+	}
+}
+
 static int plain_connect(void)
 {
 	struct sockaddr_storage sa;
@@ -525,6 +567,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_volume, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_box_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_client_refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_alias, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_strangers, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_renewal, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_bad_files, setup, teardown),

@@ -33,6 +33,8 @@ static struct {
 	char got[200][256];
 	struct sip_path path; /* of the last one */
 	uint64_t failed_origin;
+	unsigned int n_gone;
+	uint64_t gone;
 	int failed_err;
 } f;
 
@@ -56,7 +58,16 @@ static void on_before_flush(void *ctx)
 	f.n_flushes++;
 }
 
-static const struct sip_transport_ops ops = {on_receive, on_send_failed, on_before_flush, NULL};
+static void on_conn_gone(void *ctx, uint64_t conn)
+{
+	f.n_gone++;
+	f.gone = conn;
+}
+
+static const struct sip_transport_ops ops = {.receive = on_receive,
+	.send_failed = on_send_failed,
+	.before_flush = on_before_flush,
+	.conn_gone = on_conn_gone};
 
 static struct sip_transport_limits limits = {
 	.max_conns = 20,
@@ -308,6 +319,122 @@ static void test_udp_send(void **state)
 	close(fd);
 }
 
+/* A binding request is answered, something like it is not; SIP goes on beside. */
+static void test_udp_stun(void **state)
+{
+	static const char request[20] = "\0\1\0\0\x21\x12\xa4\x42transaction";
+	char buf[100];
+	listen_both();
+	int fd = peer_socket(SOCK_DGRAM, f.host, 0, NULL);
+	peer_connect(fd, f.host, 5060);
+	assert_int_equal(send(fd, request, 19, 0), 19);
+	assert_int_equal(send(fd, request, 20, 0), 20);
+	assert_int_equal(send(fd, "HELLO", 5, 0), 5);
+	until(f.n_received == 1);
+	assert_int_equal(sip_transport_counters(f.t)->rx_stun, 1);
+	assert_int_equal(sip_transport_counters(f.t)->rx_bad_frames, 1);
+	assert_int_equal(peer_read(fd, buf, sizeof(buf)), 32);
+	assert_memory_equal(buf, "\x01\x01\0\x0c", 4);
+	assert_memory_equal(buf + 4, request + 4, 16);
+	assert_int_equal(peer_read(fd, buf, sizeof(buf)), 0);
+	close(fd);
+}
+
+struct told {
+	unsigned int n_up, n_gone;
+	struct sip_conn up;
+	uint64_t gone;
+	bool refuse;
+};
+
+static bool told_up(void *ctx, const struct sip_conn *conn)
+{
+	struct told *told = ctx;
+	told->n_up += !told->refuse;
+	told->up = *conn;
+	return !told->refuse;
+}
+
+static bool told_gone(void *ctx, uint64_t id)
+{
+	struct told *told = ctx;
+	told->n_gone++;
+	told->gone = id;
+	return true;
+}
+
+/* Who watches learns of each connection once, of its end, and of everything after he forgot it. */
+static void test_watchers(void **state)
+{
+	struct told told = {.refuse = true};
+	char buf[10];
+	listen_both();
+	int fd = peer_socket(SOCK_STREAM, f.host, 0, NULL);
+	peer_connect(fd, f.host, 5060);
+	assert_true(send(fd, MSG("1"), strlen(MSG("1")), MSG_NOSIGNAL) > 0);
+	until(f.n_received == 1);
+	sip_transport_report(f.t, 10, told_up, told_gone, &told);
+	told.refuse = false;
+	for (unsigned int i = 0; i < 2; i++)
+		sip_transport_report(f.t, 10, told_up, told_gone, &told);
+	assert_int_equal(told.n_up, 1);
+	assert_int_equal(told.up.id, f.path.conn);
+	assert_true(told.up.accepted && told.up.transport == SIP_TCP);
+	assert_string_equal(told.up.realm, "a");
+	sip_transport_report_again(f.t);
+	sip_transport_report(f.t, 10, told_up, told_gone, &told);
+	assert_int_equal(told.n_up, 2);
+	/* One that comes and goes between two reports is not told of. */
+	int brief = peer_socket(SOCK_STREAM, f.host, 0, NULL);
+	peer_connect(brief, f.host, 5060);
+	until(sip_transport_counters(f.t)->n_conns == 2);
+	close(brief);
+	until(sip_transport_counters(f.t)->n_conns == 1);
+	sip_transport_report(f.t, 10, told_up, told_gone, &told);
+	assert_int_equal(told.n_up, 2);
+	assert_int_equal(told.n_gone, 0);
+	assert_int_equal(sip_transport_counters(f.t)->conns_far_closed, 1);
+	/* An operator ends the other; who asked hears of it, once. */
+	sip_transport_conn_watch(f.t, f.path.conn);
+	assert_int_equal(sip_transport_conn_end(f.t, f.path.conn), 0);
+	until(f.n_gone == 1);
+	assert_int_equal(f.gone, f.path.conn);
+	until(peer_read(fd, buf, sizeof(buf)) == -1);
+	assert_int_equal(sip_transport_conn_end(f.t, f.path.conn), -ENOENT);
+	for (unsigned int i = 0; i < 2; i++)
+		sip_transport_report(f.t, 10, told_up, told_gone, &told);
+	assert_int_equal(told.n_gone, 1);
+	assert_int_equal(told.gone, f.path.conn);
+	assert_int_equal(f.n_gone, 1);
+	close(fd);
+}
+
+/* New limits hold for what comes; what is open stays. */
+static void test_new_limits(void **state)
+{
+	struct sip_transport_limits tight = limits;
+	char buf[10];
+	int fd[3];
+	listen_both();
+	for (unsigned int i = 0; i < 3; i++) {
+		if (i == 2) {
+			tight.max_conns = 2;
+			sip_transport_set_limits(f.t, &tight);
+		}
+		fd[i] = peer_socket(SOCK_STREAM, f.host, 0, NULL);
+		peer_connect(fd[i], f.host, 5060);
+		until(sip_transport_counters(f.t)->conns_accepted +
+				sip_transport_counters(f.t)->conns_refused ==
+			i + 1);
+	}
+	until(peer_read(fd[2], buf, sizeof(buf)) == -1);
+	assert_int_equal(sip_transport_counters(f.t)->n_conns, 2);
+	assert_int_equal(sip_transport_counters(f.t)->conns_refused, 1);
+	for (unsigned int i = 0; i < 3; i++)
+		close(fd[i]);
+	until(sip_transport_counters(f.t)->n_conns == 0);
+}
+
 static void test_tcp_frames(void **state)
 {
 	char buf[200];
@@ -510,6 +637,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_phases, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_udp_receive, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_udp_send, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_udp_stun, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_watchers, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_new_limits, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_tcp_frames, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_tcp_bounds, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_tcp_connect, setup, teardown),

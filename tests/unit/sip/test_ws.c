@@ -407,7 +407,7 @@ static void on_send_failed(void *ctx, uint64_t origin, int err)
 	f.n_failed++;
 }
 
-static const struct sip_transport_ops ops = {on_receive, on_send_failed, NULL, NULL};
+static const struct sip_transport_ops ops = {.receive = on_receive, .send_failed = on_send_failed};
 static const struct sip_transport_limits limits = {.max_conns = 20,
 	.max_conns_per_peer = 10,
 	.idle_ms = 60000,

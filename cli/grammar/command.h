@@ -43,6 +43,7 @@ extern const struct cli_table cli_show_access;
 extern const struct cli_table cli_show_platform;
 extern const struct cli_table cli_show_dtls;
 extern const struct cli_table cli_show_prompts;
+extern const struct cli_table cli_show_registrations;
 extern const struct cli_table cli_show_codecs;
 extern const struct cli_table cli_recording_commands;
 extern const struct cli_table cli_routing_commands;   /* routing.c */

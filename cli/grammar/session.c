@@ -40,11 +40,12 @@ static void build_mode(struct cli_engine *engine, enum cfg_kind kind)
 struct cli_engine *cli_engine_new(struct cfg_store *store, const struct cli_source *source)
 {
 	static const struct cli_table *const tables[] = {&cli_exec_commands,
-		&cli_configure_commands, &cli_show_commands, &cli_show_config, &cli_show_calls,
-		&cli_show_network, &cli_show_access, &cli_show_quality, &cli_show_reason,
-		&cli_show_ladder, &cli_show_targets, &cli_show_platform, &cli_show_dtls,
-		&cli_show_prompts, &cli_show_codecs, &cli_recording_commands, &cli_routing_commands,
-		&cli_test_call_commands, &cli_show_conns};
+		&cli_show_registrations, &cli_configure_commands, &cli_show_commands,
+		&cli_show_config, &cli_show_calls, &cli_show_network, &cli_show_access,
+		&cli_show_quality, &cli_show_reason, &cli_show_ladder, &cli_show_targets,
+		&cli_show_platform, &cli_show_dtls, &cli_show_prompts, &cli_show_codecs,
+		&cli_recording_commands, &cli_routing_commands, &cli_test_call_commands,
+		&cli_show_conns};
 	struct cli_engine *engine = calloc(1, sizeof(*engine));
 
 	if (!engine)

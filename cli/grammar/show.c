@@ -447,7 +447,7 @@ static int show_dial_peers(struct cli_ctx *ctx)
 	for (uint32_t i = 0; i < ctx->running->n_dial_peers; i++) {
 		const struct cfg_dial_peer *peer = &ctx->running->dial_peers[i];
 		const struct cfg_trunk *trunk = cfg_find_trunk(ctx->running, peer->trunk);
-		bool local = cfg_dial_peer_is_local(peer);
+		bool local = cfg_dial_peer_is_local(peer) || peer->registrar;
 		/* It goes to no trunk of its own; one that is for incoming calls alone goes nowhere. */
 		bool inside = local || peer->route_table || !peer->trunk[0];
 		bool oper = !peer->shutdown && (inside || (trunk && trunk_usable(ctx, trunk)));
@@ -465,7 +465,8 @@ static int show_dial_peers(struct cli_ctx *ctx)
 			cli_table_null(table);
 		cli_table_cell(table, "%u", peer->preference);
 		cli_table_cell(table, "syst");
-		*strchr(route_target_text(peer, target), ' ') = ':';
+		route_target_text(peer, target);
+		target[strcspn(target, " ")] = target[strcspn(target, " ")] ? ':' : '\0';
 		if (inside && !local && !peer->route_table)
 			cli_table_null(table);
 		else

@@ -135,6 +135,7 @@ typedef int (*cli_outcome_fn)(const char *word, uint64_t n, void *arg);
 typedef int (*cli_sip_fn)(uint32_t worker, const struct ctl_sip_stats *stats, void *arg);
 
 typedef int (*cli_conn_fn)(const struct cli_conn *conn, void *arg);
+typedef int (*cli_registration_fn)(const struct ctl_reg *reg, void *arg);
 typedef int (*cli_recording_fn)(const struct ctl_rec_status *recording, void *arg);
 
 struct cli_source {
@@ -192,6 +193,12 @@ struct cli_source {
 	void (*recordings)(void *ctx, cli_recording_fn row, void *arg);
 	/* -ENOENT: no such call; -EALREADY; -ENOTCONN: noted, limen-rec is away; -ENOMEM. */
 	int (*record)(void *ctx, uint64_t call_id, bool on);
+	/* Bindings by user and realm; user: of this one, or NULL. */
+	void (*registrations)(void *ctx, const char *user, cli_registration_fn row, void *arg);
+	/* How many there are; why they would not outlive limen-control, or an empty text. */
+	const char *(*registrations_state)(void *ctx, uint64_t *ret_n);
+	/* -ENOENT: none of this user; -ENOTCONN when its limen-sip is away. */
+	int (*registration_clear)(void *ctx, const char *user);
 	void (*processes)(void *ctx, cli_process_fn row, void *arg);
 	/* The segment, mapped; NULL while limen-dataplane is away. */
 	const struct dp_stats_header *(*dp_stats)(void *ctx);

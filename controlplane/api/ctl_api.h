@@ -77,6 +77,12 @@ enum ctl_msg {
 	CTL_CONN = 80,	    /* ctl_conn: is up */
 	CTL_CONN_GONE = 81, /* ctl_conn_id */
 	CTL_CONN_END = 82,  /* ctl_conn_id, control -> sip: an operator wants its end */
+	/* registrations, sip <-> control */
+	CTL_REG_PUT = 70, /* ctl_reg + state: a binding is new or changed; no reply */
+	CTL_REG_DEL = 71, /* ctl_reg_key: it is gone; no reply */
+	CTL_REG_ACK = 72, /* ctl_reg_ack, control -> sip: after HELLO, and once they are stored */
+	CTL_REG_RESTORE = 73, /* state, control -> sip: of each binding, after its own start */
+	CTL_REG_CLEAR = 74,   /* ctl_reg_clear, control -> sip: an operator removes bindings */
 	/* CLI */
 	CTL_CLI_OPEN = 40, /* ctl_cli_open; reply: ctl_text, the prompt */
 	CTL_CLI_LINE = 41, /* ctl_text; CTL_CLI_OUT ... with its seq, more=0 at the end */
@@ -437,6 +443,48 @@ struct ctl_conn_id {
 	uint64_t id;
 };
 
+/* ---- registrations ---- */
+
+struct ctl_reg_key {
+	uint64_t id;	/* unique over restarts */
+	uint64_t owner; /* 63 bits; modulo the number of workers it names the one that has it */
+	uint64_t seq;	/* counts up in each worker's messages; comes back in ctl_reg_ack */
+};
+
+enum ctl_reg_flags { CTL_REG_NAT = 1 << 0, CTL_REG_OUTBOUND = 1 << 1, CTL_REG_GRUU = 1 << 2 };
+
+#define CTL_REG_USER_MAX    64
+#define CTL_REG_CONTACT_MAX 160
+#define CTL_REG_STATE_MAX   8192
+
+/* A binding as it is shown; the state behind it is limen-sip's own. Texts may be cut short. */
+struct ctl_reg {
+	struct ctl_reg_key key;
+	uint64_t since_ms, expires_ms; /* wall clock */
+	struct ipaddr remote;	       /* it was sent from */
+	uint32_t reg_id;	       /* RFC 5626; 0: none */
+	uint16_t q;		       /* thousandths */
+	uint8_t transport;	       /* enum sip_transport_kind */
+	uint8_t flags;		       /* enum ctl_reg_flags */
+	uint8_t digest; /* hash of its credentials: 1 MD5, 2 SHA-256, 3 SHA-512-256; 0: none */
+	uint8_t zero[3];
+	char realm[CTL_NAME_MAX];
+	char user[CTL_REG_USER_MAX];
+	char contact[CTL_REG_CONTACT_MAX];
+	char agent[CTL_REG_USER_MAX];
+};
+_Static_assert(sizeof(struct ctl_reg) == 392, "wire struct");
+
+struct ctl_reg_ack {
+	uint64_t store_id; /* another one: it knows nothing, all bindings are to be put again */
+	uint64_t seq;	   /* all up to this number are stored */
+};
+
+struct ctl_reg_clear {
+	char realm[CTL_NAME_MAX];
+	char user[CTL_REG_USER_MAX];
+};
+
 /* Counters since the start of the worker. X(field, name in show and metrics, help). */
 #define CTL_SIP_COUNTERS(X)                                                                   \
 	X(rx_requests, "rx-requests", "SIP requests received")                                \
@@ -471,6 +519,15 @@ struct ctl_conn_id {
 	X(update_in, "update-in", "UPDATE requests in dialogs, and offers in PRACK")          \
 	X(update_out, "update-out", "offers sent by UPDATE")                                  \
 	X(update_local, "update-local", "offers by UPDATE that the box answered by itself")   \
+	X(bindings, "bindings", "registered contacts now")                                    \
+	X(registers, "registers", "REGISTER requests")                                        \
+	X(reg_accepted, "reg-accepted", "REGISTERs that were accepted")                       \
+	X(reg_refused, "reg-refused", "REGISTERs with right credentials that were refused")   \
+	X(reg_expired, "reg-expired", "contacts whose time ran out")                          \
+	X(auth_challenged, "auth-challenged", "requests of users without credentials")        \
+	X(auth_stale, "auth-stale", "credentials with an old nonce, or one used before")      \
+	X(auth_wrong, "auth-wrong", "credentials with a wrong user name or password")         \
+	X(auth_limited, "auth-limited", "credentials not looked at: too many wrong ones")     \
 	X(crypto_ignored, "crypto-ignored", "a=crypto lines that could not be used")          \
 	X(srtp_refused, "srtp-refused", "offers and answers refused for SRTP or its absence") \
 	X(srtp_fallback, "srtp-fallback", "offers made again without SRTP")                   \

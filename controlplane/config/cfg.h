@@ -46,6 +46,11 @@ const struct cfg_access_list *cfg_find_access_list(
 	const struct cfg *cfg, unsigned int family, const char *name);
 const struct cfg_interface *cfg_find_interface(const struct cfg *cfg, const char *name);
 const struct cfg_dial_peer *cfg_find_dial_peer(const struct cfg *cfg, uint32_t tag);
+const struct cfg_registrar *cfg_find_registrar(const struct cfg *cfg, const char *name);
+/* The one that takes the registrations of a realm; NULL. */
+const struct cfg_registrar *cfg_realm_registrar(const struct cfg *cfg, const char *realm);
+/* By what calls find a user: its number, or its name. */
+const char *cfg_pool_number(const struct cfg_pool *pool);
 const struct cfg_srtp_crypto *cfg_find_srtp_crypto(const struct cfg *cfg, uint32_t tag);
 const struct cfg_tls_profile *cfg_find_tls_profile(const struct cfg *cfg, uint32_t tag);
 const struct cfg_server_group *cfg_find_server_group(const struct cfg *cfg, uint32_t tag);

@@ -37,8 +37,8 @@ enum cfg_transport {
 /* Whether who connects with TLS has to show a certificate. */
 enum cfg_tls_client { CFG_TLS_CLIENT_NONE, CFG_TLS_CLIENT_OPTIONAL, CFG_TLS_CLIENT_REQUIRE };
 enum cfg_tls_version { CFG_TLS_1_2, CFG_TLS_1_3 };
-/* Whose new calls a realm takes: those of configured trunks, or anybody's. */
-enum cfg_admission { CFG_ADMIT_TRUNKS, CFG_ADMIT_ANY };
+/* Whose new calls a realm takes: of configured trunks, of these and users with a password, anybody's. */
+enum cfg_admission { CFG_ADMIT_TRUNKS, CFG_ADMIT_ANY, CFG_ADMIT_USERS };
 
 /* SRTP of a realm's or trunk's far ends; CFG_SRTP_REALM: a trunk does as its realm says. */
 enum cfg_srtp { CFG_SRTP_NEVER, CFG_SRTP_PREFER, CFG_SRTP_REQUIRE, CFG_SRTP_REALM };
@@ -496,7 +496,7 @@ struct cfg_dial_peer {
 	char incoming_called[CFG_TEXT_MAX];
 	uint32_t
 		destination_dpg; /* tag: its incoming calls go there, whatever the number; 0: none */
-	/* session target: exactly one of the five. The last three end the call in the box itself. */
+	/* session target: exactly one of these. The last three end the call in the box itself. */
 	char trunk[CFG_NAME_MAX];
 	uint32_t route_table;		 /* tag; 0: none */
 	char announcement[CFG_NAME_MAX]; /* a prompt */
@@ -505,6 +505,7 @@ struct cfg_dial_peer {
 	bool announcement_loop;		 /* the prompt begins again and again */
 	bool announcement_early;	 /* the call is not answered: early media, then a refusal */
 	uint32_t release_cause;		 /* Q.850, at the end of the prompt; 0: by its kind */
+	bool registrar;			 /* a target, too: the user whose number was called */
 	uint32_t preference;		 /* 0 first */
 	uint32_t weight;		 /* share among equals; 0: none */
 	char translation_incoming[CFG_NAME_MAX]; /* with incoming_called */
@@ -512,6 +513,38 @@ struct cfg_dial_peer {
 	char time_range[CFG_NAME_MAX]; /* empty: at any time */
 	bool record;		       /* media record */
 	bool huntstop;
+	bool shutdown;
+};
+
+/* By which hashes users of a registrar may prove themselves (RFC 8760). */
+enum cfg_digest { CFG_DIGEST_ANY, CFG_DIGEST_SHA, CFG_DIGEST_MD5 };
+
+/* "registrar NAME": takes the registrations of a realm. */
+struct cfg_registrar {
+	char name[CFG_NAME_MAX];
+	char description[CFG_TEXT_MAX];
+	char realm[CFG_NAME_MAX];
+	char domain
+		[CFG_HOST_MAX]; /* digest realm, and host of GRUUs; empty: the registrar's name */
+	uint8_t digest;		/* enum cfg_digest */
+	uint32_t expires_max_s, expires_min_s;
+	uint32_t expires_nat_s; /* 0: as others */
+	uint32_t max_contacts;	/* of a user */
+	bool service_route;
+};
+
+#define CFG_PHONE_MAX  64
+#define CFG_NOTE_MAX   40
+#define CFG_DIGITS_MAX 32
+
+/* "voice register pool TAG": a user of a registrar. */
+struct cfg_pool {
+	uint32_t tag;
+	char description[CFG_NOTE_MAX];
+	char registrar[CFG_NAME_MAX];
+	char username[CFG_PHONE_MAX];
+	char password[CFG_PHONE_MAX];
+	char number[CFG_DIGITS_MAX]; /* by which it is called; empty: the user name */
 	bool shutdown;
 };
 
@@ -590,4 +623,8 @@ struct cfg {
 	uint32_t n_trunks;
 	struct cfg_dial_peer *dial_peers;
 	uint32_t n_dial_peers;
+	struct cfg_registrar *registrars;
+	uint32_t n_registrars;
+	struct cfg_pool *pools;
+	uint32_t n_pools;
 };

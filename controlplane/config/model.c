@@ -596,6 +596,25 @@ const struct cfg_dial_peer *cfg_find_dial_peer(const struct cfg *cfg, uint32_t t
 	return find(cfg, CFG_DIAL_PEER, &tag);
 }
 
+const struct cfg_registrar *cfg_find_registrar(const struct cfg *cfg, const char *name)
+{
+	return find(cfg, CFG_REGISTRAR, name);
+}
+
+const struct cfg_registrar *cfg_realm_registrar(const struct cfg *cfg, const char *realm)
+{
+	for (uint32_t i = 0; i < cfg->n_registrars; i++) {
+		if (strcmp(cfg->registrars[i].realm, realm) == 0)
+			return &cfg->registrars[i];
+	}
+	return NULL;
+}
+
+const char *cfg_pool_number(const struct cfg_pool *pool)
+{
+	return pool->number[0] ? pool->number : pool->username;
+}
+
 const struct cfg_voice_codec *cfg_find_voice_codec(const struct cfg *cfg, uint32_t tag)
 {
 	return find(cfg, CFG_VOICE_CODEC, &tag);

@@ -212,10 +212,28 @@ const struct cfg_object cfg_objects[CFG_N_KINDS] = {
 		.offset = offsetof(struct cfg, dial_peers),
 		.count_offset = offsetof(struct cfg, n_dial_peers),
 		.size = sizeof(struct cfg_dial_peer)},
+	[CFG_REGISTRAR] = {.kind = CFG_REGISTRAR,
+		.name = "registrars",
+		.noun = "registrar",
+		.syntax = "registrar $",
+		.prompt = "config-registrar",
+		.help = "Takes the registrations of phones",
+		.offset = offsetof(struct cfg, registrars),
+		.count_offset = offsetof(struct cfg, n_registrars),
+		.size = sizeof(struct cfg_registrar)},
+	[CFG_POOL] = {.kind = CFG_POOL,
+		.name = "pools",
+		.noun = "voice register pool",
+		.syntax = "voice register pool $",
+		.prompt = "config-register-pool",
+		.help = "Voice\nPhones that register here\nA user with a password",
+		.offset = offsetof(struct cfg, pools),
+		.count_offset = offsetof(struct cfg, n_pools),
+		.size = sizeof(struct cfg_pool)},
 };
 
 static const struct cfg_rows *const parts[] = {&cfg_rows_box, &cfg_rows_net, &cfg_rows_class,
-	&cfg_rows_routing, &cfg_rows_tenant, &cfg_rows_group, &cfg_rows_side};
+	&cfg_rows_routing, &cfg_rows_tenant, &cfg_rows_group, &cfg_rows_side, &cfg_rows_users};
 #define N_PARTS (sizeof(parts) / sizeof(parts[0]))
 
 const struct cfg_leaf *cfg_leaf_next(const struct cfg_leaf *leaf)

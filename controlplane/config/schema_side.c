@@ -12,6 +12,8 @@ static const struct cfg_word class_words[] = {
 static const struct cfg_word admission_words[] = {
 	{"trunks", CFG_ADMIT_TRUNKS, "Only from the addresses of trunks of this realm"},
 	{"any", CFG_ADMIT_ANY, "From any address"},
+	{"users", CFG_ADMIT_USERS,
+		"Of trunks, and of users of its registrar, who prove themselves"},
 	{NULL, 0, NULL},
 };
 
@@ -424,7 +426,7 @@ static const struct cfg_leaf rows[] = {
 		.syntax = "admission",
 		FIELD(cfg_realm, admission),
 		.words = admission_words,
-		.max = CFG_ADMIT_ANY,
+		.max = CFG_ADMIT_USERS,
 		.def = CFG_ADMIT_TRUNKS,
 		NO_REF,
 		.help = "Whose new calls are taken"},
@@ -984,6 +986,13 @@ static const struct cfg_leaf rows[] = {
 		.ref = CFG_TRUNK,
 		.help = "Session\nWhere the call goes\nA trunk",
 		.value_help = "Name of a trunk"},
+	{.kind = CFG_DIAL_PEER,
+		.type = CFG_T_BOOL,
+		.name = "registrar",
+		.syntax = "session target registrar",
+		FIELD(cfg_dial_peer, registrar),
+		NO_REF,
+		.help = "Session\nWhere the call goes\nA user of this box, by the number"},
 	{.kind = CFG_DIAL_PEER,
 		.type = CFG_T_U32,
 		.flags = CFG_F_ZERO_NONE,

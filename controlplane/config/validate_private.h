@@ -13,3 +13,4 @@ int cfg_fault(char *error, int rc, const char *fmt, ...) __attribute__((format(p
 
 /* validate_targets.c: trunks and server groups. As cfg_validate(). */
 int cfg_check_targets(const struct cfg *cfg, char *error);
+int cfg_check_users(const struct cfg *cfg, char *error) __attribute__((warn_unused_result));

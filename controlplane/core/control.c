@@ -468,6 +468,10 @@ static int make_media(struct control *c)
 	c->targets = target_store_new();
 	if (c->targets == NULL)
 		return -ENOMEM;
+	struct registrations_ops reg_ops = {ops_send, ops_room, ops_wall_ms, c};
+	int ret = registrations_new(c->base, c->options.state_dir, &reg_ops, &c->registrations);
+	if (ret < 0)
+		return ret;
 	recordings_bind(c->recordings, c->sessions);
 	calls_record_with(c->calls, c->recordings);
 	struct traces_ops traces_ops = {ops_send, c};
@@ -490,6 +494,7 @@ static int make_peers(struct control *c, char *error)
 		.recordings = c->recordings,
 		.traces = c->traces,
 		.targets = c->targets,
+		.registrations = c->registrations,
 		.transcoder = &c->transcoder,
 		.boot_id = c->boot_id,
 		.generation = get_generation,
@@ -616,6 +621,7 @@ void control_free(struct control *c)
 	recordings_free(c->recordings);
 	traces_free(c->traces);
 	target_store_free(c->targets);
+	registrations_free(c->registrations);
 	media_realms_free(c->realms);
 	spool_close(c->spool);
 	cfg_store_close(c->store);

@@ -44,6 +44,7 @@ struct control {
 	struct recordings *recordings;
 	struct traces *traces;
 	struct target_store *targets;
+	struct registrations *registrations;
 	struct peers *peers;
 	struct sipconf *sipconf;
 	struct ctl_transcoder transcoder; /* as limen-sip knows it */

@@ -77,6 +77,7 @@ static void keep_stats(struct peer_sip *sip)
 	sip->before.connections = sip->before.calls_active = 0;
 	sip->before.trace_messages = sip->before.trace_calls = 0;
 	sip->before.trace_octets = sip->before.trace_octets_failed = 0;
+	sip->before.bindings = 0;
 	memset(&sip->stats, 0, sizeof(sip->stats));
 }
 
@@ -107,6 +108,7 @@ static int hello_sip(struct peer *peer, const struct ctl_hello *hello)
 	sip->pid = pid;
 	sip->known = true;
 	sip->since_ms = clock_wall_ms();
+	sip->bindings_due = hello->config_revision == 0; /* it has just started */
 	sip->replay_due = hello->n_calls > 0 && !same_life;
 	sip->restore_due = hello->n_calls == 0 && (!same_life || sip->restore_due);
 	log_notice("limen-sip worker %u of %u connected%s", hello->worker, hello->n_workers,
@@ -222,7 +224,10 @@ void peers_sip_give_calls(struct peers *peers, uint32_t worker)
 		calls_restore(peers->calls, worker, sip->n_workers);
 	else
 		calls_clear_again(peers->calls, worker);
-	sip->restore_due = false;
+	if (peers->conf.registrations != NULL)
+		registrations_worker_up(
+			peers->conf.registrations, worker, sip->n_workers, sip->bindings_due);
+	sip->restore_due = sip->bindings_due = false;
 	check_replayed(peers);
 }
 
@@ -383,6 +388,26 @@ int peers_conn_end(struct peers *peers, uint32_t number, uint8_t transport)
 		       : -ENOTCONN;
 }
 
+static int on_reg_put(struct ipc_peer *ipc, const struct ipc_hdr *hdr, const void *body, size_t len)
+{
+	struct peer *peer = ipc_peer_ctx(ipc);
+	const struct ctl_reg *reg = body;
+
+	if (peer->peers->conf.registrations == NULL)
+		return 0;
+	return registrations_put(
+		peer->peers->conf.registrations, peer->worker, reg, reg + 1, len - sizeof(*reg));
+}
+
+static int on_reg_del(struct ipc_peer *ipc, const struct ipc_hdr *hdr, const void *body, size_t len)
+{
+	struct peer *peer = ipc_peer_ctx(ipc);
+
+	if (peer->peers->conf.registrations == NULL)
+		return 0;
+	return registrations_del(peer->peers->conf.registrations, peer->worker, body);
+}
+
 static int on_replay_done(
 	struct ipc_peer *ipc, const struct ipc_hdr *hdr, const void *body, size_t len)
 {
@@ -450,6 +475,8 @@ static void on_closed(struct ipc_peer *ipc, const char *why)
 		sip_of(peer)->peer = NULL;
 		conns_forget(peers->conns, peer->worker);
 		sip_of(peer)->since_ms = clock_wall_ms();
+		if (peers->conf.registrations != NULL)
+			registrations_worker_down(peers->conf.registrations, peer->worker);
 		peers->conf.sip_down(peers->conf.arg, peer->worker);
 		if (peers->conf.traces != NULL)
 			traces_worker_gone(peers->conf.traces, peer->worker);
@@ -473,6 +500,9 @@ static void on_drained(struct ipc_peer *ipc)
 
 	if (peer->role == IPC_ROLE_SIP && sip_of(peer)->peer == ipc)
 		calls_restore_more(peer->peers->calls, peer->worker);
+	if (peer->role == IPC_ROLE_SIP && sip_of(peer)->peer == ipc &&
+		peer->peers->conf.registrations != NULL)
+		registrations_more(peer->peers->conf.registrations, peer->worker);
 }
 
 #define BODY_MAX (IPC_MSG_MAX - sizeof(struct ipc_hdr))
@@ -496,6 +526,9 @@ static const struct ipc_row rows[] = {
 		on_targets},
 	{CTL_DNS_HOSTS, 0, IPC_ROLE_SIP, sizeof(struct ctl_dns_hosts), BODY_MAX, "CTL_DNS_HOSTS",
 		on_targets},
+	{CTL_REG_PUT, 0, IPC_ROLE_SIP, sizeof(struct ctl_reg),
+		sizeof(struct ctl_reg) + CTL_REG_STATE_MAX, "CTL_REG_PUT", on_reg_put},
+	{CTL_REG_DEL, 0, IPC_ROLE_SIP, SIZED(struct ctl_reg_key), "CTL_REG_DEL", on_reg_del},
 	{CTL_REPLAY_DONE, 0, IPC_ROLE_SIP, 0, 0, "CTL_REPLAY_DONE", on_replay_done},
 	{CTL_TRACE_MSG, 0, IPC_ROLE_SIP, sizeof(struct ctl_trace_msg), BODY_MAX, "CTL_TRACE_MSG",
 		on_trace},

@@ -17,6 +17,7 @@
 #include "controlplane/core/recordings.h"
 #include "controlplane/core/traces.h"
 #include "controlplane/core/targets.h"
+#include "controlplane/core/registrations.h"
 
 struct peers;
 struct peer;
@@ -28,6 +29,7 @@ struct peers_conf {
 	struct recordings *recordings;		  /* NULL: limen-rec is not served */
 	struct traces *traces;			  /* NULL: nobody asks for SIP messages */
 	struct target_store *targets;		  /* NULL: what limen-sip tells is dropped */
+	struct registrations *registrations;	  /* NULL: none are kept */
 	const struct ctl_transcoder *transcoder;  /* for limen-sip; NULL: it is not told */
 	uint64_t boot_id;
 	uint8_t token_key[CTL_TOKEN_KEY];
@@ -55,8 +57,9 @@ struct peer_sip {
 	uint32_t n_workers;
 	uint64_t boot_id;
 	pid_t pid;
-	bool restore_due; /* it started again and is to be given its calls back */
-	bool replay_due;  /* it has calls that it has not put again yet */
+	bool restore_due;  /* it started again and is to be given its calls back */
+	bool replay_due;   /* it has calls that it has not put again yet */
+	bool bindings_due; /* it is to be given its bindings back */
 	uint64_t since_ms, restarts;
 	struct ctl_sip_stats stats;
 	struct ctl_sip_stats before; /* sums of its former lives: counters never fall */

@@ -288,6 +288,24 @@ static void recordings(void *ctx, cli_recording_fn row, void *arg)
 			return;
 }
 
+static void registrations(void *ctx, const char *user, cli_registration_fn row, void *arg)
+{
+	registrations_each(((const struct control *)ctx)->registrations, user, row, arg);
+}
+
+static const char *registrations_state(void *ctx, uint64_t *ret_n)
+{
+	const struct control *c = ctx;
+
+	*ret_n = registrations_count(c->registrations);
+	return registrations_problem(c->registrations);
+}
+
+static int registration_clear(void *ctx, const char *user)
+{
+	return registrations_clear(((const struct control *)ctx)->registrations, user);
+}
+
 static int record(void *ctx, uint64_t call_id, bool on)
 {
 	return recordings_demand(((const struct control *)ctx)->recordings, call_id, on);
@@ -509,6 +527,9 @@ void status_source(struct control *control, struct cli_source *ret_source)
 		.transcoder = transcoder,
 		.recorder = recorder,
 		.recordings = recordings,
+		.registrations = registrations,
+		.registrations_state = registrations_state,
+		.registration_clear = registration_clear,
 		.record = record,
 		.processes = processes,
 		.dp_stats = dp_stats,

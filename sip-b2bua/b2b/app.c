@@ -63,6 +63,11 @@ static void env_tls_far_ends(void *ctx, const struct sip_tls_far *far_ends, unsi
 	sip_transport_set_far_ends(sip_worker_transport(ctx), far_ends, n);
 }
 
+static int env_worker_tell(void *ctx, unsigned int worker, const void *bytes, size_t n)
+{
+	return sip_worker_tell(ctx, worker, bytes, n);
+}
+
 static const struct b2b_env_ops env_ops = {
 	.listener = env_listener,
 	.find = env_find,
@@ -73,6 +78,7 @@ static const struct b2b_env_ops env_ops = {
 	.mono_us = env_mono_us,
 	.look = env_look,
 	.tls_far_ends = env_tls_far_ends,
+	.worker_tell = env_worker_tell,
 };
 
 static int app_start(struct sip_worker *worker, void *arg, void **ret_app)
@@ -144,9 +150,25 @@ static void app_stray(void *app, const struct sip_msg *msg, const struct sip_pat
 	b2b_stray(app, msg, path);
 }
 
-static bool app_admit(void *app, const struct sip_msg *msg, const struct sip_path *path)
+static enum sip_admit app_admit(void *app, const struct sip_msg *msg, const struct sip_path *path)
 {
 	return b2b_admit(app, msg, path);
+}
+
+static bool app_register_owner(
+	void *app, const struct sip_msg *msg, const struct sip_path *path, uint64_t *ret_number)
+{
+	return b2b_register_owner(app, msg, path, ret_number);
+}
+
+static void app_told(void *app, unsigned int from, const void *bytes, size_t n)
+{
+	b2b_told(app, from, bytes, n);
+}
+
+static int app_registration(void *app, uint16_t type, const void *body, size_t len)
+{
+	return b2b_registration(app, type, body, len);
 }
 
 static void app_control_up(void *app, const struct ctl_hello_reply *hello, bool restarted)
@@ -228,6 +250,7 @@ static void app_gauges(void *app, struct ctl_sip_stats *stats)
 {
 	stats->calls_active = b2b_n_calls(app);
 	stats->dialogs = b2b_n_dialogs(app);
+	stats->bindings = b2b_n_bindings(app);
 }
 
 const struct sip_app_ops b2b_app_ops = {
@@ -240,6 +263,9 @@ const struct sip_app_ops b2b_app_ops = {
 	.ack = app_ack,
 	.stray = app_stray,
 	.admit = app_admit,
+	.register_owner = app_register_owner,
+	.registration = app_registration,
+	.told = app_told,
 	.control_up = app_control_up,
 	.control_down = app_control_down,
 	.media_reply = app_media_reply,

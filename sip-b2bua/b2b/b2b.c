@@ -12,6 +12,7 @@
 #include "controlplane/base/siphash.h"
 #include "sip-b2bua/b2b/relay.h"
 #include "sip-b2bua/core/sip_slab.h"
+#include "sip-b2bua/registrar/registrar.h"
 
 LOG_TOPIC("b2b");
 
@@ -43,7 +44,7 @@ int b2b_new(const struct b2b_env *env, struct b2b **ret_b2b)
 	b->numbers = numbers_new();
 	b->targets = targets_new(b);
 	if (!b->calls || !b->subscriptions || !b->waits || !b->health || !b->numbers ||
-		!b->targets) {
+		!b->targets || registrar_new(env, &b->registrar) < 0) {
 		b2b_free(b);
 		return -ENOMEM;
 	}
@@ -62,6 +63,7 @@ void b2b_free(struct b2b *b)
 		if (call->state != CALL_ENDING)
 			atomic_fetch_sub_explicit(&b->env.shared->n_calls, 1, memory_order_relaxed);
 		call->state = CALL_ENDING;
+		call_user_others_detach(call);
 		for (unsigned int side = 0; side < DP_LEGS; side++) {
 			struct leg *leg = &call->leg[side];
 
@@ -80,6 +82,7 @@ void b2b_free(struct b2b *b)
 	twheel_stop(b->env.wheel, &b->ends_timer);
 	health_free(b->health);
 	targets_free(b->targets);
+	registrar_free(b->registrar);
 	control_free(b);
 	sip_slab_free(b->calls);
 	route_table_free(b->routes_next);
@@ -93,8 +96,13 @@ int b2b_config_prepare(struct b2b *b, const struct cfg *cfg, char error[CFG_ERRO
 	char why[ROUTE_REASON_MAX];
 	int rc = route_table_new(cfg, &b->routes_next, why);
 
-	if (rc < 0)
+	if (rc < 0) {
 		snprintf(error, CFG_ERROR_MAX, "%s", why);
+		return rc;
+	}
+	rc = registrar_config_prepare(b->registrar, cfg, error);
+	if (rc < 0)
+		b2b_config_abort(b);
 	return rc;
 }
 
@@ -104,6 +112,7 @@ void b2b_config_apply(struct b2b *b, const struct cfg *cfg)
 	b->routes = b->routes_next;
 	b->routes_next = NULL;
 	b->cfg = cfg;
+	registrar_config_apply(b->registrar, cfg);
 	if (targets_config(b->targets, cfg) < 0)
 		log_err("trunks have no targets: memory is short");
 }
@@ -137,22 +146,49 @@ void b2b_config_abort(struct b2b *b)
 {
 	route_table_free(b->routes_next);
 	b->routes_next = NULL;
+	registrar_config_abort(b->registrar);
 }
 
-bool b2b_admit(struct b2b *b, const struct sip_msg *msg, const struct sip_path *path)
+bool b2b_register_owner(
+	struct b2b *b, const struct sip_msg *msg, const struct sip_path *path, uint64_t *ret_number)
+{
+	return registrar_owner(b->registrar, msg, path, ret_number);
+}
+
+enum sip_admit b2b_admit(struct b2b *b, const struct sip_msg *msg, const struct sip_path *path)
 {
 	const struct sip_listener *listener;
 	const struct cfg_realm *realm;
 
 	if (msg->to.tag.n > 0)
-		return true; /* only who knows a tag of ours gets any further */
+		return SIP_ADMIT_YES; /* only who knows a tag of ours gets any further */
 	listener = b->env.ops->listener(b->env.ctx, path->listener);
 	realm = listener && b->cfg ? cfg_find_realm(b->cfg, listener->realm) : NULL;
 	if (!realm)
-		return false;
+		return SIP_ADMIT_NO;
+	/* Phones come from anywhere; they ask by OPTIONS whether the box is still there. */
+	if ((msg->method == SIP_M_REGISTER || msg->method == SIP_M_OPTIONS) &&
+		cfg_realm_registrar(b->cfg, realm->name))
+		return msg->method == SIP_M_REGISTER && registrar_challenge(b->registrar, msg, path)
+			       ? SIP_ADMIT_ANSWERED
+			       : SIP_ADMIT_YES;
 	/* An INVITE that is refused gets a record, so it is let in as far as that. */
 	return realm->admission == CFG_ADMIT_ANY || msg->method == SIP_M_INVITE ||
-	       targets_source(b->targets, realm->name, &path->remote);
+			       targets_source(b->targets, realm->name, &path->remote)
+		       ? SIP_ADMIT_YES
+		       : SIP_ADMIT_NO;
+}
+
+/* Realms with "admission users": who is no trunk has to prove that he is a user. */
+static bool caller_is_known(struct b2b *b, struct sip_stxn *stxn, const struct sip_msg *msg,
+	const struct sip_path *path)
+{
+	const struct sip_listener *listener = b->env.ops->listener(b->env.ctx, path->listener);
+	const struct cfg_realm *realm = listener ? cfg_find_realm(b->cfg, listener->realm) : NULL;
+
+	return !realm || realm->admission != CFG_ADMIT_USERS ||
+	       targets_source(b->targets, realm->name, &path->remote) ||
+	       registrar_caller(b->registrar, stxn, msg, path);
 }
 
 void b2b_request(struct b2b *b, struct sip_stxn *stxn, const struct sip_msg *msg,
@@ -177,7 +213,11 @@ void b2b_request(struct b2b *b, struct sip_stxn *stxn, const struct sip_msg *msg
 			call_inside(b, stxn, msg, path);
 		return;
 	} else if (method == SIP_M_INVITE) {
-		call_setup(b, stxn, msg, path);
+		if (caller_is_known(b, stxn, msg, path))
+			call_setup(b, stxn, msg, path);
+		return;
+	} else if (method == SIP_M_REGISTER && registrar_of_path(b->registrar, path)) {
+		registrar_request(b->registrar, stxn, msg, path);
 		return;
 	} else if (relay_request(b, stxn, msg, path)) {
 		return;
@@ -237,6 +277,31 @@ void b2b_call_restore(
 	snprintf(ended.reason, sizeof(ended.reason), "limen-sip could not restore the call: %s",
 		strerror(-rc));
 	control_call_end(b, &ended);
+}
+
+int b2b_registration(struct b2b *b, uint16_t type, const void *body, size_t len)
+{
+	const struct ctl_reg_clear *clear = body;
+
+	switch (type) {
+	case CTL_REG_ACK:
+		registrar_ack(b->registrar, body);
+		return 0;
+	case CTL_REG_RESTORE:
+		registrar_restore(b->registrar, body, len);
+		return 0;
+	default:
+		if (!ipc_str_ok(clear->realm, sizeof(clear->realm)) ||
+			!ipc_str_ok(clear->user, sizeof(clear->user)))
+			return -EPROTO;
+		registrar_clear(b->registrar, clear);
+		return 0;
+	}
+}
+
+uint32_t b2b_n_bindings(const struct b2b *b)
+{
+	return registrar_n_contacts(b->registrar);
 }
 
 struct sip_txns *b2b_txns(const struct b2b *b)

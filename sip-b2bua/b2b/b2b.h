@@ -23,6 +23,7 @@
 #define B2B_SPOTS_MAX	   4096	      /* targets that all workers know something of */
 #define B2B_FORKS_MAX	   8	      /* early dialogs of a call */
 #define B2B_MEDIA_WAIT_MS  2000	      /* for limen-control's answer, before a call gets 503 */
+#define B2B_LOCATE_MS	   2000	      /* for another worker's answer where a user is registered */
 #define B2B_ANSWER_WAIT_MS 300	      /* the same, before an answered call goes up without it */
 #define B2B_RINGING_MS	   200	      /* until limen-control is told that a call rings */
 #define B2B_UPDATE_WAIT_MS 15000      /* for a re-INVITE that stands for an UPDATE */
@@ -71,6 +72,8 @@ struct b2b_env_ops {
 	struct locate_look (*look)(void *ctx, const char *name, uint16_t type);
 	/* What certificates of far ends have to say, by their addresses: these and no others. */
 	void (*tls_far_ends)(void *ctx, const struct sip_tls_far *far_ends, unsigned int n);
+	/* To the app of another worker, which gets it by b2b_told(). 0 or a negative errno. */
+	int (*worker_tell)(void *ctx, unsigned int worker, const void *bytes, size_t n);
 };
 
 struct b2b_env {
@@ -98,7 +101,9 @@ void b2b_free(struct b2b *b);
 int b2b_config_prepare(struct b2b *b, const struct cfg *cfg, char error[CFG_ERROR_MAX]);
 void b2b_config_apply(struct b2b *b, const struct cfg *cfg);
 void b2b_config_abort(struct b2b *b);
-bool b2b_admit(struct b2b *b, const struct sip_msg *msg, const struct sip_path *path);
+enum sip_admit b2b_admit(struct b2b *b, const struct sip_msg *msg, const struct sip_path *path);
+bool b2b_register_owner(struct b2b *b, const struct sip_msg *msg, const struct sip_path *path,
+	uint64_t *ret_number);
 
 /* Names have other addresses now. */
 void b2b_dns_changed(struct b2b *b);
@@ -120,6 +125,10 @@ void b2b_call_end_reply(struct b2b *b, uint32_t seq, int32_t status);
 void b2b_call_restore(
 	struct b2b *b, const struct ctl_call *call, const void *checkpoint, size_t checkpoint_len);
 void b2b_call_clear(struct b2b *b, const struct ctl_call_clear *clear);
+/* A message of CTL_REG_*; -EPROTO. */
+int b2b_registration(struct b2b *b, uint16_t type, const void *body, size_t len);
+/* What b2b_env_ops.worker_tell() of another worker sent. */
+void b2b_told(struct b2b *b, unsigned int from, const void *bytes, size_t n);
 void b2b_play_done(struct b2b *b, const struct ctl_play_done *done);
 void b2b_call_play(struct b2b *b, const struct ctl_call_play *play);
 
@@ -131,6 +140,7 @@ uint32_t b2b_n_slots(const struct b2b *b); /* and those that still wait for a la
 uint32_t b2b_n_dialogs(const struct b2b *b);
 uint32_t b2b_n_relays(const struct b2b *b); /* requests that are no calls, under way */
 uint32_t b2b_n_unacked_ends(const struct b2b *b);
+uint32_t b2b_n_bindings(const struct b2b *b); /* of users whose worker this is */
 
 /* The app for sip_workers_start(); app_arg is the struct b2b_shared. */
 extern const struct sip_app_ops b2b_app_ops;

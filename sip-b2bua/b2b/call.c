@@ -31,7 +31,12 @@ static void timer_fired(struct twheel_timer *timer, void *arg)
 {
 	struct call *call = arg;
 
-	if (call->state == CALL_CALLING && call->then == THEN_NOTHING && call->targets.waits) {
+	if (call->locating) {
+		log_warning("call %016llx: no worker says where user %s is",
+			(unsigned long long)call->rec.id, call->user);
+		call_user_located(call);
+	} else if (call->state == CALL_CALLING && call->then == THEN_NOTHING &&
+		   call->targets.waits) {
 		call_target_silent(call);
 	} else if (call->state == CALL_CALLING && call->then == THEN_NOTHING && call->local.on) {
 		call_local_over(call);
@@ -155,6 +160,8 @@ void call_release(struct call *call)
 	spot_leave(b, &call->targets);
 	call_early_over(call);
 	call_forks_clear(call);
+	call_user_others_lose(call, (struct view){NULL, 0});
+	free(call->phones);
 	leg_clear(&call->leg[LEG_A]);
 	leg_clear(&call->leg[LEG_B]);
 	media_map_clear(&call->media);
@@ -365,6 +372,7 @@ void leg_end(struct leg *leg, const struct call_why *why)
 
 		sip_buf_init(&buf, text, sizeof(text));
 		put_why(&buf, leg, why);
+		call_user_others_lose(call, sip_buf_view(&buf));
 		sip_ctxn_cancel(leg->out, sip_buf_view(&buf));
 	} else if (leg->out) {
 		/* A re-INVITE goes down with its dialog. The CANCEL bounds the wait of the layer,

@@ -47,8 +47,12 @@ enum call_then {
 
 #define CALL_HEADERS_MAX 512 /* header lines of a refusal */
 
+#define CALL_URI_MAX	 512
+#define CALL_OTHERS_MAX	 7 /* phones of a user that ring beside the one of leg->out */
+
 struct call;
 struct digest_client;
+struct registrar_targets;
 
 #define LEG_DIGITS_MAX 16 /* that wait for INFO to a leg */
 
@@ -129,6 +133,7 @@ struct leg {
 struct candidate {
 	uint32_t tag;
 	bool local; /* the call ends in the box; trunk is empty */
+	bool user;  /* it goes to a registered user; trunk is empty */
 	char trunk[CTL_NAME_MAX];
 };
 
@@ -218,8 +223,17 @@ struct call {
 	struct ctl_call rec;
 	uint64_t invite_hash; /* what makes the caller's INVITE one request, while it is open */
 	LIST_ENTRY(call) invite_link; /* in b2b->invites; le_prev NULL: not there */
-	char uri[256];		      /* Request-URI of the INVITE to the called side */
+	char uri[CALL_URI_MAX];	      /* Request-URI of the INVITE to the called side */
 	struct sip_path out_path;     /* of that INVITE */
+	/* call_user.c: a call to a registered user */
+	bool locating; /* another worker is asked where */
+	bool by_user;  /* the called side is that user; its requests go along its flow */
+	uint8_t target, n_others;
+	uint16_t best_refusal;		  /* while other phones ring; 0: none */
+	struct registrar_targets *phones; /* where the user is registered; NULL: not asked */
+	struct sip_ctxn *others[CALL_OTHERS_MAX];
+	char user[CFG_PHONE_MAX];
+	char far[CFG_PHONE_MAX + 8]; /* the called side in a sentence: "trunk carrier" */
 };
 
 /* A CTL_CALL_END that limen-control has not acknowledged. */
@@ -230,6 +244,7 @@ struct call_end_msg {
 };
 
 struct health;
+struct registrar;
 
 #define INVITE_BUCKETS 2048
 
@@ -253,6 +268,7 @@ struct b2b {
 	LIST_HEAD(, relay) relays; /* relay.h */
 	uint32_t n_relays;
 	struct targets *targets;
+	struct registrar *registrar;
 	LIST_HEAD(, call) invites[INVITE_BUCKETS]; /* initial INVITEs without a final answer */
 	uint64_t id_key[2];			   /* makes call and session ids from counters */
 	uint64_t n_ids;
@@ -339,6 +355,11 @@ void call_invite_over(struct call *call);
 void call_hunt(struct call *call);
 /* The called side is elsewhere now: the lines get other ports, then the pending offer goes on. */
 void call_reroute(struct call *call);
+/* The candidates of a call to a user are known, and where the user is: it goes on. */
+void call_routed(struct call *call);
+/* One INVITE of the call to the called side. On failure there is no transaction. */
+int call_invite_to(struct call *call, struct view uri, const struct sip_path *path,
+	struct view route, struct view sdp, struct sip_ctxn **ret_ctxn);
 /* Sends the INVITE (or re-INVITE) with the pending offer, or none, to a leg. */
 int call_invite_out(struct call *call);
 int leg_reinvite(struct leg *leg);
@@ -357,6 +378,25 @@ bool call_target_failed(struct call *call, unsigned int status, const struct sip
 
 /* The same INVITE once more in the same call of SIP, after a challenge (RFC 3261 22.2). */
 int call_invite_retry(struct call *call);
+
+/* ---- call_user.c: calls to registered users ---- */
+/* A candidate is the registrar. */
+bool call_user_wanted(const struct call *call);
+/* Asks where the user is. -EINPROGRESS: call_routed() follows; else the call goes on now. */
+int call_user_locate(struct call *call, const struct sip_msg *invite);
+void call_user_located(struct call *call); /* also when no answer came */
+/* Makes the user the called side: call->uri, out_path. false: rec.reason and last_failure say why. */
+bool call_user_take(struct call *call, const struct cfg_realm **ret_realm);
+struct view call_user_route(const struct call *call, unsigned int target);
+/* The INVITE went to one phone; now to the others. */
+void call_user_ring_others(struct call *call, struct view sdp);
+bool call_user_rings(const struct call *call, const struct sip_ctxn *ctxn); /* of the others */
+/* A phone answered: its INVITE is leg->out, the others are cancelled. */
+void call_user_answered(struct call *call, struct sip_ctxn *ctxn);
+/* A phone refused. true: others still ring; false: status is the one for the caller. */
+bool call_user_refused(struct call *call, struct sip_ctxn *ctxn, unsigned int *status);
+void call_user_others_lose(struct call *call, struct view headers);
+void call_user_others_detach(struct call *call);
 
 /* ---- call_redirect.c ---- */
 /* Instead of being carried, a call whose side wants it gets 302, and is gone. false: it is not. */

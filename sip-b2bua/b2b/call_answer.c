@@ -45,6 +45,8 @@ int call_fork_of(struct call *call, const struct sip_msg *msg, const struct sip_
 	if (dialog_new_uac(msg, view_of(call->uri), path, &fresh) < 0)
 		return -1;
 	call->b->n_dialogs++;
+	if (call->by_user)
+		dialog_set_symmetric(fresh);
 	call->forks[call->n_forks].dialog = fresh;
 	return call->n_forks++;
 }
@@ -287,6 +289,8 @@ static int success_dialog(struct leg *leg, const struct sip_msg *msg, const stru
 	if (rc < 0)
 		return rc;
 	leg->dialog = call->forks[fork].dialog;
+	if (call->by_user)
+		dialog_set_symmetric(leg->dialog);
 	call->forks[fork].dialog = NULL;
 	call->fork = (uint8_t)fork;
 	return 0;
@@ -646,6 +650,7 @@ static void invite_response(
 	struct sip_ctxn *ctxn, const struct sip_msg *msg, const struct sip_path *path, void *arg)
 {
 	struct leg *leg = arg;
+	unsigned int status = msg->status;
 
 	if (ctxn == leg->out && leg->side == LEG_B && !leg->dialog)
 		path = way_on(leg->call, msg, path);
@@ -655,7 +660,7 @@ static void invite_response(
 		call_target_heard(leg->call);
 	if (ctxn == leg->accepted) {
 		success_again(leg, msg, path);
-	} else if (ctxn != leg->out || msg->status == 100) {
+	} else if ((ctxn != leg->out && !call_user_rings(leg->call, ctxn)) || msg->status == 100) {
 		return;
 	} else if (msg->status < 200) {
 		call_provisional(leg, msg, path);
@@ -663,6 +668,7 @@ static void invite_response(
 		/* The layer shows further copies of the 2xx for 64*T1 (RFC 6026). */
 		if (leg->accepted)
 			sip_ctxn_detach(leg->accepted);
+		call_user_answered(leg->call, ctxn);
 		leg->accepted = ctxn;
 		leg->out = NULL;
 		if (!leg->call->local.on)
@@ -674,9 +680,11 @@ static void invite_response(
 		else
 			success(leg, msg, path);
 	} else {
-		leg->out = NULL;
 		sip_ctxn_detach(ctxn);
-		refused(leg, msg->status, 0, msg);
+		if (call_user_refused(leg->call, ctxn, &status))
+			return;
+		leg->out = NULL;
+		refused(leg, status, 0, msg);
 	}
 }
 
@@ -726,13 +734,16 @@ static bool falls_back_to_udp(struct leg *leg, int err)
 static void invite_failed(struct sip_ctxn *ctxn, int err, void *arg)
 {
 	struct leg *leg = arg;
+	unsigned int status = err == -ETIMEDOUT ? 408 : 503;
 
-	if (ctxn != leg->out)
+	if (ctxn != leg->out && !call_user_rings(leg->call, ctxn))
+		return;
+	sip_ctxn_detach(ctxn);
+	if (call_user_refused(leg->call, ctxn, &status))
 		return;
 	leg->out = NULL;
-	sip_ctxn_detach(ctxn);
 	if (!falls_back_to_udp(leg, err))
-		refused(leg, err == -ETIMEDOUT ? 408 : 503, err, NULL);
+		refused(leg, status, err, NULL);
 }
 
 static void invite_terminated(struct sip_ctxn *ctxn, void *arg)

@@ -83,7 +83,7 @@ bool call_redirect(
 
 		if (row->verdict != ROUTE_USE)
 			continue;
-		if (cfg_dial_peer_is_local(row->peer))
+		if (cfg_dial_peer_is_local(row->peer) || !row->trunk)
 			break;
 		if (n == 0)
 			snprintf(reason, sizeof(reason), "redirected, first to trunk %.31s",

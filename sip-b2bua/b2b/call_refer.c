@@ -578,6 +578,10 @@ int call_replaces_take(struct call *call, const struct sip_msg *msg, unsigned in
 	media_map_set_music(&call->media, LEG_B, realm, trunk_of(far));
 	memcpy(call->rec.realm[LEG_B], rec->realm[far->side], CTL_NAME_MAX);
 	memcpy(call->rec.trunk[LEG_B], rec->trunk[far->side], CTL_NAME_MAX);
+	if (rec->trunk[far->side][0])
+		snprintf(call->far, sizeof(call->far), "trunk %s", rec->trunk[far->side]);
+	else
+		snprintf(call->far, sizeof(call->far), "the far end of the replaced call");
 	call->rec.peer_sig[LEG_B] = d->path.remote;
 	call->rec.transport[LEG_B] = d->path.transport;
 	memcpy(call->rec.calling[LEG_B], call->rec.calling[LEG_A], CTL_NUMBER_MAX);

@@ -166,7 +166,8 @@ static void candidates_look_up(
 			continue;
 		c->tag = row->peer->tag;
 		c->local = cfg_dial_peer_is_local(row->peer);
-		name_copy(c->trunk, c->local ? "" : row->trunk->name);
+		c->user = row->peer->registrar;
+		name_copy(c->trunk, c->local || c->user ? "" : row->trunk->name);
 		call->n_candidates++;
 	}
 }
@@ -249,21 +250,20 @@ static bool can_encrypt(
 	if (!media_map_lacks_dtls(&call->media, LEG_B))
 		return true;
 	snprintf(call->rec.reason, sizeof(call->rec.reason),
-		"trunk %s requires keys by DTLS, and limen-nat is not running", trunk->name);
+		"%s requires keys by DTLS, and limen-nat is not running", call->far);
 	log_warning("%s", call->rec.reason);
 	return false;
 }
 
 /* Nor is an offer asked for where it would come in a provisional that nobody here can answer. */
-static bool can_acknowledge(
-	struct call *call, const struct cfg_trunk *trunk, const struct sip_msg *invite)
+static bool can_acknowledge(struct call *call, const struct sip_msg *invite)
 {
 	if (invite->body.n > 0 || call->leg[LEG_B].rel1xx != CFG_REL1XX_REQUIRE ||
 		call_takes_early_offer(call))
 		return true;
 	snprintf(call->rec.reason, sizeof(call->rec.reason),
-		"trunk %s requires 100rel, and the caller wants an offer but does not know it",
-		trunk->name);
+		"%s requires 100rel, and the caller wants an offer but does not know it",
+		call->far);
 	log_info("%s", call->rec.reason);
 	return false;
 }
@@ -337,6 +337,30 @@ static int target_again(struct call *call, const struct sip_msg *invite)
 	return 0;
 }
 
+static bool user_take(struct call *call, const struct candidate *c, const struct sip_msg *invite)
+{
+	struct leg *leg = &call->leg[LEG_B];
+	const struct cfg_realm *realm;
+
+	spot_leave(call->b, &call->targets);
+	call->targets.n = call->targets.next = 0;
+	if (!call_user_take(call, &realm))
+		return false;
+	snprintf(call->far, sizeof(call->far), "user %s", call->user);
+	leg_set_terms(leg, realm, NULL);
+	if (!candidate_numbers(call, c, NULL) || !can_acknowledge(call, invite) ||
+		!can_encrypt(call, realm, NULL))
+		return false;
+	leg_auth_forget(leg);
+	media_map_set_side(&call->media, LEG_B, realm, &call->out_path.local);
+	media_map_set_music(&call->media, LEG_B, realm, NULL);
+	name_copy(call->rec.realm[LEG_B], realm->name);
+	call->rec.trunk[LEG_B][0] = '\0';
+	call->rec.peer_sig[LEG_B] = call->out_path.remote;
+	call->rec.transport[LEG_B] = call->out_path.transport;
+	return true;
+}
+
 /* Makes the next target or candidate that can be reached the called side. -ENOENT: there is none. */
 static int candidate_take(struct call *call, const struct sip_msg *invite)
 {
@@ -359,12 +383,21 @@ static int candidate_take(struct call *call, const struct sip_msg *invite)
 			call_local_take(call, peer);
 			return 0;
 		}
+		call->by_user = false;
+		if (c->user && !user_take(call, c, invite))
+			continue;
+		if (c->user) {
+			call->rec.dial_peer_out = c->tag;
+			call_identity_number(call);
+			return 0;
+		}
 		if (!realm || trunk->shutdown)
 			continue;
 		if (!candidate_numbers(call, c, trunk))
 			continue;
+		snprintf(call->far, sizeof(call->far), "trunk %s", trunk->name);
 		leg_set_terms(&call->leg[LEG_B], realm, trunk);
-		if (!can_acknowledge(call, trunk, invite))
+		if (!can_acknowledge(call, invite))
 			continue;
 		targets_pick(b->targets, trunk, &call->targets, &why);
 		if (call->targets.n == 0)
@@ -387,7 +420,9 @@ static void refuse_without_trunk(struct call *call)
 	char text[64], why[sizeof(call->rec.reason)];
 
 	memcpy(why, call->rec.reason, sizeof(why));
-	if (why[0])
+	if (why[0] && call->last_failure)
+		refuse(call, call->last_failure, none, why);
+	else if (why[0])
 		refuse(call, 503, retry_after(&buf, text, sizeof(text)), why);
 	else
 		refuse(call, 503, none,
@@ -410,11 +445,27 @@ static void start_without_offer(struct call *call)
 	}
 }
 
+/* The called side is known. */
+static void go_on(struct call *call, const struct sip_msg *msg)
+{
+	struct leg *a = &call->leg[LEG_A];
+	const char *reason;
+	int rc;
+
+	control_call_put(call, NULL, 0);
+	if (oa_receive(&a->oa, OA_INVITE, msg->body.n > 0) == OA_OFFER_WANTED) {
+		start_without_offer(call);
+		return;
+	}
+	rc = call_offer(a, msg->body, THEN_INVITE, &reason);
+	if (rc < 0)
+		refuse_offer(call, rc, reason);
+}
+
 static void start(struct call *call, const struct sip_msg *msg, const struct sip_path *path)
 {
 	struct leg *a = &call->leg[LEG_A];
 	char tag[SIP_TOKEN_LEN];
-	const char *reason;
 	int rc;
 
 	if (!check_source(call, path) || !check_request(call, msg))
@@ -430,28 +481,33 @@ static void start(struct call *call, const struct sip_msg *msg, const struct sip
 	if (msg->max_forwards > 0 && (uint32_t)msg->max_forwards - 1 < call->max_forwards)
 		call->max_forwards = (uint32_t)msg->max_forwards - 1;
 	if (msg->first[SIP_H_REPLACES] != SIP_NONE) {
+		const char *reason;
 		unsigned int status;
 
-		if (call_replaces_take(call, msg, &status, &reason) < 0) {
+		if (call_replaces_take(call, msg, &status, &reason) < 0)
 			refuse(call, status, none, reason);
-			return;
-		}
-	} else {
-		if (!find_candidates(call, msg))
-			return;
-		if (candidate_take(call, msg) < 0) {
-			refuse_without_trunk(call);
-			return;
-		}
-	}
-	control_call_put(call, NULL, 0);
-	if (oa_receive(&a->oa, OA_INVITE, msg->body.n > 0) == OA_OFFER_WANTED) {
-		start_without_offer(call);
+		else
+			go_on(call, msg);
 		return;
 	}
-	rc = call_offer(a, msg->body, THEN_INVITE, &reason);
-	if (rc < 0)
-		refuse_offer(call, rc, reason);
+	if (!find_candidates(call, msg))
+		return;
+	/* Where a user is may be another worker's to say. */
+	if (!call_user_wanted(call) || call_user_locate(call, msg) != -EINPROGRESS)
+		call_routed(call);
+}
+
+void call_routed(struct call *call)
+{
+	const struct leg *a = &call->leg[LEG_A];
+	const struct sip_msg *msg = a->in ? sip_stxn_request(a->in) : NULL;
+
+	if (!msg)
+		return;
+	if (candidate_take(call, msg) < 0)
+		refuse_without_trunk(call);
+	else
+		go_on(call, msg);
 }
 
 /* From tag, Call-ID and CSeq (RFC 3261 8.2.2.2), under a key that nobody outside knows. */
@@ -610,9 +666,16 @@ static struct view call_id_text(struct call *call, char buf[SIP_TOKEN_LEN + 2])
 	return (struct view){buf, SIP_TOKEN_LEN};
 }
 
-/* path: that it goes; our Contact is that of call->out_path. */
-static int invite_build(struct call *call, const struct sip_msg *from, const struct sip_path *path,
-	struct view sdp, struct sip_buf *buf)
+static void put_route(struct sip_buf *buf, struct view route)
+{
+	if (route.n == 0)
+		return;
+	sip_put_hdr(buf, SIP_H_ROUTE, route);
+}
+
+static int invite_build(struct call *call, const struct sip_msg *from, struct view branch,
+	struct view uri, const struct sip_path *path, struct view route, struct view sdp,
+	struct sip_buf *buf)
 {
 	struct leg *leg = &call->leg[LEG_B];
 	char tag[SIP_TOKEN_LEN], call_id[SIP_TOKEN_LEN + 2];
@@ -620,9 +683,9 @@ static int invite_build(struct call *call, const struct sip_msg *from, const str
 	struct identity identity;
 
 	call_identity(call, &identity);
-	sip_build_request(buf, VIEW("INVITE"), view_of(call->uri));
-	sip_put_via(
-		buf, sip_transport_text(path->transport), &path->local, sip_ctxn_branch(leg->out));
+	sip_build_request(buf, VIEW("INVITE"), uri);
+	sip_put_via(buf, sip_transport_text(path->transport), &path->local, branch);
+	put_route(buf, route);
 	sip_put_hdr_u64(buf, SIP_H_MAX_FORWARDS, call->max_forwards);
 	sip_put_hdr_start(buf, SIP_H_FROM);
 	identity_put_from(buf, &identity, from);
@@ -631,17 +694,17 @@ static int invite_build(struct call *call, const struct sip_msg *from, const str
 	sip_put_crlf(buf);
 	sip_put_hdr_start(buf, SIP_H_TO);
 	sip_put_char(buf, '<');
-	sip_put(buf, view_of(call->uri));
+	sip_put(buf, uri);
 	sip_put_lit(buf, ">\r\n");
 	sip_put_hdr(buf, SIP_H_CALL_ID, id);
 	call_trace(call, LEG_B, id);
 	sip_put_cseq(buf, leg->out_cseq, VIEW("INVITE"));
-	leg_put_contact(buf, leg, &call->out_path);
+	leg_put_contact(buf, leg, call->by_user ? path : &call->out_path);
 	sip_put_hdr(buf, SIP_H_ALLOW, VIEW(POLICY_ALLOW));
 	leg_put_extensions(leg, buf);
 	call_put_replaces(call, buf);
 	sip_put_hdr(buf, SIP_H_USER_AGENT, VIEW(POLICY_PRODUCT));
-	leg_put_auth(leg, buf, SIP_M_INVITE, view_of(call->uri));
+	leg_put_auth(leg, buf, SIP_M_INVITE, uri);
 	policy_put_headers(buf, from, POLICY_INVITE);
 	identity_put_headers(buf, &identity, from);
 	identity_put_redirecting(buf, &identity, from);
@@ -686,19 +749,46 @@ static void no_codec(struct call *call)
 		call->rec.reason[0] = '\0';
 }
 
-static int invite_send(struct call *call)
+int call_invite_to(struct call *call, struct view uri, const struct sip_path *path,
+	struct view route, struct view sdp, struct sip_ctxn **ret_ctxn)
 {
 	struct b2b *b = call->b;
 	struct leg *leg = &call->leg[LEG_B];
 	const struct sip_msg *from = sip_stxn_request(call->leg[LEG_A].in);
-	struct sip_path path = call->out_path;
-	struct view sdp = none;
+	struct sip_path way = *path;
+	struct sip_ctxn *ctxn;
 	struct sip_buf buf;
+	int rc = from ? sip_ctxn_new(b->env.txns, SIP_M_INVITE, &leg_invite_ops, leg, &ctxn)
+		      : -ENOMEM;
+
+	if (rc < 0)
+		return rc;
+	sip_buf_init(&buf, b->msg_buf, sizeof(b->msg_buf));
+	rc = invite_build(call, from, sip_ctxn_branch(ctxn), uri, &way, route, sdp, &buf);
+	/* A phone is called along its flow, whatever its size. */
+	call->targets.by_tcp = rc == 0 && !call->by_user && goes_by_tcp(call, buf.n, &way);
+	if (call->targets.by_tcp) {
+		sip_buf_init(&buf, b->msg_buf, sizeof(b->msg_buf));
+		rc = invite_build(call, from, sip_ctxn_branch(ctxn), uri, &way, route, sdp, &buf);
+	}
+	if (rc < 0) {
+		sip_ctxn_discard(ctxn);
+		return rc;
+	}
+	rc = sip_ctxn_send(ctxn, &way, sip_buf_view(&buf));
+	if (rc == 0)
+		*ret_ctxn = ctxn;
+	return rc;
+}
+
+static int invite_send(struct call *call)
+{
+	struct b2b *b = call->b;
+	struct leg *leg = &call->leg[LEG_B];
+	struct view sdp = none;
 	int rc;
 
 	call->no_codec = false;
-	if (!from)
-		return -ENOMEM;
 	if (call->offer) {
 		rc = call_offer_text(call, &sdp);
 		if (rc == -ENOTSUP)
@@ -706,29 +796,14 @@ static int invite_send(struct call *call)
 		if (rc < 0)
 			return rc;
 	}
-	rc = sip_ctxn_new(b->env.txns, SIP_M_INVITE, &leg_invite_ops, leg, &leg->out);
-	if (rc < 0) {
-		leg->out = NULL;
-		return rc;
-	}
-	sip_buf_init(&buf, b->msg_buf, sizeof(b->msg_buf));
-	rc = invite_build(call, from, &path, sdp, &buf);
-	call->targets.by_tcp = rc == 0 && goes_by_tcp(call, buf.n, &path);
-	if (call->targets.by_tcp) {
-		sip_buf_init(&buf, b->msg_buf, sizeof(b->msg_buf));
-		rc = invite_build(call, from, &path, sdp, &buf);
-	}
-	if (rc < 0) {
-		sip_ctxn_discard(leg->out);
-		leg->out = NULL;
-		return rc;
-	}
-	rc = sip_ctxn_send(leg->out, &path, sip_buf_view(&buf));
+	rc = call_invite_to(call, view_of(call->uri), &call->out_path,
+		call_user_route(call, call->target), sdp, &leg->out);
 	if (rc < 0) {
 		leg->out = NULL;
 		return rc;
 	}
 	leg_tell(leg, sdp);
+	call_user_ring_others(call, sdp);
 	oa_send(&leg->oa, OA_INVITE, sdp.n > 0);
 	call->state = CALL_CALLING;
 	call->answer_by_ms = twheel_now(b->env.wheel) + (uint64_t)b->cfg->timer_no_answer_s * 1000;
@@ -757,7 +832,7 @@ static int invite_try(struct call *call)
 
 	if (rc < 0 && !call->no_codec)
 		snprintf(call->rec.reason, sizeof(call->rec.reason),
-			"the INVITE to trunk %s could not be sent: %s", call->rec.trunk[LEG_B],
+			"the INVITE to %s could not be sent: %s", call->far,
 			rc == -ENOBUFS ? "too many transactions" : strerror(-rc));
 	return rc;
 }

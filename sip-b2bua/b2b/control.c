@@ -13,6 +13,7 @@
 #include "controlplane/base/log.h"
 #include "sip-b2bua/b2b/targets_private.h"
 #include "sip-b2bua/core/sip_slab.h"
+#include "sip-b2bua/registrar/registrar.h"
 
 LOG_TOPIC("control");
 
@@ -231,6 +232,7 @@ void b2b_control_down(struct b2b *b)
 	uint32_t pos = 0;
 
 	b->control_up = false;
+	registrar_control_down(b->registrar);
 	STAILQ_FOREACH(end, &b->ends, next)
 		end->seq = 0;
 	while ((call = sip_slab_next(b->calls, &pos))) {

@@ -49,12 +49,11 @@ const char *reason_answered(struct call *call, const struct sip_msg *msg, const 
 	quoted(msg->reason, phrase);
 	quoted(warning.n ? warning : text, words);
 	if (more[0])
-		return reason_say(call->b, "trunk %s answered %u%s", call->rec.trunk[LEG_B],
-			msg->status, more);
+		return reason_say(call->b, "%s answered %u%s", call->far, msg->status, more);
 	if (words[0])
-		return reason_say(call->b, "trunk %s answered %u %s (%s: %s)",
-			call->rec.trunk[LEG_B], msg->status, phrase, header, words);
-	return reason_say(call->b, "trunk %s answered %u%s%s", call->rec.trunk[LEG_B], msg->status,
+		return reason_say(call->b, "%s answered %u %s (%s: %s)", call->far, msg->status,
+			phrase, header, words);
+	return reason_say(call->b, "%s answered %u%s%s", call->far, msg->status,
 		phrase[0] ? " " : "", phrase);
 }
 
@@ -65,15 +64,14 @@ const char *reason_unanswered(struct call *call, int err)
 
 	ipaddr_print_port(&call->rec.peer_sig[LEG_B], addr);
 	if (err == -ETIMEDOUT && call->rec.ringing_ms)
-		return reason_say(call->b,
-			"trunk %s (%s) gave no final answer after the CANCEL (64*T1)",
-			call->rec.trunk[LEG_B], addr);
+		return reason_say(call->b, "%s (%s) gave no final answer after the CANCEL (64*T1)",
+			call->far, addr);
 	if (err == -ETIMEDOUT)
 		return reason_say(call->b,
-			"trunk %s (%s) did not answer the INVITE within %u ms (timer B)",
-			call->rec.trunk[LEG_B], addr, 64 * sip_txns_timers(b->env.txns)->t1);
-	return reason_say(call->b, "trunk %s (%s) could not be reached: %s", call->rec.trunk[LEG_B],
-		addr, strerror(-err));
+			"%s (%s) did not answer the INVITE within %u ms (timer B)", call->far, addr,
+			64 * sip_txns_timers(b->env.txns)->t1);
+	return reason_say(
+		call->b, "%s (%s) could not be reached: %s", call->far, addr, strerror(-err));
 }
 
 const char *reason_no_answer(struct call *call, bool rang)
@@ -84,9 +82,9 @@ const char *reason_no_answer(struct call *call, bool rang)
 		return reason_say(call->b, "%s did not end within %u s (timers no-answer)",
 			call->rec.target, s);
 	return reason_say(call->b,
-		rang ? "trunk %s rang, and nobody answered within %u s (timers no-answer)"
-		     : "trunk %s sent no more than 100 Trying within %u s (timers no-answer)",
-		call->rec.trunk[LEG_B], s);
+		rang ? "%s rang, and nobody answered within %u s (timers no-answer)"
+		     : "%s sent no more than 100 Trying within %u s (timers no-answer)",
+		call->far, s);
 }
 
 const char *reason_of_request(const struct leg *from, const struct sip_msg *msg,

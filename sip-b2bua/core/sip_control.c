@@ -440,6 +440,15 @@ static int on_dns_clear(
 	return 0;
 }
 
+static int on_registration(
+	struct ipc_peer *peer, const struct ipc_hdr *hdr, const void *body, size_t len)
+{
+	struct sip_worker *w = ipc_peer_ctx(peer);
+
+	worker_time(w);
+	return w->ops->registration(w->app, hdr->type, body, len);
+}
+
 #define BODY_MAX (IPC_MSG_MAX - sizeof(struct ipc_hdr))
 #define SIZED(t) sizeof(t), sizeof(t)
 static const struct ipc_row rows[] = {
@@ -474,6 +483,12 @@ static const struct ipc_row rows[] = {
 		on_trace_get},
 	{CTL_DNS_CLEAR, 0, IPC_ROLE_CONTROL, SIZED(struct ctl_dns_clear), "CTL_DNS_CLEAR",
 		on_dns_clear},
+	{CTL_REG_ACK, 0, IPC_ROLE_CONTROL, SIZED(struct ctl_reg_ack), "CTL_REG_ACK",
+		on_registration},
+	{CTL_REG_RESTORE, 0, IPC_ROLE_CONTROL, 1, CTL_REG_STATE_MAX, "CTL_REG_RESTORE",
+		on_registration},
+	{CTL_REG_CLEAR, 0, IPC_ROLE_CONTROL, SIZED(struct ctl_reg_clear), "CTL_REG_CLEAR",
+		on_registration},
 };
 
 static void on_closed(struct ipc_peer *peer, const char *why);

@@ -24,10 +24,12 @@ static bool token_of(const struct sip_worker *w, const struct sip_msg *msg, stru
 }
 
 /* ret_known: it names something of ours. Of a response nobody asks that. */
-static unsigned int owner_of(const struct sip_worker *w, const struct sip_msg *msg, bool *ret_known)
+static unsigned int owner_of(const struct sip_worker *w, const struct sip_msg *msg,
+	const struct sip_path *path, bool *ret_known)
 {
 	unsigned int n_workers = w->group->opts.n_workers;
 	struct sip_token token;
+	uint64_t number;
 	*ret_known = false;
 	if (n_workers == 1 && !msg->is_request)
 		return 0;
@@ -35,13 +37,19 @@ static unsigned int owner_of(const struct sip_worker *w, const struct sip_msg *m
 	*ret_known = token_of(w, msg, &token);
 	if (n_workers == 1)
 		return 0;
-	return *ret_known ? token.worker % n_workers : owner_by_call_id(w, msg);
+	if (*ret_known)
+		return token.worker % n_workers;
+	/* All registrations of a user meet in one worker. */
+	if (msg->is_request && msg->method == SIP_M_REGISTER && path && w->ops->register_owner &&
+		w->ops->register_owner(w->app, msg, path, &number))
+		return (unsigned int)(number % n_workers);
+	return owner_by_call_id(w, msg);
 }
 
 unsigned int sip_worker_owner(const struct sip_worker *w, const struct sip_msg *msg)
 {
 	bool known;
-	return owner_of(w, msg, &known);
+	return owner_of(w, msg, NULL, &known);
 }
 
 unsigned int sip_worker_own_vias(const struct sip_worker *w, const struct sip_msg *msg)
@@ -66,8 +74,14 @@ static bool is_let_in(
 {
 	if (!msg->is_request || w->ops->admit == NULL || known)
 		return true;
-	if (w->ops->admit(w->app, msg, path))
+	switch (w->ops->admit(w->app, msg, path)) {
+	case SIP_ADMIT_YES:
 		return true;
+	case SIP_ADMIT_ANSWERED:
+		return false;
+	case SIP_ADMIT_NO:
+		break;
+	}
 	w->stats.rx_refused++;
 	if (msg->method != SIP_M_ACK)
 		(void)sip_txns_reply_stateless(w->txns, msg, path, 403, VIEW(""), VIEW(""));
@@ -109,7 +123,7 @@ void worker_receive(struct sip_worker *w, const struct sip_path *path, const cha
 		return;
 	}
 	bool known;
-	unsigned int owner = owner_of(w, msg, &known);
+	unsigned int owner = owner_of(w, msg, path, &known);
 	if (!handed_over) {
 		conn_learn(w, msg, path);
 		if (msg->is_request)

@@ -241,6 +241,11 @@ void sip_workers_stop(struct sip_workers *group)
 	free(group);
 }
 
+int sip_worker_tell(struct sip_worker *w, unsigned int to, const void *bytes, size_t n)
+{
+	return handover_push(w, to, HANDOVER_APP, NULL, bytes, n, 0, 0);
+}
+
 /* ---- access ---- */
 
 struct sip_worker *sip_workers_get(struct sip_workers *workers, unsigned int i)

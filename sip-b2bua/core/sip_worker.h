@@ -35,6 +35,12 @@ struct sip_worker;
 struct sip_workers;
 struct trace;
 
+enum sip_admit {
+	SIP_ADMIT_YES,
+	SIP_ADMIT_NO,	    /* counted in rx_refused, answered with 403 without state */
+	SIP_ADMIT_ANSWERED, /* the app has answered it, without state */
+};
+
 /* What the app does; all in the worker's thread. Members that may be NULL say so. */
 struct sip_app_ops {
 	/* The worker is up (wheel, transactions; no configuration yet). 0 or a negative errno. */
@@ -54,9 +60,14 @@ struct sip_app_ops {
 	void (*ack)(void *app, const struct sip_msg *msg, const struct sip_path *path);
 	void (*stray)(void *app, const struct sip_msg *msg, const struct sip_path *path);
 	/* Whether a new request from this source is let in at all, before any state is made
-	 * (a realm that takes only its trunks). false: counted in rx_refused, answered with 403
-	 * without state. NULL: all. */
-	bool (*admit)(void *app, const struct sip_msg *msg, const struct sip_path *path);
+	 * (a realm that takes only its trunks). NULL: all. */
+	enum sip_admit (*admit)(void *app, const struct sip_msg *msg, const struct sip_path *path);
+	/* A REGISTER belongs to the worker that a number names, modulo their count: that of its
+	 * user. false: to that of its Call-ID. NULL: never. */
+	bool (*register_owner)(void *app, const struct sip_msg *msg, const struct sip_path *path,
+		uint64_t *ret_number);
+	/* What another worker's app sent by sip_worker_tell(). May be NULL with it. */
+	void (*told)(void *app, unsigned int from, const void *bytes, size_t n);
 
 	/*
 	 * A connection on which a REGISTER had come has ended: path.conn and path.conn_worker of
@@ -86,6 +97,8 @@ struct sip_app_ops {
 	void (*play_done)(void *app, const struct ctl_play_done *done);
 	/* Names have other addresses now. May be NULL. */
 	void (*dns_changed)(void *app);
+	/* CTL_REG_ACK, _RESTORE, _CLEAR, of the right size. 0, or -EPROTO. */
+	int (*registration)(void *app, uint16_t type, const void *body, size_t len);
 	/* For HELLO, and the gauges of CTL_SIP_STATS (dialogs, calls_active) once a second. */
 	uint32_t (*n_calls)(void *app);
 	void (*gauges)(void *app, struct ctl_sip_stats *stats);
@@ -126,6 +139,10 @@ struct ipc_peer *sip_worker_control(const struct sip_worker *w);
 uint32_t sip_worker_control_generation(const struct sip_worker *w); /* of the last HELLO reply */
 /* Counters that the app increments (calls_attempted, rx_stray, ...); the rest is the worker's. */
 struct ctl_sip_stats *sip_worker_stats(struct sip_worker *w);
+
+/* A copy of the bytes goes to the app of another worker. 0, -ENOBUFS (too many wait), -ENOMEM. */
+int sip_worker_tell(struct sip_worker *w, unsigned int to, const void *bytes, size_t n)
+	__attribute__((warn_unused_result));
 
 /*
  * The worker that a message belongs to; see above. A request in no dialog of ours and a response

@@ -191,6 +191,12 @@ static void path_update(struct dialog *d)
 	d->path.remote = addr;
 }
 
+void dialog_set_symmetric(struct dialog *dialog)
+{
+	dialog->symmetric = true;
+	path_update(dialog);
+}
+
 int dialog_new_uas(const struct sip_msg *invite, struct view local_tag, const struct sip_path *path,
 	struct dialog **ret_dialog)
 {

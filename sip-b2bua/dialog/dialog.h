@@ -85,6 +85,9 @@ int dialog_confirm(struct dialog **dialog, const struct sip_msg *response, struc
 /* The tag that we show the peer changes while a dialog is early (one per fork behind us). */
 void dialog_set_local_tag(struct dialog *dialog, const char tag[SIP_TOKEN_LEN]);
 
+/* Requests go where the peer's own come from, whatever its Contact says: it is behind a NAT, or on a flow. */
+void dialog_set_symmetric(struct dialog *dialog);
+
 /* The Request-URI of requests in the dialog (RFC 3261 12.2.1.1). */
 struct view dialog_request_uri(const struct dialog *dialog);
 

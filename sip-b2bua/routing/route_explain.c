@@ -15,6 +15,8 @@ char *route_target_text(const struct cfg_dial_peer *peer, char buf[ROUTE_TARGET_
 		snprintf(buf, ROUTE_TARGET_MAX, "tone %s", cfg_tone_word(peer->tone));
 	else if (peer->route_table)
 		snprintf(buf, ROUTE_TARGET_MAX, "route-table %u", peer->route_table);
+	else if (peer->registrar)
+		snprintf(buf, ROUTE_TARGET_MAX, "registrar");
 	else
 		snprintf(buf, ROUTE_TARGET_MAX, "trunk %s", peer->trunk);
 	return buf;

@@ -63,7 +63,7 @@ static enum route_verdict row_judge(
 		return ROUTE_NO_MAP;
 	if (row->verdict != ROUTE_USE) /* its table said so */
 		return row->verdict;
-	if (!cfg_dial_peer_is_local(row->peer)) {
+	if (!cfg_dial_peer_is_local(row->peer) && !row->peer->registrar) {
 		if (!row->trunk)
 			return ROUTE_NO_TRUNK;
 		if (row->trunk->shutdown)
@@ -164,7 +164,7 @@ enum route_admit route_admit(const struct cfg_realm *realm, const struct cfg_tru
 {
 	if (trunk && trunk->shutdown)
 		return ROUTE_SOURCE_SHUTDOWN;
-	if (!trunk && realm->admission != CFG_ADMIT_ANY)
+	if (!trunk && realm->admission == CFG_ADMIT_TRUNKS)
 		return ROUTE_UNKNOWN_SOURCE;
 	return ROUTE_ADMITTED;
 }

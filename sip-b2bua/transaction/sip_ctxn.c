@@ -67,6 +67,12 @@ const struct sip_path *sip_ctxn_path(const struct sip_ctxn *c)
 	return &c->path;
 }
 
+void sip_ctxn_set_user(struct sip_ctxn *c, const struct sip_ctxn_ops *ops, void *arg)
+{
+	c->ops = ops;
+	c->arg = arg;
+}
+
 void sip_ctxn_detach(struct sip_ctxn *c)
 {
 	c->ops = NULL;

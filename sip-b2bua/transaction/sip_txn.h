@@ -110,6 +110,8 @@ int sip_ctxn_send(struct sip_ctxn *ctxn, const struct sip_path *path, struct vie
  * if none comes within 64*T1 after the CANCEL, failed(-ETIMEDOUT). Idempotent.
  */
 void sip_ctxn_cancel(struct sip_ctxn *ctxn, struct view headers);
+/* Somebody else is told from now on. */
+void sip_ctxn_set_user(struct sip_ctxn *ctxn, const struct sip_ctxn_ops *ops, void *arg);
 void sip_ctxn_detach(struct sip_ctxn *ctxn);
 /*
  * An INVITE to which nothing has come is given up: it is sent no more, cancelled should anything

@@ -136,11 +136,12 @@ class Baresip:
     """A phone that speaks from a WAV file; commands over its own control connection. mediaenc: as
     in baresip's accounts, "srtp" (RTP/AVP with keys), "srtp-mand" (RTP/SAVP), "srtp-mandf" (RTP/SAVPF),
     "dtls_srtp" (UDP/TLS/RTP/SAVPF, with a=rtcp-mux). codecs, modules, config: of the account, loaded besides, and
-    more lines of its configuration; rate_hz: of the codec, at which its WAV file has to be."""
+    more lines of its configuration; rate_hz: of the codec, at which its WAV file has to be. registrar: where it registers
+    as user, with password."""
 
     def __init__(self, workdir, name, ns, local, port=5070, transport="udp", seconds=5.0, answer="manual",
                  mediaenc=None, control=4444, user="bruno", codecs="PCMA/8000/1", modules=(), config=(),
-                 rate_hz=8000):
+                 rate_hz=8000, registrar=None, password=""):
         self.dir = os.path.join(workdir, name)
         self.ns = ns
         os.makedirs(self.dir, exist_ok=True)
@@ -160,7 +161,9 @@ class Baresip:
                 "module_app account.so", "module_app menu.so", "module_app ctrl_tcp.so",
                 f"ctrl_tcp_listen 127.0.0.1:{control}", ""]))
         with open(os.path.join(self.dir, "accounts"), "w") as f:
-            f.write(f'<sip:{user}@{bracket(local)}:{port};transport={transport}>;regint=0;'
+            where = f"{bracket(registrar)};transport={transport}>;regint=60;auth_user={user};auth_pass={password};" \
+                if registrar else f"{bracket(local)}:{port};transport={transport}>;regint=0;"
+            f.write(f'<sip:{user}@{where}'
                     f'audio_codecs={codecs};answermode={answer};ptime=20'
                     f'{f";mediaenc={mediaenc}" if mediaenc else ""}\n')
         self.proc = Proc(name, ["baresip", "-4" if ":" not in local else "-6", "-f", self.dir, "-v"],

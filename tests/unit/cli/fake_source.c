@@ -400,6 +400,50 @@ static void recordings(void *ctx, cli_recording_fn row, void *arg)
 	row(&s, arg);
 }
 
+static void registrations(void *ctx, const char *user, cli_registration_fn row, void *arg)
+{
+	struct ctl_reg alice = {.key = {.id = 1},
+		.since_ms = NOW - 3600000,
+		.expires_ms = NOW + 55000,
+		.remote = {.family = 4, .port_be16 = htons(40123), .ip = {192, 0, 2, 77}},
+		.q = 1000,
+		.transport = 1,
+		.flags = CTL_REG_NAT,
+		.digest = 3,
+		.realm = "access",
+		.user = "alice",
+		.contact = "sip:alice@10.0.0.5:5060",
+		.agent = "Phone 1.0"};
+	struct ctl_reg bob = {.key = {.id = 2},
+		.since_ms = NOW - 1000,
+		.expires_ms = NOW + 3599000,
+		.remote = {.family = 4, .port_be16 = htons(5061), .ip = {192, 0, 2, 78}},
+		.reg_id = 2,
+		.q = 500,
+		.transport = 3,
+		.flags = CTL_REG_OUTBOUND,
+		.digest = 1,
+		.realm = "access",
+		.user = "bob",
+		.contact = "sip:bob@192.0.2.78:5061;transport=tls"};
+
+	if (!user || strcmp(user, alice.user) == 0)
+		row(&alice, arg);
+	if (!user || strcmp(user, bob.user) == 0)
+		row(&bob, arg);
+}
+
+static const char *registrations_state(void *ctx, uint64_t *ret_n)
+{
+	*ret_n = 2;
+	return "";
+}
+
+static int registration_clear(void *ctx, const char *user)
+{
+	return strcmp(user, "alice") == 0 ? 0 : strcmp(user, "bob") == 0 ? -ENOTCONN : -ENOENT;
+}
+
 static int record(void *ctx, uint64_t call_id, bool on)
 {
 	if (call_id == 0x1001)
@@ -606,6 +650,9 @@ const struct cli_source fake_source = {.now_ms = now_ms,
 	.transcoder = transcoder,
 	.recorder = recorder,
 	.recordings = recordings,
+	.registrations = registrations,
+	.registrations_state = registrations_state,
+	.registration_clear = registration_clear,
 	.record = record,
 	.processes = processes,
 	.dp_stats = dp_stats,

@@ -117,6 +117,8 @@ const char *sample_key(enum cfg_kind kind)
 		[CFG_REALM] = "access",
 		[CFG_TRUNK] = "carrier",
 		[CFG_DIAL_PEER] = "100",
+		[CFG_REGISTRAR] = "phones",
+		[CFG_POOL] = "100",
 	};
 
 	return keys[kind];

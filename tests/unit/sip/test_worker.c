@@ -85,9 +85,9 @@ static void app_stray(void *app, const struct sip_msg *msg, const struct sip_pat
 	n_strays++;
 }
 
-static bool app_admit(void *app, const struct sip_msg *msg, const struct sip_path *path)
+static enum sip_admit app_admit(void *app, const struct sip_msg *msg, const struct sip_path *path)
 {
-	return !view_eq(msg->from.uri.user, VIEW("evil"));
+	return view_eq(msg->from.uri.user, VIEW("evil")) ? SIP_ADMIT_NO : SIP_ADMIT_YES;
 }
 
 static void app_up(void *app, const struct ctl_hello_reply *hello, bool restarted)

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The registrar of one worker: takes REGISTER for the realms that have a registrar, proves users by
+ * digest, keeps their bindings and tells limen-control of them. A user's bindings live in the worker
+ * that a hash of the user names; the others ask it over the rings. All functions in the worker's thread.
+ */
+#pragma once
+
+#include "sip-b2bua/b2b/b2b.h"
+
+#define REGISTRAR_CONTACTS_MAX (1u << 20) /* of a worker */
+
+struct registrar;
+
+/* env is copied; what it points to must outlive the object. -ENOMEM. */
+int registrar_new(const struct b2b_env *env, struct registrar **ret_registrar)
+	__attribute__((warn_unused_result));
+void registrar_free(struct registrar *r);
+
+/* As in struct sip_app_ops. */
+int registrar_config_prepare(struct registrar *r, const struct cfg *cfg, char error[CFG_ERROR_MAX]);
+void registrar_config_apply(struct registrar *r, const struct cfg *cfg);
+void registrar_config_abort(struct registrar *r);
+bool registrar_owner(struct registrar *r, const struct sip_msg *msg, const struct sip_path *path,
+	uint64_t *ret_number);
+
+/* The registrar of the realm that a path leads to; NULL: it has none. */
+const struct cfg_registrar *registrar_of_path(
+	const struct registrar *r, const struct sip_path *path);
+/* A REGISTER without credentials is challenged without state. false: it wants a transaction. */
+bool registrar_challenge(
+	struct registrar *r, const struct sip_msg *msg, const struct sip_path *path);
+/* A REGISTER to a realm that has a registrar; it is answered. */
+void registrar_request(struct registrar *r, struct sip_stxn *stxn, const struct sip_msg *msg,
+	const struct sip_path *path);
+
+/*
+ * An INVITE of nobody's trunk, in a realm with "admission users": true when it is from a user who
+ * proves himself and calls under his own name (RFC 3261 22.2). Else it is answered.
+ */
+bool registrar_caller(struct registrar *r, struct sip_stxn *stxn, const struct sip_msg *msg,
+	const struct sip_path *path);
+
+/* ---- calls to users (locate.c) ---- */
+
+#define REGISTRAR_TARGETS_MAX 8 /* phones that ring for one call */
+
+/* Where a phone is to be called. */
+struct registrar_target {
+	struct sip_path path; /* its listener may be gone by now, also its connection */
+	uint32_t uri_at, n_uri, n_route;
+	uint16_t q, zero;
+};
+
+/* One block of size octets with its texts: to be copied and freed as it is. */
+struct registrar_targets {
+	uint64_t size;
+	uint32_t n, zero;
+	struct registrar_target target[];
+};
+struct view registrar_target_uri(const struct registrar_targets *t, unsigned int i);
+/* Values of Route, one list; empty: none. */
+struct view registrar_target_route(const struct registrar_targets *t, unsigned int i);
+
+/* The user who is called by that number; NULL. */
+const struct cfg_pool *registrar_user(const struct registrar *r, const char *number);
+/*
+ * Where a user is registered; instance: only the phone that a GRUU names ("gr"), or empty. 0:
+ * *ret_targets, perhaps of none, is the caller's. -EINPROGRESS: it comes by registrar_told() with that
+ * ticket, or not at all. -ENOMEM, -ENOBUFS.
+ */
+int registrar_locate(struct registrar *r, const struct cfg_pool *pool, struct view instance,
+	uint64_t ticket, struct registrar_targets **ret_targets)
+	__attribute__((warn_unused_result));
+/* targets becomes its owner's. */
+typedef void (*registrar_located_fn)(void *arg, uint64_t ticket, struct registrar_targets *targets);
+/* What another worker's registrar sent. */
+void registrar_told(struct registrar *r, unsigned int from, const void *bytes, size_t n,
+	registrar_located_fn located, void *arg);
+
+/* limen-control; see controlplane/api/ctl_api.h. */
+void registrar_control_down(struct registrar *r);
+void registrar_ack(struct registrar *r, const struct ctl_reg_ack *ack);
+void registrar_restore(struct registrar *r, const void *state, size_t len);
+void registrar_clear(struct registrar *r, const struct ctl_reg_clear *clear);
+
+uint32_t registrar_n_contacts(const struct registrar *r);

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Inside of the registrar: what its files share. Private to sip-b2bua/registrar. */
+#pragma once
+
+#include "sip-b2bua/auth/digest_server.h"
+#include "sip-b2bua/registrar/register.h"
+#include "sip-b2bua/registrar/registrar.h"
+#include "sip-b2bua/registrar/sync.h"
+#include "sip-b2bua/registrar/users.h"
+
+struct registrar {
+	struct b2b_env env;
+	const struct cfg *cfg; /* NULL before the first configuration */
+	struct reg_users *users, *users_next;
+	struct digest_server *digest;
+	struct reg_store *store;
+	struct reg_sync *sync;
+	uint64_t n_tags;
+	bool restoring;		/* what is put into the store comes from limen-control */
+	char text[SIP_MSG_MAX]; /* scratch, valid within one event */
+};
+
+/* Who a request is from. */
+struct registrar_proof {
+	const struct cfg_pool *pool; /* with status 200 */
+	uint8_t hash;		     /* enum digest_hash */
+	bool stale;
+	uint16_t status; /* 200, 401, or what it is refused with */
+	const char *reason;
+};
+struct registrar_proof registrar_prove(struct registrar *r, const struct cfg_registrar *conf,
+	const struct sip_msg *msg, const struct sip_path *path);
+/* The header lines of a 401. */
+void registrar_put_challenge(
+	struct registrar *r, const struct cfg_registrar *conf, bool stale, struct sip_buf *b);
+
+const char *registrar_domain(const struct cfg_registrar *conf);
+/* reg_owner_hash() under the token key. */
+uint64_t registrar_hash(const struct registrar *r, const char *realm, struct view user);
+/* NULL: there is none of that name in the configuration any more. */
+const struct cfg_pool *registrar_pool_of(const struct registrar *r, const struct reg_aor *aor);

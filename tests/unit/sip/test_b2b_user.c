@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Calls to a registered user with three phones: all ring, one gets the call, whatever the others do; and
+ * nothing is left of any of them.
+ */
+#include "b2b_rig.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "controlplane/config/schema.h"
+#include "sip-b2bua/registrar/bindings.h"
+
+#define N_PHONES 3
+#define LONG_MS	 400000
+
+static void *object(struct rig *r, enum cfg_kind kind, const char *key)
+{
+	char error[CFG_ERROR_MAX];
+	void *obj;
+
+	assert_int_equal(cfg_object_add(r->cfg, kind, view_of(key), &obj, error), 0);
+	return obj;
+}
+
+static void set(void *obj, enum cfg_kind kind, const char *setting, const char *value)
+{
+	char error[CFG_ERROR_MAX];
+
+	if (cfg_leaf_set(cfg_leaf_find(kind, setting), obj, view_of(value), error) < 0)
+		fail_msg("%s: %s", setting, error);
+}
+
+static void nothing(void *ctx, struct reg_contact *contact)
+{
+}
+
+static void nothing_gone(void *ctx, struct reg_contact *contact, enum reg_gone why)
+{
+}
+
+/* limen-control gives a phone's binding back, as after a restart. */
+static void phone_restore(struct rig *r, unsigned int i)
+{
+	static const struct reg_store_ops ops = {.put = nothing, .gone = nothing_gone};
+	struct reg_store *store = reg_store_new(r->wheel, i + 1, 10, &ops, NULL);
+	uint8_t bytes[1024];
+	struct ckpt_out out = {bytes, 0, sizeof(bytes), false};
+	struct reg_contact *c;
+	char uri[64];
+	struct reg_new fresh = {.realm = VIEW("peering"),
+		.user = VIEW("clara"),
+		.id = i + 1,
+		.expires_s = 3600,
+		.q = REG_Q_ONE};
+
+	snprintf(uri, sizeof(uri), "sip:clara-%u@10.9.9.9", i);
+	fresh.text[REG_URI] = view_of(uri);
+	fresh.path.transport = SIP_UDP;
+	fresh.path.remote = r->cfg->trunks[0].target.addr;
+	assert_non_null(store);
+	assert_int_equal(reg_contact_set(store, NULL, &fresh, &c), 0);
+	reg_contact_write(store, c, 1700000000000u + twheel_now(r->wheel), &out);
+	assert_false(out.failed);
+	assert_int_equal(b2b_registration(r->b, CTL_REG_RESTORE, bytes, out.n), 0);
+	reg_store_free(store);
+}
+
+/* The users are on the side of the rig's called user agents. */
+static struct rig *start(unsigned int n_phones)
+{
+	struct rig *r = rig_new(1);
+	struct cfg *old = r->cfg;
+	char error[CFG_ERROR_MAX];
+
+	r->cfg = cfg_clone(old);
+	set(object(r, CFG_REGISTRAR, "phones"), CFG_REGISTRAR, "realm", "peering");
+	void *pool = object(r, CFG_POOL, "1");
+	set(pool, CFG_POOL, "registrar", "phones");
+	set(pool, CFG_POOL, "username", "clara");
+	set(pool, CFG_POOL, "number", "7001");
+	void *peer = object(r, CFG_DIAL_PEER, "70");
+	set(peer, CFG_DIAL_PEER, "destination_pattern", "70..");
+	set(peer, CFG_DIAL_PEER, "registrar", "true");
+	assert_int_equal(b2b_config_prepare(r->b, r->cfg, error), 0);
+	b2b_config_apply(r->b, r->cfg);
+	cfg_free(old);
+	for (unsigned int i = 0; i < n_phones; i++)
+		phone_restore(r, i);
+	assert_int_equal(b2b_n_bindings(r->b), n_phones);
+	return r;
+}
+
+static void finish(struct rig *r)
+{
+	rig_settle(r);
+	rig_pass(r, LONG_MS);
+	rig_expect_empty(r);
+	rig_free(r);
+}
+
+static unsigned int n_ringing(const struct rig *r)
+{
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < RIG_UAS; i++)
+		n += r->side[RIG_CALLEE].ua[i].used && r->side[RIG_CALLEE].ua[i].in;
+	return n;
+}
+
+static void test_all_answer(void **state)
+{
+	struct rig *r = start(N_PHONES);
+	struct rig_ua *a;
+
+	r->side[RIG_CALLEE].ring = 180;
+	r->side[RIG_CALLEE].answer = 200;
+	a = rig_invite(r, "7001", false);
+	rig_settle(r);
+	assert_int_equal(a->last, 200);
+	assert_int_equal(r->side[RIG_CALLEE].n_requests[SIP_M_INVITE], N_PHONES);
+	assert_int_equal(b2b_n_calls(r->b), 1);
+	rig_pass(r, 5000);
+	assert_int_equal(b2b_n_calls(r->b), 1);
+	rig_bye(r, a);
+	finish(r);
+}
+
+static void test_one_answers(void **state)
+{
+	struct rig *r = start(N_PHONES);
+	struct rig_ua *a;
+
+	r->side[RIG_CALLEE].ring = 180;
+	r->side[RIG_CALLEE].answer = 0;
+	a = rig_invite(r, "7001", false);
+	rig_settle(r);
+	assert_int_equal(n_ringing(r), N_PHONES);
+	rig_answer(r, rig_callee(r), 200);
+	rig_settle(r);
+	assert_int_equal(a->last, 200);
+	assert_int_equal(n_ringing(r), 0);
+	rig_bye(r, a);
+	finish(r);
+}
+
+static void test_refusals(void **state)
+{
+	static const struct {
+		unsigned int phone[N_PHONES], caller;
+	} rows[] = {
+		{{480, 486, 503}, 486}, {{486, 480, 408}, 486}, {{503, 480, 503}, 480},
+		{{404, 404, 404}, 404}, {{603, 486, 486}, 603}, /* the others are not waited for */
+	};
+
+	for (unsigned int i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct rig *r = start(N_PHONES);
+		struct rig_side *side = &r->side[RIG_CALLEE];
+		unsigned int k = 0;
+		struct rig_ua *a;
+
+		side->ring = 180;
+		side->answer = 0;
+		a = rig_invite(r, "7001", false);
+		rig_settle(r);
+		for (unsigned int u = 0; u < RIG_UAS; u++) {
+			if (side->ua[u].used && side->ua[u].in)
+				rig_answer(r, &side->ua[u], rows[i].phone[k++]);
+			rig_settle(r);
+		}
+		if (a->last != rows[i].caller)
+			fail_msg("row %u: %u", i, a->last);
+		finish(r);
+	}
+}
+
+static void test_given_up(void **state)
+{
+	struct rig *r = start(N_PHONES);
+	struct rig_ua *a;
+
+	r->side[RIG_CALLEE].ring = 180;
+	r->side[RIG_CALLEE].answer = 0;
+	a = rig_invite(r, "7001", false);
+	rig_settle(r);
+	rig_cancel(r, a);
+	rig_settle(r);
+	assert_int_equal(a->last, 487);
+	assert_int_equal(n_ringing(r), 0);
+	finish(r);
+
+	/* and answers nobody waits for: by the caller's CANCEL all have crossed it */
+	r = start(N_PHONES);
+	r->side[RIG_CALLEE].ring = 180;
+	r->side[RIG_CALLEE].answer = 0;
+	r->side[RIG_CALLEE].on_cancel_answer = true;
+	a = rig_invite(r, "7001", false);
+	rig_settle(r);
+	rig_cancel(r, a);
+	rig_settle(r);
+	assert_int_equal(a->last, 487);
+	finish(r);
+
+	/* the box ends while they ring */
+	r = start(N_PHONES);
+	r->side[RIG_CALLEE].ring = 180;
+	r->side[RIG_CALLEE].answer = 0;
+	(void)rig_invite(r, "7001", false);
+	rig_settle(r);
+	rig_free(r);
+}
+
+static void test_nobody(void **state)
+{
+	struct rig *r = start(0);
+	struct rig_ua *a = rig_invite(r, "7001", false), *b = rig_invite(r, "7002", false);
+
+	rig_settle(r);
+	assert_int_equal(a->last, 480);
+	assert_int_equal(b->last, 404);
+	assert_string_equal(r->calls[0].rec.reason, "user clara is not registered");
+	finish(r);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_all_answer),
+		cmocka_unit_test(test_one_answers),
+		cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_given_up),
+		cmocka_unit_test(test_nobody),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -3,9 +3,9 @@
 """All programs of the box as one process tree on loopback, for measuring calls: takes SIP at
 127.0.0.1:5060 and sends every call to 127.0.0.1:5080. The media port is a null device.
 
-    box.py BUILD-FOLDER WORK-FOLDER [--sip-workers N] [--no-huge] [--tls CERTIFICATE KEY]
+    box.py BUILD-FOLDER WORK-FOLDER [--sip-workers N] [--no-huge] [--tls CERTIFICATE KEY] [--users N]
 
-With --tls it takes SIP at port 5061, too.
+With --tls it takes SIP at port 5061, too. With --users it is a registrar of the users u000000, u000001, ...
 
 Ends with SIGTERM, or when one of the programs ends (then with its status).
 """
@@ -46,6 +46,13 @@ def configuration(tls):
     return CONFIG % words
 
 
+def users(n):
+    """A registrar as sipbench's register load wants it."""
+    pools = ",\n".join(f'{{ tag = {i + 1}; registrar = "phones"; username = "u{i:06}"; password = "secret"; }}' for i in range(n))
+    return 'registrars = ( { name = "phones"; realm = "access"; domain = "bench.example"; authentication_hash = "md5"; } );\n' \
+           f"pools = ( {pools} );\n"
+
+
 def _die_with_parent():
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
@@ -71,13 +78,14 @@ def main():
     parser.add_argument("work")
     parser.add_argument("--sip-workers", default="1")
     parser.add_argument("--no-huge", action="store_true")
+    parser.add_argument("--users", type=int, default=0)
     parser.add_argument("--tls", nargs=2, metavar=("CERTIFICATE", "KEY"))
     args = parser.parse_args()
     run_dir, state_dir = os.path.join(args.work, "run"), os.path.join(args.work, "state")
     for folder in (run_dir, state_dir):
         os.makedirs(folder, mode=0o755, exist_ok=True)
     with open(os.path.join(state_dir, "startup.cfg"), "w") as f:
-        f.write(configuration(args.tls))
+        f.write(configuration(args.tls) + (users(args.users) if args.users else ""))
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     children = []
     try:

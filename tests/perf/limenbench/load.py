@@ -3,10 +3,11 @@
 """SIPp -> system under test -> SIPp on loopback, for ./bench b2bua.calls where the reference folder
 is absent, and for b2bua.calls.tls. Run in a network namespace of its own.
 
-    load.py [--tls] RATE CALLS WARM-SECONDS -- COMMAND...
+    load.py [--tls|--register] RATE CALLS WARM-SECONDS -- COMMAND...
 
 With --tls the calls come by TLS at port 5061, all on one connection, which stunnel makes: SIPp of
-Debian has no TLS. Prints one JSON line with the fields that sipbench's bench.py has for the same."""
+Debian has no TLS. With --register they are registrations of users u000000, u000001, ... with the password
+"secret", and there is no called side. Prints one JSON line with the fields that sipbench's bench.py has for the same."""
 import argparse
 import csv
 import json
@@ -85,6 +86,7 @@ def stunnel(folder):
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tls", action="store_true")
+    parser.add_argument("--register", action="store_true")
     parser.add_argument("rate", type=float)
     parser.add_argument("calls", type=int)
     parser.add_argument("warm", type=float)
@@ -102,7 +104,8 @@ def main():
         with open(log, "w") as f:
             sut = subprocess.Popen(command, stdout=f, stderr=f, stdin=subprocess.DEVNULL)
         processes.append(sut)
-        processes.append(sipp(folder, "answer_quiet.xml", 5080))
+        if not args.register:
+            processes.append(sipp(folder, "answer_quiet.xml", 5080))
         if args.tls:
             processes.append(stunnel(folder))
         time.sleep(warm)
@@ -111,8 +114,13 @@ def main():
                 sys.exit(f"the system under test did not start:\n{f.read()[-1500:]}")
         before, began = cpu_seconds(sut.pid), time.monotonic()
         where = ["127.0.0.1:6061", "-t", "t1"] if args.tls else ["127.0.0.1:5060"]
-        uac = sipp(folder, "call_quiet.xml", 5090, *where, "-r", str(rate), "-m", str(calls),
-                   "-d", "0", "-s", "+4930123456789", "-trace_stat", "-stf", "stat.csv", "-fd", "1",
+        what = ["call_quiet.xml", 5090, "-d", "0", "-s", "+4930123456789"]
+        if args.register:
+            with open(os.path.join(folder, "users.csv"), "w") as f:
+                f.write("SEQUENTIAL\n" + "".join(
+                    f"u{i:06};[authentication username=u{i:06} password=secret]\n" for i in range(calls)))
+            what = ["register.xml", 5090, "-inf", "users.csv", "-key", "expires", "3600"]
+        uac = sipp(folder, *what, *where, "-r", str(rate), "-m", str(calls), "-trace_stat", "-stf", "stat.csv", "-fd", "1",
                    "-l", str(int(rate * 12)))
         processes.append(uac)
         uac.wait(calls / rate * 3 + 30)

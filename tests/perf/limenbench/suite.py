@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The names of ./bench. One line a name; names of one function are measured together."""
-from . import calls, memif, relay, routing, srtp, transcode, versus, voice
+from . import calls, memif, registrations, relay, routing, srtp, transcode, versus, voice
 
 BENCHES = {
     "relay.rtp.1": relay.inproc,
@@ -28,6 +28,7 @@ BENCHES = {
     "b2bua.calls.tls": calls.calls_tls,
     "b2bua.soak": calls.soak,
     "routing.lookups": routing.lookups,
+    "registrar.digest": registrations.digest,
 }
 # A name may have further rows, for example relay.memif.busy: they follow it in the file.
 ORDER = list(BENCHES)

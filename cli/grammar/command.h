@@ -42,6 +42,7 @@ extern const struct cli_table cli_show_network;
 extern const struct cli_table cli_show_access;
 extern const struct cli_table cli_show_platform;
 extern const struct cli_table cli_show_dtls;
+extern const struct cli_table cli_show_stir;
 extern const struct cli_table cli_show_prompts;
 extern const struct cli_table cli_show_registrations;
 extern const struct cli_table cli_show_codecs;

@@ -266,6 +266,24 @@ enum ctl_dtmf_way {
 		CTL_DTMF_N_WAYS,
 };
 
+/* What came of the check of a caller's Identity. X(symbol, word in records and in show). */
+#define CTL_STIR_VERDICTS(X)          \
+	X(NONE, "")                   \
+	X(NO_IDENTITY, "no-identity") \
+	X(PASSED, "passed")           \
+	X(MALFORMED, "malformed")     \
+	X(NUMBERS, "wrong-numbers")   \
+	X(STALE, "stale")             \
+	X(UNREACHABLE, "unreachable") \
+	X(UNTRUSTED, "untrusted")     \
+	X(SIGNATURE, "bad-signature")
+enum ctl_stir_verdict {
+#define X(sym, word) CTL_STIR_##sym,
+	CTL_STIR_VERDICTS(X)
+#undef X
+		CTL_STIR_N_VERDICTS,
+};
+
 /* What is known of a call outside of limen-sip. Text is NUL-terminated, empty when unknown. */
 struct ctl_call {
 	uint64_t id;	/* unique over restarts; the key of the record */
@@ -295,6 +313,10 @@ struct ctl_call {
 	uint32_t digits[DP_LEGS];
 	uint64_t token;		     /* limen-sip's own, comes back with ctl_dtmf */
 	char target[CTL_TARGET_MAX]; /* "announcement NAME", ... of a call that ends in the box */
+	/* Attestation of SHAKEN, 'A' to 'C': that came, that was signed; 0: none. */
+	uint8_t stir_attest[DP_LEGS];
+	uint8_t stir_verdict; /* enum ctl_stir_verdict */
+	uint8_t zero2[5];
 	char session_id[DP_LEGS][CTL_SESSION_ID]; /* UUIDs of both ends (RFC 7989) */
 	char reason[160];			  /* one sentence: why it ended, or was refused */
 };
@@ -536,6 +558,16 @@ struct ctl_reg_clear {
 	X(relay_refused, "relay-refused", "such requests refused by the box")                 \
 	X(subscriptions, "subscriptions", "subscriptions now")                                \
 	X(subscriptions_refused, "subscribe-refused", "SUBSCRIBE beyond their limit")         \
+	X(stir_signed, "stir-signed", "calls signed for the called side")                     \
+	X(stir_unsigned, "stir-unsigned", "calls that could not be signed")                   \
+	X(stir_passed, "stir-passed", "calls whose Identity is good")                         \
+	X(stir_no_identity, "stir-no-identity", "calls without an Identity")                  \
+	X(stir_invalid, "stir-invalid", "Identities broken or not of this call")              \
+	X(stir_stale, "stir-stale", "Identities too old or from the future")                  \
+	X(stir_unreachable, "stir-unreachable", "Identities whose certificate was not had")   \
+	X(stir_untrusted, "stir-untrusted", "Identities of unknown signers")                  \
+	X(stir_fetches, "stir-fetches", "certificates fetched")                               \
+	X(stir_fetch_failed, "stir-fetch-failed", "of them in vain")                          \
 	X(dtmf_in, "dtmf-info-in", "digits received by SIP INFO")                             \
 	X(dtmf_out, "dtmf-info-out", "digits sent by SIP INFO")                               \
 	X(dtmf_ignored, "dtmf-ignored", "digits by INFO from legs that have another way")     \

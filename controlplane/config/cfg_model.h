@@ -291,6 +291,28 @@ enum cfg_redirecting {
 /* How callers' numbers are written towards a side. */
 enum cfg_caller_id { CFG_CALLER_ID_PASS, CFG_CALLER_ID_E164, CFG_CALLER_ID_NATIONAL };
 
+/* What the box attests of a caller's number (RFC 8588 4), and what comes of a check that fails. */
+enum cfg_attestation { CFG_ATTEST_NONE, CFG_ATTEST_A, CFG_ATTEST_B, CFG_ATTEST_C };
+enum cfg_verification { CFG_STIR_PASS, CFG_STIR_REJECT, CFG_STIR_REQUIRE };
+/* Where a side is told what came of the check. */
+enum cfg_verstat { CFG_VERSTAT_NONE, CFG_VERSTAT_PAI, CFG_VERSTAT_FROM, CFG_VERSTAT_BOTH };
+
+/* "voice class stir-shaken TAG" */
+struct cfg_stir {
+	uint32_t tag;
+	char description[CFG_TEXT_MAX];
+	uint8_t attestation;		    /* enum cfg_attestation: of calls from there */
+	char private_key[CFG_PATH_MAX];	    /* calls to there are signed with it; empty: not */
+	char certificate_url[CFG_PATH_MAX]; /* where everybody finds its certificate */
+	char origid[CFG_TEXT_MAX];	    /* empty: made by the box */
+	char trust[CFG_PATH_MAX];	/* authorities; empty: calls from there are not verified */
+	char https_trust[CFG_PATH_MAX]; /* of servers of certificates; empty: the system's */
+	bool plain_http;		/* certificates may come by http: too */
+	uint32_t max_age_s;		/* of a token */
+	uint8_t verification;		/* enum cfg_verification */
+	uint8_t verstat;		/* enum cfg_verstat: calls to there */
+};
+
 /* "voice class tenant TAG": how SIP is spoken with far ends of a realm or trunk. */
 struct cfg_tenant {
 	uint32_t tag;
@@ -305,6 +327,7 @@ struct cfg_tenant {
 	char international_prefix[CFG_NAME_MAX]; /* digits before a country code */
 	bool reason_override; /* a cause of Q.850 from there counts more than the status */
 	bool reason_q850;     /* refusals and BYE to there carry a cause of Q.850 */
+	uint32_t stir;	      /* tag of a voice class; 0: none */
 	/* Methods that pass where the tenants of both sides say so; other: those nobody knows. */
 	bool relay_message, relay_subscribe, relay_notify, relay_publish, relay_info, relay_options,
 		relay_other;
@@ -613,6 +636,8 @@ struct cfg {
 	uint32_t n_dpgs;
 	struct cfg_route_table *route_tables;
 	uint32_t n_route_tables;
+	struct cfg_stir *stirs;
+	uint32_t n_stirs;
 	struct cfg_tenant *tenants;
 	uint32_t n_tenants;
 	struct cfg_server_group *server_groups;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Rows of voice class tenant: what of SIP crosses the border of a side, and how. */
+/* Rows of voice classes tenant and stir-shaken: what crosses the border of a side, and how. */
 #include "controlplane/config/schema_rows.h"
 
 static const struct cfg_word trust_words[] = {
@@ -55,7 +55,98 @@ static const struct cfg_word caller_id_words[] = {
 		.kind = CFG_TENANT, .type = CFG_T_BOOL, .name = #field_, .syntax = syntax_, \
 		FIELD(cfg_tenant, field_), NO_REF, .help = help_                            \
 	}
+static const struct cfg_word attestation_words[] = {
+	{"none", CFG_ATTEST_NONE, "As the class of the called side says"},
+	{"A", CFG_ATTEST_A, "Full: the caller is known, and may use the number"},
+	{"B", CFG_ATTEST_B, "Partial: the caller is known, not whether the number is his"},
+	{"C", CFG_ATTEST_C, "Gateway: the call came in here, no more is known"},
+	{NULL, 0, NULL},
+};
+
+static const struct cfg_word verification_words[] = {
+	{"pass", CFG_STIR_PASS, "The call goes on; the record and verstat tell"},
+	{"reject", CFG_STIR_REJECT, "A bad Identity refuses the call, none does not"},
+	{"require", CFG_STIR_REQUIRE, "A call without a good Identity is refused"},
+	{NULL, 0, NULL},
+};
+
+static const struct cfg_word verstat_words[] = {
+	{"none", CFG_VERSTAT_NONE, "It is not told"},
+	{"pai", CFG_VERSTAT_PAI, "In P-Asserted-Identity or what stands for it"},
+	{"from", CFG_VERSTAT_FROM, "In From"},
+	{"both", CFG_VERSTAT_BOTH, "In both"},
+	{NULL, 0, NULL},
+};
+
+#define STIR_WORD_ROW(field_, syntax_, help_, value_help_)                                \
+	{                                                                                 \
+		.kind = CFG_STIR, .type = CFG_T_WORD, .name = #field_, .syntax = syntax_, \
+		FIELD(cfg_stir, field_), NO_REF, .help = help_, .value_help = value_help_ \
+	}
+#define STIR_ENUM_ROW(field_, syntax_, words_, max_, help_)                                  \
+	{                                                                                    \
+		.kind = CFG_STIR, .type = CFG_T_ENUM, .name = #field_, .syntax = syntax_,    \
+		FIELD(cfg_stir, field_), .words = words_, .max = max_, NO_REF, .help = help_ \
+	}
+
 static const struct cfg_leaf rows[] = {
+	/* ---- voice class stir-shaken TAG ---- */
+	{.kind = CFG_STIR,
+		.type = CFG_T_U32,
+		.flags = CFG_F_KEY,
+		.name = "tag",
+		FIELD(cfg_stir, tag),
+		.min = 1,
+		.max = 10000,
+		NO_REF,
+		.help = "Number of the class",
+		.value_help = "Tag of the class"},
+	{.kind = CFG_STIR,
+		.type = CFG_T_LINE,
+		.name = "description",
+		.syntax = "description",
+		FIELD(cfg_stir, description),
+		NO_REF,
+		.help = "Text about this class",
+		.value_help = "Up to 79 bytes of text"},
+	STIR_ENUM_ROW(attestation, "attestation", attestation_words, CFG_ATTEST_C,
+		"What is attested of calls that come from this side"),
+	STIR_WORD_ROW(private_key, "private-key",
+		"Calls to this side are signed with the key (P-256, PEM) in this file", "Path"),
+	STIR_WORD_ROW(certificate_url, "certificate-url",
+		"Where everybody finds the certificate of the key", "URL"),
+	STIR_WORD_ROW(origid, "origid",
+		"Origin in what is signed; without it one that is made of trunk and host name",
+		"UUID"),
+	STIR_WORD_ROW(trust, "trust",
+		"Calls from this side are verified: authorities (PEM) of signers' certificates",
+		"Path"),
+	STIR_WORD_ROW(https_trust, "https-trust",
+		"Authorities (PEM) of the servers that certificates are fetched from; without it "
+		"the system's",
+		"Path"),
+	{.kind = CFG_STIR,
+		.type = CFG_T_BOOL,
+		.name = "plain_http",
+		.syntax = "plain-http",
+		FIELD(cfg_stir, plain_http),
+		NO_REF,
+		.help = "Certificates may be fetched by http: too"},
+	{.kind = CFG_STIR,
+		.type = CFG_T_U32,
+		.name = "max_age_s",
+		.syntax = "max-age",
+		FIELD(cfg_stir, max_age_s),
+		.min = 5,
+		.max = 3600,
+		.def = 60,
+		NO_REF,
+		.help = "How old what is signed may be",
+		.value_help = "Seconds"},
+	STIR_ENUM_ROW(verification, "verification", verification_words, CFG_STIR_REQUIRE,
+		"What comes of a check that fails"),
+	STIR_ENUM_ROW(verstat, "verstat", verstat_words, CFG_VERSTAT_BOTH,
+		"Where this side is told what came of the check of a caller"),
 	/* ---- voice class tenant TAG ---- */
 	{.kind = CFG_TENANT,
 		.type = CFG_T_U32,
@@ -122,6 +213,17 @@ static const struct cfg_leaf rows[] = {
 	BOOL_ROW(reason_q850, "reason-header q850",
 		"Causes of Q.850 in Reason (RFC 3326)\nEach refusal and BYE to this side carries "
 		"one"),
+	{.kind = CFG_TENANT,
+		.type = CFG_T_U32,
+		.flags = CFG_F_ZERO_NONE,
+		.name = "stir_shaken",
+		.syntax = "voice-class stir-shaken",
+		FIELD(cfg_tenant, stir),
+		.min = 1,
+		.max = 10000,
+		.ref = CFG_STIR,
+		.help = "Named list\nSigned numbers of callers",
+		.value_help = "Tag of a voice class stir-shaken"},
 	BOOL_ROW(relay_message, "relay message",
 		"Methods that pass, when the other side's class lets them too\nMESSAGE (RFC 3428)"),
 	BOOL_ROW(relay_subscribe, "relay subscribe",

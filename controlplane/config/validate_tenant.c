@@ -16,10 +16,40 @@ static int check_prefix(
 	return -EINVAL;
 }
 
+static int check_stir(const struct cfg_stir *stir, char *error)
+{
+	const char *url = stir->certificate_url;
+
+	if (strlen(stir->origid) > 63) {
+		snprintf(error, CFG_ERROR_MAX,
+			"voice class stir-shaken %u: \"origid\": at most 63 characters", stir->tag);
+		return -EINVAL;
+	}
+	if (stir->private_key[0] && !url[0]) {
+		snprintf(error, CFG_ERROR_MAX,
+			"voice class stir-shaken %u: \"private-key\" needs \"certificate-url\": "
+			"where "
+			"does the other side find its certificate?",
+			stir->tag);
+		return -ENODATA;
+	}
+	if (url[0] && strncmp(url, "https://", 8) != 0 &&
+		(strncmp(url, "http://", 7) != 0 || !stir->plain_http)) {
+		snprintf(error, CFG_ERROR_MAX,
+			"voice class stir-shaken %u: \"certificate-url %s\": it must begin with "
+			"https://",
+			stir->tag, url);
+		return -EINVAL;
+	}
+	return 0;
+}
+
 int cfg_check_tenants(const struct cfg *cfg, char *error)
 {
 	int rc = 0;
 
+	for (uint32_t i = 0; rc == 0 && i < cfg->n_stirs; i++)
+		rc = check_stir(&cfg->stirs[i], error);
 	for (uint32_t i = 0; rc == 0 && i < cfg->n_tenants; i++) {
 		const struct cfg_tenant *tenant = &cfg->tenants[i];
 

@@ -357,6 +357,32 @@ static void print_leg(struct json_out *out, const struct record *record, unsigne
 	jout_close(out, '}');
 }
 
+/* Null: nobody was asked to sign or check. */
+static void print_stir(struct json_out *out, const struct ctl_call *call)
+{
+	static const char *const words[] = {
+#define X(sym, word) word,
+		CTL_STIR_VERDICTS(X)
+#undef X
+	};
+	static const char *const keys[] = {"attestation", "signed"};
+
+	jout_key(out, "stir");
+	if (call->stir_verdict == CTL_STIR_NONE && !call->stir_attest[1]) {
+		jout_null(out);
+		return;
+	}
+	jout_open(out, '{');
+	jout_key_str(out, "verdict",
+		call->stir_verdict < CTL_STIR_N_VERDICTS ? words[call->stir_verdict] : "");
+	for (unsigned int leg = 0; leg < DP_LEGS; leg++) {
+		char text[2] = {(char)call->stir_attest[leg], '\0'};
+
+		jout_key_str(out, keys[leg], text);
+	}
+	jout_close(out, '}');
+}
+
 #define PARTS_MAX 8 /* whose files are named */
 
 /* Files of its recording, and why there are not all; null: it was not recorded. */
@@ -426,6 +452,7 @@ size_t record_print(const struct record *record, const char *node, char *buf, si
 	jout_key_str(&out, "codec", call->codec[0]);
 	jout_key(&out, "transcoded");
 	jout_bool(&out, call->transcoded);
+	print_stir(&out, call);
 	jout_key(&out, "target");
 	if (call->target[0] != '\0')
 		jout_str(&out, call->target);

@@ -7,7 +7,11 @@
 #include "controlplane/base/clock.h"
 #include "controlplane/base/secret.h"
 #include "sip-b2bua/b2b/b2b.h"
+#include "sip-b2bua/core/http_fetch.h"
 #include "sip-b2bua/resolver/resolver.h"
+
+#define FETCH_MS    2500  /* an INVITE waits for a certificate no longer */
+#define FETCH_BYTES 32768 /* as CERT_CACHE_BYTES_MAX */
 
 static const struct sip_listener *env_listener(void *ctx, uint16_t id)
 {
@@ -43,6 +47,25 @@ static uint32_t env_control_seq(void *ctx)
 	return peer ? ipc_next_seq(peer) : 0;
 }
 
+/* Of this worker, whose app has no room for more than the B2BUA itself. */
+static _Thread_local struct http_fetch *http;
+
+static void on_fetched(
+	void *arg, uint64_t id, struct view body, uint32_t max_age_s, const char *reason)
+{
+	b2b_fetched(arg, id, body, max_age_s, reason);
+}
+
+static int env_fetch(void *ctx, const char *url, const char *ca_file, bool plain, uint64_t id)
+{
+	struct http_fetch_opts opts = {.timeout_ms = FETCH_MS,
+		.max_bytes = FETCH_BYTES,
+		.plain = plain,
+		.ca_file = ca_file};
+
+	return http_fetch_get(http, url, &opts, id);
+}
+
 static uint64_t env_wall_ms(void *ctx)
 {
 	return clock_wall_ms();
@@ -74,6 +97,7 @@ static const struct b2b_env_ops env_ops = {
 	.own_vias = env_own_vias,
 	.control_send = env_control_send,
 	.control_seq = env_control_seq,
+	.fetch = env_fetch,
 	.wall_ms = env_wall_ms,
 	.mono_us = env_mono_us,
 	.look = env_look,
@@ -100,13 +124,21 @@ static int app_start(struct sip_worker *worker, void *arg, void **ret_app)
 
 	secret_random(&env.seed, sizeof(env.seed));
 	rc = b2b_new(&env, &b);
-	if (rc == 0)
-		*ret_app = b;
-	return rc;
+	if (rc < 0)
+		return rc;
+	http = http_fetch_new(sip_worker_base(worker), on_fetched, b);
+	if (!http) {
+		b2b_free(b);
+		return -ENOMEM;
+	}
+	*ret_app = b;
+	return 0;
 }
 
 static void app_stop(void *app)
 {
+	http_fetch_free(http);
+	http = NULL;
 	b2b_free(app);
 }
 

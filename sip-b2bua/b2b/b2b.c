@@ -11,6 +11,7 @@
 #include "controlplane/base/log.h"
 #include "controlplane/base/siphash.h"
 #include "sip-b2bua/b2b/relay.h"
+#include "sip-b2bua/b2b/stir.h"
 #include "sip-b2bua/core/sip_slab.h"
 #include "sip-b2bua/registrar/registrar.h"
 
@@ -38,12 +39,13 @@ int b2b_new(const struct b2b_env *env, struct b2b **ret_b2b)
 	b->calls = sip_slab_new(
 		sizeof(struct call), B2B_CALLS_MAX, (uint32_t)words[1] & SIP_TOKEN_GEN_MASK);
 	b->subscriptions = subscriptions_new((uint32_t)words[0] & SIP_TOKEN_GEN_MASK);
+	b->stir = stir_new(b);
 	LIST_INIT(&b->relays);
 	b->waits = calloc(MEDIA_WAITS, sizeof(*b->waits));
 	b->health = health_new(b);
 	b->numbers = numbers_new();
 	b->targets = targets_new(b);
-	if (!b->calls || !b->subscriptions || !b->waits || !b->health || !b->numbers ||
+	if (!b->calls || !b->subscriptions || !b->stir || !b->waits || !b->health || !b->numbers ||
 		!b->targets || registrar_new(env, &b->registrar) < 0) {
 		b2b_free(b);
 		return -ENOMEM;
@@ -79,6 +81,7 @@ void b2b_free(struct b2b *b)
 	}
 	relays_free(b);
 	subscriptions_free(b);
+	stir_free(b->stir);
 	twheel_stop(b->env.wheel, &b->ends_timer);
 	health_free(b->health);
 	targets_free(b->targets);
@@ -101,6 +104,8 @@ int b2b_config_prepare(struct b2b *b, const struct cfg *cfg, char error[CFG_ERRO
 		return rc;
 	}
 	rc = registrar_config_prepare(b->registrar, cfg, error);
+	if (rc == 0)
+		rc = stir_prepare(b->stir, cfg, error);
 	if (rc < 0)
 		b2b_config_abort(b);
 	return rc;
@@ -113,6 +118,7 @@ void b2b_config_apply(struct b2b *b, const struct cfg *cfg)
 	b->routes_next = NULL;
 	b->cfg = cfg;
 	registrar_config_apply(b->registrar, cfg);
+	stir_apply(b->stir);
 	if (targets_config(b->targets, cfg) < 0)
 		log_err("trunks have no targets: memory is short");
 }
@@ -147,6 +153,7 @@ void b2b_config_abort(struct b2b *b)
 	route_table_free(b->routes_next);
 	b->routes_next = NULL;
 	registrar_config_abort(b->registrar);
+	stir_abort(b->stir);
 }
 
 bool b2b_register_owner(
@@ -240,6 +247,12 @@ void b2b_request(struct b2b *b, struct sip_stxn *stxn, const struct sip_msg *msg
 	}
 	if (sip_stxn_reject(stxn, status, none, headers, none) < 0)
 		log_debug("%u not sent", status);
+}
+
+void b2b_fetched(
+	struct b2b *b, uint64_t id, struct view body, uint32_t max_age_s, const char *reason)
+{
+	stir_fetched(b->stir, id, body, max_age_s, reason);
 }
 
 void b2b_call_restore(

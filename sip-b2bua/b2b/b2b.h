@@ -66,6 +66,8 @@ struct b2b_env_ops {
 	int (*control_send)(void *ctx, uint16_t type, uint32_t seq, const void *part1, size_t len1,
 		const void *part2, size_t len2);
 	uint32_t (*control_seq)(void *ctx);
+	/* A small file by HTTP(S); b2b_fetched() follows, once and later. NULL: nothing is fetched. */
+	int (*fetch)(void *ctx, const char *url, const char *ca_file, bool plain, uint64_t id);
 	uint64_t (*wall_ms)(void *ctx);
 	uint64_t (*mono_us)(void *ctx);
 	/* What DNS says, as locate_look_fn; b2b_dns_changed() tells when it says something else. */
@@ -131,6 +133,10 @@ int b2b_registration(struct b2b *b, uint16_t type, const void *body, size_t len)
 void b2b_told(struct b2b *b, unsigned int from, const void *bytes, size_t n);
 void b2b_play_done(struct b2b *b, const struct ctl_play_done *done);
 void b2b_call_play(struct b2b *b, const struct ctl_call_play *play);
+
+/* What env's fetch was asked for; body.p NULL: it failed, reason says why. max_age_s 0: not said. */
+void b2b_fetched(
+	struct b2b *b, uint64_t id, struct view body, uint32_t max_age_s, const char *reason);
 
 struct sip_txns *b2b_txns(const struct b2b *b);
 

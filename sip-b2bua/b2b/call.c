@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Life cycle of a call and the messages that need no more than a leg: ACK, BYE, refusals. */
 #include "sip-b2bua/b2b/relay.h"
+#include "sip-b2bua/b2b/stir.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -158,6 +159,7 @@ void call_release(struct call *call)
 	twheel_stop(b->env.wheel, &call->local_timer);
 	call_invite_over(call);
 	spot_leave(b, &call->targets);
+	call_stir_forget(call);
 	call_early_over(call);
 	call_forks_clear(call);
 	call_user_others_lose(call, (struct view){NULL, 0});
@@ -445,6 +447,7 @@ void call_end(struct call *call, const struct call_why *why)
 	twheel_stop(b->env.wheel, &call->local_timer);
 	call_invite_over(call);
 	spot_leave(b, &call->targets);
+	call_stir_forget(call);
 	record_finish(call, why);
 	trace_end(call, why);
 	call->state = CALL_ENDING;

@@ -51,6 +51,7 @@ enum call_then {
 #define CALL_OTHERS_MAX	 7 /* phones of a user that ring beside the one of leg->out */
 
 struct call;
+struct call_stir;
 struct digest_client;
 struct registrar_targets;
 
@@ -221,7 +222,8 @@ struct call {
 	struct numbers numbers;	     /* after the incoming translation */
 	struct call_targets targets; /* of the candidate that is being tried */
 	struct ctl_call rec;
-	uint64_t invite_hash; /* what makes the caller's INVITE one request, while it is open */
+	struct call_stir *stir; /* waits for a certificate; call_stir.c */
+	uint64_t invite_hash;	/* what makes the caller's INVITE one request, while it is open */
 	LIST_ENTRY(call) invite_link; /* in b2b->invites; le_prev NULL: not there */
 	char uri[CALL_URI_MAX];	      /* Request-URI of the INVITE to the called side */
 	struct sip_path out_path;     /* of that INVITE */
@@ -255,6 +257,7 @@ struct media_wait {
 };
 
 struct relay;
+struct stir;
 
 struct b2b {
 	struct b2b_env env;
@@ -265,6 +268,7 @@ struct b2b {
 	struct media_wait *waits; /* MEDIA_WAITS of them, by seq; see control.c */
 	struct health *health;
 	struct sip_slab *subscriptions;
+	struct stir *stir;
 	LIST_HEAD(, relay) relays; /* relay.h */
 	uint32_t n_relays;
 	struct targets *targets;
@@ -412,6 +416,9 @@ void leg_auth_forget(struct leg *leg);	 /* another far end takes the leg's place
 void leg_put_auth(struct leg *leg, struct sip_buf *b, enum sip_method method, struct view uri);
 /* Why a 401 or 407 is the end, in words. */
 const char *leg_auth_problem(const struct leg *leg);
+
+/* A caller's INVITE whose Identity was checked goes on: routing, ports. */
+void call_setup_go_on(struct call *call);
 
 /* ---- call_identity.c: what crosses of who calls and why it ends ---- */
 const struct cfg_tenant *leg_tenant(const struct leg *leg); /* NULL: none */

@@ -3,7 +3,7 @@
  * A call at the borders of its two sides: who calls, Session-ID (RFC 7989) and causes of Q.850 (RFC
  * 3326), by the tenants of both.
  */
-#include "sip-b2bua/b2b/call.h"
+#include "sip-b2bua/b2b/stir.h"
 
 #include "controlplane/base/siphash.h"
 #include "sip-b2bua/identity/session_id.h"
@@ -36,6 +36,7 @@ void call_identity(struct call *call, struct identity *ret)
 	const struct cfg *cfg = call->b->cfg;
 	const struct ctl_call *rec = &call->rec;
 	/* Translated on the way: then it is that number which calls. */
+	const struct stir_class *class;
 	bool other = strcmp(rec->calling[LEG_A], rec->calling[LEG_B]) != 0;
 
 	identity_init(ret, cfg, cfg_find_realm(cfg, rec->realm[LEG_A]),
@@ -44,6 +45,14 @@ void call_identity(struct call *call, struct identity *ret)
 		other ? rec->calling[LEG_B] : "");
 	ret->redirecting_number = redirecting_number;
 	ret->arg = call;
+	class = stir_class_of(call->b->stir, ret->out);
+	if (!class)
+		return;
+	ret->verstat = call_stir_verstat(call);
+	ret->verstat_identity = class->cfg.verstat == CFG_VERSTAT_PAI ||
+				class->cfg.verstat == CFG_VERSTAT_BOTH;
+	ret->verstat_from = class->cfg.verstat == CFG_VERSTAT_FROM ||
+			    class->cfg.verstat == CFG_VERSTAT_BOTH;
 }
 
 void call_identity_number(struct call *call)

@@ -12,6 +12,7 @@
 #include "controlplane/base/log.h"
 #include "controlplane/base/siphash.h"
 #include "sip-b2bua/b2b/reason.h"
+#include "sip-b2bua/b2b/stir.h"
 
 LOG_TOPIC("setup");
 
@@ -462,24 +463,9 @@ static void go_on(struct call *call, const struct sip_msg *msg)
 		refuse_offer(call, rc, reason);
 }
 
-static void start(struct call *call, const struct sip_msg *msg, const struct sip_path *path)
+/* Its source and its Identity are what they have to be. */
+static void route(struct call *call, const struct sip_msg *msg)
 {
-	struct leg *a = &call->leg[LEG_A];
-	char tag[SIP_TOKEN_LEN];
-	int rc;
-
-	if (!check_source(call, path) || !check_request(call, msg))
-		return;
-	rc = dialog_new_uas(msg, call_tag(call, LEG_A, 0, tag), path, &a->dialog);
-	if (rc < 0) {
-		refuse(call, rc == -ENOMEM ? 500 : 400, none,
-			"the INVITE has no usable Contact or Record-Route");
-		return;
-	}
-	call->b->n_dialogs++;
-	call->max_forwards = call->b->cfg->max_forwards;
-	if (msg->max_forwards > 0 && (uint32_t)msg->max_forwards - 1 < call->max_forwards)
-		call->max_forwards = (uint32_t)msg->max_forwards - 1;
 	if (msg->first[SIP_H_REPLACES] != SIP_NONE) {
 		const char *reason;
 		unsigned int status;
@@ -508,6 +494,42 @@ void call_routed(struct call *call)
 		refuse_without_trunk(call);
 	else
 		go_on(call, msg);
+}
+
+/* RFC 3261 8.2 in its order. */
+static void start(struct call *call, const struct sip_msg *msg, const struct sip_path *path)
+{
+	struct leg *a = &call->leg[LEG_A];
+	char tag[SIP_TOKEN_LEN];
+	int rc;
+
+	if (!check_source(call, path) || !check_request(call, msg))
+		return;
+	rc = dialog_new_uas(msg, call_tag(call, LEG_A, 0, tag), path, &a->dialog);
+	if (rc < 0) {
+		refuse(call, rc == -ENOMEM ? 500 : 400, none,
+			"the INVITE has no usable Contact or Record-Route");
+		return;
+	}
+	call->b->n_dialogs++;
+	call->max_forwards = call->b->cfg->max_forwards;
+	if (msg->max_forwards > 0 && (uint32_t)msg->max_forwards - 1 < call->max_forwards)
+		call->max_forwards = (uint32_t)msg->max_forwards - 1;
+	if (call_stir_check(call, msg) == STIR_GOES_ON)
+		route(call, msg);
+}
+
+void call_setup_go_on(struct call *call)
+{
+	const struct sip_msg *msg = call->leg[LEG_A].in ? sip_stxn_request(call->leg[LEG_A].in)
+							: NULL;
+
+	if (call->state != CALL_MEDIA)
+		return;
+	if (!msg)
+		refuse(call, 500, none, "the caller's transaction is gone");
+	else if (call_stir_check(call, msg) == STIR_GOES_ON)
+		route(call, msg);
 }
 
 /* From tag, Call-ID and CSeq (RFC 3261 8.2.2.2), under a key that nobody outside knows. */
@@ -708,6 +730,7 @@ static int invite_build(struct call *call, const struct sip_msg *from, struct vi
 	policy_put_headers(buf, from, POLICY_INVITE);
 	identity_put_headers(buf, &identity, from);
 	identity_put_redirecting(buf, &identity, from);
+	call_stir_sign(call, &identity, from, buf);
 	leg_put_session_id(buf, leg);
 	if (view_copy(id, call->rec.sip_call_id[LEG_B], sizeof(call->rec.sip_call_id[LEG_B])) < 0)
 		call->rec.sip_call_id[LEG_B][0] = '\0';

@@ -67,6 +67,7 @@ static bool record_valid(const struct ctl_call *rec)
 	}
 	return ok && rec->transcoded <= 1 && rec->dtmf[0] < CTL_DTMF_N_WAYS &&
 	       rec->dtmf[1] < CTL_DTMF_N_WAYS && !rec->zero[0] && !rec->zero[1] &&
+	       rec->stir_verdict < CTL_STIR_N_VERDICTS &&
 	       ipc_str_ok(rec->target, sizeof(rec->target)) &&
 	       ipc_str_ok(rec->reason, sizeof(rec->reason));
 }

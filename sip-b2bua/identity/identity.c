@@ -136,6 +136,12 @@ static void put_privacy(struct sip_buf *b, const struct identity *id, unsigned i
 
 /* ---- URIs ---- */
 
+static bool anonymous(const struct sip_uri *uri)
+{
+	return uri->host_kind == SIP_HOST_NAME &&
+	       view_eq_nocase(uri->host, VIEW("anonymous.invalid"));
+}
+
 static bool is_tel(const struct sip_uri *uri)
 {
 	struct view value;
@@ -145,11 +151,22 @@ static bool is_tel(const struct sip_uri *uri)
 		       view_eq_nocase(value, VIEW("phone")));
 }
 
-static void put_user_uri(struct sip_buf *b, const struct identity *id, struct view user, bool phone)
+/* verstat: a parameter of the number (3GPP TS 24.229 7.2A.20), NULL: none. */
+static void put_verstat(struct sip_buf *b, const char *verstat)
+{
+	if (!verstat)
+		return;
+	sip_put_lit(b, ";verstat=");
+	sip_put(b, view_of(verstat));
+}
+
+static void put_user_uri(struct sip_buf *b, const struct identity *id, struct view user, bool phone,
+	const char *verstat)
 {
 	sip_put_lit(b, "<sip:");
 	if (user.n > 0) {
 		sip_put(b, user);
+		put_verstat(b, verstat);
 		sip_put_char(b, '@');
 	}
 	sip_put_host(b, id->host, ipaddr_port(id->host) != 5060);
@@ -170,18 +187,35 @@ static struct view user_number(
 	return view_of(buf);
 }
 
-void identity_put_uri(struct sip_buf *b, const struct identity *id, const struct sip_uri *uri)
+/* The user as it is, escaped for a URI; empty: it has none, or a long one. */
+static struct view user_as_it_is(const struct sip_uri *uri, char escaped[POLICY_USER_MAX])
 {
-	char buf[IDENTITY_NUMBER_MAX];
+	char text[IDENTITY_NUMBER_MAX];
+
+	return policy_user_text(uri, text, sizeof(text)) == 0 ? policy_user_escape(text, escaped)
+							      : (struct view){NULL, 0};
+}
+
+static void put_uri(struct sip_buf *b, const struct identity *id, const struct sip_uri *uri,
+	const char *verstat)
+{
+	char buf[IDENTITY_NUMBER_MAX], escaped[POLICY_USER_MAX];
 	struct view number = user_number(id, uri, buf);
 
+	if (number.n == 0 && verstat && !anonymous(uri))
+		number = user_as_it_is(uri, escaped);
 	if (number.n > 0) {
-		put_user_uri(b, id, number, is_tel(uri));
+		put_user_uri(b, id, number, is_tel(uri), verstat);
 		return;
 	}
 	sip_put_char(b, '<');
 	policy_put_uri(b, uri, id->host);
 	sip_put_char(b, '>');
+}
+
+void identity_put_uri(struct sip_buf *b, const struct identity *id, const struct sip_uri *uri)
+{
+	put_uri(b, id, uri, NULL);
 }
 
 static void put_display(struct sip_buf *b, struct view display)
@@ -192,19 +226,24 @@ static void put_display(struct sip_buf *b, struct view display)
 	sip_put_char(b, ' ');
 }
 
+bool identity_hides_caller(const struct identity *id, const struct sip_msg *msg)
+{
+	return hidden(id, identity_privacy(id, msg), PRIVACY_USER | PRIVACY_ID);
+}
+
 void identity_put_from(struct sip_buf *b, const struct identity *id, const struct sip_msg *msg)
 {
-	unsigned int privacy = identity_privacy(id, msg);
+	const char *verstat = id->verstat_from ? id->verstat : NULL;
 
-	if (hidden(id, privacy, PRIVACY_USER | PRIVACY_ID)) {
+	if (identity_hides_caller(id, msg)) {
 		sip_put_lit(b, "\"Anonymous\" <sip:anonymous@anonymous.invalid>");
 		return;
 	}
 	put_display(b, msg->from.display);
 	if (id->number.n > 0)
-		put_user_uri(b, id, id->number, is_tel(&msg->from.uri));
+		put_user_uri(b, id, id->number, is_tel(&msg->from.uri), verstat);
 	else
-		identity_put_uri(b, id, &msg->from.uri);
+		put_uri(b, id, &msg->from.uri, verstat);
 }
 
 /* ---- identities ---- */
@@ -231,12 +270,6 @@ static bool value_at(
 	return false;
 }
 
-static bool anonymous(const struct sip_uri *uri)
-{
-	return uri->host_kind == SIP_HOST_NAME &&
-	       view_eq_nocase(uri->host, VIEW("anonymous.invalid"));
-}
-
 /* Who calls, by the best that its side says; of P-Asserted-Identity there may be two. */
 static bool caller(
 	const struct identity *id, const struct sip_msg *msg, unsigned int n, struct sip_addr *ret)
@@ -255,6 +288,7 @@ static bool caller(
 static void put_identity(struct sip_buf *b, const struct identity *id, enum sip_hdr_id hdr,
 	const struct sip_addr *addr)
 {
+	const char *verstat = id->verstat_identity ? id->verstat : NULL;
 	char buf[IDENTITY_NUMBER_MAX];
 	struct view number = user_number(id, &addr->uri, buf);
 
@@ -265,10 +299,11 @@ static void put_identity(struct sip_buf *b, const struct identity *id, enum sip_
 	if (addr->uri.scheme == SIP_SCHEME_TEL && hdr != SIP_H_REMOTE_PARTY_ID) {
 		sip_put_lit(b, "<tel:");
 		sip_put(b, number);
+		put_verstat(b, verstat);
 		sip_put_char(b, '>');
 	} else {
 		put_display(b, addr->display);
-		identity_put_uri(b, id, &addr->uri);
+		put_uri(b, id, &addr->uri, verstat);
 	}
 }
 

@@ -24,7 +24,9 @@ struct identity {
 	uint8_t asserted, privacy, redirecting; /* of the called side: enum cfg_... */
 	const struct cfg_tenant *in, *out;	/* NULL: none */
 	const struct ipaddr *host;		/* ours, for every URI */
-	struct view number; /* of the caller, as it is sent; empty: as it came */
+	const char *verstat; /* what came of the check of the caller's Identity; NULL: not told */
+	bool verstat_from, verstat_identity; /* where it is told */
+	struct view number;		     /* of the caller, as it is sent; empty: as it came */
 	char number_text[POLICY_USER_MAX];
 	/* Changes the number of who redirected the call; false: he is not named. NULL: as it is. */
 	bool (*redirecting_number)(void *arg, char number[IDENTITY_NUMBER_MAX]);
@@ -52,6 +54,8 @@ unsigned int identity_privacy(const struct identity *id, const struct sip_msg *m
 
 /* "display <uri>" for From, without a tag; anonymous when that was asked for and not told. */
 void identity_put_from(struct sip_buf *b, const struct identity *id, const struct sip_msg *msg);
+/* Nothing says who calls. */
+bool identity_hides_caller(const struct identity *id, const struct sip_msg *msg);
 /* P-Asserted-Identity or what the called side wants in its place, and Privacy. */
 void identity_put_headers(struct sip_buf *b, const struct identity *id, const struct sip_msg *msg);
 /* Diversion or History-Info, see redirect.c. */

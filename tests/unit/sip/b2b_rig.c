@@ -421,6 +421,16 @@ static unsigned int env_own_vias(void *ctx, const struct sip_msg *msg)
 	return n;
 }
 
+static int env_fetch(void *ctx, const char *url, const char *ca_file, bool plain, uint64_t id)
+{
+	struct rig *r = ctx;
+
+	snprintf(r->fetch_url, sizeof(r->fetch_url), "%s", url);
+	r->fetch_id = id;
+	r->n_fetches++;
+	return 0;
+}
+
 static uint64_t env_wall_ms(void *ctx)
 {
 	return 1700000000000u + twheel_now(((struct rig *)ctx)->wheel);
@@ -445,6 +455,7 @@ static const struct b2b_env_ops env_ops = {
 	.own_vias = env_own_vias,
 	.control_send = control_send,
 	.control_seq = control_seq,
+	.fetch = env_fetch,
 	.wall_ms = env_wall_ms,
 	.mono_us = env_mono_us,
 	.look = env_look,

@@ -163,6 +163,9 @@ struct rig {
 	char last_invite[2048]; /* to the called side */
 	/* What DNS says; NULL: nobody answers. */
 	struct locate_look (*look)(struct rig *r, const char *name, uint16_t type);
+	char fetch_url[256]; /* what the box asked for last, by HTTP */
+	uint64_t fetch_id;
+	unsigned int n_fetches;
 	bool trace;
 	bool allow_inner; /* addresses of the other side may show */
 };

@@ -37,6 +37,8 @@ extern const struct cli_table cli_show_reason;
 extern const struct cli_table cli_show_ladder;
 extern const struct cli_table cli_show_targets;
 extern const struct cli_table cli_show_conns;
+extern const struct cli_table cli_show_threshold;
+extern const struct cli_table cli_sip_profiles;
 extern const struct cli_table cli_show_config;
 extern const struct cli_table cli_show_network;
 extern const struct cli_table cli_show_access;

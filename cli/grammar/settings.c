@@ -222,7 +222,8 @@ static struct cli_tails add_leaf_value(const struct cli_tails *tails, const stru
 	case CFG_T_MEMBER:
 		return add_member(tails, leaf);
 	case CFG_T_RULE:
-		break; /* see build_rule() */
+	case CFG_T_SIP_RULE:
+		break; /* see build_rule(), build_sip_rule() */
 	case CFG_T_TRANSLATION:
 		add_int(tails, leaf, leaf->min, leaf->max, leaf->value_help, &first);
 		add_value(&first, leaf, CLI_LINE, "LINE", "/MATCH/ /REPLACEMENT/ or reject /MATCH/",
@@ -451,6 +452,47 @@ static void build_rule(struct cli_node *root, const struct cfg_leaf *leaf, enum 
 	}
 }
 
+/* "rule 10 request ...", "request ...", "no rule 10": a line of sip-profiles, as the parser of values has
+ * it. */
+static void build_sip_rule(struct cli_node *root, const struct cfg_leaf *leaf, enum cli_verb verb)
+{
+	static const struct {
+		const char *word, *help, *line;
+	} kinds[] = {
+		{"request", "Of requests",
+			"METHOD|ANY sip-header|sdp-header NAME add \"TEXT\" | modify \"MATCH\" "
+			"\"TEXT\" | "
+			"copy \"MATCH\" u01 | remove"},
+		{"response", "Of responses",
+			"STATUS|ANY [method METHOD] sip-header|sdp-header NAME add \"TEXT\" | "
+			"modify "
+			"\"MATCH\" \"TEXT\" | copy \"MATCH\" u01 | remove"},
+	};
+	struct cli_action action = {.handler = cli_run_setting,
+		.flags = CLI_PRIV,
+		.kind = leaf->kind,
+		.leaf = leaf,
+		.verb = (uint8_t)verb};
+	struct cli_tails from = one_tail(root), line = {0};
+	struct cli_tails rule = one_tail(cli_tree_child(root, CLI_KEYWORD, "rule", leaf->help));
+
+	add_int(&rule, leaf, leaf->min, leaf->max, leaf->value_help, &from);
+	if (verb == CLI_NO)
+		cli_tree_action(from.node[1], &action);
+	for (unsigned int i = 0; i < from.n; i++) {
+		for (unsigned int k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++) {
+			struct cli_node *node = cli_tree_child(
+				from.node[i], CLI_KEYWORD, kinds[k].word, kinds[k].help);
+			struct cli_tails word = one_tail(node);
+			node->leaf = leaf;
+			node->is_arg = true;
+			line.n = 0;
+			add_value(&word, leaf, CLI_LINE, "LINE", kinds[k].line, &line);
+			add_actions(&line, &action);
+		}
+	}
+}
+
 static unsigned int n_forms(const char *syntax)
 {
 	return strchr(syntax, '|') ? 2 : 1;
@@ -467,6 +509,11 @@ void cli_settings_build(struct cli_node *root, enum cfg_kind kind)
 		if (leaf->type == CFG_T_RULE) {
 			build_rule(root, leaf, CLI_SET);
 			build_rule(no, leaf, CLI_NO);
+			continue;
+		}
+		if (leaf->type == CFG_T_SIP_RULE) {
+			build_sip_rule(root, leaf, CLI_SET);
+			build_sip_rule(no, leaf, CLI_NO);
 			continue;
 		}
 		for (unsigned int form = 0;

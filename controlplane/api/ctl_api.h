@@ -578,6 +578,12 @@ struct ctl_reg_clear {
 	X(trace_calls, "trace-calls", "calls of which SIP messages are kept now")             \
 	X(trace_octets, "trace-octets", "memory of kept SIP messages in use")                 \
 	X(trace_octets_failed, "trace-octets-failed", "of it for older calls that failed")    \
+	X(profile_changed, "sip-profiles-changed", "messages changed by sip-profiles")        \
+	X(profile_refused, "sip-profiles-refused", "messages that sip-profiles would break")  \
+	X(admission_refused, "admission-refused", "calls and ways refused for a limit")       \
+	X(overload_refused, "overload-refused", "INVITEs refused for overload")               \
+	X(overload_share, "overload-share", "percent of new calls let in now, each worker")   \
+	X(emergency_calls, "emergency-calls", "calls to emergency numbers")                   \
 	X(dns_queries, "dns-queries", "questions to name servers")                            \
 	X(dns_failed, "dns-failed", "of them those that no name server answered")             \
 	X(dns_stale, "dns-stale", "calls by answers past their time, as no server answers")   \

@@ -64,6 +64,7 @@ const struct cfg_voice_codec *cfg_find_voice_codec(const struct cfg *cfg, uint32
 /* The word of an enum cfg_codec, and its enum dp_codec_id; NONE for transparent. */
 const char *cfg_codec_word(uint8_t codec);
 uint8_t cfg_codec_id(uint8_t codec);
+const struct cfg_sip_profile *cfg_find_sip_profile(const struct cfg *cfg, uint32_t tag);
 const struct cfg_translation_rule *cfg_find_translation_rule(const struct cfg *cfg, uint32_t tag);
 const struct cfg_translation_profile *cfg_find_translation_profile(
 	const struct cfg *cfg, const char *name);

@@ -245,6 +245,33 @@ struct cfg_route_table {
 	char url[CFG_TEXT_MAX]; /* "flash:/PATH", below STATE/maps */
 };
 
+/* A rule of header fields; its words are those of sip_rule.h. */
+#define CFG_SIP_RULES_MAX  64
+#define CFG_SIP_RANK_MAX   10000
+#define CFG_SIP_METHOD_MAX 12
+#define CFG_SIP_COPIES_MAX 19
+enum cfg_sip_action { CFG_SIP_ADD, CFG_SIP_COPY, CFG_SIP_MODIFY, CFG_SIP_REMOVE };
+struct cfg_sip_rule {
+	uint32_t rank;
+	uint16_t status;  /* of responses; 0: any */
+	uint8_t response; /* 1: of responses */
+	uint8_t sdp;	  /* 1: header is a part of the session description */
+	uint8_t action;	  /* enum cfg_sip_action */
+	uint8_t copy;	  /* CFG_SIP_COPY: into which text, 1.. */
+	uint8_t zero[2];
+	char method[CFG_SIP_METHOD_MAX]; /* empty: any */
+	char header[32];
+	char match[96], text[96];
+};
+
+/* "voice class sip-profiles TAG": every rule that fits a message is carried out, in order. */
+struct cfg_sip_profile {
+	uint32_t tag;
+	struct cfg_sip_rule rules[CFG_SIP_RULES_MAX]; /* by ascending rank */
+	uint32_t n_rules;
+};
+
+#define CFG_NUMBER_MAX 32
 #define CFG_PATH_MAX   160
 #define CFG_HOST_MAX   128
 #define CFG_AUTH_MAX   128
@@ -427,8 +454,10 @@ struct cfg_realm {
 	char music_on_hold[CFG_NAME_MAX];
 	struct cfg_announcement announcements[CFG_LIST_MAX]; /* to callers of this realm */
 	uint32_t n_announcements;
-	uint32_t tls_profile; /* 0: none, so no TLS */
-	uint32_t tenant;      /* tag of a voice class; 0: none */
+	uint32_t tls_profile;			  /* 0: none, so no TLS */
+	uint32_t sip_profile_out, sip_profile_in; /* tags of voice classes; 0: none */
+	uint32_t max_conn, call_spike; /* calls at a time, begun in a second; 0: no limit */
+	uint32_t tenant;	       /* tag of a voice class; 0: none */
 	/* Web sites whose pages may connect: "https://phone.example.com"; none: all */
 	char ws_origins[CFG_LIST_MAX][CFG_ORIGIN_MAX];
 	uint32_t n_ws_origins;
@@ -503,6 +532,8 @@ struct cfg_trunk {
 	/* Profiles of numbers that come from this far end and go there; empty: as they are. */
 	char translation_incoming[CFG_NAME_MAX];
 	char translation_outgoing[CFG_NAME_MAX];
+	uint32_t sip_profile_out, sip_profile_in; /* 0: the realm's */
+	uint32_t max_conn, call_spike; /* calls at a time, begun in a second; 0: no limit */
 	bool shutdown;
 };
 
@@ -534,6 +565,8 @@ struct cfg_dial_peer {
 	char translation_incoming[CFG_NAME_MAX]; /* with incoming_called */
 	char translation_outgoing[CFG_NAME_MAX];
 	char time_range[CFG_NAME_MAX]; /* empty: at any time */
+	uint32_t sip_profile_out;      /* 0: the trunk's */
+	uint32_t max_conn;	       /* calls at a time that it leads on; 0: no limit */
 	bool record;		       /* media record */
 	bool huntstop;
 	bool shutdown;
@@ -581,6 +614,9 @@ struct cfg {
 	char hostname[CFG_NAME_MAX];
 	/* voice service voip */
 	uint32_t max_calls;	  /* 0: no limit */
+	uint32_t overload_target; /* percent of a worker's time; 0: it refuses nothing */
+	char emergency_numbers[CFG_LIST_MAX][CFG_NUMBER_MAX]; /* calls that no limit refuses */
+	uint32_t n_emergency_numbers;
 	uint32_t trace_memory_mb; /* SIP messages of calls in limen-sip; 0: none are kept */
 	/* sip-ua */
 	uint32_t max_forwards;	      /* of requests that the box originates */
@@ -624,6 +660,8 @@ struct cfg {
 	uint32_t n_prompts;
 	struct cfg_tls_profile *tls_profiles;
 	uint32_t n_tls_profiles;
+	struct cfg_sip_profile *sip_profiles;
+	uint32_t n_sip_profiles;
 	struct cfg_translation_rule *translation_rules;
 	uint32_t n_translation_rules;
 	struct cfg_translation_profile *translation_profiles;

@@ -6,6 +6,7 @@
  */
 #include "controlplane/config/rule.h"
 #include "controlplane/config/schema.h"
+#include "controlplane/config/sip_rule.h"
 #include "controlplane/config/translation.h"
 
 #include <errno.h>
@@ -36,6 +37,7 @@ static unsigned int list_max(const struct cfg_leaf *leaf)
 {
 	return leaf->type == CFG_T_RULE		 ? CFG_RULES_MAX
 	       : leaf->type == CFG_T_TRANSLATION ? CFG_TRANSLATIONS_MAX
+	       : leaf->type == CFG_T_SIP_RULE	 ? CFG_SIP_RULES_MAX
 						 : CFG_LIST_MAX;
 }
 
@@ -182,13 +184,16 @@ static int find_same(const struct cfg_leaf *leaf, const void *obj, const void *v
 static bool is_ranked(const struct cfg_leaf *leaf)
 {
 	return leaf->type == CFG_T_PREFERENCE || leaf->type == CFG_T_ANNOUNCEMENT ||
-	       leaf->type == CFG_T_TRANSLATION || leaf->type == CFG_T_RULE;
+	       leaf->type == CFG_T_TRANSLATION || leaf->type == CFG_T_RULE ||
+	       leaf->type == CFG_T_SIP_RULE;
 }
 
 static unsigned int rank_of(const struct cfg_leaf *leaf, const void *value)
 {
 	if (leaf->type == CFG_T_RULE)
 		return ((const struct cfg_rule *)value)->match.seq;
+	if (leaf->type == CFG_T_SIP_RULE)
+		return ((const struct cfg_sip_rule *)value)->rank;
 	if (leaf->type == CFG_T_TRANSLATION)
 		return ((const struct cfg_translation *)value)->rank;
 	return leaf->type == CFG_T_PREFERENCE ? ((const struct cfg_preference *)value)->rank
@@ -232,6 +237,9 @@ int cfg_leaf_set(
 	n = count_of(leaf, obj);
 	if (leaf->type == CFG_T_RULE && cfg_rule_number(field(leaf, obj), *n, (void *)value))
 		return 0;
+	if (leaf->type == CFG_T_SIP_RULE &&
+		cfg_sip_rule_number(field(leaf, obj), *n, (void *)value))
+		return 0;
 	rc = find_same(leaf, obj, value);
 	if (rc >= 0) {
 		memcpy((char *)field(leaf, obj) + (size_t)rc * leaf->size, value, leaf->size);
@@ -257,9 +265,12 @@ int cfg_leaf_remove(
 	uint32_t *n = count_of(leaf, obj);
 	int i = 0, rc = 0;
 
-	bool by_number = leaf->type == CFG_T_RULE || leaf->type == CFG_T_TRANSLATION;
+	bool by_number = leaf->type == CFG_T_RULE || leaf->type == CFG_T_TRANSLATION ||
+			 leaf->type == CFG_T_SIP_RULE;
 	if (leaf->type == CFG_T_RULE)
 		rc = i = cfg_rule_find(leaf->min, field(leaf, obj), *n, text, error);
+	else if (leaf->type == CFG_T_SIP_RULE)
+		rc = i = cfg_sip_rule_find(field(leaf, obj), *n, text, error);
 	else if (leaf->type == CFG_T_TRANSLATION)
 		rc = i = cfg_translation_find(leaf->max, field(leaf, obj), *n, text, error);
 	else
@@ -633,6 +644,11 @@ const struct cfg_server_group *cfg_find_server_group(const struct cfg *cfg, uint
 const struct cfg_prompt *cfg_find_prompt(const struct cfg *cfg, const char *name)
 {
 	return find(cfg, CFG_PROMPT, name);
+}
+
+const struct cfg_sip_profile *cfg_find_sip_profile(const struct cfg *cfg, uint32_t tag)
+{
+	return find(cfg, CFG_SIP_PROFILE, &tag);
 }
 
 const struct cfg_translation_rule *cfg_find_translation_rule(const struct cfg *cfg, uint32_t tag)

@@ -113,6 +113,15 @@ const struct cfg_object cfg_objects[CFG_N_KINDS] = {
 		.offset = offsetof(struct cfg, tls_profiles),
 		.count_offset = offsetof(struct cfg, n_tls_profiles),
 		.size = sizeof(struct cfg_tls_profile)},
+	[CFG_SIP_PROFILE] = {.kind = CFG_SIP_PROFILE,
+		.name = "sip_profiles",
+		.noun = "voice class sip-profiles",
+		.syntax = "voice class sip-profiles $",
+		.prompt = "config-class",
+		.help = "Voice\nVoice classes\nRules that change header fields and descriptions",
+		.offset = offsetof(struct cfg, sip_profiles),
+		.count_offset = offsetof(struct cfg, n_sip_profiles),
+		.size = sizeof(struct cfg_sip_profile)},
 	[CFG_TRANSLATION_RULE] = {.kind = CFG_TRANSLATION_RULE,
 		.name = "translation_rules",
 		.noun = "voice translation-rule",
@@ -242,7 +251,8 @@ const struct cfg_object cfg_objects[CFG_N_KINDS] = {
 };
 
 static const struct cfg_rows *const parts[] = {&cfg_rows_box, &cfg_rows_net, &cfg_rows_class,
-	&cfg_rows_routing, &cfg_rows_tenant, &cfg_rows_group, &cfg_rows_side, &cfg_rows_users};
+	&cfg_rows_profiles, &cfg_rows_routing, &cfg_rows_tenant, &cfg_rows_group, &cfg_rows_side,
+	&cfg_rows_users};
 #define N_PARTS (sizeof(parts) / sizeof(parts[0]))
 
 const struct cfg_leaf *cfg_leaf_next(const struct cfg_leaf *leaf)

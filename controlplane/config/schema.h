@@ -33,6 +33,7 @@ enum cfg_kind {
 	CFG_VOICE_CODEC,
 	CFG_PROMPT,
 	CFG_TLS_PROFILE,
+	CFG_SIP_PROFILE,
 	CFG_TRANSLATION_RULE,
 	CFG_TRANSLATION_PROFILE,
 	CFG_TIME_RANGE,
@@ -80,6 +81,7 @@ enum cfg_type {
 	CFG_T_DATE,	    /* struct cfg_date: HH:MM DAY MONTH YEAR */
 	CFG_T_TRANSLATION,  /* struct cfg_translation: RANK (min..max) /MATCH/ /REPLACEMENT/ or RANK
 			    * reject /MATCH/; a list in the order of the ranks, one value a rank */
+	CFG_T_SIP_RULE, /* struct cfg_sip_rule: see sip_rule.h; a list in the order of the ranks */
 	CFG_T_RULE, /* struct cfg_rule of IPv4 or IPv6 (min 4 or 6); up to CFG_RULES_MAX of them in
 		     * the order of their numbers, one a number */
 };

@@ -10,8 +10,8 @@ struct cfg_rows {
 };
 
 /* In the order of the kinds; the rows of one kind are in one of them, together. */
-extern const struct cfg_rows cfg_rows_box, cfg_rows_net, cfg_rows_class, cfg_rows_routing,
-	cfg_rows_tenant, cfg_rows_group, cfg_rows_side, cfg_rows_users;
+extern const struct cfg_rows cfg_rows_box, cfg_rows_net, cfg_rows_class, cfg_rows_profiles,
+	cfg_rows_routing, cfg_rows_tenant, cfg_rows_group, cfg_rows_side, cfg_rows_users;
 
 #define CFG_ROWS(rows_)                                               \
 	{                                                             \

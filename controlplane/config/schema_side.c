@@ -240,6 +240,32 @@ static const struct cfg_word tone_words[] = {
 		.value_help = "Up to 79 bytes of text"                                             \
 	}
 
+/* voice class sip-profiles: of what is sent, and of what is received. */
+#define SIP_PROFILE_ROW(kind_, struct_, field_, words_, help_)                                  \
+	{                                                                                       \
+		.kind = kind_, .type = CFG_T_U32, .flags = CFG_F_ZERO_NONE, .name = #field_,    \
+		.syntax = "voice-class sip profiles " words_, FIELD(struct_, field_), .min = 1, \
+		.max = 10000, .def = 0, .ref = CFG_SIP_PROFILE,                                 \
+		.help = "Named list\nSIP\nRules that change messages which are sent" help_,     \
+		.value_help = "Tag of a voice class sip-profiles"                               \
+	}
+
+#define LIMIT_ROW(kind_, struct_, field_, syntax_, max_, help_, value_)                      \
+	{                                                                                    \
+		.kind = kind_, .type = CFG_T_U32, .flags = CFG_F_ZERO_NONE, .name = #field_, \
+		.syntax = syntax_, FIELD(struct_, field_), .min = 1, .max = max_, .def = 0,  \
+		NO_REF, .help = help_, .value_help = value_                                  \
+	}
+#define CONN_ROW(kind_, struct_)                                 \
+	LIMIT_ROW(kind_, struct_, max_conn, "max-conn", 1000000, \
+		"Calls at a time; more are refused with 503, or go elsewhere", "Calls")
+#define SPIKE_ROW(kind_, struct_)                                                                \
+	LIMIT_ROW(kind_, struct_, call_spike, "call spike", 100000,                              \
+		"Limits of calls\nCalls that may begin in a second; more are refused with 503, " \
+		"or "                                                                            \
+		"go elsewhere",                                                                  \
+		"Calls a second")
+
 #define PROFILE_ROW(kind_, struct_, way_, word_, help_)                                     \
 	{                                                                                   \
 		.kind = kind_, .type = CFG_T_NAME, .name = "translation_" word_,            \
@@ -464,6 +490,11 @@ static const struct cfg_leaf rows[] = {
 		.value_help = "Origin as browsers name it: https://phone.example.com"},
 	CLASS_ROW(CFG_REALM, cfg_realm, tls_profile, "tls-profile", CFG_TLS_PROFILE,
 		"Certificates for SIP over TLS"),
+	CONN_ROW(CFG_REALM, cfg_realm),
+	SPIKE_ROW(CFG_REALM, cfg_realm),
+	SIP_PROFILE_ROW(CFG_REALM, cfg_realm, sip_profile_out, "$", ""),
+	SIP_PROFILE_ROW(CFG_REALM, cfg_realm, sip_profile_in, "$ inbound",
+		", or received\nThose that are received"),
 	CLASS_ROW(CFG_REALM, cfg_realm, tenant, "sip tenant", CFG_TENANT,
 		"SIP\nIdentity of callers, headers and methods"),
 	CLASS_ROW(CFG_REALM, cfg_realm, voice_codec, "codec", CFG_VOICE_CODEC,
@@ -751,6 +782,11 @@ static const struct cfg_leaf rows[] = {
 		"SRTP suites in an order of preference; without it the realm's"),
 	CLASS_ROW(CFG_TRUNK, cfg_trunk, tls_profile, "tls-profile", CFG_TLS_PROFILE,
 		"Certificates for SIP over TLS; without it the realm's"),
+	CONN_ROW(CFG_TRUNK, cfg_trunk),
+	SPIKE_ROW(CFG_TRUNK, cfg_trunk),
+	SIP_PROFILE_ROW(CFG_TRUNK, cfg_trunk, sip_profile_out, "$", "; without it the realm's"),
+	SIP_PROFILE_ROW(CFG_TRUNK, cfg_trunk, sip_profile_in, "$ inbound",
+		", or received\nThose that are received; without it the realm's"),
 	CLASS_ROW(CFG_TRUNK, cfg_trunk, tenant, "sip tenant", CFG_TENANT,
 		"SIP\nIdentity of callers, headers and methods; without it the realm's"),
 	{.kind = CFG_TRUNK,
@@ -1092,6 +1128,9 @@ static const struct cfg_leaf rows[] = {
 		.value_help = "Name of a time-range"},
 	PROFILE_ROW(CFG_DIAL_PEER, cfg_dial_peer, incoming, "incoming",
 		"Those of calls that it is the incoming dial-peer of"),
+	CONN_ROW(CFG_DIAL_PEER, cfg_dial_peer),
+	SIP_PROFILE_ROW(
+		CFG_DIAL_PEER, cfg_dial_peer, sip_profile_out, "$", "; without it the trunk's"),
 	PROFILE_ROW(CFG_DIAL_PEER, cfg_dial_peer, outgoing, "outgoing",
 		"Those of calls that this dial-peer routes"),
 	{.kind = CFG_DIAL_PEER,

@@ -5,6 +5,7 @@
  */
 #include "controlplane/config/rule.h"
 #include "controlplane/config/schema.h"
+#include "controlplane/config/sip_rule.h"
 #include "controlplane/config/times.h"
 #include "controlplane/config/translation.h"
 
@@ -595,6 +596,8 @@ int cfg_value_parse(
 		return cfg_periodic_parse(text, ret, error);
 	case CFG_T_DATE:
 		return cfg_date_parse(text, ret, error);
+	case CFG_T_SIP_RULE:
+		return cfg_sip_rule_parse(text, ret, error);
 	case CFG_T_TRANSLATION:
 		return cfg_translation_parse(leaf->max, text, ret, error);
 	case CFG_T_PREFERENCE:
@@ -726,6 +729,8 @@ char *cfg_value_print(const struct cfg_leaf *leaf, const void *value, char buf[C
 		return cfg_periodic_print(value, buf);
 	case CFG_T_DATE:
 		return cfg_date_print(value, buf);
+	case CFG_T_SIP_RULE:
+		return cfg_sip_rule_print(value, buf);
 	case CFG_T_TRANSLATION:
 		return cfg_translation_print(value, buf);
 	case CFG_T_PREFERENCE:

@@ -76,6 +76,7 @@ static void keep_stats(struct peer_sip *sip)
 	sip->before.transactions = sip->before.dialogs = 0;
 	sip->before.connections = sip->before.calls_active = 0;
 	sip->before.trace_messages = sip->before.trace_calls = 0;
+	sip->before.overload_share = 0;
 	sip->before.trace_octets = sip->before.trace_octets_failed = 0;
 	sip->before.bindings = 0;
 	memset(&sip->stats, 0, sizeof(sip->stats));

@@ -203,6 +203,21 @@ static int app_registration(void *app, uint16_t type, const void *body, size_t l
 	return b2b_registration(app, type, body, len);
 }
 
+static bool app_rules_in(void *app, const struct sip_path *path, struct view msg, struct view *ret)
+{
+	return b2b_rules_in(app, path, msg, ret);
+}
+
+static bool app_rules_out(void *app, const struct sip_path *path, struct view msg, struct view *ret)
+{
+	return b2b_rules_out(app, path, msg, ret);
+}
+
+static bool app_urgent(void *app, const struct sip_msg *msg)
+{
+	return b2b_urgent(app, msg);
+}
+
 static void app_control_up(void *app, const struct ctl_hello_reply *hello, bool restarted)
 {
 	b2b_control_up(app);
@@ -298,6 +313,9 @@ const struct sip_app_ops b2b_app_ops = {
 	.register_owner = app_register_owner,
 	.registration = app_registration,
 	.told = app_told,
+	.urgent = app_urgent,
+	.rules_in = app_rules_in,
+	.rules_out = app_rules_out,
 	.control_up = app_control_up,
 	.control_down = app_control_down,
 	.media_reply = app_media_reply,

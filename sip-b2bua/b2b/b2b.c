@@ -66,6 +66,8 @@ void b2b_free(struct b2b *b)
 			atomic_fetch_sub_explicit(&b->env.shared->n_calls, 1, memory_order_relaxed);
 		call->state = CALL_ENDING;
 		call_user_others_detach(call);
+		admission_drop(call, LEG_A);
+		admission_drop(call, LEG_B);
 		for (unsigned int side = 0; side < DP_LEGS; side++) {
 			struct leg *leg = &call->leg[side];
 
@@ -90,6 +92,10 @@ void b2b_free(struct b2b *b)
 	sip_slab_free(b->calls);
 	route_table_free(b->routes_next);
 	route_table_free(b->routes);
+	rules_free(b->rules_next);
+	rules_free(b->rules);
+	admission_map_free(&b->admission_next);
+	admission_map_free(&b->admission);
 	numbers_free(b->numbers);
 	free(b);
 }
@@ -106,6 +112,12 @@ int b2b_config_prepare(struct b2b *b, const struct cfg *cfg, char error[CFG_ERRO
 	rc = registrar_config_prepare(b->registrar, cfg, error);
 	if (rc == 0)
 		rc = stir_prepare(b->stir, cfg, error);
+	if (rc == 0)
+		rc = rules_new(cfg, &b->rules_next, error);
+	if (rc == 0) {
+		rc = admission_map_new(b, cfg, &b->admission_next);
+		snprintf(error, CFG_ERROR_MAX, "memory is short");
+	}
 	if (rc < 0)
 		b2b_config_abort(b);
 	return rc;
@@ -116,6 +128,12 @@ void b2b_config_apply(struct b2b *b, const struct cfg *cfg)
 	route_table_free(b->routes);
 	b->routes = b->routes_next;
 	b->routes_next = NULL;
+	rules_free(b->rules);
+	b->rules = b->rules_next;
+	b->rules_next = NULL;
+	admission_map_free(&b->admission);
+	b->admission = b->admission_next;
+	b->admission_next = (struct admission_map){0};
 	b->cfg = cfg;
 	registrar_config_apply(b->registrar, cfg);
 	stir_apply(b->stir);
@@ -154,6 +172,9 @@ void b2b_config_abort(struct b2b *b)
 	b->routes_next = NULL;
 	registrar_config_abort(b->registrar);
 	stir_abort(b->stir);
+	rules_free(b->rules_next);
+	b->rules_next = NULL;
+	admission_map_free(&b->admission_next);
 }
 
 bool b2b_register_owner(
@@ -196,6 +217,15 @@ static bool caller_is_known(struct b2b *b, struct sip_stxn *stxn, const struct s
 	return !realm || realm->admission != CFG_ADMIT_USERS ||
 	       targets_source(b->targets, realm->name, &path->remote) ||
 	       registrar_caller(b->registrar, stxn, msg, path);
+}
+
+bool b2b_urgent(struct b2b *b, const struct sip_msg *msg)
+{
+	char called[CTL_NUMBER_MAX];
+
+	return b->cfg && b->cfg->n_emergency_numbers > 0 &&
+	       policy_user_text(&msg->uri, called, sizeof(called)) == 0 &&
+	       admission_is_emergency(b->cfg, called);
 }
 
 void b2b_request(struct b2b *b, struct sip_stxn *stxn, const struct sip_msg *msg,
@@ -270,6 +300,7 @@ void b2b_call_restore(
 			(uint8_t)rec->transport[LEG_B]);
 		b->n_calls++;
 		atomic_fetch_add_explicit(&b->env.shared->n_calls, 1, memory_order_relaxed);
+		admission_restore(call);
 		log_info("call %016" PRIx64 ": is back", rec->id);
 		leg_timer_restored(&call->leg[LEG_A]);
 		leg_timer_restored(&call->leg[LEG_B]);

@@ -15,6 +15,7 @@
 #include "controlplane/api/ctl_api.h"
 #include "controlplane/base/twheel.h"
 #include "controlplane/config/cfg.h"
+#include "sip-b2bua/b2b/admission.h"
 #include "sip-b2bua/core/sip_worker.h"
 #include "sip-b2bua/trace/trace.h"
 #include "sip-b2bua/resolver/locate.h"
@@ -50,8 +51,10 @@ struct b2b_spot {
 struct b2b_shared {
 	atomic_uint n_calls; /* of all workers, for max-calls; relaxed: a bound, not an order */
 	atomic_uint n_subscriptions; /* the same, for subscriptions maximum */
-	pthread_mutex_t lock;	     /* spots[] while one is claimed */
-	atomic_uint n_spots;	     /* the first ones of them were ever used */
+	pthread_mutex_t lock;	     /* spots[] and keys while one is claimed */
+	uint32_t n_admission;
+	struct admission_slot admission[ADMISSION_SLOTS];
+	atomic_uint n_spots; /* the first ones of them were ever used */
 	struct b2b_spot spots[B2B_SPOTS_MAX];
 };
 void b2b_shared_init(struct b2b_shared *shared);
@@ -106,6 +109,7 @@ void b2b_config_abort(struct b2b *b);
 enum sip_admit b2b_admit(struct b2b *b, const struct sip_msg *msg, const struct sip_path *path);
 bool b2b_register_owner(struct b2b *b, const struct sip_msg *msg, const struct sip_path *path,
 	uint64_t *ret_number);
+bool b2b_urgent(struct b2b *b, const struct sip_msg *msg);
 
 /* Names have other addresses now. */
 void b2b_dns_changed(struct b2b *b);
@@ -114,6 +118,10 @@ void b2b_request(struct b2b *b, struct sip_stxn *stxn, const struct sip_msg *msg
 	const struct sip_path *path);
 void b2b_ack(struct b2b *b, const struct sip_msg *msg, const struct sip_path *path);
 void b2b_stray(struct b2b *b, const struct sip_msg *msg, const struct sip_path *path);
+
+/* As in struct sip_app_ops. */
+bool b2b_rules_in(struct b2b *b, const struct sip_path *path, struct view msg, struct view *ret);
+bool b2b_rules_out(struct b2b *b, const struct sip_path *path, struct view msg, struct view *ret);
 
 /* limen-control; see controlplane/api/ctl_api.h. */
 void b2b_control_up(struct b2b *b);

@@ -448,6 +448,8 @@ void call_end(struct call *call, const struct call_why *why)
 	call_invite_over(call);
 	spot_leave(b, &call->targets);
 	call_stir_forget(call);
+	admission_drop(call, LEG_A);
+	admission_drop(call, LEG_B);
 	record_finish(call, why);
 	trace_end(call, why);
 	call->state = CALL_ENDING;

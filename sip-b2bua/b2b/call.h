@@ -222,8 +222,10 @@ struct call {
 	struct numbers numbers;	     /* after the incoming translation */
 	struct call_targets targets; /* of the candidate that is being tried */
 	struct ctl_call rec;
-	struct call_stir *stir; /* waits for a certificate; call_stir.c */
-	uint64_t invite_hash;	/* what makes the caller's INVITE one request, while it is open */
+	struct call_stir *stir;		     /* waits for a certificate; call_stir.c */
+	struct admission_held held[DP_LEGS]; /* what each leg is counted in */
+	bool emergency;			     /* it is never refused for a limit */
+	uint64_t invite_hash; /* what makes the caller's INVITE one request, while it is open */
 	LIST_ENTRY(call) invite_link; /* in b2b->invites; le_prev NULL: not there */
 	char uri[CALL_URI_MAX];	      /* Request-URI of the INVITE to the called side */
 	struct sip_path out_path;     /* of that INVITE */
@@ -247,6 +249,7 @@ struct call_end_msg {
 
 struct health;
 struct registrar;
+struct rules;
 
 #define INVITE_BUCKETS 2048
 
@@ -263,7 +266,9 @@ struct b2b {
 	struct b2b_env env;
 	const struct cfg *cfg; /* NULL before the first configuration */
 	struct route_table *routes, *routes_next;
-	struct numbers *numbers; /* e164-pattern-maps */
+	struct admission_map admission, admission_next;
+	struct rules *rules, *rules_next; /* NULL: the configuration has no sip-profiles */
+	struct numbers *numbers;	  /* e164-pattern-maps */
 	struct sip_slab *calls;
 	struct media_wait *waits; /* MEDIA_WAITS of them, by seq; see control.c */
 	struct health *health;
@@ -674,6 +679,11 @@ void control_free(struct b2b *b);
 int call_checkpoint_write(const struct call *call, struct ckpt_out *out);
 int call_checkpoint_read(
 	struct b2b *b, const struct ctl_call *rec, struct ckpt_in *in, struct call **ret_call);
+
+/* ---- rules.c: voice class sip-profiles ---- */
+/* *ret_rules NULL: the configuration has none. error: a sentence. */
+int rules_new(const struct cfg *cfg, struct rules **ret_rules, char error[CFG_ERROR_MAX]);
+void rules_free(struct rules *rules);
 
 /* ---- health.c: trunks by OPTIONS ---- */
 struct health *health_new(struct b2b *b);

@@ -95,7 +95,8 @@ static bool check_source(struct call *call, const struct sip_path *path)
 	const struct sip_listener *listener = b->env.ops->listener(b->env.ctx, path->listener);
 	const struct cfg_realm *realm = listener ? cfg_find_realm(b->cfg, listener->realm) : NULL;
 	const struct cfg_trunk *trunk;
-	char addr[IPADDR_TEXT_MAX];
+	char addr[IPADDR_TEXT_MAX], text[64];
+	struct sip_buf buf;
 	uint32_t n;
 
 	if (!realm) {
@@ -121,11 +122,16 @@ static bool check_source(struct call *call, const struct sip_path *path)
 			reason_say(b, "trunk %s, which it came from, is shut down", trunk->name));
 		return false;
 	}
+	call->emergency = admission_is_emergency(b->cfg, call->rec.called[LEG_A]);
+	b->env.stats->emergency_calls += call->emergency;
 	n = atomic_load_explicit(&b->env.shared->n_calls, memory_order_relaxed);
-	if (b->cfg->max_calls != 0 && n > b->cfg->max_calls) {
-		struct sip_buf buf;
-		char text[64];
-
+	if (!admission_take(call, LEG_A, realm, trunk, NULL)) {
+		refuse(call, 503, retry_after(&buf, text, sizeof(text)),
+			reason_say(b, "%s", call->rec.reason));
+		return false;
+	}
+	if (b->cfg->max_calls != 0 && n > b->cfg->max_calls && !call->emergency) {
+		b->env.stats->admission_refused++;
 		refuse(call, 503, retry_after(&buf, text, sizeof(text)),
 			reason_say(b, "the limit of %u calls is reached (max-calls)",
 				b->cfg->max_calls));
@@ -381,6 +387,7 @@ static int candidate_take(struct call *call, const struct sip_msg *invite)
 			if (!peer || peer->shutdown || !cfg_dial_peer_is_local(peer))
 				continue;
 			spot_leave(b, &call->targets);
+			admission_drop(call, LEG_B);
 			call_local_take(call, peer);
 			return 0;
 		}
@@ -399,6 +406,8 @@ static int candidate_take(struct call *call, const struct sip_msg *invite)
 		snprintf(call->far, sizeof(call->far), "trunk %s", trunk->name);
 		leg_set_terms(&call->leg[LEG_B], realm, trunk);
 		if (!can_acknowledge(call, invite))
+			continue;
+		if (!admission_take(call, LEG_B, realm, trunk, cfg_find_dial_peer(b->cfg, c->tag)))
 			continue;
 		targets_pick(b->targets, trunk, &call->targets, &why);
 		if (call->targets.n == 0)

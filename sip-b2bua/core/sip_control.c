@@ -196,6 +196,11 @@ static void config_apply(struct sip_worker *w)
 	sip_txns_set_timers(w->txns, &timers);
 	worker_trace_config(w);
 	resolver_config(w->resolver, w->cfg);
+	overload_target(&w->overload, w->cfg->overload_target);
+	if (w->cfg->overload_target == 0)
+		twheel_stop(w->wheel, &w->overload_timer);
+	else if (!twheel_pending(&w->overload_timer))
+		twheel_start(w->wheel, &w->overload_timer, OVERLOAD_PERIOD_MS);
 	w->ops->config_apply(w->app, old, w->cfg);
 	cfg_free(old);
 	log_notice("worker %u: configuration %llu applied", w->id,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* From the transport to the worker that owns the message, and to its transactions; and back. */
 #include <errno.h>
+#include <stdio.h>
 
 #include "controlplane/base/log.h"
 #include "controlplane/base/siphash.h"
@@ -88,6 +89,22 @@ static bool is_let_in(
 	return false;
 }
 
+/* New calls beyond what the thread can finish are refused before there is any state of them. */
+static bool is_too_much(
+	struct sip_worker *w, const struct sip_msg *msg, const struct sip_path *path)
+{
+	char text[40];
+	if (!msg->is_request || msg->method != SIP_M_INVITE || msg->to.tag.n > 0 ||
+		overload_admit(&w->overload) ||
+		(w->ops->urgent != NULL && w->ops->urgent(w->app, msg)))
+		return false;
+	w->stats.overload_refused++;
+	int n = snprintf(text, sizeof(text), "Retry-After: %u\r\n", overload_retry_s(&w->overload));
+	(void)sip_txns_reply_stateless(
+		w->txns, msg, path, 503, VIEW(""), (struct view){text, (size_t)n});
+	return true;
+}
+
 static void malformed(struct sip_worker *w, const struct sip_msg *msg, const struct sip_path *path)
 {
 	char addr[IPADDR_TEXT_MAX];
@@ -137,9 +154,15 @@ void worker_receive(struct sip_worker *w, const struct sip_path *path, const cha
 			return;
 		}
 	}
-	if (!is_let_in(w, msg, path, known))
+	if (!is_let_in(w, msg, path, known) || is_too_much(w, msg, path))
 		return;
 	worker_trace_received(w, msg, path);
+	struct view changed;
+	/* What comes out of the rules has been parsed, so this one cannot fail. */
+	if (w->ops->rules_in != NULL && w->ops->rules_in(w->app, path, msg->raw, &changed) &&
+		sip_msg_parse(
+			msg, changed.p, changed.n, sip_transport_is_framed(path->transport)) != 0)
+		return;
 	sip_txns_receive(w->txns, msg, path);
 }
 
@@ -209,8 +232,11 @@ static int on_send(
 	void *ctx, const struct sip_path *path, const char *bytes, size_t n, uint64_t origin)
 {
 	struct sip_worker *w = ctx;
-	worker_trace_sent(w, path, bytes, n);
-	return sip_transport_send(w->transport, path, bytes, n, origin);
+	struct view msg = {bytes, n}, changed;
+	if (w->ops->rules_out != NULL && w->ops->rules_out(w->app, path, msg, &changed))
+		msg = changed;
+	worker_trace_sent(w, path, msg.p, msg.n);
+	return sip_transport_send(w->transport, path, msg.p, msg.n, origin);
 }
 
 static void on_request(

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "controlplane/base/clock.h"
@@ -61,12 +62,29 @@ static void stats_send(struct twheel_timer *timer, void *arg)
 	s.conns_far_closed = tp->conns_far_closed;
 	s.keepalives = tp->rx_keepalives;
 	s.stun = tp->rx_stun;
+	s.overload_share = (uint64_t)(w->overload.share * 100 + 0.5);
 	if (w->ops->gauges != NULL)
 		w->ops->gauges(w->app, &s);
 	control_stats_send(w, &s);
 	names_tell(w);
 	control_conns_send(w);
 	twheel_start(w->wheel, &w->stats_timer, STATS_MS);
+}
+
+/* Of this thread: what it has worked, whatever others do to the machine. */
+static uint64_t thread_cpu_us(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+}
+
+static void overload_fired(struct twheel_timer *timer, void *arg)
+{
+	struct sip_worker *w = arg;
+	overload_tick(&w->overload, clock_mono_us(), thread_cpu_us());
+	twheel_start(w->wheel, &w->overload_timer, OVERLOAD_PERIOD_MS);
 }
 
 /* ---- the loop ---- */
@@ -102,6 +120,7 @@ static void *worker_main(void *arg)
 	if (rc != 0)
 		return NULL;
 	twheel_start(w->wheel, &w->stats_timer, STATS_MS);
+	overload_init(&w->overload, clock_mono_us(), thread_cpu_us());
 	pace_init(&w->pace, clock_mono_us());
 	control_start(w);
 	/* acquire pairs with the release in _stop */
@@ -153,6 +172,7 @@ static struct sip_worker *worker_new(struct sip_workers *group, unsigned int id)
 	if (w->wake_fd < 0 || w->base == NULL || w->wheel == NULL)
 		goto fail;
 	twheel_timer_init(&w->stats_timer, stats_send, w);
+	twheel_timer_init(&w->overload_timer, overload_fired, w);
 	w->tick = event_new(w->base, -1, 0, tick, w);
 	w->wake = event_new(w->base, w->wake_fd, EV_READ | EV_PERSIST, handover_readable, w);
 	w->transport = sip_transport_new(w->base, w->wheel, (uint8_t)id,

@@ -75,6 +75,15 @@ struct sip_app_ops {
 	 */
 	void (*conn_gone)(void *app, uint8_t conn_worker, uint64_t conn);
 
+	/* Whether a new INVITE is let in even while the worker has too much to do. NULL: none. */
+	bool (*urgent)(void *app, const struct sip_msg *msg);
+
+	/* A message that came, before anybody reads it, and one that is about to leave, as rules of the
+	 * configuration change them: true, and the octets, valid until the next call. May be NULL. */
+	bool (*rules_in)(void *app, const struct sip_path *path, struct view msg, struct view *ret);
+	bool (*rules_out)(
+		void *app, const struct sip_path *path, struct view msg, struct view *ret);
+
 	/* limen-control. restarted: not the first connection of this process, so messages may have
 	 * been lost with the one before: replay everything, then CTL_REPLAY_DONE.
 	 * CTL_CALL_RESTORE ... come afterwards by themselves. */

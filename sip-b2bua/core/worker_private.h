@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 
 #include "controlplane/base/pace.h"
+#include "sip-b2bua/core/overload.h"
 #include "sip-b2bua/core/sip_worker.h"
 #include "sip-b2bua/trace/trace.h"
 #include "sip-b2bua/resolver/resolver.h"
@@ -77,6 +78,8 @@ struct sip_worker {
 	struct trace *trace;
 	struct resolver *resolver;
 	uint64_t hosts_told; /* hash of what limen-control knows of names; sip_names.c */
+	struct overload overload;
+	struct twheel_timer overload_timer;
 	struct cfg *cfg;
 	uint64_t cfg_revision;
 	bool was_ready;

@@ -333,7 +333,7 @@ void trace_put(struct trace *t, const struct trace_msg *msg, struct view call_id
 }
 
 /* "Call-ID: value" in a message of our own, which has it in a line of its own and in full. */
-static struct view call_id_of(struct view msg)
+struct view trace_call_id(struct view msg)
 {
 	static const char name[] = "\r\nCall-ID:";
 	const char *p = msg.p, *end = msg.p + msg.n;
@@ -365,7 +365,7 @@ void trace_put_sent(struct trace *t, const struct trace_msg *msg)
 
 	if (t->limit == 0)
 		return;
-	call_id = call_id_of(msg->bytes);
+	call_id = trace_call_id(msg->bytes);
 	if (call_id.n > 0)
 		trace_put(t, msg, call_id,
 			starts_with(msg->bytes, VIEW("INVITE ")) ||

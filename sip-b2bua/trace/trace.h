@@ -46,6 +46,9 @@ void trace_put(struct trace *t, const struct trace_msg *msg, struct view call_id
 /* The same for octets of our own making: Call-ID and method are found in them. */
 void trace_put_sent(struct trace *t, const struct trace_msg *msg);
 
+/* The Call-ID of a message of our own making; empty: none. */
+struct view trace_call_id(struct view msg);
+
 /* A Call-ID is that of a leg of the call; id is the call's number (not 0). */
 void trace_name(struct trace *t, struct view call_id, uint64_t id, unsigned int leg);
 /* The messages of that call are to be kept for longer. */

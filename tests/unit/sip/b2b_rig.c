@@ -1469,6 +1469,12 @@ void rig_expect_sane(struct rig *r)
 
 void rig_expect_empty(struct rig *r)
 {
+	for (uint32_t i = 0; i < r->shared.n_admission; i++) {
+		if (atomic_load(&r->shared.admission[i].n_calls) != 0)
+			fail_msg("%u calls are still counted in %s",
+				atomic_load(&r->shared.admission[i].n_calls),
+				r->shared.admission[i].key);
+	}
 	const struct sip_txn_counters *c = sip_txns_counters(r->txns);
 
 	assert_int_equal(b2b_n_calls(r->b), 0);

@@ -517,6 +517,106 @@ static void test_limits_and_routes(void **state)
 	finish(r);
 }
 
+static unsigned int counted(struct rig *r, const char *key)
+{
+	for (uint32_t i = 0; i < r->shared.n_admission; i++) {
+		if (strcmp(r->shared.admission[i].key, key) == 0)
+			return atomic_load(&r->shared.admission[i].n_calls);
+	}
+	fail_msg("nothing is counted of %s", key);
+	return 0;
+}
+
+static void apply(struct rig *r)
+{
+	char error[CFG_ERROR_MAX];
+
+	assert_int_equal(b2b_config_prepare(r->b, r->cfg, error), 0);
+	b2b_config_apply(r->b, r->cfg);
+}
+
+/* A full trunk is passed over; emergency calls pass; counts outlive a restart and a commit. */
+static void test_max_conn(void **state)
+{
+	struct rig *r = rig_new(34);
+	struct rig_ua *a, *b, *c;
+
+	r->cfg->trunks[0].max_conn = 1;
+	r->cfg->trunks[1].max_conn = 1;
+	r->cfg->trunks[2].max_conn = 1;
+	apply(r);
+	a = rig_invite(r, "200", false);
+	rig_settle(r);
+	b = rig_invite(r, "200", false);
+	rig_settle(r);
+	assert_string_equal(rig_last_call(r)->rec.trunk[1], "t1");
+	assert_int_equal(rig_last_call(r)->rec.dial_peer_out, 21);
+	assert_int_equal(counted(r, "trunk t0"), 1);
+	assert_int_equal(counted(r, "realm access"), 2);
+	assert_int_equal(counted(r, "realm peering"), 2);
+	rig_restart_sip(r);
+	assert_int_equal(counted(r, "trunk t1"), 1);
+	assert_int_equal(counted(r, "realm access"), 2);
+	apply(r);
+	c = rig_invite(r, "200", false);
+	rig_settle(r);
+	assert_string_equal(rig_last_call(r)->rec.trunk[1], "t2");
+	/* the trunk refuses: nothing stays counted of it, and nobody else has room */
+	r->side[RIG_CALLEE].answer = 503;
+	rig_bye(r, a);
+	rig_settle(r);
+	assert_int_equal(rig_invite(r, "200", false)->last, 0);
+	rig_settle(r);
+	expect_end(r, 503, CTL_BY_BOX, "trunk t2 has the 1 calls that it may have (max-conn)");
+	assert_int_equal(counted(r, "trunk t0"), 0);
+	assert_true(r->stats.admission_refused > 0);
+	/* an emergency call passes each limit */
+	r->side[RIG_CALLEE].answer = 200;
+	r->cfg->max_calls = 1;
+	r->cfg->realms[0].max_conn = 1;
+	r->cfg->trunks[0].call_spike = 1;
+	memcpy(r->cfg->dial_peers[0].destination_pattern, "112", 4);
+	memcpy(r->cfg->emergency_numbers[0], "112", 4);
+	r->cfg->n_emergency_numbers = 1;
+	apply(r);
+	for (unsigned int i = 0; i < 3; i++) {
+		a = rig_invite(r, "112", false);
+		rig_settle(r);
+		assert_int_equal(a->last, 200);
+		rig_bye(r, a);
+		a = rig_invite(r, "200", false);
+		rig_settle(r);
+		assert_int_equal(a->last, 503);
+	}
+	assert_int_equal(r->stats.emergency_calls, 3);
+	rig_bye(r, b);
+	rig_bye(r, c);
+	finish(r);
+}
+
+/* So many in a second, then again as many as time goes by. */
+static void test_spike(void **state)
+{
+	struct rig *r = rig_new(35);
+	unsigned int taken = 0;
+
+	r->cfg->realms[0].call_spike = 5;
+	apply(r);
+	for (unsigned int i = 0; i < 40; i++) {
+		struct rig_ua *a = rig_invite(r, "100", false);
+
+		rig_settle(r);
+		taken += a->last == 200;
+		if (a->last == 200)
+			rig_bye(r, a);
+		rig_settle(r);
+		rig_pass(r, 100);
+	}
+	/* four seconds, and the five that the first one begins with */
+	assert_in_range(taken, 20, 26);
+	finish(r);
+}
+
 static void test_control_away(void **state)
 {
 	struct rig *r = rig_new(22);
@@ -934,6 +1034,8 @@ int main(void)
 		cmocka_unit_test(test_no_answer),
 		cmocka_unit_test(test_clear),
 		cmocka_unit_test(test_limits_and_routes),
+		cmocka_unit_test(test_max_conn),
+		cmocka_unit_test(test_spike),
 		cmocka_unit_test(test_control_away),
 		cmocka_unit_test(test_no_ports),
 		cmocka_unit_test(test_restart),

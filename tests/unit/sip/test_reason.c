@@ -72,6 +72,38 @@ static void other_realm(struct rig *r)
 	apply(r);
 }
 
+static void realm_full(struct rig *r)
+{
+	r->cfg->realms[0].max_conn = 1;
+	apply(r);
+	rig_invite(r, "100", false);
+	rig_settle(r);
+}
+
+static void trunk_full(struct rig *r)
+{
+	r->cfg->trunks[0].max_conn = 1;
+	apply(r);
+	rig_invite(r, "100", false);
+	rig_settle(r);
+}
+
+static void peer_full(struct rig *r)
+{
+	r->cfg->dial_peers[0].max_conn = 1;
+	apply(r);
+	rig_invite(r, "100", false);
+	rig_settle(r);
+}
+
+static void spike(struct rig *r)
+{
+	r->cfg->trunks[0].call_spike = 1;
+	apply(r);
+	rig_invite(r, "100", false);
+	rig_settle(r);
+}
+
 static void no_listener(struct rig *r)
 {
 	r->cfg->trunks[0].transport = SIP_TCP;
@@ -268,6 +300,13 @@ static const struct fault faults[] = {
 	{"trunk t0, which it came from, is shut down", 403, trunk_shut, .uri = "sip:100@10.0.1.1",
 		.headers = "Contact: <sip:a@10.0.1.60>\r\n", .side = 60},
 	{"the limit of 1 calls is reached (max-calls)", 503, one_call, .number = "100"},
+	{"realm access has the 1 calls that it may have (max-conn)", 503, realm_full,
+		.number = "100"},
+	{"trunk t0 has the 1 calls that it may have (max-conn)", 503, trunk_full, .number = "100"},
+	{"dial-peer 10 has the 1 calls that it may have (max-conn)", 503, peer_full,
+		.number = "100"},
+	{"more than 1 calls a second would begin at trunk t0 (call spike)", 503, spike,
+		.number = "100"},
 	/* routing */
 	{"no dial-peer matches 999", 404, .number = "999"},
 	{"the called party is not a number", 404, .number = "bob"},

@@ -116,7 +116,8 @@ int b2b_config_prepare(struct b2b *b, const struct cfg *cfg, char error[CFG_ERRO
 		rc = rules_new(cfg, &b->rules_next, error);
 	if (rc == 0) {
 		rc = admission_map_new(b, cfg, &b->admission_next);
-		snprintf(error, CFG_ERROR_MAX, "memory is short");
+		if (rc < 0)
+			snprintf(error, CFG_ERROR_MAX, "memory is short");
 	}
 	if (rc < 0)
 		b2b_config_abort(b);

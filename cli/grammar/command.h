@@ -39,6 +39,7 @@ extern const struct cli_table cli_show_targets;
 extern const struct cli_table cli_show_conns;
 extern const struct cli_table cli_show_threshold;
 extern const struct cli_table cli_sip_profiles;
+extern const struct cli_table cli_show_register;
 extern const struct cli_table cli_show_config;
 extern const struct cli_table cli_show_network;
 extern const struct cli_table cli_show_access;
@@ -133,7 +134,9 @@ int cli_print_json(struct cli_ctx *ctx, json_t *json);
 /* The end of a handler that returned -EINPROGRESS; what it prints is in session->out. */
 void cli_finish(struct cli_session *session, int status);
 
-/* Does the trunk answer OPTIONS, or is it not asked? (show.c) */
+/* Is the box registered at it? (show_register.c) */
+bool cli_trunk_registered(struct cli_ctx *ctx, const struct cfg_trunk *trunk);
+/* Does the trunk answer OPTIONS, or is it not asked; is it registered where it must be? (show.c) */
 bool cli_trunk_up(struct cli_ctx *ctx, const struct cfg_trunk *trunk);
 
 /* ---- configuration modes (config_cmds.c) ---- */

@@ -351,6 +351,8 @@ static enum keepalive keepalive(struct cli_ctx *ctx, const struct cfg_trunk *tru
 
 	if (trunk->shutdown)
 		return KEEP_SHUTDOWN;
+	if (trunk->reg_required && !cli_trunk_registered(ctx, trunk))
+		return KEEP_BUSYOUT;
 	if (!trunk->options_interval_s)
 		return KEEP_NONE;
 	if (!ctx->source->trunk(ctx->source->ctx, trunk->name, &status))

@@ -165,6 +165,8 @@ struct cli_source {
 	void (*hosts)(void *ctx, struct ctl_dns_hosts *ret, const struct ctl_dns_host **ret_list);
 	/* Forgets what DNS said of a name, empty: of all. -EINVAL: no name; -ENOTCONN. */
 	int (*host_clear)(void *ctx, const char *name);
+	/* Of a trunk's registration; false: nothing was reported yet. */
+	bool (*registration)(void *ctx, const char *name, struct ctl_reg_status *ret);
 	bool (*link)(void *ctx, const char *name, struct cli_link *ret);
 	/* family 4 or 6; false when the realm has no media address of it. */
 	bool (*ports)(void *ctx, const char *realm, unsigned int family, struct cli_ports *ret);

@@ -74,9 +74,10 @@ enum ctl_msg {
 	/* control -> sip */
 	CTL_DNS_CLEAR = 102, /* ctl_dns_clear */
 	/* connections of SIP, sip -> control: all of them after HELLO, then once a second what changed */
-	CTL_CONN = 80,	    /* ctl_conn: is up */
-	CTL_CONN_GONE = 81, /* ctl_conn_id */
-	CTL_CONN_END = 82,  /* ctl_conn_id, control -> sip: an operator wants its end */
+	CTL_CONN = 80,	     /* ctl_conn: is up */
+	CTL_CONN_GONE = 81,  /* ctl_conn_id */
+	CTL_REG_STATUS = 83, /* ctl_reg_status, sip -> control, at each change; no reply */
+	CTL_CONN_END = 82,   /* ctl_conn_id, control -> sip: an operator wants its end */
 	/* registrations, sip <-> control */
 	CTL_REG_PUT = 70, /* ctl_reg + state: a binding is new or changed; no reply */
 	CTL_REG_DEL = 71, /* ctl_reg_key: it is gone; no reply */
@@ -460,6 +461,22 @@ struct ctl_conn {
 	char realm[CTL_NAME_MAX];
 };
 _Static_assert(sizeof(struct ctl_conn) == 88, "wire struct");
+
+#define CTL_ASSOCIATED_MAX 128
+
+/* The box's registration at a trunk's registrar. Text is NUL-terminated. */
+struct ctl_reg_status {
+	char trunk[CTL_NAME_MAX];
+	char line[CTL_NUMBER_MAX];
+	uint32_t registered;		     /* 0, 1 */
+	uint32_t given_s;		     /* life of the binding as the registrar said */
+	uint64_t until_ms;		     /* wall clock: its end */
+	uint32_t last_status;		     /* of the last REGISTER; 0: no answer */
+	uint32_t n_failed;		     /* REGISTERs in a row */
+	char associated[CTL_ASSOCIATED_MAX]; /* first value of P-Associated-URI */
+	char reason[160];
+};
+_Static_assert(sizeof(struct ctl_reg_status) == 408, "wire struct");
 
 struct ctl_conn_id {
 	uint64_t id;

@@ -271,11 +271,12 @@ struct cfg_sip_profile {
 	uint32_t n_rules;
 };
 
-#define CFG_NUMBER_MAX 32
-#define CFG_PATH_MAX   160
-#define CFG_HOST_MAX   128
-#define CFG_AUTH_MAX   128
-#define CFG_ORIGIN_MAX 128
+#define CFG_NUMBER_MAX	    32
+#define CFG_PATH_MAX	    160
+#define CFG_HOST_MAX	    128
+#define CFG_AUTH_MAX	    128
+#define CFG_ORIGIN_MAX	    128
+#define CFG_REG_EXPIRES_MAX 86400
 
 /* "voice class tls-profile TAG": files in PEM, which limen-sip reads. */
 struct cfg_tls_profile {
@@ -527,8 +528,15 @@ struct cfg_trunk {
 	char tls_name[CFG_HOST_MAX];	  /* in its certificate; empty: the target's address */
 	char auth_username[CFG_AUTH_MAX]; /* what a 401 or 407 is answered with; empty: nothing */
 	char auth_password[CFG_AUTH_MAX];
-	bool redirect_server; /* calls from here get 302 with their ways */
-	bool record;	      /* media record */
+	/* The box registers at the target; 0: it does not. */
+	uint32_t reg_expires_s;
+	uint32_t reg_retry_s;	       /* after the first failure (RFC 5626 4.5) */
+	char reg_domain[CFG_HOST_MAX]; /* of From, To and Request-URI; empty: the target's */
+	char reg_number[CFG_AUTH_MAX]; /* user of them; empty: auth_username */
+	bool reg_required;	       /* without a registration the trunk is busied out */
+	bool reg_bulk;		       /* all its numbers at once (RFC 6140) */
+	bool redirect_server;	       /* calls from here get 302 with their ways */
+	bool record;		       /* media record */
 	/* Profiles of numbers that come from this far end and go there; empty: as they are. */
 	char translation_incoming[CFG_NAME_MAX];
 	char translation_outgoing[CFG_NAME_MAX];

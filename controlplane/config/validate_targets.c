@@ -88,6 +88,15 @@ static int check_trunk(const struct cfg *cfg, const struct cfg_trunk *trunk, cha
 		return cfg_fault(error, -ENODATA,
 			"trunk %s: \"authentication\" needs both a username and a password",
 			trunk->name);
+	if (trunk->reg_expires_s != 0 && !trunk->reg_number[0] && !trunk->auth_username[0])
+		return cfg_fault(error, -ENODATA,
+			"trunk %s: \"registrar expires\" needs \"credentials number\" or "
+			"\"authentication username\": which line is it?",
+			trunk->name);
+	if (trunk->reg_required && trunk->reg_expires_s == 0)
+		return cfg_fault(error, -ENODATA,
+			"trunk %s: \"registrar required\" needs \"registrar expires\"",
+			trunk->name);
 	if (has_target && trunk->server_group)
 		return cfg_fault(error, -EINVAL,
 			"trunk %s: \"session target\" and \"session server-group\" exclude each "

@@ -35,6 +35,11 @@ struct trunk {
 	struct ctl_trunk_status status;
 };
 
+struct registration {
+	STAILQ_ENTRY(registration) link;
+	struct ctl_reg_status status;
+};
+
 struct peers {
 	struct event_base *base;
 	struct peers_conf conf;
@@ -49,6 +54,8 @@ struct peers {
 	bool told_replayed;
 	STAILQ_HEAD(, trunk) trunks;
 	unsigned int n_trunks;
+	STAILQ_HEAD(, registration) registrations;
+	unsigned int n_registrations;
 	struct conns *conns;
 };
 
@@ -339,6 +346,51 @@ static int on_targets(struct ipc_peer *ipc, const struct ipc_hdr *hdr, const voi
 	return peers->conf.targets ? target_store_message(peers->conf.targets, hdr, body, len) : 0;
 }
 
+static struct registration *registration_find(const struct peers *peers, const char *trunk)
+{
+	struct registration *r;
+
+	STAILQ_FOREACH(r, &peers->registrations, link) {
+		if (strcmp(r->status.trunk, trunk) == 0)
+			return r;
+	}
+	return NULL;
+}
+
+static int on_reg_status(
+	struct ipc_peer *ipc, const struct ipc_hdr *hdr, const void *body, size_t len)
+{
+	struct peers *peers = ((struct peer *)ipc_peer_ctx(ipc))->peers;
+	const struct ctl_reg_status *status = body;
+	struct registration *r;
+
+	if (!ipc_str_ok(status->trunk, sizeof(status->trunk)) ||
+		!ipc_str_ok(status->line, sizeof(status->line)) ||
+		!ipc_str_ok(status->associated, sizeof(status->associated)) ||
+		!ipc_str_ok(status->reason, sizeof(status->reason)) || status->registered > 1)
+		return -EPROTO;
+	r = registration_find(peers, status->trunk);
+	if (r == NULL) {
+		if (peers->n_registrations >= TRUNKS_MAX || (r = calloc(1, sizeof(*r))) == NULL)
+			return 0; /* only shown; nothing depends on it */
+		peers->n_registrations++;
+		STAILQ_INSERT_TAIL(&peers->registrations, r, link);
+	}
+	r->status = *status;
+	return 0;
+}
+
+bool peers_registration(
+	const struct peers *peers, const char *trunk, struct ctl_reg_status *ret_status)
+{
+	const struct registration *r = registration_find(peers, trunk);
+
+	if (r == NULL)
+		return false;
+	*ret_status = r->status;
+	return true;
+}
+
 static int on_dtmf(struct ipc_peer *ipc, const struct ipc_hdr *hdr, const void *body, size_t len)
 {
 	struct peer *peer = ipc_peer_ctx(ipc);
@@ -534,6 +586,8 @@ static const struct ipc_row rows[] = {
 	{CTL_TRACE_MSG, 0, IPC_ROLE_SIP, sizeof(struct ctl_trace_msg), BODY_MAX, "CTL_TRACE_MSG",
 		on_trace},
 	{CTL_TRACE_END, 0, IPC_ROLE_SIP, SIZED(struct ctl_trace_end), "CTL_TRACE_END", on_trace},
+	{CTL_REG_STATUS, 0, IPC_ROLE_SIP, SIZED(struct ctl_reg_status), "CTL_REG_STATUS",
+		on_reg_status},
 	{CTL_CONN, 0, IPC_ROLE_SIP, SIZED(struct ctl_conn), "CTL_CONN", on_conn},
 	{CTL_CONN_GONE, 0, IPC_ROLE_SIP, SIZED(struct ctl_conn_id), "CTL_CONN_GONE", on_conn_gone},
 	{CTL_NAT_KEYS, 0, IPC_ROLE_NAT, SIZED(struct ctl_nat_keys), "CTL_NAT_KEYS", on_nat},
@@ -603,6 +657,7 @@ int peers_new(struct event_base *base, const struct peers_conf *conf, struct cal
 	peers->calls = calls;
 	LIST_INIT(&peers->list);
 	STAILQ_INIT(&peers->trunks);
+	STAILQ_INIT(&peers->registrations);
 	snprintf(peers->path, sizeof(peers->path), "%s", conf->path);
 	peers->tick_event = event_new(base, -1, EV_PERSIST, tick_cb, peers);
 	peers->conns = conns_new();
@@ -629,6 +684,7 @@ int peers_listen(struct peers *peers)
 void peers_free(struct peers *peers)
 {
 	struct peer *peer;
+	struct registration *r;
 	struct trunk *t;
 
 	if (peers == NULL)
@@ -643,6 +699,10 @@ void peers_free(struct peers *peers)
 		free(peer);
 	}
 	conns_free(peers->conns);
+	while ((r = STAILQ_FIRST(&peers->registrations)) != NULL) {
+		STAILQ_REMOVE_HEAD(&peers->registrations, link);
+		free(r);
+	}
 	while ((t = STAILQ_FIRST(&peers->trunks)) != NULL) {
 		STAILQ_REMOVE_HEAD(&peers->trunks, link);
 		free(t);

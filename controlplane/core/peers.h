@@ -93,6 +93,9 @@ void peers_transcoder_changed(struct peers *peers);
 
 const struct peer_sip *peers_sip(const struct peers *peers, uint32_t worker); /* NULL: no such */
 bool peers_trunk(const struct peers *peers, const char *name, struct ctl_trunk_status *ret_status);
+/* As limen-sip told it last; also of trunks that are not registered any more. */
+bool peers_registration(
+	const struct peers *peers, const char *trunk, struct ctl_reg_status *ret_status);
 const struct conns *peers_conns(const struct peers *peers);
 /* Ends a connection of SIP. -ENOENT: none of that number and transport; -ENOTCONN. */
 int peers_conn_end(struct peers *peers, uint32_t number, uint8_t transport);

@@ -380,6 +380,13 @@ static int acl_clear(void *ctx, const char *name, uint32_t family)
 	return dpclient_acl_clear(c->dp, name, family);
 }
 
+static bool registration(void *ctx, const char *name, struct ctl_reg_status *ret)
+{
+	const struct control *c = ctx;
+
+	return peers_registration(c->peers, name, ret);
+}
+
 struct conn_walk {
 	cli_conn_fn row;
 	void *arg;
@@ -536,6 +543,7 @@ void status_source(struct control *control, struct cli_source *ret_source)
 		.call_play = call_play,
 		.acl_clear = acl_clear,
 		.trace = trace,
+		.registration = registration,
 		.conns = conns,
 		.conn_end = conn_end,
 		.call_clear = call_clear};

@@ -29,6 +29,11 @@ static unsigned int env_own_vias(void *ctx, const struct sip_msg *msg)
 	return sip_worker_own_vias(ctx, msg);
 }
 
+static void env_conn_watch(void *ctx, uint64_t conn)
+{
+	sip_transport_conn_watch(sip_worker_transport(ctx), conn);
+}
+
 static int env_control_send(void *ctx, uint16_t type, uint32_t seq, const void *part1, size_t len1,
 	const void *part2, size_t len2)
 {
@@ -95,6 +100,7 @@ static const struct b2b_env_ops env_ops = {
 	.listener = env_listener,
 	.find = env_find,
 	.own_vias = env_own_vias,
+	.conn_watch = env_conn_watch,
 	.control_send = env_control_send,
 	.control_seq = env_control_seq,
 	.fetch = env_fetch,
@@ -218,6 +224,11 @@ static bool app_urgent(void *app, const struct sip_msg *msg)
 	return b2b_urgent(app, msg);
 }
 
+static void app_conn_gone(void *app, uint8_t conn_worker, uint64_t conn)
+{
+	b2b_conn_gone(app, conn_worker, conn);
+}
+
 static void app_control_up(void *app, const struct ctl_hello_reply *hello, bool restarted)
 {
 	b2b_control_up(app);
@@ -316,6 +327,7 @@ const struct sip_app_ops b2b_app_ops = {
 	.urgent = app_urgent,
 	.rules_in = app_rules_in,
 	.rules_out = app_rules_out,
+	.conn_gone = app_conn_gone,
 	.control_up = app_control_up,
 	.control_down = app_control_down,
 	.media_reply = app_media_reply,

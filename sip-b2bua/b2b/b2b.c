@@ -43,10 +43,11 @@ int b2b_new(const struct b2b_env *env, struct b2b **ret_b2b)
 	LIST_INIT(&b->relays);
 	b->waits = calloc(MEDIA_WAITS, sizeof(*b->waits));
 	b->health = health_new(b);
+	b->regclient = regclient_new(b);
 	b->numbers = numbers_new();
 	b->targets = targets_new(b);
 	if (!b->calls || !b->subscriptions || !b->stir || !b->waits || !b->health || !b->numbers ||
-		!b->targets || registrar_new(env, &b->registrar) < 0) {
+		!b->targets || !b->regclient || registrar_new(env, &b->registrar) < 0) {
 		b2b_free(b);
 		return -ENOMEM;
 	}
@@ -85,6 +86,7 @@ void b2b_free(struct b2b *b)
 	subscriptions_free(b);
 	stir_free(b->stir);
 	twheel_stop(b->env.wheel, &b->ends_timer);
+	regclient_free(b->regclient);
 	health_free(b->health);
 	targets_free(b->targets);
 	registrar_free(b->registrar);
@@ -140,6 +142,8 @@ void b2b_config_apply(struct b2b *b, const struct cfg *cfg)
 	stir_apply(b->stir);
 	if (targets_config(b->targets, cfg) < 0)
 		log_err("trunks have no targets: memory is short");
+	if (regclient_config(b->regclient, cfg) < 0)
+		log_err("trunks are not registered: memory is short");
 }
 
 void b2b_dns_changed(struct b2b *b)
@@ -165,6 +169,11 @@ void b2b_numbers(struct b2b *b, const struct ctl_numbers *msg, int fd)
 			strerror(-rc));
 	if (fd >= 0)
 		close(fd);
+}
+
+void b2b_conn_gone(struct b2b *b, uint8_t conn_worker, uint64_t conn)
+{
+	regclient_conn_gone(b->regclient, conn_worker, conn);
 }
 
 void b2b_config_abort(struct b2b *b)

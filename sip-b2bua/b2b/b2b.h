@@ -29,6 +29,7 @@
 #define B2B_RINGING_MS	   200	      /* until limen-control is told that a call rings */
 #define B2B_UPDATE_WAIT_MS 15000      /* for a re-INVITE that stands for an UPDATE */
 #define B2B_TRYING_MS	   100	      /* until an INVITE gets its 100 */
+#define B2B_REQUIRED_MAX   1024	      /* trunks that must be registered */
 #define B2B_RETRY_AFTER_S  5
 #define B2B_CHECKPOINT_MAX 24576
 
@@ -56,6 +57,11 @@ struct b2b_shared {
 	struct admission_slot admission[ADMISSION_SLOTS];
 	atomic_uint n_spots; /* the first ones of them were ever used */
 	struct b2b_spot spots[B2B_SPOTS_MAX];
+	uint32_t n_required; /* under the lock: names of trunks that must be registered */
+	struct {
+		char trunk[CTL_NAME_MAX];
+		atomic_bool missing; /* written by the worker that sees to it (relaxed) */
+	} required[B2B_REQUIRED_MAX];
 };
 void b2b_shared_init(struct b2b_shared *shared);
 
@@ -65,6 +71,8 @@ struct b2b_env_ops {
 	const struct sip_listener *(*find)(
 		void *ctx, const char *realm, uint8_t transport, uint8_t family);
 	unsigned int (*own_vias)(void *ctx, const struct sip_msg *msg);
+	/* As sip_transport_conn_watch(), of this worker; then b2b_conn_gone(). */
+	void (*conn_watch)(void *ctx, uint64_t conn);
 	/* To limen-control; negative errno while it is away. seq 0: no reply is expected. */
 	int (*control_send)(void *ctx, uint16_t type, uint32_t seq, const void *part1, size_t len1,
 		const void *part2, size_t len2);
@@ -122,6 +130,9 @@ void b2b_stray(struct b2b *b, const struct sip_msg *msg, const struct sip_path *
 /* As in struct sip_app_ops. */
 bool b2b_rules_in(struct b2b *b, const struct sip_path *path, struct view msg, struct view *ret);
 bool b2b_rules_out(struct b2b *b, const struct sip_path *path, struct view msg, struct view *ret);
+
+/* A connection of a worker, on which somebody is registered, has ended. */
+void b2b_conn_gone(struct b2b *b, uint8_t conn_worker, uint64_t conn);
 
 /* limen-control; see controlplane/api/ctl_api.h. */
 void b2b_control_up(struct b2b *b);

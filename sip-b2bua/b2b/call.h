@@ -185,6 +185,7 @@ struct call {
 	uint8_t n_candidates, candidate; /* candidate: the next one to try */
 	uint8_t attempt;
 	bool in_b2b_count;     /* counted in shared->n_calls */
+	bool to_contact;       /* it came to a Contact that we registered: To says who is called */
 	bool no_codec;	       /* the present offer has no codec for the leg that it is for */
 	bool early_sdp_sent;   /* the caller knows our media address */
 	bool ring_back;	       /* the box plays it, until the called side sends a description */
@@ -250,6 +251,7 @@ struct call_end_msg {
 struct health;
 struct registrar;
 struct rules;
+struct regclient;
 
 #define INVITE_BUCKETS 2048
 
@@ -278,6 +280,7 @@ struct b2b {
 	uint32_t n_relays;
 	struct targets *targets;
 	struct registrar *registrar;
+	struct regclient *regclient;
 	LIST_HEAD(, call) invites[INVITE_BUCKETS]; /* initial INVITEs without a final answer */
 	uint64_t id_key[2];			   /* makes call and session ids from counters */
 	uint64_t n_ids;
@@ -692,3 +695,15 @@ void health_free(struct health *health);
 int health_config(struct health *health);
 bool health_trunk_up(void *arg, uint32_t trunk_index); /* arg: struct health */
 void health_replay(struct health *health);
+
+/* ---- regclient.c: trunks where the box is registered ---- */
+struct regclient *regclient_new(struct b2b *b);
+void regclient_free(struct regclient *all);
+int regclient_config(struct regclient *all, const struct cfg *cfg);
+void regclient_replay(struct regclient *all);
+/* Calls may go to the trunk, as far as its registration is concerned. */
+bool regclient_allows(const struct regclient *all, uint32_t trunk_index);
+void regclient_conn_gone(struct regclient *all, uint8_t conn_worker, uint64_t conn);
+/* The trunk of that realm whose registered Contact this URI is; NULL: none. */
+const struct cfg_trunk *regclient_trunk(
+	const struct b2b *b, const char *realm, const struct sip_uri *uri);

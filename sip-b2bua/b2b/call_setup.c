@@ -39,6 +39,18 @@ static void name_copy(char dst[CTL_NAME_MAX], const char *src)
 		dst[0] = '\0';
 }
 
+/* The URI whose user part is called. */
+static const struct sip_uri *called_uri(const struct call *call, const struct sip_msg *invite)
+{
+	return call->to_contact ? &invite->to.uri : &invite->uri;
+}
+
+static void record_called(struct call *call, const struct sip_msg *msg)
+{
+	if (policy_user_text(called_uri(call, msg), call->rec.called[LEG_A], CTL_NUMBER_MAX) < 0)
+		call->rec.called[LEG_A][0] = '\0';
+}
+
 /* What the record says of the caller's side; texts that do not fit stay empty. */
 static void record_caller(struct call *call, const struct sip_msg *msg, const struct sip_path *path)
 {
@@ -46,8 +58,7 @@ static void record_caller(struct call *call, const struct sip_msg *msg, const st
 
 	if (policy_user_text(&msg->from.uri, rec->calling[LEG_A], CTL_NUMBER_MAX) < 0)
 		rec->calling[LEG_A][0] = '\0';
-	if (policy_user_text(&msg->uri, rec->called[LEG_A], CTL_NUMBER_MAX) < 0)
-		rec->called[LEG_A][0] = '\0';
+	record_called(call, msg);
 	if (view_copy(msg->call_id, rec->sip_call_id[LEG_A], sizeof(rec->sip_call_id[LEG_A])) < 0)
 		rec->sip_call_id[LEG_A][0] = '\0';
 	leg_session_id_take(&call->leg[LEG_A], msg);
@@ -89,7 +100,7 @@ static bool check_request(struct call *call, const struct sip_msg *msg)
 }
 
 /* Realm and trunk of the source; whether it may call; whether there is room. */
-static bool check_source(struct call *call, const struct sip_path *path)
+static bool check_source(struct call *call, const struct sip_msg *msg, const struct sip_path *path)
 {
 	struct b2b *b = call->b;
 	const struct sip_listener *listener = b->env.ops->listener(b->env.ctx, path->listener);
@@ -105,7 +116,14 @@ static bool check_source(struct call *call, const struct sip_path *path)
 		return false;
 	}
 	name_copy(call->rec.realm[LEG_A], realm->name);
-	trunk = targets_source(b->targets, realm->name, &path->remote);
+	/* A carrier's calls to the Contact that we registered may come from any of its hosts. */
+	trunk = regclient_trunk(b, realm->name, &msg->uri);
+	if (trunk) {
+		call->to_contact = true;
+		record_called(call, msg);
+	} else {
+		trunk = targets_source(b->targets, realm->name, &path->remote);
+	}
 	if (trunk)
 		name_copy(call->rec.trunk[LEG_A], trunk->name);
 	switch (route_admit(realm, trunk)) {
@@ -296,7 +314,8 @@ static int target_use(struct call *call, const struct sip_msg *invite,
 	}
 	if (!can_encrypt(call, realm, trunk))
 		return -ENOENT;
-	called = uri_for(&invite->uri, call->rec.called[LEG_A], call->rec.called[LEG_B], user);
+	called = uri_for(
+		called_uri(call, invite), call->rec.called[LEG_A], call->rec.called[LEG_B], user);
 	sip_buf_init(&uri, call->uri, sizeof(call->uri) - 1);
 	targets_put_uri(b->targets, &uri, &called, trunk, target);
 	if (uri.overflow) {
@@ -512,7 +531,7 @@ static void start(struct call *call, const struct sip_msg *msg, const struct sip
 	char tag[SIP_TOKEN_LEN];
 	int rc;
 
-	if (!check_source(call, path) || !check_request(call, msg))
+	if (!check_source(call, msg, path) || !check_request(call, msg))
 		return;
 	rc = dialog_new_uas(msg, call_tag(call, LEG_A, 0, tag), path, &a->dialog);
 	if (rc < 0) {

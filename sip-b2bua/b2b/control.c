@@ -223,6 +223,7 @@ void b2b_control_up(struct b2b *b)
 	b->env.ops->control_send(b->env.ctx, CTL_REPLAY_DONE, 0, NULL, 0, NULL, 0);
 	health_replay(b->health);
 	targets_tell(b, b->targets, true);
+	regclient_replay(b->regclient);
 }
 
 void b2b_control_down(struct b2b *b)

@@ -53,7 +53,8 @@ bool health_trunk_up(void *arg, uint32_t trunk_index)
 {
 	const struct health *h = arg;
 
-	return targets_usable(h->b->targets, trunk_index);
+	return targets_usable(h->b->targets, trunk_index) &&
+	       regclient_allows(h->b->regclient, trunk_index);
 }
 
 static struct watch *watch_of(const struct health *h, const char *trunk)

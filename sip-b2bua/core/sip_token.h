@@ -30,6 +30,7 @@ enum sip_token_kind {
 	SIP_TOKEN_STATELESS = 3,    /* tag of an answer without state */
 	SIP_TOKEN_CALL_ID = 4,	    /* our Call-ID */
 	SIP_TOKEN_SUBSCRIPTION = 5, /* side of a subscription: our tag, Contact user */
+	SIP_TOKEN_TRUNK = 6,	    /* a trunk's name: Contact user of its registration */
 };
 
 struct sip_token_key {

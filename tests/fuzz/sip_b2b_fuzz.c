@@ -53,6 +53,10 @@ static const struct sip_listener *env_find(
 	return &f.listener[1];
 }
 
+static void env_conn_watch(void *ctx, uint64_t conn)
+{
+}
+
 static unsigned int env_own_vias(void *ctx, const struct sip_msg *msg)
 {
 	return 0;
@@ -115,6 +119,7 @@ static struct locate_look env_look(void *ctx, const char *name, uint16_t type)
 static const struct b2b_env_ops env_ops = {.listener = env_listener,
 	.find = env_find,
 	.own_vias = env_own_vias,
+	.conn_watch = env_conn_watch,
 	.control_send = env_control_send,
 	.control_seq = env_control_seq,
 	.wall_ms = env_time,

@@ -113,6 +113,13 @@ class Case:
         self._cleanup.append(server.stop)
         return server
 
+    def itsp(self, secret):
+        """A carrier's registrar for far ends at FAR4, see itsp.cfg."""
+        itsp = peers.Kamailio(self.dir, self._name("itsp"), self.net.peering, [net.KAMAILIO4, net.KAMAILIO6],
+                              f"{net.FAR4}:5060", secret, script="itsp.cfg")
+        self._cleanup.append(itsp.stop)
+        return itsp
+
     def attacker(self, local=net.ATTACKER4, port=0):
         """A UDP socket in access."""
         s = net.udp_socket(self.net.access, local, port)

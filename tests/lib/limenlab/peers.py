@@ -92,24 +92,24 @@ class Sipp:
         self.proc.stop(signal.SIGTERM)
 
 
-def kamailio_command(folder, local, far, secret=None):
+def kamailio_command(folder, local, far, secret=None, script="kamailio.cfg"):
     """A proxy at each address of local, port 5060 (UDP and TCP), that sends every call on to far. secret: the
-    password that it wants."""
+    password that it wants. script: kamailio.cfg, or itsp.cfg with a registrar."""
     os.makedirs(os.path.join(folder, "run"), exist_ok=True)
     listen = []
     for addr in local if isinstance(local, (list, tuple)) else [local]:
         listen += ["-l", f"udp:{bracket(addr)}:5060", "-l", f"tcp:{bracket(addr)}:5060"]
-    return ["kamailio", "-DD", "-E", "-m", "64", "-f", os.path.join(TESTS, "netns", "kamailio.cfg"),
+    return ["kamailio", "-DD", "-E", "-m", "64", "-f", os.path.join(TESTS, "netns", script),
             "-Y", os.path.join(folder, "run"), "-P", os.path.join(folder, "run", "pid"),
-            "-A", f'FAR="sip:{far}"'] + (["-A", f'SECRET="{secret}"'] if secret else []) + listen
+            "-A", f'FAR="sip:{far}"', "-A", f'FAR_HOST="{far.rpartition(":")[0]}"'] + (["-A", f'SECRET="{secret}"'] if secret else []) + listen
 
 
 class Kamailio:
     """A carrier's proxy, see kamailio_command()."""
 
-    def __init__(self, workdir, name, ns, local, far, secret=None):
+    def __init__(self, workdir, name, ns, local, far, secret=None, **options):
         self.dir = os.path.join(workdir, name)
-        self.proc = Proc(name, kamailio_command(self.dir, local, far, secret), os.path.join(self.dir, "kamailio.log"), ns=ns)
+        self.proc = Proc(name, kamailio_command(self.dir, local, far, secret, **options), os.path.join(self.dir, "kamailio.log"), ns=ns)
         self.proc.wait_socket("udp", 5060)
 
     def stop(self):

@@ -307,6 +307,7 @@ class Dialog:
         kind = ["Content-Type: application/sdp"] if text else []
         self.ua.send_raw("\r\n".join(
             [f"SIP/2.0 {status} {reason}"] + [f"Via: {v}" for v in request.get_all("via")] +
+            [f"Record-Route: {v}" for v in request.get_all("record-route")] +
             [f"From: {request.get('from')}", f"To: {to}", f"Call-ID: {request.call_id}",
              f"CSeq: {request.get('cseq')}", *extra, *headers,
              f"Server: {self.ua.word}-agent", *kind, f"Content-Length: {len(text)}", "", text]))

@@ -566,6 +566,18 @@ static int trace(void *ctx, uint64_t call_id, cli_trace_fn done, void *arg)
 	return 0;
 }
 
+static bool registration(void *ctx, const char *name, struct ctl_reg_status *ret)
+{
+	*ret = (struct ctl_reg_status){.line = "4930123000",
+		.registered = 1,
+		.given_s = 600,
+		.until_ms = NOW + 175000,
+		.last_status = 200,
+		.associated = "<sip:+4930123000@itsp.example>",
+		.reason = "REGISTER was answered with 200"};
+	return true;
+}
+
 static void conns(void *ctx, cli_conn_fn row, void *arg)
 {
 	struct cli_conn phone = {.number = 7,
@@ -658,6 +670,7 @@ const struct cli_source fake_source = {.now_ms = now_ms,
 	.dp_stats = dp_stats,
 	.acl_clear = acl_clear,
 	.trace = trace,
+	.registration = registration,
 	.conns = conns,
 	.conn_end = conn_end,
 	.call_clear = call_clear};

@@ -294,6 +294,9 @@ static int control_send(void *ctx, uint16_t type, uint32_t seq, const void *part
 	if (r->control_away)
 		return -EPIPE;
 	switch (type) {
+	case CTL_REG_STATUS:
+		r->reg_status = *(const struct ctl_reg_status *)part1;
+		break;
 	case CTL_MEDIA_SET:
 		assert_int_equal(len1, sizeof(struct ctl_media));
 		control_media(r, seq, part1);
@@ -403,6 +406,10 @@ static const struct sip_listener *env_find(
 	return NULL;
 }
 
+static void env_conn_watch(void *ctx, uint64_t conn)
+{
+}
+
 static unsigned int env_own_vias(void *ctx, const struct sip_msg *msg)
 {
 	struct rig *r = ctx;
@@ -453,6 +460,7 @@ static const struct b2b_env_ops env_ops = {
 	.listener = env_listener,
 	.find = env_find,
 	.own_vias = env_own_vias,
+	.conn_watch = env_conn_watch,
 	.control_send = control_send,
 	.control_seq = control_seq,
 	.fetch = env_fetch,
@@ -1295,6 +1303,8 @@ static void side_request(struct rig *r, unsigned int side, struct sip_stxn *stxn
 			assert_int_equal(sip_stxn_reject(stxn, 481, none, none, none), 0);
 	} else if (msg->method == SIP_M_INVITE) {
 		ua_new_call(r, side, stxn, msg, path);
+	} else if (msg->method == SIP_M_REGISTER && r->registrar) {
+		r->registrar(r, stxn, msg);
 	} else {
 		/* OPTIONS of the trunk's health */
 		if (r->side[side].busy_trunk == path->local.ip[3])

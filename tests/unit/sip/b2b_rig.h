@@ -151,6 +151,9 @@ struct rig {
 	unsigned int n_calls;
 	unsigned int n_trunk_status;
 	struct ctl_trunk_status trunk_status;
+	struct ctl_reg_status reg_status; /* the last one */
+	/* Answers a REGISTER that came to the called side; NULL: as other requests. */
+	void (*registrar)(struct rig *r, struct sip_stxn *stxn, const struct sip_msg *msg);
 	bool control_away;
 	uint32_t seq, next_port;
 	int media_status; /* of the next CTL_MEDIA_SET */

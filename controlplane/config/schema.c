@@ -251,8 +251,8 @@ const struct cfg_object cfg_objects[CFG_N_KINDS] = {
 };
 
 static const struct cfg_rows *const parts[] = {&cfg_rows_box, &cfg_rows_net, &cfg_rows_class,
-	&cfg_rows_profiles, &cfg_rows_routing, &cfg_rows_tenant, &cfg_rows_group, &cfg_rows_side,
-	&cfg_rows_users};
+	&cfg_rows_profiles, &cfg_rows_routing, &cfg_rows_tenant, &cfg_rows_group, &cfg_rows_realm,
+	&cfg_rows_trunk, &cfg_rows_peer, &cfg_rows_users};
 #define N_PARTS (sizeof(parts) / sizeof(parts[0]))
 
 const struct cfg_leaf *cfg_leaf_next(const struct cfg_leaf *leaf)

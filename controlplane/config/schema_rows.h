@@ -11,7 +11,16 @@ struct cfg_rows {
 
 /* In the order of the kinds; the rows of one kind are in one of them, together. */
 extern const struct cfg_rows cfg_rows_box, cfg_rows_net, cfg_rows_class, cfg_rows_profiles,
-	cfg_rows_routing, cfg_rows_tenant, cfg_rows_group, cfg_rows_side, cfg_rows_users;
+	cfg_rows_routing, cfg_rows_tenant, cfg_rows_group, cfg_rows_realm, cfg_rows_trunk,
+	cfg_rows_peer, cfg_rows_users;
+
+/* Of settings that several kinds of objects have (schema_words.c). */
+extern const struct cfg_word cfg_class_words[], cfg_admission_words[], cfg_trunk_transport_words[],
+	cfg_srtp_words[], cfg_trunk_srtp_words[], cfg_bundle_words[], cfg_keying_words[],
+	cfg_trunk_keying_words[], cfg_transcoding_words[], cfg_trunk_transcoding_words[],
+	cfg_dtmf_words[], cfg_trunk_dtmf_words[], cfg_dtmf_fallback_words[], cfg_rel1xx_words[],
+	cfg_trunk_rel1xx_words[], cfg_redirection_words[], cfg_trunk_redirection_words[],
+	cfg_cptone_words[], cfg_tone_words[];
 
 #define CFG_ROWS(rows_)                                               \
 	{                                                             \
@@ -23,3 +32,60 @@ extern const struct cfg_rows cfg_rows_box, cfg_rows_net, cfg_rows_class, cfg_row
 	.offset = offsetof(struct type_, field_), .size = sizeof(((struct type_ *)0)->field_[0]), \
 	.count_offset = offsetof(struct type_, n_##field_)
 #define NO_REF .ref = CFG_NO_KIND
+
+/* A reference to a voice class by its tag: the words behind "voice-class", what is in it. */
+#define CLASS_ROW(kind_, struct_, field_, words_, ref_, help_)                                   \
+	{                                                                                        \
+		.kind = kind_, .type = CFG_T_U32, .flags = CFG_F_ZERO_NONE, .name = #field_,     \
+		.syntax = "voice-class " words_, FIELD(struct_, field_), .min = 1, .max = 10000, \
+		.def = 0, .ref = ref_, .help = "Named list\n" help_,                             \
+		.value_help = "Tag of a voice class " words_                                     \
+	}
+#define DESCRIPTION_ROW(kind_, struct_, noun_)                                                     \
+	{                                                                                          \
+		.kind = kind_, .type = CFG_T_LINE, .name = "description", .syntax = "description", \
+		FIELD(struct_, description), NO_REF, .help = "Text about this " noun_,             \
+		.value_help = "Up to 79 bytes of text"                                             \
+	}
+
+/* voice class sip-profiles: of what is sent, and of what is received. */
+#define SIP_PROFILE_ROW(kind_, struct_, field_, words_, help_)                                  \
+	{                                                                                       \
+		.kind = kind_, .type = CFG_T_U32, .flags = CFG_F_ZERO_NONE, .name = #field_,    \
+		.syntax = "voice-class sip profiles " words_, FIELD(struct_, field_), .min = 1, \
+		.max = 10000, .def = 0, .ref = CFG_SIP_PROFILE,                                 \
+		.help = "Named list\nSIP\nRules that change messages which are sent" help_,     \
+		.value_help = "Tag of a voice class sip-profiles"                               \
+	}
+
+#define LIMIT_ROW(kind_, struct_, field_, syntax_, max_, help_, value_)                      \
+	{                                                                                    \
+		.kind = kind_, .type = CFG_T_U32, .flags = CFG_F_ZERO_NONE, .name = #field_, \
+		.syntax = syntax_, FIELD(struct_, field_), .min = 1, .max = max_, .def = 0,  \
+		NO_REF, .help = help_, .value_help = value_                                  \
+	}
+#define CONN_ROW(kind_, struct_)                                 \
+	LIMIT_ROW(kind_, struct_, max_conn, "max-conn", 1000000, \
+		"Calls at a time; more are refused with 503, or go elsewhere", "Calls")
+#define SPIKE_ROW(kind_, struct_)                                                                \
+	LIMIT_ROW(kind_, struct_, call_spike, "call spike", 100000,                              \
+		"Limits of calls\nCalls that may begin in a second; more are refused with 503, " \
+		"or "                                                                            \
+		"go elsewhere",                                                                  \
+		"Calls a second")
+
+#define PROFILE_ROW(kind_, struct_, way_, word_, help_)                                     \
+	{                                                                                   \
+		.kind = kind_, .type = CFG_T_NAME, .name = "translation_" word_,            \
+		.syntax = "translation-profile " word_, FIELD(struct_, translation_##way_), \
+		.ref = CFG_TRANSLATION_PROFILE, .help = "How numbers are changed\n" help_,  \
+		.value_help = "Name of a voice translation-profile"                         \
+	}
+
+#define REDIRECT_ROW(kind_, struct_)                                                             \
+	{                                                                                        \
+		.kind = kind_, .type = CFG_T_BOOL, .name = "redirect_server",                    \
+		.syntax = "redirect-server", FIELD(struct_, redirect_server), NO_REF,            \
+		.help = "Answer calls from here with 302 and the ways they have, carry none of " \
+			"them"                                                                   \
+	}

@@ -415,15 +415,38 @@ static void build_object(struct cli_node *root, struct cli_node *no, struct cli_
 	add_actions(&tails, &action);
 }
 
+/* How a line of rules may begin. */
+struct rule_kind {
+	const char *word, *help, *line;
+};
+
+/* One of the words, and the rest of the line, which the parser of values reads. */
+static void add_kinds(const struct cli_tails *from, const struct cfg_leaf *leaf,
+	const struct rule_kind *kinds, unsigned int n, const struct cli_action *action)
+{
+	struct cli_tails line = {0};
+
+	for (unsigned int i = 0; i < from->n; i++) {
+		for (unsigned int k = 0; k < n; k++) {
+			struct cli_node *node = cli_tree_child(
+				from->node[i], CLI_KEYWORD, kinds[k].word, kinds[k].help);
+			struct cli_tails word = one_tail(node);
+			node->leaf = leaf;
+			node->is_arg = true;
+			line.n = 0;
+			add_value(&word, leaf, CLI_LINE, "LINE", kinds[k].line, &line);
+			add_actions(&line, action);
+		}
+	}
+}
+
 /* "[10] permit ...", "no 10": a line of an access list, which the parser of values reads. */
 static void build_rule(struct cli_node *root, const struct cfg_leaf *leaf, enum cli_verb verb)
 {
 	static const char what[] =
 		"PROTOCOL SOURCE [PORTS] DESTINATION [PORTS] [established]; source "
 		"and destination: any, host ADDRESS, ADDRESS/LEN; ports: eq, range, gt, lt";
-	static const struct {
-		const char *word, *help, *line;
-	} kinds[] = {
+	static const struct rule_kind kinds[] = {
 		{"permit", "Let in what fits", what},
 		{"deny", "Drop what fits", what},
 		{"remark", "Text about the rules behind it", "Up to 79 characters"},
@@ -433,32 +456,19 @@ static void build_rule(struct cli_node *root, const struct cfg_leaf *leaf, enum 
 		.kind = leaf->kind,
 		.leaf = leaf,
 		.verb = (uint8_t)verb};
-	struct cli_tails start = one_tail(root), from = start, line = {0};
+	struct cli_tails start = one_tail(root), from = start;
 
 	add_int(&start, leaf, 1, 2147483647, leaf->value_help, &from);
 	if (verb == CLI_NO)
 		cli_tree_action(from.node[1], &action);
-	for (unsigned int i = 0; i < from.n; i++) {
-		for (unsigned int k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++) {
-			struct cli_node *node = cli_tree_child(
-				from.node[i], CLI_KEYWORD, kinds[k].word, kinds[k].help);
-			struct cli_tails word = one_tail(node);
-			node->leaf = leaf;
-			node->is_arg = true;
-			line.n = 0;
-			add_value(&word, leaf, CLI_LINE, "LINE", kinds[k].line, &line);
-			add_actions(&line, &action);
-		}
-	}
+	add_kinds(&from, leaf, kinds, sizeof(kinds) / sizeof(kinds[0]), &action);
 }
 
 /* "rule 10 request ...", "request ...", "no rule 10": a line of sip-profiles, as the parser of values has
  * it. */
 static void build_sip_rule(struct cli_node *root, const struct cfg_leaf *leaf, enum cli_verb verb)
 {
-	static const struct {
-		const char *word, *help, *line;
-	} kinds[] = {
+	static const struct rule_kind kinds[] = {
 		{"request", "Of requests",
 			"METHOD|ANY sip-header|sdp-header NAME add \"TEXT\" | modify \"MATCH\" "
 			"\"TEXT\" | "
@@ -473,24 +483,13 @@ static void build_sip_rule(struct cli_node *root, const struct cfg_leaf *leaf, e
 		.kind = leaf->kind,
 		.leaf = leaf,
 		.verb = (uint8_t)verb};
-	struct cli_tails from = one_tail(root), line = {0};
+	struct cli_tails from = one_tail(root);
 	struct cli_tails rule = one_tail(cli_tree_child(root, CLI_KEYWORD, "rule", leaf->help));
 
 	add_int(&rule, leaf, leaf->min, leaf->max, leaf->value_help, &from);
 	if (verb == CLI_NO)
 		cli_tree_action(from.node[1], &action);
-	for (unsigned int i = 0; i < from.n; i++) {
-		for (unsigned int k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++) {
-			struct cli_node *node = cli_tree_child(
-				from.node[i], CLI_KEYWORD, kinds[k].word, kinds[k].help);
-			struct cli_tails word = one_tail(node);
-			node->leaf = leaf;
-			node->is_arg = true;
-			line.n = 0;
-			add_value(&word, leaf, CLI_LINE, "LINE", kinds[k].line, &line);
-			add_actions(&line, &action);
-		}
-	}
+	add_kinds(&from, leaf, kinds, sizeof(kinds) / sizeof(kinds[0]), &action);
 }
 
 static unsigned int n_forms(const char *syntax)

@@ -431,6 +431,14 @@ static void record_finish(struct call *call, const struct call_why *why)
 		b->env.stats->calls_failed++;
 }
 
+void call_reply(struct sip_stxn *stxn, unsigned int status, struct view headers)
+{
+	const struct view nothing = {NULL, 0};
+
+	if (sip_stxn_reject(stxn, status, nothing, headers, nothing) < 0)
+		log_debug("%u not sent", status);
+}
+
 void call_end(struct call *call, const struct call_why *why)
 {
 	struct b2b *b = call->b;

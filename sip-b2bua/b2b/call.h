@@ -347,6 +347,8 @@ void leg_bye(struct leg *leg, const struct call_why *why);
 void leg_ack(struct leg *leg, struct view sdp);
 /* Refuses the leg's pending INVITE; also after that its offer/answer machine rests. */
 void leg_refuse(struct leg *leg, unsigned int status, struct view headers);
+/* The final answer to a request in a dialog, of any status, without a body. */
+void call_reply(struct sip_stxn *stxn, unsigned int status, struct view headers);
 void call_copy_set(char **text, uint32_t *len, struct view v); /* NULL on short memory */
 
 /* A Call-ID is that of this call's leg: its messages are found by the number of the call. */
@@ -511,6 +513,8 @@ void call_update_local(struct call *call);
 void call_update_answer(struct leg *leg, struct view sdp);
 /* As leg_refuse(), for whatever the leg's pending offer came in. */
 void leg_refuse_offer(struct leg *leg, unsigned int status, struct view headers);
+/* The same when call_offer() did not take it and gave that rc and reason. */
+void leg_refuse_untaken(struct leg *leg, int rc, const char *reason);
 /*
  * Before the final answer of the called side counts: an exchange that it has overtaken is given up,
  * and the caller's last offer is pending again; f: of which fork, NULL: that of its INVITE.

@@ -21,12 +21,6 @@ static const struct view none = {NULL, 0};
 
 static void info_next(struct leg *leg);
 
-static void answer(struct sip_stxn *stxn, unsigned int status, struct view headers)
-{
-	if (sip_stxn_reject(stxn, status, none, headers, none) < 0)
-		log_debug("%u not sent", status);
-}
-
 static uint8_t way_of(const struct leg *leg)
 {
 	return leg->call->rec.dtmf[leg->side];
@@ -186,7 +180,7 @@ void call_info(struct leg *leg, struct sip_stxn *stxn, const struct sip_msg *msg
 	struct dtmf_info info;
 
 	if (msg->body.n == 0) {
-		answer(stxn, 200, none); /* RFC 2976: some see so whether a dialog lives */
+		call_reply(stxn, 200, none); /* RFC 2976: some see so whether a dialog lives */
 		return;
 	}
 	if (sip_msg_content_type(msg, &type, &subtype, &params) == 0)
@@ -194,14 +188,14 @@ void call_info(struct leg *leg, struct sip_stxn *stxn, const struct sip_msg *msg
 	if (form == DTMF_INFO_NONE && relay_in_call(leg, stxn, msg))
 		return;
 	if (form == DTMF_INFO_NONE) {
-		answer(stxn, 415, VIEW("Accept: application/dtmf-relay, application/dtmf\r\n"));
+		call_reply(stxn, 415, VIEW("Accept: application/dtmf-relay, application/dtmf\r\n"));
 		return;
 	}
 	if (dtmf_info_parse(form, msg->body, &info) < 0) {
-		answer(stxn, 400, none);
+		call_reply(stxn, 400, none);
 		return;
 	}
-	answer(stxn, 200, none);
+	call_reply(stxn, 200, none);
 	if (leg->call->state == CALL_ENDING)
 		return;
 	stats->dtmf_in++;

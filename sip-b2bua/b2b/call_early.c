@@ -24,12 +24,6 @@ LOG_TOPIC("early");
 
 static const struct view none = {NULL, 0};
 
-static void answer(struct sip_stxn *stxn, unsigned int status)
-{
-	if (sip_stxn_reject(stxn, status, none, none, none) < 0)
-		log_debug("%u not sent", status);
-}
-
 /* ---- terms of a side ---- */
 
 void leg_set_terms(struct leg *leg, const struct cfg_realm *realm, const struct cfg_trunk *trunk)
@@ -328,20 +322,20 @@ void call_prack(
 	bool is_offer;
 
 	if (sip_msg_rack(msg, &rack) < 0) {
-		answer(stxn, 400);
+		call_reply(stxn, 400, none);
 		return;
 	}
 	/* What it acknowledges may have been overtaken by the 2xx. */
 	if (leg->side == LEG_A && call->state == CALL_UP &&
 		rack.rseq == call->forks[fork].rseq_out) {
 		call->b->env.stats->prack_in++;
-		answer(stxn, 200);
+		call_reply(stxn, 200, none);
 		return;
 	}
 	if (leg->side == LEG_A && call->state != CALL_ENDING && invite)
 		m = rel_find(call, fork, &rack, invite->cseq.number);
 	if (!m) {
-		answer(stxn, 481);
+		call_reply(stxn, 481, none);
 		return;
 	}
 	call->b->env.stats->prack_in++;
@@ -356,7 +350,7 @@ void call_prack(
 	if (sip_msg_is_sdp(msg))
 		call_update(leg, stxn, msg, fork);
 	else
-		answer(stxn, 200);
+		call_reply(stxn, 200, none);
 	call_release_success(call);
 }
 
@@ -443,13 +437,13 @@ static void answer_take(struct leg *leg, struct sip_stxn *stxn, const struct sip
 	call->prack.wanted = false;
 	if (oa_receive(&leg->oa, OA_PRACK, sip_msg_is_sdp(msg)) != OA_ANSWER ||
 		call_answer(leg, msg->body, &sdp, &reason) < 0) {
-		answer(stxn, 488);
+		call_reply(stxn, 488, none);
 		call_end(call,
 			&(struct call_why){
 				.by = CTL_BY_BOX, .status = 488, .q850 = 127, .reason = reason});
 		return;
 	}
-	answer(stxn, 200);
+	call_reply(stxn, 200, none);
 	f->settled |= 1u << LEG_A | 1u << LEG_B;
 	call->map_fork = call->prack.fork;
 	call_copy_set(&f->said, &f->said_len, msg->body);

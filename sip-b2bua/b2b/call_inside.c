@@ -11,12 +11,6 @@ LOG_TOPIC("inside");
 
 static const struct view none = {NULL, 0};
 
-static void answer(struct sip_stxn *stxn, unsigned int status, struct view headers)
-{
-	if (sip_stxn_reject(stxn, status, none, headers, none) < 0)
-		log_debug("%u not sent", status);
-}
-
 /*
  * The dialog of a request to a leg. The token in the To tag has named the leg already; a caller
  * may use the tag of any fork, so our own tag is not compared again.
@@ -47,10 +41,10 @@ static void bye(
 
 	/* The called side has no confirmed dialog to end yet (RFC 3261 15). */
 	if (!caller && dialog != leg->dialog) {
-		answer(stxn, 481, none);
+		call_reply(stxn, 481, none);
 		return;
 	}
-	answer(stxn, 200, none);
+	call_reply(stxn, 200, none);
 	leg->bye_done = true;
 	leg->bye_wanted = false;
 	leg->ok_unacked = false;
@@ -81,24 +75,6 @@ bool call_exchange_open(const struct call *call)
 	return call->then != THEN_NOTHING;
 }
 
-static void refuse_offer(struct leg *leg, int rc, const char *reason)
-{
-	char text[CALL_HEADERS_MAX];
-	struct sip_buf headers;
-
-	sip_buf_init(&headers, text, sizeof(text));
-	if (rc == -ENOTSUP)
-		call_put_warning(&headers, reason);
-	else if (rc == -EAGAIN)
-		sip_put_hdr_u64(&headers, SIP_H_RETRY_AFTER, B2B_RETRY_AFTER_S);
-	leg_refuse(leg,
-		rc == -ENOTSUP	? 488
-		: rc == -EAGAIN ? 503
-		: rc == -ENOMEM ? 500
-				: 400,
-		sip_buf_view(&headers));
-}
-
 void leg_learn(struct leg *leg, const struct sip_msg *msg)
 {
 	if (sip_msg_has_token(msg, SIP_H_SUPPORTED, VIEW("replaces")))
@@ -118,16 +94,16 @@ static void reinvite(struct leg *leg, struct sip_stxn *stxn, const struct sip_ms
 
 	sip_buf_init(&headers, text, sizeof(text));
 	if (call->state == CALL_ENDING) {
-		answer(stxn, 481, none);
+		call_reply(stxn, 481, none);
 	} else if (leg->in) {
 		/* RFC 3261 14.2: its own earlier one is not answered yet. */
-		answer(stxn, 500, VIEW("Retry-After: 2\r\n"));
+		call_reply(stxn, 500, VIEW("Retry-After: 2\r\n"));
 	} else if (call->state != CALL_UP || call_exchange_open(call)) {
-		answer(stxn, 491, none);
+		call_reply(stxn, 491, none);
 	} else if (!leg_timer_check(leg, msg, &headers)) {
-		answer(stxn, 422, sip_buf_view(&headers));
+		call_reply(stxn, 422, sip_buf_view(&headers));
 	} else if (msg->body.n > 0 && !sip_msg_is_sdp(msg)) {
-		answer(stxn, 415, VIEW("Accept: application/sdp\r\n"));
+		call_reply(stxn, 415, VIEW("Accept: application/sdp\r\n"));
 	} else {
 		leg_learn(leg, msg);
 		leg->in = stxn;
@@ -137,7 +113,7 @@ static void reinvite(struct leg *leg, struct sip_stxn *stxn, const struct sip_ms
 			int rc = call_offer(leg, msg->body, THEN_INVITE, &reason);
 
 			if (rc < 0)
-				refuse_offer(leg, rc, reason);
+				leg_refuse_untaken(leg, rc, reason);
 		} else if (call->local.on) {
 			call_local_offer(call);
 		} else if (leg_reinvite(leg_other(leg)) < 0) {
@@ -188,16 +164,16 @@ static void inside_dialog(
 
 	sip_buf_init(&headers, text, sizeof(text));
 	if (!take_cseq(leg, dialog, fork, msg->cseq.number)) {
-		answer(stxn, 500, none); /* RFC 3261 12.2.2: out of order */
+		call_reply(stxn, 500, none); /* RFC 3261 12.2.2: out of order */
 	} else if (msg->method == SIP_M_NOTIFY && call_refer_notify(leg, stxn, msg)) {
 		return;
 	} else if (msg->method != SIP_M_INFO && msg->first[SIP_H_REQUIRE] == SIP_NONE &&
 		   relay_in_call(leg, stxn, msg)) {
 		return;
 	} else if (status != 0) {
-		answer(stxn, status, VIEW("Allow: " POLICY_ALLOW "\r\n"));
+		call_reply(stxn, status, VIEW("Allow: " POLICY_ALLOW "\r\n"));
 	} else if (policy_unsupported(msg, leg_options(leg), &headers)) {
-		answer(stxn, 420, sip_buf_view(&headers));
+		call_reply(stxn, 420, sip_buf_view(&headers));
 	} else if (msg->method == SIP_M_BYE) {
 		bye(leg, stxn, msg, dialog);
 	} else if (msg->method == SIP_M_INVITE) {
@@ -212,9 +188,10 @@ static void inside_dialog(
 	} else if (msg->method == SIP_M_INFO) {
 		call_info(leg, stxn, msg);
 	} else if (msg->method == SIP_M_OPTIONS) {
-		answer(stxn, 200, VIEW("Allow: " POLICY_ALLOW "\r\nAccept: application/sdp\r\n"));
+		call_reply(
+			stxn, 200, VIEW("Allow: " POLICY_ALLOW "\r\nAccept: application/sdp\r\n"));
 	} else {
-		answer(stxn, 481, none); /* CANCEL that matches no INVITE */
+		call_reply(stxn, 481, none); /* CANCEL that matches no INVITE */
 	}
 }
 
@@ -226,7 +203,7 @@ void call_inside(struct b2b *b, struct sip_stxn *stxn, const struct sip_msg *msg
 
 	if (!dialog) {
 		b->env.stats->rx_stray++;
-		answer(stxn, 481, none);
+		call_reply(stxn, 481, none);
 		return;
 	}
 	leg_session_id_take(leg, msg);

@@ -24,12 +24,6 @@ LOG_TOPIC("refer");
 
 static const struct view none = {NULL, 0};
 
-static void answer(struct sip_stxn *stxn, unsigned int status, struct view headers)
-{
-	if (sip_stxn_reject(stxn, status, none, headers, none) < 0)
-		log_debug("%u not sent", status);
-}
-
 /* ---- names of dialogs ---- */
 
 struct replaces {
@@ -149,7 +143,7 @@ static void refer_over(struct leg *leg, unsigned int status, struct view headers
 	if (!in)
 		return;
 	sip_stxn_detach(in);
-	answer(in, status, headers);
+	call_reply(in, status, headers);
 }
 
 void leg_refer_end(struct leg *leg)
@@ -359,7 +353,7 @@ void call_refer(struct leg *leg, struct sip_stxn *stxn, const struct sip_msg *ms
 	stats->refer_in++;
 	if (status != 0) {
 		stats->refer_refused += status == 403;
-		answer(stxn, status, none);
+		call_reply(stxn, status, none);
 		return;
 	}
 	leg->refer.in = stxn;
@@ -495,11 +489,11 @@ bool call_refer_notify(struct leg *leg, struct sip_stxn *stxn, const struct sip_
 		return false;
 	/* The first one may come before the answer to the REFER (RFC 3515 2.4.4). */
 	if (leg->call->state != CALL_UP || !(to->refer.subscribed || to->refer.out)) {
-		answer(stxn, 481, none);
+		call_reply(stxn, 481, none);
 		return true;
 	}
 	rc = notify_send(to, msg, sipfrag_status(msg));
-	answer(stxn, rc == -EINVAL ? 400 : rc < 0 ? 500 : 200, none);
+	call_reply(stxn, rc == -EINVAL ? 400 : rc < 0 ? 500 : 200, none);
 	return true;
 }
 

@@ -19,12 +19,6 @@ LOG_TOPIC("update");
 
 static const struct view none = {NULL, 0};
 
-static void answer(struct sip_stxn *stxn, unsigned int status, struct view headers)
-{
-	if (sip_stxn_reject(stxn, status, none, headers, none) < 0)
-		log_debug("%u not sent", status);
-}
-
 static struct call_fork *fork_now(const struct leg *leg)
 {
 	return &leg->call->forks[leg->update.fork];
@@ -89,7 +83,7 @@ static void update_abort(struct call *call, unsigned int status)
 		leg->update.out = NULL;
 		if (leg->update.in) {
 			sip_stxn_detach(leg->update.in);
-			answer(leg->update.in, status, none);
+			call_reply(leg->update.in, status, none);
 		}
 		leg->update.in = NULL;
 		leg->update.on = false;
@@ -136,15 +130,14 @@ void leg_refuse_offer(struct leg *leg, unsigned int status, struct view headers)
 	}
 	if (leg->update.in) {
 		sip_stxn_detach(leg->update.in);
-		answer(leg->update.in, status, headers);
+		call_reply(leg->update.in, status, headers);
 	}
 	if (call->state == CALL_CALLING)
 		early_restore(call, fork_now(leg));
 	update_over(leg);
 }
 
-/* The offer could not be taken (rc of call_offer()). */
-static void refuse_untaken(struct leg *leg, int rc, const char *reason)
+void leg_refuse_untaken(struct leg *leg, int rc, const char *reason)
 {
 	char text[CALL_HEADERS_MAX];
 	struct sip_buf headers;
@@ -454,16 +447,16 @@ void call_update(
 
 	call->b->env.stats->update_in++;
 	if (call->state == CALL_ENDING) {
-		answer(stxn, 481, none);
+		call_reply(stxn, 481, none);
 		return;
 	}
 	sip_buf_init(&headers, text, sizeof(text));
 	if (msg->method == SIP_M_UPDATE && !leg_timer_check(leg, msg, &headers)) {
-		answer(stxn, 422, sip_buf_view(&headers));
+		call_reply(stxn, 422, sip_buf_view(&headers));
 		return;
 	}
 	if (msg->body.n > 0 && !sip_msg_is_sdp(msg)) {
-		answer(stxn, 415, VIEW("Accept: application/sdp\r\n"));
+		call_reply(stxn, 415, VIEW("Accept: application/sdp\r\n"));
 		return;
 	}
 	if (msg->body.n == 0) {
@@ -477,7 +470,7 @@ void call_update(
 		status = 488; /* what is played before a refusal is not changed */
 	if (status != 0) {
 		/* RFC 3311 5.2: a random time below ten seconds. */
-		answer(stxn, status, status == 500 ? VIEW("Retry-After: 3\r\n") : none);
+		call_reply(stxn, status, status == 500 ? VIEW("Retry-After: 3\r\n") : none);
 		return;
 	}
 	leg->update.on = true;
@@ -486,5 +479,5 @@ void call_update(
 	sip_stxn_set_user(stxn, &update_in_ops, leg);
 	rc = call_offer(leg, msg->body, way_of(leg, fork), &reason);
 	if (rc < 0)
-		refuse_untaken(leg, rc, reason);
+		leg_refuse_untaken(leg, rc, reason);
 }

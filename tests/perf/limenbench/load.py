@@ -83,6 +83,18 @@ def stunnel(folder):
                             stdin=subprocess.DEVNULL)
 
 
+def end(processes, folder):
+    """Ends them, the last one first, and removes their folder."""
+    for p in reversed(processes):
+        if p.poll() is None:
+            p.send_signal(signal.SIGTERM)
+            try:
+                p.wait(8)
+            except subprocess.TimeoutExpired:
+                p.kill()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tls", action="store_true")
@@ -133,14 +145,7 @@ def main():
             "wall_s": round(took, 2), "sut_cpu_s": round(used, 2), "sut_pss_mb": round(memory_mb(sut.pid), 1),
             "per_cpu_second": round(ok / max(used, 0.01))}))
     finally:
-        for p in reversed(processes):
-            if p.poll() is None:
-                p.send_signal(signal.SIGTERM)
-                try:
-                    p.wait(8)
-                except subprocess.TimeoutExpired:
-                    p.kill()
-        shutil.rmtree(folder, ignore_errors=True)
+        end(processes, folder)
 
 
 if __name__ == "__main__":

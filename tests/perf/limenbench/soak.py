@@ -12,7 +12,6 @@ import csv
 import glob
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -105,14 +104,7 @@ def main():
         result["direct_ms"] = {"p50": percentile(direct, .5), "p99": percentile(direct, .99)}
         print(json.dumps(result))
     finally:
-        for p in reversed(processes):
-            if p.poll() is None:
-                p.send_signal(signal.SIGTERM)
-                try:
-                    p.wait(8)
-                except subprocess.TimeoutExpired:
-                    p.kill()
-        shutil.rmtree(folder, ignore_errors=True)
+        load.end(processes, folder)
 
 
 if __name__ == "__main__":

@@ -21,9 +21,9 @@ def conf(**settings):
 
 
 def start(t, c=None, **options):
-    """Starts the box and captures; returns it with a user agent on each side."""
-    box = t.box(c if c is not None else conf(), **options)
+    """Captures and starts the box, in this order: it may send by itself. Returns it with a user agent on each side."""
     t.capture()
+    box = t.box(c if c is not None else conf(), **options)
     return box, Endpoint(t, "access", net.PHONE4, 5090), Endpoint(t, "peering", net.CARRIER4, 5060)
 
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * Fuzz target of the memory of messages: any octets can be kept as a sent message and read again, and
- * masking them changes neither their length nor what is masked already. The input is cut at NULs into
- * messages, so that they share Call-IDs and push each other out.
+ * masking them covers octets and does nothing else. The input is cut at NULs into messages, so that
+ * they share Call-IDs and push each other out.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -13,20 +13,19 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+/* An octet is left as it is, or it is covered; ends of lines stay. */
 static void check_mask(const char *bytes, size_t n)
 {
-	char *once = malloc(n + 1), *twice = malloc(n + 1);
+	char *masked = malloc(n + 1);
 
-	if (!once || !twice)
+	if (!masked)
 		abort();
-	memcpy(once, bytes, n);
-	trace_mask(once, n);
-	memcpy(twice, once, n);
-	trace_mask(twice, n);
-	if (memcmp(once, twice, n) != 0)
-		abort();
-	free(once);
-	free(twice);
+	memcpy(masked, bytes, n);
+	trace_mask(masked, n);
+	for (size_t i = 0; i < n; i++)
+		if (masked[i] != bytes[i] && (masked[i] != 'x' || bytes[i] == '\n'))
+			abort();
+	free(masked);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -3,11 +3,13 @@
 
 #include <curl/curl.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/queue.h>
+#include <sys/socket.h>
 
 struct transfer {
 	LIST_ENTRY(transfer) link;
@@ -17,6 +19,7 @@ struct transfer {
 	char *body;
 	size_t n, max;
 	uint32_t max_age_s;
+	bool forbidden; /* it was not asked */
 	char error[CURL_ERROR_SIZE];
 };
 
@@ -55,7 +58,9 @@ static void finish(struct http_fetch *f, CURL *easy, CURLcode result)
 
 	curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&t);
 	curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
-	if (result != CURLE_OK)
+	if (t->forbidden && result != CURLE_OK)
+		snprintf(reason, sizeof(reason), "%s", HTTP_FETCH_FORBIDDEN);
+	else if (result != CURLE_OK)
 		snprintf(reason, sizeof(reason), "%.90s",
 			t->error[0] ? t->error : curl_easy_strerror(result));
 	else if (status != 200)
@@ -167,6 +172,40 @@ static size_t on_header(char *data, size_t size, size_t n, void *arg)
 	return n;
 }
 
+static bool is_forbidden4(uint32_t ip)
+{
+	/* This host, loop-back (RFC 1122 3.2.1.3), link-local (RFC 3927), multicast and above. */
+	return ip >> 24 == 0 || ip >> 24 == 127 || ip >> 16 == 0xa9fe || ip >> 28 >= 14;
+}
+
+static bool is_forbidden(const struct sockaddr *sa)
+{
+	if (sa->sa_family == AF_INET)
+		return is_forbidden4(ntohl(((const struct sockaddr_in *)sa)->sin_addr.s_addr));
+	if (sa->sa_family != AF_INET6)
+		return true;
+	const struct in6_addr *ip = &((const struct sockaddr_in6 *)sa)->sin6_addr;
+	uint32_t ip4;
+
+	memcpy(&ip4, ip->s6_addr + 12, 4);
+	if (IN6_IS_ADDR_V4MAPPED(ip))
+		return is_forbidden4(ntohl(ip4));
+	return IN6_IS_ADDR_UNSPECIFIED(ip) || IN6_IS_ADDR_LOOPBACK(ip) ||
+	       IN6_IS_ADDR_LINKLOCAL(ip) || IN6_IS_ADDR_MULTICAST(ip);
+}
+
+/* Looks at the address that the name has led to, so that no name gets round it. */
+static curl_socket_t on_open(void *arg, curlsocktype purpose, struct curl_sockaddr *to)
+{
+	struct transfer *t = arg;
+
+	if (is_forbidden(&to->addr)) {
+		t->forbidden = true;
+		return CURL_SOCKET_BAD;
+	}
+	return socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
+}
+
 static bool set_up(struct transfer *t, const char *url, const struct http_fetch_opts *opts)
 {
 	CURL *e = t->easy;
@@ -180,6 +219,10 @@ static bool set_up(struct transfer *t, const char *url, const struct http_fetch_
 		  curl_easy_setopt(e, CURLOPT_HEADERDATA, t) == CURLE_OK &&
 		  curl_easy_setopt(e, CURLOPT_ERRORBUFFER, t->error) == CURLE_OK &&
 		  curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
+		  curl_easy_setopt(e, CURLOPT_OPENSOCKETFUNCTION, on_open) == CURLE_OK &&
+		  curl_easy_setopt(e, CURLOPT_OPENSOCKETDATA, t) == CURLE_OK &&
+		  /* Else the end of a transfer waits for the thread that asks for its name. */
+		  curl_easy_setopt(e, CURLOPT_QUICK_EXIT, 1L) == CURLE_OK &&
 		  curl_easy_setopt(e, CURLOPT_PROXY, "") == CURLE_OK &&
 		  curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)opts->timeout_ms) == CURLE_OK &&
 		  curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK &&

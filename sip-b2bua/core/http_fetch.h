@@ -13,6 +13,8 @@
 #include "controlplane/base/view.h"
 
 #define HTTP_FETCH_MAX 64 /* at a time */
+/* Why an address of the box, of its links, or of nobody is not asked: strangers choose the URLs. */
+#define HTTP_FETCH_FORBIDDEN "the address is not one that may be asked"
 
 struct http_fetch;
 

@@ -34,10 +34,10 @@ def tree(pid):
         except OSError:
             continue
         children.setdefault(parent, []).append(int(name))
-    found, todo = [], [pid]
-    while todo:
-        found.append(todo.pop())
-        todo += children.get(found[-1], [])
+    found, queue = [], [pid]
+    while queue:
+        found.append(queue.pop())
+        queue += children.get(found[-1], [])
     return found
 
 

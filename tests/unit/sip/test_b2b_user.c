@@ -130,15 +130,24 @@ static void test_all_answer(void **state)
 	finish(r);
 }
 
-static void test_one_answers(void **state)
+/* A call to the user; its phones ring, and answer when they are told to. */
+static struct rig_ua *all_ring(struct rig *r)
 {
-	struct rig *r = start(N_PHONES);
 	struct rig_ua *a;
 
 	r->side[RIG_CALLEE].ring = 180;
 	r->side[RIG_CALLEE].answer = 0;
 	a = rig_invite(r, "7001", false);
 	rig_settle(r);
+	return a;
+}
+
+static void test_one_answers(void **state)
+{
+	struct rig *r = start(N_PHONES);
+	struct rig_ua *a;
+
+	a = all_ring(r);
 	assert_int_equal(n_ringing(r), N_PHONES);
 	rig_answer(r, rig_callee(r), 200);
 	rig_settle(r);
@@ -183,10 +192,7 @@ static void test_given_up(void **state)
 	struct rig *r = start(N_PHONES);
 	struct rig_ua *a;
 
-	r->side[RIG_CALLEE].ring = 180;
-	r->side[RIG_CALLEE].answer = 0;
-	a = rig_invite(r, "7001", false);
-	rig_settle(r);
+	a = all_ring(r);
 	rig_cancel(r, a);
 	rig_settle(r);
 	assert_int_equal(a->last, 487);

@@ -39,7 +39,8 @@ def build(name, options=(), env=None, targets=(), quiet=False, setup_only=False)
                 raise LabError(f"'{' '.join(argv)}' failed, see {log_path}\n{_end_of(log_path)}")
             with open(noted, "w") as f:
                 f.write(wanted)
-        if setup_only:
+        if setup_only:  # as the meson.build files are now, not as they were
+            _ninja(name, folder, ["build.ninja"], log, env, True)
             return
         _ninja(name, folder, targets, log, env, quiet)
     if not quiet:

@@ -477,7 +477,13 @@ static inline bool cfg_target_is_set(const struct cfg_target *target)
 }
 
 /* In which order the members of a server group are tried. */
-enum cfg_hunt { CFG_HUNT_PREFERENCE, CFG_HUNT_ROUND_ROBIN, CFG_HUNT_WEIGHT, CFG_HUNT_LEAST_LOAD };
+enum cfg_hunt {
+	CFG_HUNT_PREFERENCE,
+	CFG_HUNT_ROUND_ROBIN,
+	CFG_HUNT_WEIGHT,
+	CFG_HUNT_LEAST_LOAD,
+	CFG_HUNT_PARALLEL, /* those of a preference ring at a time */
+};
 
 /* "ipv4 ADDRESS [port P] [preference N] [weight W]". Compared as memory. */
 struct cfg_member {

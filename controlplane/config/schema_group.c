@@ -8,6 +8,8 @@ static const struct cfg_word hunt_words[] = {
 	{"weight", CFG_HUNT_WEIGHT, "By their preference; equals as often as their weights say"},
 	{"least-load", CFG_HUNT_LEAST_LOAD,
 		"By their preference; of equals the one with the fewest calls for its weight"},
+	{"parallel", CFG_HUNT_PARALLEL,
+		"Those of the lowest preference ring at a time, the first answer wins"},
 	{NULL, 0, NULL},
 };
 
@@ -36,7 +38,7 @@ static const struct cfg_leaf rows[] = {
 		.syntax = "hunt-scheme",
 		FIELD(cfg_server_group, hunt),
 		.words = hunt_words,
-		.max = CFG_HUNT_LEAST_LOAD,
+		.max = CFG_HUNT_PARALLEL,
 		.def = CFG_HUNT_PREFERENCE,
 		NO_REF,
 		.help = "In which order the servers are tried"},

@@ -66,7 +66,7 @@ void b2b_free(struct b2b *b)
 		if (call->state != CALL_ENDING)
 			atomic_fetch_sub_explicit(&b->env.shared->n_calls, 1, memory_order_relaxed);
 		call->state = CALL_ENDING;
-		call_user_others_detach(call);
+		call_ring_clear(call);
 		admission_drop(call, LEG_A);
 		admission_drop(call, LEG_B);
 		for (unsigned int side = 0; side < DP_LEGS; side++) {
@@ -306,7 +306,7 @@ void b2b_call_restore(
 
 	if (rc == 0) {
 		call_timers_init(call);
-		spot_find(b, &call->targets, rec->trunk[LEG_B], &rec->peer_sig[LEG_B],
+		spot_find(b, &call->targets.spot, rec->trunk[LEG_B], &rec->peer_sig[LEG_B],
 			(uint8_t)rec->transport[LEG_B]);
 		b->n_calls++;
 		atomic_fetch_add_explicit(&b->env.shared->n_calls, 1, memory_order_relaxed);

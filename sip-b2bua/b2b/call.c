@@ -68,6 +68,7 @@ static void ringing_fired(struct twheel_timer *timer, void *arg)
 void call_timers_init(struct call *call)
 {
 	STAILQ_INIT(&call->reliable);
+	STAILQ_INIT(&call->branches);
 	twheel_timer_init(&call->timer, timer_fired, call);
 	twheel_timer_init(&call->ringing_timer, ringing_fired, call);
 	twheel_timer_init(&call->local_timer, call_local_timer, call);
@@ -158,17 +159,18 @@ void call_release(struct call *call)
 	twheel_stop(b->env.wheel, &call->ringing_timer);
 	twheel_stop(b->env.wheel, &call->local_timer);
 	call_invite_over(call);
-	spot_leave(b, &call->targets);
+	spot_leave(b, &call->targets.spot);
 	call_stir_forget(call);
 	call_early_over(call);
 	call_forks_clear(call);
-	call_user_others_lose(call, (struct view){NULL, 0});
+	call_ring_lose(call, (struct view){NULL, 0});
 	free(call->phones);
 	leg_clear(&call->leg[LEG_A]);
 	leg_clear(&call->leg[LEG_B]);
 	media_map_clear(&call->media);
 	call_redirect_free(call);
 	call_copy_set(&call->replaces, &call->replaces_len, (struct view){NULL, 0});
+	call_copy_set(&call->route, &call->route_len, (struct view){NULL, 0});
 	secret_free(call->offer, call->offer_len);
 	secret_free(call->answer, call->answer_len);
 	sip_slab_put(b->calls, call->slot);
@@ -374,7 +376,7 @@ void leg_end(struct leg *leg, const struct call_why *why)
 
 		sip_buf_init(&buf, text, sizeof(text));
 		put_why(&buf, leg, why);
-		call_user_others_lose(call, sip_buf_view(&buf));
+		call_ring_lose(call, sip_buf_view(&buf));
 		sip_ctxn_cancel(leg->out, sip_buf_view(&buf));
 	} else if (leg->out) {
 		/* A re-INVITE goes down with its dialog. The CANCEL bounds the wait of the layer,
@@ -454,7 +456,7 @@ void call_end(struct call *call, const struct call_why *why)
 	twheel_stop(b->env.wheel, &call->ringing_timer);
 	twheel_stop(b->env.wheel, &call->local_timer);
 	call_invite_over(call);
-	spot_leave(b, &call->targets);
+	spot_leave(b, &call->targets.spot);
 	call_stir_forget(call);
 	admission_drop(call, LEG_A);
 	admission_drop(call, LEG_B);

@@ -45,15 +45,16 @@ enum call_then {
 	THEN_ANSWER,   /* the answer goes on in a 2xx, and the ACK to its sender */
 };
 
-#define CALL_HEADERS_MAX 512 /* header lines of a refusal */
+#define CALL_HEADERS_MAX  512 /* header lines of a refusal */
 
-#define CALL_URI_MAX	 512
-#define CALL_OTHERS_MAX	 7 /* phones of a user that ring beside the one of leg->out */
+#define CALL_URI_MAX	  512
+#define CALL_BRANCHES_MAX 7 /* far ends that ring beside the one of leg->out */
 
 struct call;
 struct call_stir;
 struct digest_client;
 struct registrar_targets;
+struct call_branch;
 
 #define LEG_DIGITS_MAX 16 /* that wait for INFO to a leg */
 
@@ -233,10 +234,17 @@ struct call {
 	/* call_user.c: a call to a registered user */
 	bool locating; /* another worker is asked where */
 	bool by_user;  /* the called side is that user; its requests go along its flow */
-	uint8_t target, n_others;
-	uint16_t best_refusal;		  /* while other phones ring; 0: none */
 	struct registrar_targets *phones; /* where the user is registered; NULL: not asked */
-	struct sip_ctxn *others[CALL_OTHERS_MAX];
+	/* call_ring.c: far ends beside that of uri and out_path */
+	STAILQ_HEAD(, call_branch) branches;
+	uint8_t n_branches;
+	bool spoke;		      /* something came from that of uri */
+	bool some_refused;	      /* one of them spoke for itself, not 503 */
+	uint16_t best_refusal;	      /* while others ring; 0: none */
+	struct sip_msg *refusal;      /* that one; NULL: silence */
+	const struct sip_ctxn *heard; /* whose early media the caller gets */
+	char *route;		      /* Route of the INVITE to uri */
+	uint32_t route_len;
 	char user[CFG_PHONE_MAX];
 	char far[CFG_PHONE_MAX + 8]; /* the called side in a sentence: "trunk carrier" */
 };
@@ -401,16 +409,35 @@ int call_user_locate(struct call *call, const struct sip_msg *invite);
 void call_user_located(struct call *call); /* also when no answer came */
 /* Makes the user the called side: call->uri, out_path. false: rec.reason and last_failure say why. */
 bool call_user_take(struct call *call, const struct cfg_realm **ret_realm);
-struct view call_user_route(const struct call *call, unsigned int target);
-/* The INVITE went to one phone; now to the others. */
-void call_user_ring_others(struct call *call, struct view sdp);
-bool call_user_rings(const struct call *call, const struct sip_ctxn *ctxn); /* of the others */
-/* A phone answered: its INVITE is leg->out, the others are cancelled. */
-void call_user_answered(struct call *call, struct sip_ctxn *ctxn);
-/* A phone refused. true: others still ring; false: status is the one for the caller. */
-bool call_user_refused(struct call *call, struct sip_ctxn *ctxn, unsigned int *status);
-void call_user_others_lose(struct call *call, struct view headers);
-void call_user_others_detach(struct call *call);
+
+/* ---- call_ring.c: several far ends at a time ---- */
+/*
+ * How a group is handed over: who makes a far end the called side (call->uri, out_path, route) calls
+ * call_ring_clear(), and call_ring_add() for each one that is to ring beside it, with the Route of its
+ * INVITE or none and the spot of its target or SPOT_NONE. Their INVITEs leave with that of call->uri.
+ * When all have refused, the call goes on as if one far end had: candidate_take() may bring the next
+ * group. -ENOSPC: CALL_BRANCHES_MAX; -EBUSY: its breaker is open; -ENOMEM: also a URI that is too long.
+ */
+void call_ring_clear(struct call *call);
+int call_ring_add(struct call *call, struct view uri, struct view route,
+	const struct sip_path *path, uint16_t spot) __attribute__((warn_unused_result));
+void call_ring_send(struct call *call, struct view sdp);
+/* The same offer goes out in another form: all that have refused are asked again. */
+void call_ring_again(struct call *call);
+bool call_rings(const struct call *call, const struct sip_ctxn *ctxn); /* of the others */
+/* Something came to an INVITE. */
+void call_ring_spoke(struct call *call, const struct sip_ctxn *ctxn);
+/* Whether the caller is to have the media of a provisional. */
+bool call_ring_heard(struct call *call, const struct sip_ctxn *ctxn, bool has_sdp);
+/* One answered: its INVITE is leg->out, the others are cancelled. */
+void call_ring_answered(struct call *call, struct sip_ctxn *ctxn);
+/* One refused, or was silent (*msg NULL). true: others still ring; false: *status and *msg are those
+ * for the caller, valid until call_ring_clear(). */
+bool call_ring_refused(struct call *call, struct sip_ctxn *ctxn, unsigned int *status,
+	const struct sip_msg **msg, uint64_t retry_after_ms);
+/* Nobody has said anything for too long: all are given up, ret_* are for the caller as above. */
+void call_ring_silent(struct call *call, unsigned int *ret_status, const struct sip_msg **ret_msg);
+void call_ring_lose(struct call *call, struct view headers);
 
 /* ---- call_redirect.c ---- */
 /* Instead of being carried, a call whose side wants it gets 302, and is gone. false: it is not. */
@@ -463,8 +490,9 @@ int call_fork_of(struct call *call, const struct sip_msg *msg, const struct sip_
 
 /* ---- call_early.c: provisionals, reliable or not ---- */
 
-/* A provisional of the called side. */
-void call_provisional(struct leg *leg, const struct sip_msg *msg, const struct sip_path *path);
+/* A provisional of the called side. heard: the caller may have its media. */
+void call_provisional(
+	struct leg *leg, const struct sip_msg *msg, const struct sip_path *path, bool heard);
 /*
  * A provisional to the caller, with a description or without; fork: of our tag. from: what it is
  * made of, or NULL. It goes reliably where the caller's side and its rel1xx say so.

@@ -384,7 +384,7 @@ static void success(struct leg *leg, const struct sip_msg *msg, const struct sip
 	}
 	leg_auth_accepted(leg);
 	leg_learn(leg, msg);
-	spot_worked(call->b, &call->targets);
+	spot_worked(call->b, call->targets.spot);
 	leg->out_cseq = msg->cseq.number;
 	leg_timer_take_response(leg, msg);
 	if (leg_timer_success(leg, msg))
@@ -487,6 +487,7 @@ static bool refused_for_srtp(struct call *call, unsigned int status)
 	if (!refuses_offer(status) || !call_fall_back(call))
 		return false;
 	call_forks_clear(call);
+	call_ring_again(call);
 	if (call_invite_out(call) < 0)
 		call_hunt(call);
 	return true;
@@ -509,7 +510,9 @@ static bool refused_for_auth(struct leg *leg, unsigned int status, const struct 
 {
 	struct call *call = leg->call;
 
-	if (!leg_auth_take(leg, status, msg) && !leg_timer_take_422(leg, status, msg))
+	/* One of several far ends has been asked again already. */
+	if (call->best_refusal != 0 ||
+		(!leg_auth_take(leg, status, msg) && !leg_timer_take_422(leg, status, msg)))
 		return false;
 	call_forks_clear(call);
 	if (call->offer)
@@ -554,13 +557,13 @@ bool call_target_failed(struct call *call, unsigned int status, const struct sip
 {
 	const struct cfg_trunk *trunk = cfg_find_trunk(call->b->cfg, call->rec.trunk[LEG_B]);
 
-	if (msg && status != 503) {
-		spot_worked(call->b, &call->targets);
+	if ((msg && status != 503) || call->some_refused) {
+		spot_worked(call->b, call->targets.spot);
 		call->targets.next = call->targets.n;
 		return false;
 	}
 	if (trunk)
-		spot_failed(call->b, &call->targets, trunk, retry_after_ms(msg));
+		spot_failed(call->b, call->targets.spot, trunk, retry_after_ms(msg));
 	return call->targets.next < call->targets.n;
 }
 
@@ -651,24 +654,27 @@ static void invite_response(
 {
 	struct leg *leg = arg;
 	unsigned int status = msg->status;
+	const struct sip_msg *best = msg;
+	bool rings = call_rings(leg->call, ctxn);
 
 	if (ctxn == leg->out && leg->side == LEG_B && !leg->dialog)
 		path = way_on(leg->call, msg, path);
 	if (msg->status > 100)
 		leg_session_id_take(leg, msg);
-	if (ctxn == leg->out)
-		call_target_heard(leg->call);
+	if ((ctxn == leg->out || rings) && msg->status < 300)
+		call_ring_spoke(leg->call, ctxn);
 	if (ctxn == leg->accepted) {
 		success_again(leg, msg, path);
-	} else if ((ctxn != leg->out && !call_user_rings(leg->call, ctxn)) || msg->status == 100) {
+	} else if ((ctxn != leg->out && !rings) || msg->status == 100) {
 		return;
 	} else if (msg->status < 200) {
-		call_provisional(leg, msg, path);
+		call_provisional(
+			leg, msg, path, call_ring_heard(leg->call, ctxn, sip_msg_is_sdp(msg)));
 	} else if (msg->status < 300) {
 		/* The layer shows further copies of the 2xx for 64*T1 (RFC 6026). */
 		if (leg->accepted)
 			sip_ctxn_detach(leg->accepted);
-		call_user_answered(leg->call, ctxn);
+		call_ring_answered(leg->call, ctxn);
 		leg->accepted = ctxn;
 		leg->out = NULL;
 		if (!leg->call->local.on)
@@ -681,38 +687,24 @@ static void invite_response(
 			success(leg, msg, path);
 	} else {
 		sip_ctxn_detach(ctxn);
-		if (call_user_refused(leg->call, ctxn, &status))
+		if (call_ring_refused(leg->call, ctxn, &status, &best, retry_after_ms(msg)))
 			return;
 		leg->out = NULL;
-		refused(leg, status, 0, msg);
+		refused(leg, status, -ETIMEDOUT, best);
 	}
 }
-
-/* A late answer of a target that was given up for another one. */
-static void abandoned_response(
-	struct sip_ctxn *ctxn, const struct sip_msg *msg, const struct sip_path *path, void *arg)
-{
-	if (msg->status / 100 == 2)
-		dialog_drop(arg, msg, path);
-}
-
-static void abandoned_failed(struct sip_ctxn *ctxn, int err, void *arg)
-{
-}
-
-static const struct sip_ctxn_ops abandoned_ops = {
-	.response = abandoned_response, .failed = abandoned_failed};
 
 void call_target_silent(struct call *call)
 {
 	struct leg *leg = &call->leg[LEG_B];
+	const struct sip_msg *best;
+	unsigned int status;
 
 	call->targets.waits = false;
 	if (!leg->out)
 		return;
-	sip_ctxn_abandon(leg->out, &abandoned_ops, call->b);
-	leg->out = NULL;
-	refused(leg, 408, -ETIMEDOUT, NULL);
+	call_ring_silent(call, &status, &best);
+	refused(leg, status, -ETIMEDOUT, best);
 }
 
 /* RFC 3261 18.1.1: nobody takes TCP there, so the INVITE goes by UDP, long as it is. */
@@ -735,15 +727,16 @@ static void invite_failed(struct sip_ctxn *ctxn, int err, void *arg)
 {
 	struct leg *leg = arg;
 	unsigned int status = err == -ETIMEDOUT ? 408 : 503;
+	const struct sip_msg *best = NULL;
 
-	if (ctxn != leg->out && !call_user_rings(leg->call, ctxn))
+	if (ctxn != leg->out && !call_rings(leg->call, ctxn))
 		return;
 	sip_ctxn_detach(ctxn);
-	if (call_user_refused(leg->call, ctxn, &status))
+	if (call_ring_refused(leg->call, ctxn, &status, &best, 0))
 		return;
 	leg->out = NULL;
-	if (!falls_back_to_udp(leg, err))
-		refused(leg, status, err, NULL);
+	if (best || !falls_back_to_udp(leg, err))
+		refused(leg, status, err, best);
 }
 
 static void invite_terminated(struct sip_ctxn *ctxn, void *arg)

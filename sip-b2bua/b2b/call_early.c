@@ -504,6 +504,14 @@ static void early_offer(struct leg *leg, const struct sip_msg *msg, int fork, ui
 				.by = CTL_BY_BOX, .status = 488, .q850 = 127, .reason = reason});
 }
 
+/* Another far end is heard: what this one answered reliably counts when it answers the call. */
+static void early_keep(struct call_fork *f, const struct sip_msg *msg)
+{
+	call_copy_set(&f->answer, &f->answer_len, msg->body);
+	if (f->answer)
+		f->settled |= 1u << LEG_B;
+}
+
 /* The early answer for the caller; empty when it cannot be used. */
 static struct view early_answer(struct leg *leg, const struct sip_msg *msg, int fork, bool reliable)
 {
@@ -527,7 +535,8 @@ static struct view early_answer(struct leg *leg, const struct sip_msg *msg, int 
 	return sdp;
 }
 
-void call_provisional(struct leg *leg, const struct sip_msg *msg, const struct sip_path *path)
+void call_provisional(
+	struct leg *leg, const struct sip_msg *msg, const struct sip_path *path, bool heard)
 {
 	struct call *call = leg->call;
 	enum rel_verdict verdict;
@@ -540,7 +549,7 @@ void call_provisional(struct leg *leg, const struct sip_msg *msg, const struct s
 	/* 199 is for callers that asked for it (RFC 6228); re-INVITEs have had their 100. */
 	if (call->state != CALL_CALLING || leg->dialog || msg->status == 199 || call->local.on)
 		return;
-	spot_worked(call->b, &call->targets);
+	spot_worked(call->b, call->targets.spot);
 	fork = call_fork_of(call, msg, path);
 	verdict = rel_verdict(leg, msg, fork, &rseq);
 	if (verdict == REL_IGNORE)
@@ -561,9 +570,11 @@ void call_provisional(struct leg *leg, const struct sip_msg *msg, const struct s
 		if (prack_send(leg, f->dialog, rseq, msg->cseq.number, none) < 0)
 			log_warning("call %016" PRIx64 ": a PRACK was not sent", call->rec.id);
 	}
-	if (event == OA_EARLY_ANSWER)
+	if (event == OA_EARLY_ANSWER && heard)
 		sdp = early_answer(leg, msg, fork, verdict == REL_NEXT);
-	else if (call_ring_back(call, msg->status))
+	else if (event == OA_EARLY_ANSWER && verdict == REL_NEXT)
+		early_keep(&call->forks[fork], msg);
+	else if (heard && call_ring_back(call, msg->status))
 		return;
 	call_send_early(
 		&call->leg[LEG_A], early_status(msg), fork < 0 ? 0 : (unsigned int)fork, msg, sdp);

@@ -324,7 +324,7 @@ static int target_use(struct call *call, const struct sip_msg *invite,
 		return -ENOENT;
 	}
 	call->uri[uri.n] = '\0';
-	if (!spot_enter(b, &call->targets, target->spot))
+	if (!spot_enter(b, &call->targets.spot, target->spot))
 		return -ENOENT; /* another call tries it just now */
 	leg_auth_forget(&call->leg[LEG_B]);
 	call->targets.no_tcp = false;
@@ -336,14 +336,45 @@ static int target_use(struct call *call, const struct sip_msg *invite,
 	return 0;
 }
 
+/* One more target rings beside the called side: its way is of the same family, for the media's sake. */
+static void target_join(struct call *call, const struct sip_msg *invite,
+	const struct cfg_realm *realm, const struct cfg_trunk *trunk, const struct target *target)
+{
+	struct b2b *b = call->b;
+	const struct sip_listener *listener = b->env.ops->find(
+		b->env.ctx, realm->name, target->transport, target->addr.family);
+	char user[POLICY_USER_MAX], text[CALL_URI_MAX];
+	struct sip_uri called;
+	struct sip_path path;
+	struct sip_buf uri;
+
+	if (!listener || target->addr.family != call->out_path.remote.family)
+		return;
+	path = call_path_to(listener, &target->addr);
+	called = uri_for(
+		called_uri(call, invite), call->rec.called[LEG_A], call->rec.called[LEG_B], user);
+	sip_buf_init(&uri, text, sizeof(text) - 1);
+	targets_put_uri(b->targets, &uri, &called, trunk, target);
+	if (uri.overflow || call_ring_add(call, sip_buf_view(&uri), none, &path, target->spot) < 0)
+		log_info("call %016llx: a target of trunk %s does not ring",
+			(unsigned long long)call->rec.id, trunk->name);
+}
+
 static int target_take(struct call *call, const struct sip_msg *invite,
 	const struct cfg_realm *realm, const struct cfg_trunk *trunk)
 {
 	struct call_targets *ct = &call->targets;
 
+	call_ring_clear(call);
+	call_copy_set(&call->route, &call->route_len, none);
 	while (ct->next < ct->n) {
-		if (target_use(call, invite, realm, trunk, &ct->list[ct->next++]) == 0)
-			return 0;
+		const struct target *target = &ct->list[ct->next++];
+
+		if (target_use(call, invite, realm, trunk, target) < 0)
+			continue;
+		while (ct->next < ct->n && ct->list[ct->next].group == target->group)
+			target_join(call, invite, realm, trunk, &ct->list[ct->next++]);
+		return 0;
 	}
 	return -ENOENT;
 }
@@ -368,7 +399,7 @@ static bool user_take(struct call *call, const struct candidate *c, const struct
 	struct leg *leg = &call->leg[LEG_B];
 	const struct cfg_realm *realm;
 
-	spot_leave(call->b, &call->targets);
+	spot_leave(call->b, &call->targets.spot);
 	call->targets.n = call->targets.next = 0;
 	if (!call_user_take(call, &realm))
 		return false;
@@ -405,7 +436,7 @@ static int candidate_take(struct call *call, const struct sip_msg *invite)
 
 			if (!peer || peer->shutdown || !cfg_dial_peer_is_local(peer))
 				continue;
-			spot_leave(b, &call->targets);
+			spot_leave(b, &call->targets.spot);
 			admission_drop(call, LEG_B);
 			call_local_take(call, peer);
 			return 0;
@@ -749,7 +780,7 @@ static int invite_build(struct call *call, const struct sip_msg *from, struct vi
 	sip_put_hdr(buf, SIP_H_CALL_ID, id);
 	call_trace(call, LEG_B, id);
 	sip_put_cseq(buf, leg->out_cseq, VIEW("INVITE"));
-	leg_put_contact(buf, leg, call->by_user ? path : &call->out_path);
+	leg_put_contact(buf, leg, call->by_user || call->n_branches > 0 ? path : &call->out_path);
 	sip_put_hdr(buf, SIP_H_ALLOW, VIEW(POLICY_ALLOW));
 	leg_put_extensions(leg, buf);
 	call_put_replaces(call, buf);
@@ -816,8 +847,9 @@ int call_invite_to(struct call *call, struct view uri, const struct sip_path *pa
 		return rc;
 	sip_buf_init(&buf, b->msg_buf, sizeof(b->msg_buf));
 	rc = invite_build(call, from, sip_ctxn_branch(ctxn), uri, &way, route, sdp, &buf);
-	/* A phone is called along its flow, whatever its size. */
-	call->targets.by_tcp = rc == 0 && !call->by_user && goes_by_tcp(call, buf.n, &way);
+	/* A phone is called along its flow, whatever its size; several far ends as each of them says. */
+	call->targets.by_tcp = rc == 0 && !call->by_user && call->n_branches == 0 &&
+			       goes_by_tcp(call, buf.n, &way);
 	if (call->targets.by_tcp) {
 		sip_buf_init(&buf, b->msg_buf, sizeof(b->msg_buf));
 		rc = invite_build(call, from, sip_ctxn_branch(ctxn), uri, &way, route, sdp, &buf);
@@ -848,13 +880,13 @@ static int invite_send(struct call *call)
 			return rc;
 	}
 	rc = call_invite_to(call, view_of(call->uri), &call->out_path,
-		call_user_route(call, call->target), sdp, &leg->out);
+		(struct view){call->route, call->route_len}, sdp, &leg->out);
 	if (rc < 0) {
 		leg->out = NULL;
 		return rc;
 	}
 	leg_tell(leg, sdp);
-	call_user_ring_others(call, sdp);
+	call_ring_send(call, sdp);
 	oa_send(&leg->oa, OA_INVITE, sdp.n > 0);
 	call->state = CALL_CALLING;
 	call->answer_by_ms = twheel_now(b->env.wheel) + (uint64_t)b->cfg->timer_no_answer_s * 1000;

@@ -106,16 +106,16 @@ uint32_t spot_load(const struct b2b *b, uint16_t spot)
 
 /* ---- calls ---- */
 
-static void join(struct b2b *b, struct call_targets *ct, uint16_t spot)
+static void join(struct b2b *b, uint16_t *at, uint16_t spot)
 {
-	ct->spot = spot;
+	*at = spot;
 	if (spot != SPOT_NONE)
 		atomic_fetch_add_explicit(&spot_at(b, spot)->n_active, 1, memory_order_relaxed);
 }
 
-bool spot_enter(struct b2b *b, struct call_targets *ct, uint16_t spot)
+bool spot_enter(struct b2b *b, uint16_t *at, uint16_t spot)
 {
-	spot_leave(b, ct);
+	spot_leave(b, at);
 	if (spot == SPOT_NONE)
 		return true;
 	if (!breaker_enter(&spot_at(b, spot)->breaker, twheel_now(b->env.wheel)))
@@ -123,22 +123,22 @@ bool spot_enter(struct b2b *b, struct call_targets *ct, uint16_t spot)
 	/* The set that it was drawn from refers to it, so it cannot go meanwhile. */
 	atomic_fetch_add_explicit(&spot_at(b, spot)->refs, 1, memory_order_relaxed);
 	atomic_fetch_add_explicit(&spot_at(b, spot)->n_calls, 1, memory_order_relaxed);
-	join(b, ct, spot);
+	join(b, at, spot);
 	return true;
 }
 
-void spot_leave(struct b2b *b, struct call_targets *ct)
+void spot_leave(struct b2b *b, uint16_t *at)
 {
-	uint16_t spot = ct->spot;
+	uint16_t spot = *at;
 
-	ct->spot = SPOT_NONE;
+	*at = SPOT_NONE;
 	if (spot == SPOT_NONE)
 		return;
 	atomic_fetch_sub_explicit(&spot_at(b, spot)->n_active, 1, memory_order_relaxed);
 	spot_unref(b, spot);
 }
 
-void spot_find(struct b2b *b, struct call_targets *ct, const char *trunk, const struct ipaddr *addr,
+void spot_find(struct b2b *b, uint16_t *at, const char *trunk, const struct ipaddr *addr,
 	uint8_t transport)
 {
 	struct b2b_shared *shared = b->env.shared;
@@ -147,19 +147,19 @@ void spot_find(struct b2b *b, struct call_targets *ct, const char *trunk, const 
 	pthread_mutex_lock(&shared->lock);
 	spot = claim(shared, trunk, addr, transport, false);
 	pthread_mutex_unlock(&shared->lock);
-	join(b, ct, spot);
+	join(b, at, spot);
 }
 
-void spot_failed(struct b2b *b, const struct call_targets *ct, const struct cfg_trunk *trunk,
-	uint64_t retry_after_ms)
+void spot_failed(
+	struct b2b *b, uint16_t spot, const struct cfg_trunk *trunk, uint64_t retry_after_ms)
 {
 	struct breaker_conf conf = {trunk->breaker_failures, trunk->breaker_hold_s * 1000};
 	struct b2b_spot *s;
 	char addr[IPADDR_TEXT_MAX];
 
-	if (ct->spot == SPOT_NONE)
+	if (spot == SPOT_NONE)
 		return;
-	s = spot_at(b, ct->spot);
+	s = spot_at(b, spot);
 	atomic_fetch_add_explicit(&s->n_failed, 1, memory_order_relaxed);
 	if (!breaker_failed(&s->breaker, &conf, twheel_now(b->env.wheel), retry_after_ms))
 		return;
@@ -169,11 +169,11 @@ void spot_failed(struct b2b *b, const struct call_targets *ct, const struct cfg_
 		retry_after_ms ? "it said 503 with Retry-After" : "calls to it fail");
 }
 
-void spot_worked(struct b2b *b, const struct call_targets *ct)
+void spot_worked(struct b2b *b, uint16_t spot)
 {
 	char addr[IPADDR_TEXT_MAX];
 
-	if (ct->spot != SPOT_NONE && breaker_worked(&spot_at(b, ct->spot)->breaker))
-		log_notice("trunk %s: %s takes calls again", spot_at(b, ct->spot)->trunk,
-			ipaddr_print_port(&spot_at(b, ct->spot)->addr, addr));
+	if (spot != SPOT_NONE && breaker_worked(&spot_at(b, spot)->breaker))
+		log_notice("trunk %s: %s takes calls again", spot_at(b, spot)->trunk,
+			ipaddr_print_port(&spot_at(b, spot)->addr, addr));
 }

@@ -411,7 +411,7 @@ static void members_order(struct targets *t, struct target_set *set, uint8_t ord
 	case CFG_HUNT_LEAST_LOAD:
 		select_least_load(members, n, draw, t, order);
 		break;
-	default:
+	default: /* preference, parallel */
 		select_by_priority(members, n, order);
 	}
 }
@@ -447,6 +447,38 @@ static void member_take(struct targets *t, const struct target_set *set,
 		server_take(t, set, &servers[order[i]], ret);
 }
 
+/*
+ * hunt-scheme parallel: of each member of a preference one target rings, all at a time; their next
+ * ones follow as the next group, then the members of the next preference.
+ */
+static void members_ring(struct targets *t, const struct target_set *set, const uint8_t *order,
+	struct call_targets *ret)
+{
+	struct call_targets own[CFG_LIST_MAX];
+	uint8_t group = 0;
+
+	for (unsigned int i = 0, end; i < set->n_members; i = end) {
+		bool more = true;
+
+		for (end = i; end < set->n_members && set->members[order[end]].preference ==
+							      set->members[order[i]].preference;
+			end++) {
+			own[end].n = own[end].next = 0;
+			member_take(t, set, &set->members[order[end]], &own[end]);
+		}
+		for (; more; group++) {
+			more = false;
+			for (unsigned int k = i; k < end; k++) {
+				if (own[k].next == own[k].n || ret->n == CALL_TARGETS_MAX)
+					continue;
+				ret->list[ret->n] = own[k].list[own[k].next++];
+				ret->list[ret->n++].group = group;
+				more = true;
+			}
+		}
+	}
+}
+
 void targets_pick(struct targets *t, const struct cfg_trunk *trunk, struct call_targets *ret,
 	const char **ret_why)
 {
@@ -462,11 +494,16 @@ void targets_pick(struct targets *t, const struct cfg_trunk *trunk, struct call_
 	}
 	if (set->n_members == 1) {
 		member_take(t, set, &set->members[0], ret);
+	} else if (set->hunt == CFG_HUNT_PARALLEL) {
+		members_order(t, set, order);
+		members_ring(t, set, order, ret);
 	} else {
 		members_order(t, set, order);
 		for (unsigned int i = 0; i < set->n_members; i++)
 			member_take(t, set, &set->members[order[i]], ret);
 	}
+	for (unsigned int i = 0; set->hunt != CFG_HUNT_PARALLEL && i < ret->n; i++)
+		ret->list[i].group = (uint8_t)i;
 	if (set->stale)
 		t->b->env.stats->dns_stale++;
 	*ret_why = "each of its targets is busied out or left alone for a while";

@@ -20,6 +20,7 @@ struct target {
 	uint8_t transport;
 	uint8_t member; /* of the server group; else 0 */
 	uint16_t spot;	/* in shared->spots, or SPOT_NONE: nothing is known of it */
+	uint8_t group;	/* drawn for a call: those with the same one ring at a time */
 };
 
 /* What a call still has to try of its trunk. */
@@ -102,17 +103,18 @@ const struct cfg_trunk *targets_source(
 
 /* ---- spots ---- */
 
-/* A call goes to its target, unless the breaker does not let it; then false. */
-bool spot_enter(struct b2b *b, struct call_targets *ct, uint16_t spot);
+/* A call goes to its target, unless the breaker does not let it; then false. at: the call's note of
+ * it, SPOT_NONE: none so far. */
+bool spot_enter(struct b2b *b, uint16_t *at, uint16_t spot);
 /* It is no longer there: tried in vain, or over. */
-void spot_leave(struct b2b *b, struct call_targets *ct);
+void spot_leave(struct b2b *b, uint16_t *at);
 /* A call that was restored is there already. */
-void spot_find(struct b2b *b, struct call_targets *ct, const char *trunk, const struct ipaddr *addr,
+void spot_find(struct b2b *b, uint16_t *at, const char *trunk, const struct ipaddr *addr,
 	uint8_t transport);
 /* What became of an INVITE. retry_after_ms: 0 when nothing was said. */
-void spot_failed(struct b2b *b, const struct call_targets *ct, const struct cfg_trunk *trunk,
-	uint64_t retry_after_ms);
-void spot_worked(struct b2b *b, const struct call_targets *ct);
+void spot_failed(
+	struct b2b *b, uint16_t spot, const struct cfg_trunk *trunk, uint64_t retry_after_ms);
+void spot_worked(struct b2b *b, uint16_t spot);
 bool spot_usable(const struct b2b *b, uint16_t spot);
 void spot_set_down(struct b2b *b, uint16_t spot, bool down);
 bool spot_down(const struct b2b *b, uint16_t spot);

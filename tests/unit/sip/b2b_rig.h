@@ -50,6 +50,7 @@ struct rig_ua {
 	char last_contacts[512];		  /* of the final answer to its INVITE */
 	char last_refer[2048], last_notify[2048]; /* whole */
 	char last_replaces[512];		  /* of an INVITE that it got */
+	char last_cancel[1024];			  /* whole */
 	unsigned int n_refers, n_notifies;
 	unsigned int n_invites;	   /* that it got */
 	struct sip_ctxn *updating; /* its UPDATE */

@@ -633,6 +633,7 @@ static void ua_cancelled(struct sip_stxn *stxn, const struct sip_msg *cancel, vo
 {
 	struct rig_ua *ua = arg;
 
+	snprintf(ua->last_cancel, sizeof(ua->last_cancel), "%.*s", VIEW_ARG(cancel->raw));
 	if (ua->in == stxn)
 		rig_answer(the_rig, ua, the_rig->side[ua->side].on_cancel_answer ? 200 : 487);
 }

@@ -59,6 +59,7 @@ int digest_challenge_parse(struct view value, struct digest_challenge *ret_chall
 	struct digest_challenge c = {.hash = DIGEST_MD5};
 	const char *end = sip_view_end(value), *p = sip_skip_ws(value.p, end),
 		   *scheme_end = sip_skip(p, end, SIP_C_TOKEN);
+	unsigned int seen = 0;
 	bool realm = false;
 
 	if (!view_eq_nocase(sip_between(p, scheme_end), VIEW("Digest")))
@@ -66,7 +67,8 @@ int digest_challenge_parse(struct view value, struct digest_challenge *ret_chall
 	p = scheme_end;
 	while (sip_skip_ws(p, end) < end) {
 		struct view name, text;
-		if (digest_param_take(&p, end, &name, &text) < 0 || param_read(&c, name, text) < 0)
+		if (digest_param_take(&p, end, &name, &text) < 0 ||
+			digest_param_once(name, &seen) < 0 || param_read(&c, name, text) < 0)
 			return -EINVAL;
 		realm = realm || view_eq_nocase(name, VIEW("realm"));
 	}

@@ -115,3 +115,18 @@ int digest_param_take(
 	*p = q < end ? q + 1 : q;
 	return 0;
 }
+
+int digest_param_once(struct view name, unsigned int *seen)
+{
+	static const char *const names[] = {"username", "realm", "nonce", "uri", "response",
+		"cnonce", "algorithm", "qop", "nc", "opaque", "stale"};
+
+	for (unsigned int i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (!view_eq_nocase(name, view_of(names[i])))
+			continue;
+		if (*seen & 1u << i)
+			return -EINVAL;
+		*seen |= 1u << i;
+	}
+	return 0;
+}

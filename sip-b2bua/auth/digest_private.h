@@ -23,3 +23,8 @@ unsigned int digest_hash_len(uint8_t hash); /* in hex digits */
  */
 int digest_param_take(const char **p, const char *end, struct view *ret_name,
 	struct view *ret_value) __attribute__((warn_unused_result));
+/*
+ * A parameter that has a meaning stands once (RFC 3261 7.3.1), else two readers could take two values.
+ * seen: 0 before the first one. -EINVAL.
+ */
+int digest_param_once(struct view name, unsigned int *seen) __attribute__((warn_unused_result));

@@ -232,6 +232,7 @@ int digest_credentials_parse(struct view value, struct digest_credentials *ret_c
 	struct digest_credentials c = {.hash = DIGEST_MD5};
 	const char *end = sip_view_end(value), *p = sip_skip_ws(value.p, end),
 		   *scheme_end = sip_skip(p, end, SIP_C_TOKEN);
+	unsigned int seen = 0;
 
 	if (!view_eq_nocase(sip_between(p, scheme_end), VIEW("Digest")))
 		return -ENOTSUP;
@@ -240,6 +241,8 @@ int digest_credentials_parse(struct view value, struct digest_credentials *ret_c
 		struct view name, text;
 		int rc = digest_param_take(&p, end, &name, &text);
 
+		if (rc == 0)
+			rc = digest_param_once(name, &seen);
 		if (rc == 0)
 			rc = param_read(&c, name, text);
 		if (rc < 0)

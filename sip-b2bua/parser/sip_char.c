@@ -91,7 +91,8 @@ int sip_param_take(const char **p, const char *end, struct view *ret_name, struc
 			if (q == NULL)
 				return -EINVAL;
 		} else {
-			while (q < end && *q != ';' && *q != '"' && !sip_char_is(*q, SIP_C_WS))
+			/* More than a token, as addresses and worse stand there; nothing invisible. */
+			while (q < end && *q != ';' && *q != '"' && (uint8_t)*q > ' ' && *q != 0x7f)
 				q++;
 		}
 		if (q == v)

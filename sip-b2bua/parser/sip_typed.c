@@ -57,14 +57,25 @@ static int sent_by_take(const char **p, const char *end, struct sip_via *via)
 	return 0;
 }
 
+/* RFC 3261 7.3.1: a parameter stands once. Of two branches each end would take another. */
+static int param_once(struct view *field, struct view value)
+{
+	if (field->p != NULL)
+		return -EINVAL;
+	*field = value;
+	return 0;
+}
+
 static int via_param_set(struct sip_via *via, struct view name, struct view value)
 {
 	uint64_t port;
 	switch (name.n) {
 	case 5:
-		if (view_eq_nocase(name, VIEW("maddr"))) {
-			via->maddr = value;
-		} else if (view_eq_nocase(name, VIEW("rport"))) {
+		if (view_eq_nocase(name, VIEW("maddr")))
+			return param_once(&via->maddr, value);
+		if (view_eq_nocase(name, VIEW("rport"))) {
+			if (via->has_rport)
+				return -EINVAL;
 			via->has_rport = true;
 			if (value.n > 0) {
 				if (view_to_u64(value, 65535, &port) != 0)
@@ -75,11 +86,11 @@ static int via_param_set(struct sip_via *via, struct view name, struct view valu
 		break;
 	case 6:
 		if (view_eq_nocase(name, VIEW("branch")))
-			via->branch = value;
+			return param_once(&via->branch, value);
 		break;
 	case 8:
 		if (view_eq_nocase(name, VIEW("received")))
-			via->received = value;
+			return param_once(&via->received, value);
 		break;
 	default:
 		break;
@@ -134,10 +145,9 @@ static int addr_params(const char *p, const char *end, struct sip_addr *a)
 		p++;
 		if (sip_param_take(&p, end, &name, &value) != 0)
 			return -EINVAL;
-		if (name.n == 3 && a->tag.p == NULL && view_eq_nocase(name, VIEW("tag"))) {
-			if (!sip_is_token(value))
+		if (name.n == 3 && view_eq_nocase(name, VIEW("tag"))) {
+			if (!sip_is_token(value) || param_once(&a->tag, value) != 0)
 				return -EINVAL;
-			a->tag = value;
 		}
 	}
 	return 0;

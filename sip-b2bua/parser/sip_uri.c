@@ -202,10 +202,15 @@ static int hostpart_parse(const char *p, const char *end, struct sip_uri *u)
 	return q == end ? 0 : -EINVAL;
 }
 
+/* RFC 3966 3: '+' in front or not at all, and of visual separators alone there is no number. */
 static int tel_parse(const char *p, const char *end, struct sip_uri *u)
 {
-	const char *q = sip_skip(p, end, SIP_C_TEL);
-	if (q == p)
+	const char *q = sip_skip(p, end, SIP_C_TEL), *digit = p;
+	if (q > p && memchr(p + 1, '+', (size_t)(q - p - 1)) != NULL)
+		return -EINVAL;
+	while (digit < q && !sip_char_is(*digit, SIP_C_HEX) && *digit != '*' && *digit != '#')
+		digit++;
+	if (digit == q)
 		return -EINVAL;
 	u->user = sip_between(p, q);
 	if (q == end)
@@ -230,9 +235,12 @@ int sip_uri_parse(struct view text, struct sip_uri *ret_uri)
 {
 	struct sip_uri u = {.text = text};
 	const char *end = sip_view_end(text);
-	const char *p = sip_skip(text.p, end, SIP_C_TOKEN);
+	const char *p = text.p;
 	int rc;
 
+	while (p < end &&
+		(sip_char_is(*p, SIP_C_ALPHA | SIP_C_DIGIT) || *p == '+' || *p == '-' || *p == '.'))
+		p++;
 	if (p == end || *p != ':' || p == text.p || !sip_char_is(text.p[0], SIP_C_ALPHA))
 		return -EINVAL;
 	u.scheme_text = sip_between(text.p, p);

@@ -41,6 +41,8 @@ static const struct challenge_row challenges[] = {
 	{"Digest realm=\"a\",nonce=\"\"", -EINVAL},
 	{"Digest realm=\"a,nonce=\"n\"", -EINVAL},
 	{"Digest realm=\"a\" nonce=\"n\"", -EINVAL},
+	{"Digest realm=\"a\",nonce=\"n\",Nonce=\"m\"", -EINVAL},
+	{"Digest realm=\"a\",nonce=\"n\",opaque=\"o\",opaque=\"o\"", -EINVAL},
 	{"Digest realm,nonce=\"n\"", -EINVAL},
 	{"Digest realm=\"a\",nonce=\"n\",algorithm=MD5-sess", -EINVAL},
 	{"Digest realm=\"a\",nonce=\"n\",algorithm=AKAv1-MD5", -EINVAL},

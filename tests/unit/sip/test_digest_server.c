@@ -44,6 +44,9 @@ static const struct parse_row parse_rows[] = {
 	{"Digest " COMMON ",response=" MD5_0 ",qop=auth-int,nc=00000001,cnonce=\"c\"", -ENOTSUP},
 	{"Digest " COMMON ",response=" MD5_0 ",algorithm=MD5-sess", -ENOTSUP},
 	{"Digest username=\"u,realm=\"r\"", -EINVAL},
+	{"Digest username=\"u\",username=\"v\",realm=\"r\",nonce=\"n\",uri=\"sip:x\","
+	 "response=\"00000000000000000000000000000000\"",
+		-EINVAL},
 	{"Basic dTpw", -ENOTSUP},
 	{"", -ENOTSUP},
 };

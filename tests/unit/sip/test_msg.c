@@ -110,6 +110,9 @@ static const struct bad_row bad[] = {
 	{"Via: SIP/2.0/UDP host:0\r\n", "", false, "bad Via"},
 	{"Via: SIP/2.0/UDP host;rport=x\r\n", "", false, "bad Via"},
 	{"Via: SIP/2.0/UDP host x\r\n", "", false, "bad Via"},
+	{"Via: SIP/2.0/UDP host;branch=a;branch=b\r\n", "", false, "bad Via"},
+	{"Via: SIP/2.0/UDP host;rport;rport=1\r\n", "", false, "bad Via"},
+	{"Via: SIP/2.0/UDP host;branch=a\001b\r\n", "", false, "bad Via"},
 	{"Date: Sat, 13 Nov 2010 23:29:00 PST\r\n", "", false, "bad Date"},
 };
 
@@ -276,6 +279,8 @@ static const struct addr_row addrs[] = {
 	{"<sip:a@b>;tag=", NULL, NULL, NULL, -EINVAL},
 	{"<sip:a@b>;tag=\"q\"", NULL, NULL, NULL, -EINVAL},
 	{"<sip:a@b>;tag", NULL, NULL, NULL, -EINVAL},
+	{"<sip:a@b>;tag=1;tag=1", NULL, NULL, NULL, -EINVAL},
+	{"<sip:a@b>;x=\1", NULL, NULL, NULL, -EINVAL},
 	{"<sip:a@b>x", NULL, NULL, NULL, -EINVAL},
 	{"\"A\" sip:a@b", NULL, NULL, NULL, -EINVAL},
 	{"\"A\"", NULL, NULL, NULL, -EINVAL},

@@ -83,7 +83,8 @@ static void test_bad(void **state)
 		"sip:[2001:db8::g]", "sip:192.0.2.256", "sip:1.2.3", "sip:host;", "sip:host;;a",
 		"sip:host;a=", "sip:host;a=\"b\"", "sip:host;=b", "sip:host?", "sip:host?a",
 		"sip:host?a=b&", "sip:host?=b", "sip:host>", "<sip:host>", "tel:", "tel:12x",
-		"tel:12;", "1abc:x", "http://a b", "mailto:", "sip:a\r\nb@host", "sip:host;a=b c"};
+		"tel:12;", "tel:+", "tel:-.-", "tel:1+2", "1abc:x", "a%:x", "a_b:x", "http://a b",
+		"mailto:", "sip:a\r\nb@host", "sip:host;a=b c"};
 	for (unsigned int i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		struct sip_uri uri;
 		if (sip_uri_parse(view_of(bad[i]), &uri) != -EINVAL)

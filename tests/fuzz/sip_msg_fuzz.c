@@ -29,6 +29,8 @@ static void typed_access(void)
 	struct sip_rack rack;
 	uint32_t seconds;
 	for (unsigned int id = 1; id < SIP_H_N; id++) {
+		if (msg.first[id] == SIP_NONE)
+			continue;
 		sip_values_start(&it, &msg, id);
 		while (sip_values_next(&it, &value)) {
 			inside(value);

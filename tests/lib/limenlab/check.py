@@ -79,6 +79,14 @@ def fuzz_names():
         return sorted(re.findall(r"'(\w+)':", f.read()))
 
 
+def corpora(target):
+    """Folders of inputs that a target begins with: its own, and what others have that it reads, too."""
+    data, torture = os.path.join(ROOT, "tests/data"), ["sip/rfc4475", "sip/rfc5118"]
+    more = {"sip_msg": torture, "diff_msg": torture + ["fuzz/sip_msg"], "diff_uri": ["fuzz/sip_uri"],
+            "diff_digest": ["fuzz/sip_digest", "fuzz/sip_auth"]}
+    return [os.path.join(data, d) for d in [os.path.join("fuzz", target)] + more.get(target, [])]
+
+
 def unit_names():
     """As meson knows them; sets up the build folder where there is none yet."""
     build("build", *BUILDS["build"], setup_only=True)
@@ -151,11 +159,14 @@ def run_fuzz(name, results):
     work = os.path.join(LOGS, f"fuzz-{target}")
     shutil.rmtree(work, ignore_errors=True)
     os.makedirs(os.path.join(work, "new"))
-    corpus = os.path.join(ROOT, "tests/data/fuzz", target)
+    missing = [d for d in corpora(target) if not os.path.isdir(d) or not os.listdir(d)]
+    if missing:
+        results.add(name, "FAILED", 0, f"no inputs to begin with in {' '.join(missing)}")
+        return
     exe = os.path.join(ROOT, "build-fuzz/tests/fuzz", f"{target}_fuzz")
     seconds = int(os.environ.get("LIMEN_FUZZ_S", FUZZ_S))
     argv = [exe, f"-max_total_time={seconds}", "-timeout=5", "-rss_limit_mb=1024", f"-artifact_prefix={work}/", "-print_final_stats=1",
-            os.path.join(work, "new")] + ([corpus] if os.path.isdir(corpus) else [])
+            os.path.join(work, "new")] + corpora(target)
     t0 = time.monotonic()
     status, text = supervised(argv, seconds + 60, env=SANITIZER_ENV, cwd=work)
     path = keep_log(name, text)

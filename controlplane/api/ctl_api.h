@@ -604,7 +604,7 @@ struct ctl_reg_clear {
 	X(dns_queries, "dns-queries", "questions to name servers")                            \
 	X(dns_failed, "dns-failed", "of them those that no name server answered")             \
 	X(dns_stale, "dns-stale", "calls by answers past their time, as no server answers")   \
-	X(failovers, "failovers", "requests that went on to another target of their trunk")   \
+	X(failovers, "failovers", "requests that went on to another target")                  \
 	X(breaker_opened, "breaker-opened", "times that a target was left alone")             \
 	X(conns_accepted, "connections-accepted", "connections that far ends opened")         \
 	X(conns_opened, "connections-opened", "connections that were opened to far ends")     \
@@ -614,7 +614,16 @@ struct ctl_reg_clear {
 	X(conns_slow, "connections-slow", "connections closed in the middle of a message")    \
 	X(conns_far_closed, "connections-closed", "connections that far ends closed")         \
 	X(keepalives, "keepalives", "CRLFs that keep a flow open")                            \
-	X(stun, "stun-answers", "STUN binding requests answered on SIP ports")
+	X(stun, "stun-answers", "STUN binding requests answered on SIP ports")                \
+	X(flows_lost, "flows-lost", "registrations that ended with their connection")         \
+	X(flows_silent, "flows-silent", "flows closed as no keep-alive came (Flow-Timer)")    \
+	X(flow_failovers, "flow-failovers", "requests that took another flow of their phone") \
+	X(gruu_calls, "temp-gruu-calls", "calls to temporary GRUUs")                          \
+	X(tls_no_name, "tls-no-server", "TLS clients refused for the server they asked for")  \
+	X(large_tcp, "large-by-tcp", "requests that went by TCP for their length")            \
+	X(large_udp, "large-by-udp", "of them those that nobody took, sent by UDP again")     \
+	X(hops_named, "hops-by-name", "requests whose next hop DNS was asked for")            \
+	X(hops_unknown, "hops-unknown", "of them those that DNS did not know, sent back")
 
 struct ctl_sip_stats {
 #define X(field, name, help) uint64_t field;

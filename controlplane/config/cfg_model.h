@@ -285,6 +285,12 @@ struct cfg_tls_profile {
 	char trust[CFG_PATH_MAX]; /* who may vouch for far ends; empty: nobody */
 	uint8_t client;		  /* enum cfg_tls_client */
 	uint8_t min_version;	  /* enum cfg_tls_version */
+	/* Servers that clients may ask for by name, "*.example.com" too (RFC 6066 3). */
+	char server_names[CFG_LIST_MAX][CFG_HOST_MAX];
+	uint32_t n_server_names;
+	uint32_t sni_profiles[CFG_LIST_MAX]; /* whose names are taken where this one is used */
+	uint32_t n_sni_profiles;
+	bool sni_strict; /* who asks for no name of them is refused */
 };
 
 /* Whether what a side says of the caller is believed (in), and may be told to it (out). */
@@ -456,6 +462,7 @@ struct cfg_realm {
 	struct cfg_announcement announcements[CFG_LIST_MAX]; /* to callers of this realm */
 	uint32_t n_announcements;
 	uint32_t tls_profile;			  /* 0: none, so no TLS */
+	bool large_tcp;				  /* as of a trunk, for phones and others */
 	uint32_t sip_profile_out, sip_profile_in; /* tags of voice classes; 0: none */
 	uint32_t max_conn, call_spike; /* calls at a time, begun in a second; 0: no limit */
 	uint32_t tenant;	       /* tag of a voice class; 0: none */
@@ -509,7 +516,7 @@ struct cfg_trunk {
 	/* session target ipv4:A[:P] | ipv6:[A][:P] | dns:NAME[:P], or a group of servers by its tag */
 	struct cfg_target target;
 	uint32_t server_group;
-	bool large_tcp;		   /* INVITEs over 1300 octets go by TCP in place of UDP */
+	bool large_tcp;		   /* requests over 1300 octets go by TCP in place of UDP */
 	uint32_t breaker_failures; /* in a row, until a target is left alone; 0: never */
 	uint32_t breaker_hold_s;   /* for so long, when it does not say itself */
 	uint8_t transport;
@@ -589,6 +596,9 @@ struct cfg_dial_peer {
 /* By which hashes users of a registrar may prove themselves (RFC 8760). */
 enum cfg_digest { CFG_DIGEST_ANY, CFG_DIGEST_SHA, CFG_DIGEST_MD5 };
 
+/* In what order the phones of a user ring (RFC 3261 16.6). */
+enum cfg_fork { CFG_FORK_Q_ORDER, CFG_FORK_PARALLEL };
+
 /* "registrar NAME": takes the registrations of a realm. */
 struct cfg_registrar {
 	char name[CFG_NAME_MAX];
@@ -601,6 +611,9 @@ struct cfg_registrar {
 	uint32_t expires_nat_s; /* 0: as others */
 	uint32_t max_contacts;	/* of a user */
 	bool service_route;
+	uint32_t flow_timer_s;	 /* silence that ends a flow (RFC 5626 4.4); 0: none is named */
+	uint8_t fork;		 /* enum cfg_fork */
+	uint32_t fork_timeout_s; /* until phones of the next lower q ring */
 };
 
 #define CFG_PHONE_MAX  64

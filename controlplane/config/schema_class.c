@@ -192,6 +192,37 @@ static const struct cfg_leaf rows[] = {
 		.def = CFG_TLS_1_2,
 		NO_REF,
 		.help = "Oldest version of TLS that is spoken"},
+	{.kind = CFG_TLS_PROFILE,
+		.type = CFG_T_WORD,
+		.flags = CFG_F_LIST,
+		.name = "server_names",
+		.syntax = "server-name",
+		LIST(cfg_tls_profile, server_names),
+		NO_REF,
+		.help = "Name of the server that this certificate is for; several may be given",
+		.value_help = "Host name, or * for one label: *.example.com"},
+	{.kind = CFG_TLS_PROFILE,
+		.type = CFG_T_U32,
+		.flags = CFG_F_LIST,
+		.name = "sni_profiles",
+		.syntax = "sni profile",
+		LIST(cfg_tls_profile, sni_profiles),
+		.min = 1,
+		.max = 10000,
+		.def = 1,
+		.ref = CFG_TLS_PROFILE,
+		.help = "Name of the server that a client asks for (SNI)\nWho asks for a "
+			"server-name "
+			"of this profile gets it in place of the present one; several may be given",
+		.value_help = "Tag of a voice class tls-profile"},
+	{.kind = CFG_TLS_PROFILE,
+		.type = CFG_T_BOOL,
+		.name = "sni_strict",
+		.syntax = "sni strict",
+		FIELD(cfg_tls_profile, sni_strict),
+		NO_REF,
+		.help = "Name of the server that a client asks for (SNI)\nRefuse who asks for none "
+			"of the server-names"},
 };
 
 const struct cfg_rows cfg_rows_class = CFG_ROWS(rows);

@@ -208,6 +208,14 @@ static const struct cfg_leaf rows[] = {
 		.help = "WebSocket\nWeb site whose pages may connect; several may be given, none: "
 			"all",
 		.value_help = "Origin as browsers name it: https://phone.example.com"},
+	{.kind = CFG_REALM,
+		.type = CFG_T_BOOL,
+		.name = "large_requests_tcp",
+		.syntax = "session large-requests tcp",
+		FIELD(cfg_realm, large_tcp),
+		NO_REF,
+		.help = "Session\nRequests of more than 1300 octets in place of UDP\n"
+			"Over TCP, by UDP again where nobody takes it"},
 	CLASS_ROW(CFG_REALM, cfg_realm, tls_profile, "tls-profile", CFG_TLS_PROFILE,
 		"Certificates for SIP over TLS"),
 	CONN_ROW(CFG_REALM, cfg_realm),

@@ -9,6 +9,12 @@ static const struct cfg_word digest_words[] = {
 	{NULL, 0, NULL},
 };
 
+static const struct cfg_word fork_words[] = {
+	{"q-order", CFG_FORK_Q_ORDER, "Highest q first, equal ones together (RFC 3261 16.6)"},
+	{"parallel", CFG_FORK_PARALLEL, "All at a time, whatever their q"},
+	{NULL, 0, NULL},
+};
+
 static const struct cfg_leaf rows[] = {
 	/* ---- registrar NAME ---- */
 	{.kind = CFG_REGISTRAR,
@@ -108,6 +114,40 @@ static const struct cfg_leaf rows[] = {
 		FIELD(cfg_registrar, service_route),
 		NO_REF,
 		.help = "Tell phones to send all requests through this box (RFC 3608)"},
+	{.kind = CFG_REGISTRAR,
+		.type = CFG_T_U32,
+		.flags = CFG_F_ZERO_NONE,
+		.name = "flow_timer_s",
+		.syntax = "flow-timer",
+		FIELD(cfg_registrar, flow_timer_s),
+		.min = 2,
+		.max = 3600,
+		.def = 120,
+		NO_REF,
+		.help = "Phones with flows send keep-alives so often (RFC 5626); a connection "
+			"that is silent for longer is closed",
+		.value_help = "Seconds"},
+	{.kind = CFG_REGISTRAR,
+		.type = CFG_T_ENUM,
+		.name = "fork",
+		.syntax = "fork",
+		FIELD(cfg_registrar, fork),
+		.words = fork_words,
+		.max = CFG_FORK_PARALLEL,
+		.def = CFG_FORK_Q_ORDER,
+		NO_REF,
+		.help = "Order in which the phones of a user ring"},
+	{.kind = CFG_REGISTRAR,
+		.type = CFG_T_U32,
+		.name = "fork_timeout_s",
+		.syntax = "fork-timeout",
+		FIELD(cfg_registrar, fork_timeout_s),
+		.min = 1,
+		.max = 180,
+		.def = 20,
+		NO_REF,
+		.help = "Phones of the next lower q ring when none has answered for so long",
+		.value_help = "Seconds"},
 	/* ---- voice register pool TAG ---- */
 	{.kind = CFG_POOL,
 		.type = CFG_T_U32,

@@ -492,6 +492,44 @@ static bool realm_takes_tls(const struct cfg_realm *realm)
 	return false;
 }
 
+/* "*" stands for a whole first label only (RFC 6125 6.4.3). */
+static bool is_server_name(const char *name)
+{
+	size_t n = strlen(name);
+	if (strncmp(name, "*.", 2) == 0)
+		name += 2;
+	return n < CFG_HOST_MAX && *name && *name != '.' && name[strlen(name) - 1] != '.' &&
+	       !strstr(name, "..") &&
+	       name[strspn(name,
+		       "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+		       "0123456789-_.")] == '\0';
+}
+
+static int check_sni(const struct cfg *cfg, const struct cfg_tls_profile *class, char *error)
+{
+	for (uint32_t i = 0; i < class->n_server_names; i++) {
+		if (!is_server_name(class->server_names[i]))
+			return cfg_fault(error, -EINVAL,
+				"voice class tls-profile %u: \"server-name %s\" is no host name",
+				class->tag, class->server_names[i]);
+	}
+	for (uint32_t i = 0; i < class->n_sni_profiles; i++) {
+		const struct cfg_tls_profile *other = cfg_find_tls_profile(
+			cfg, class->sni_profiles[i]);
+		if (other && other->n_server_names == 0)
+			return cfg_fault(error, -ENODATA,
+				"voice class tls-profile %u: \"sni profile %u\" leads to a profile "
+				"without \"server-name\"",
+				class->tag, other->tag);
+	}
+	if (class->sni_strict && class->n_server_names == 0 && class->n_sni_profiles == 0)
+		return cfg_fault(error, -ENODATA,
+			"voice class tls-profile %u: \"sni strict\" needs \"server-name\" or \"sni "
+			"profile\": whom else may a client ask for?",
+			class->tag);
+	return 0;
+}
+
 static int check_tls(const struct cfg *cfg, char *error)
 {
 	for (uint32_t i = 0; i < cfg->n_tls_profiles; i++) {
@@ -501,6 +539,9 @@ static int check_tls(const struct cfg *cfg, char *error)
 				"voice class tls-profile %u: \"client-certificate\" needs "
 				"\"trust\": who may vouch for it?",
 				class->tag);
+		int rc = check_sni(cfg, class, error);
+		if (rc != 0)
+			return rc;
 	}
 	for (uint32_t i = 0; i < cfg->n_realms; i++) {
 		const struct cfg_realm *realm = &cfg->realms[i];

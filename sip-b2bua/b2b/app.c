@@ -34,6 +34,11 @@ static void env_conn_watch(void *ctx, uint64_t conn)
 	sip_transport_conn_watch(sip_worker_transport(ctx), conn);
 }
 
+static void env_flow_timer(void *ctx, const struct sip_path *path, uint32_t silent_ms)
+{
+	sip_worker_flow_timer(ctx, path, silent_ms);
+}
+
 static int env_control_send(void *ctx, uint16_t type, uint32_t seq, const void *part1, size_t len1,
 	const void *part2, size_t len2)
 {
@@ -101,6 +106,7 @@ static const struct b2b_env_ops env_ops = {
 	.find = env_find,
 	.own_vias = env_own_vias,
 	.conn_watch = env_conn_watch,
+	.flow_timer = env_flow_timer,
 	.control_send = env_control_send,
 	.control_seq = env_control_seq,
 	.fetch = env_fetch,

@@ -174,6 +174,7 @@ void b2b_numbers(struct b2b *b, const struct ctl_numbers *msg, int fd)
 void b2b_conn_gone(struct b2b *b, uint8_t conn_worker, uint64_t conn)
 {
 	regclient_conn_gone(b->regclient, conn_worker, conn);
+	registrar_conn_gone(b->registrar, conn_worker, conn);
 }
 
 void b2b_config_abort(struct b2b *b)

@@ -73,6 +73,8 @@ struct b2b_env_ops {
 	unsigned int (*own_vias)(void *ctx, const struct sip_msg *msg);
 	/* As sip_transport_conn_watch(), of this worker; then b2b_conn_gone(). */
 	void (*conn_watch)(void *ctx, uint64_t conn);
+	/* The connection of a path, of whatever worker, ends when it is silent for so long. */
+	void (*flow_timer)(void *ctx, const struct sip_path *path, uint32_t silent_ms);
 	/* To limen-control; negative errno while it is away. seq 0: no reply is expected. */
 	int (*control_send)(void *ctx, uint16_t type, uint32_t seq, const void *part1, size_t len1,
 		const void *part2, size_t len2);

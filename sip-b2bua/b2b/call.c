@@ -39,6 +39,9 @@ static void timer_fired(struct twheel_timer *timer, void *arg)
 	} else if (call->state == CALL_CALLING && call->then == THEN_NOTHING &&
 		   call->targets.waits) {
 		call_target_silent(call);
+	} else if (call->state == CALL_CALLING && call->then == THEN_NOTHING &&
+		   call_user_has_more(call)) {
+		call_phones_silent(call);
 	} else if (call->state == CALL_CALLING && call->then == THEN_NOTHING && call->local.on) {
 		call_local_over(call);
 	} else if (call->state == CALL_CALLING && call->then == THEN_NOTHING) {

@@ -235,6 +235,7 @@ struct call {
 	bool locating; /* another worker is asked where */
 	bool by_user;  /* the called side is that user; its requests go along its flow */
 	struct registrar_targets *phones; /* where the user is registered; NULL: not asked */
+	uint8_t next_phone;		  /* the first one of them that was not called yet */
 	/* call_ring.c: far ends beside that of uri and out_path */
 	STAILQ_HEAD(, call_branch) branches;
 	uint8_t n_branches;
@@ -397,6 +398,8 @@ void call_target_silent(struct call *call);
 bool leg_other_target(struct leg *leg, const struct sip_msg *msg);
 /* What a final answer, or none (msg NULL), says of the target. true: the next one is to be tried. */
 bool call_target_failed(struct call *call, unsigned int status, const struct sip_msg *msg);
+/* The phones of a user that ring have not answered; those of a lower q are called. */
+void call_phones_silent(struct call *call);
 
 /* The same INVITE once more in the same call of SIP, after a challenge (RFC 3261 22.2). */
 int call_invite_retry(struct call *call);
@@ -409,6 +412,21 @@ int call_user_locate(struct call *call, const struct sip_msg *invite);
 void call_user_located(struct call *call); /* also when no answer came */
 /* Makes the user the called side: call->uri, out_path. false: rec.reason and last_failure say why. */
 bool call_user_take(struct call *call, const struct cfg_realm **ret_realm);
+/* Phones of a lower q have not been called; call_user_next() makes them the called side. */
+bool call_user_has_more(const struct call *call);
+int call_user_next(struct call *call);
+/* How long the phones that ring now may ring before others do; 0: until the call is given up. */
+uint64_t call_user_ring_ms(const struct call *call);
+/* A way of a phone, and one to it. */
+struct call_way {
+	struct view uri, route;
+	struct sip_path path;
+};
+/*
+ * The way has failed (RFC 5626 5.3.1), by status 430 of a proxy in front: then its binding is forgotten.
+ * true: the phone has another flow, *way is that now. Views are valid as long as call->phones.
+ */
+bool call_user_other_flow(struct call *call, struct call_way *way, unsigned int status);
 
 /* ---- call_ring.c: several far ends at a time ---- */
 /*
@@ -438,6 +456,8 @@ bool call_ring_refused(struct call *call, struct sip_ctxn *ctxn, unsigned int *s
 /* Nobody has said anything for too long: all are given up, ret_* are for the caller as above. */
 void call_ring_silent(struct call *call, unsigned int *ret_status, const struct sip_msg **ret_msg);
 void call_ring_lose(struct call *call, struct view headers);
+/* A phone's transport failed with err, or it answered. true: its INVITE takes another flow (RFC 5626). */
+bool call_ring_other_flow(struct call *call, struct sip_ctxn *ctxn, int err, unsigned int status);
 
 /* ---- call_redirect.c ---- */
 /* Instead of being carried, a call whose side wants it gets 302, and is gone. false: it is not. */

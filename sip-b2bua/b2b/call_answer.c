@@ -591,7 +591,8 @@ static void call_refused(struct leg *leg, unsigned int status, int err, const st
 		msg ? reason_answered(call, msg, more) : reason_unanswered(call, err));
 	call->last_failure = failure.status;
 	memcpy(call->rec.reason, reason, sizeof(reason));
-	again = call_target_failed(call, status, msg);
+	again = call->by_user ? status < 600 && call_user_has_more(call)
+			      : call_target_failed(call, status, msg);
 	if (msg && status >= 300 && status < 400 && call_redirected(call, msg, reason))
 		return;
 	if (again || (failure.hunt &&
@@ -687,7 +688,8 @@ static void invite_response(
 			success(leg, msg, path);
 	} else {
 		sip_ctxn_detach(ctxn);
-		if (call_ring_refused(leg->call, ctxn, &status, &best, retry_after_ms(msg)))
+		if (call_ring_other_flow(leg->call, ctxn, 0, status) ||
+			call_ring_refused(leg->call, ctxn, &status, &best, retry_after_ms(msg)))
 			return;
 		leg->out = NULL;
 		refused(leg, status, -ETIMEDOUT, best);
@@ -704,6 +706,19 @@ void call_target_silent(struct call *call)
 	if (!leg->out)
 		return;
 	call_ring_silent(call, &status, &best);
+	refused(leg, status, -ETIMEDOUT, best);
+}
+
+void call_phones_silent(struct call *call)
+{
+	struct leg *leg = &call->leg[LEG_B];
+	const struct sip_msg *best;
+	unsigned int status;
+
+	if (!leg->out)
+		return;
+	call_ring_silent(call, &status, &best);
+	call->best_refusal = (uint16_t)status;
 	refused(leg, status, -ETIMEDOUT, best);
 }
 
@@ -726,13 +741,14 @@ static bool falls_back_to_udp(struct leg *leg, int err)
 static void invite_failed(struct sip_ctxn *ctxn, int err, void *arg)
 {
 	struct leg *leg = arg;
-	unsigned int status = err == -ETIMEDOUT ? 408 : 503;
+	unsigned int status = err == -ETIMEDOUT ? 408 : sip_ctxn_path(ctxn)->flow ? 430 : 503;
 	const struct sip_msg *best = NULL;
 
 	if (ctxn != leg->out && !call_rings(leg->call, ctxn))
 		return;
 	sip_ctxn_detach(ctxn);
-	if (call_ring_refused(leg->call, ctxn, &status, &best, 0))
+	if (call_ring_other_flow(leg->call, ctxn, err, 0) ||
+		call_ring_refused(leg->call, ctxn, &status, &best, 0))
 		return;
 	leg->out = NULL;
 	if (best || !falls_back_to_udp(leg, err))

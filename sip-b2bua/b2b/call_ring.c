@@ -392,7 +392,7 @@ bool call_ring_refused(struct call *call, struct sip_ctxn *ctxn, unsigned int *s
 
 	if (call->heard == ctxn)
 		call->heard = NULL;
-	if (n == 0 && call->best_refusal == 0)
+	if (n == 0 && call->best_refusal == 0 && !call_user_has_more(call))
 		return false; /* it is alone */
 	if (asked_again(call, ctxn, *msg))
 		return true;
@@ -434,4 +434,41 @@ bool call_ring_refused(struct call *call, struct sip_ctxn *ctxn, unsigned int *s
 	leg->out = NULL;
 	*msg = call->refusal;
 	return false;
+}
+
+bool call_ring_other_flow(struct call *call, struct sip_ctxn *ctxn, int err, unsigned int status)
+{
+	struct leg *leg = &call->leg[LEG_B];
+	struct call_branch *br = branch_find(call, ctxn), *fresh;
+	struct call_way way = {.uri = br ? branch_uri(br) : view_of(call->uri),
+		.path = br ? br->path : call->out_path};
+	struct view sdp = none;
+
+	if ((err == 0 && status != 430) || !call_user_other_flow(call, &way, status) ||
+		(call->offer && call_offer_text(call, &sdp) < 0))
+		return false;
+	if (br) {
+		fresh = branch_new(way.uri, way.route, &way.path, SPOT_NONE);
+		if (!fresh || branch_send(call, fresh, sdp) < 0) {
+			free(fresh);
+			return false;
+		}
+		STAILQ_INSERT_TAIL(&call->branches, fresh, next);
+		call->n_branches++;
+		fresh->auth = br->auth;
+		br->auth = NULL;
+		branch_free(call, br);
+	} else {
+		if (call_invite_to(call, way.uri, &way.path, way.route, sdp, &leg->out) != 0 ||
+			view_copy(way.uri, call->uri, sizeof(call->uri)) < 0)
+			return false;
+		call_copy_set(&call->route, &call->route_len, way.route);
+		call->out_path = way.path;
+		call->rec.peer_sig[LEG_B] = way.path.remote;
+		call->rec.transport[LEG_B] = way.path.transport;
+	}
+	call->b->env.stats->flow_failovers++;
+	log_info("call %016" PRIx64 ": a flow of %s is gone, the INVITE takes another one",
+		call->rec.id, call->far);
+	return true;
 }

@@ -423,7 +423,7 @@ static int candidate_take(struct call *call, const struct sip_msg *invite)
 {
 	struct b2b *b = call->b;
 
-	if (target_again(call, invite) == 0)
+	if (call_user_next(call) == 0 || target_again(call, invite) == 0)
 		return 0;
 	while (call->candidate < call->n_candidates) {
 		const struct candidate *c = &call->candidates[call->candidate++];
@@ -894,6 +894,8 @@ static int invite_send(struct call *call)
 	if (call->targets.waits)
 		twheel_start(
 			b->env.wheel, &call->timer, (uint64_t)b->cfg->timer_next_target_s * 1000);
+	else if (call_user_ring_ms(call) > 0)
+		twheel_start(b->env.wheel, &call->timer, call_user_ring_ms(call));
 	else
 		call_answer_timer(call);
 	return 0;

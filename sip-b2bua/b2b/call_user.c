@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Calls to registered users (session target registrar): the question where the user is; then all of
- * its phones are rung at a time (call_ring.c).
+ * Calls to registered users (session target registrar): the question where the user is; then its
+ * phones of the highest q are rung at a time (call_ring.c), and those of the next one when these have
+ * refused or not answered (RFC 3261 16.6). Of a phone with several flows one is tried after the other.
  */
 #include "sip-b2bua/b2b/call.h"
 
@@ -102,6 +103,45 @@ static bool target_path(const struct call *call, unsigned int i, const char *rea
 	return true;
 }
 
+/* Phones that ring together: all, or those of one q. */
+static bool rings_with(const struct registrar_targets *t, unsigned int i, unsigned int first)
+{
+	return t->fork == CFG_FORK_PARALLEL || t->target[i].q == t->target[first].q;
+}
+
+/* The next phones that can be reached become the called side. */
+static bool phones_take(struct call *call, const char *realm, uint8_t family)
+{
+	const struct registrar_targets *t = call->phones;
+	unsigned int first = 0;
+	struct sip_path path;
+	bool taken = false;
+
+	while (t && call->next_phone < t->n) {
+		unsigned int i = call->next_phone;
+		struct view uri = registrar_target_uri(t, i), route = registrar_target_route(t, i);
+
+		if (taken && !rings_with(t, i, first))
+			break;
+		call->next_phone++;
+		if (!target_path(
+			    call, i, realm, taken ? call->out_path.local.family : family, &path))
+			continue;
+		if (taken) {
+			if (call_ring_add(call, uri, route, &path, SPOT_NONE) < 0)
+				break;
+			continue;
+		}
+		if (view_copy(uri, call->uri, sizeof(call->uri)) < 0)
+			continue;
+		call_copy_set(&call->route, &call->route_len, route);
+		call->out_path = path;
+		first = i;
+		taken = true;
+	}
+	return taken;
+}
+
 bool call_user_take(struct call *call, const struct cfg_realm **ret_realm)
 {
 	struct b2b *b = call->b;
@@ -117,30 +157,85 @@ bool call_user_take(struct call *call, const struct cfg_realm **ret_realm)
 		return false;
 	}
 	call_ring_clear(call);
-	for (unsigned int i = 0; call->phones && i < call->phones->n; i++) {
-		struct view uri = registrar_target_uri(call->phones, i);
-		struct view route = registrar_target_route(call->phones, i);
-		uint8_t family = call->by_user ? call->out_path.local.family : 0;
-		struct sip_path path;
-
-		if (!target_path(call, i, realm->name, family, &path))
-			continue;
-		if (call->by_user) {
-			if (call_ring_add(call, uri, route, &path, SPOT_NONE) < 0)
-				break;
-			continue;
-		}
-		if (view_copy(uri, call->uri, sizeof(call->uri)) < 0)
-			continue;
-		call_copy_set(&call->route, &call->route_len, route);
-		call->out_path = path;
+	call->next_phone = 0;
+	if (phones_take(call, realm->name, 0)) {
 		call->by_user = true;
 		*ret_realm = realm;
-	}
-	if (call->by_user)
 		return true;
+	}
 	call->last_failure = 480;
 	snprintf(call->rec.reason, sizeof(call->rec.reason), "user %s is not registered",
 		call->user);
 	return false;
+}
+
+bool call_user_has_more(const struct call *call)
+{
+	return call->by_user && call->state == CALL_CALLING && call->phones &&
+	       call->next_phone < call->phones->n;
+}
+
+int call_user_next(struct call *call)
+{
+	struct sip_msg *refusal = call->refusal;
+	uint16_t best = call->best_refusal;
+
+	if (!call_user_has_more(call))
+		return -ENOENT;
+	/* What the phones before have said counts against what these will say. */
+	call->refusal = NULL;
+	call_ring_clear(call);
+	call->refusal = refusal;
+	call->best_refusal = best;
+	if (!phones_take(call, call->rec.realm[LEG_B], call->out_path.local.family))
+		return -ENOENT;
+	call->targets.again = true; /* one call of SIP, as behind a forking proxy */
+	call->rec.peer_sig[LEG_B] = call->out_path.remote;
+	call->rec.transport[LEG_B] = call->out_path.transport;
+	return 0;
+}
+
+uint64_t call_user_ring_ms(const struct call *call)
+{
+	const struct cfg_registrar *conf = cfg_realm_registrar(
+		call->b->cfg, call->rec.realm[LEG_B]);
+
+	return conf && call_user_has_more(call) ? (uint64_t)conf->fork_timeout_s * 1000 : 0;
+}
+
+/* ---- flows ---- */
+
+static bool is_way(const struct registrar_targets *t, unsigned int i, const struct call_way *way)
+{
+	const struct sip_path *path = &t->target[i].path;
+
+	return path->conn == way->path.conn && path->conn_worker == way->path.conn_worker &&
+	       ipaddr_equal(&path->remote, &way->path.remote) &&
+	       view_eq(registrar_target_uri(t, i), way->uri);
+}
+
+bool call_user_other_flow(struct call *call, struct call_way *way, unsigned int status)
+{
+	const struct registrar_targets *t = call->phones;
+	unsigned int n = 0, next;
+
+	if (!call->by_user || !t || call->state != CALL_CALLING)
+		return false;
+	for (unsigned int i = 0; i < t->n; i++) {
+		for (n = i; !is_way(t, n, way) && t->target[n].next_flow != 0;)
+			n = t->target[n].next_flow;
+		if (is_way(t, n, way))
+			break;
+	}
+	if (!is_way(t, n, way))
+		return false;
+	if (status == 430)
+		registrar_flow_failed(call->b->registrar, t->owner, t->target[n].id);
+	next = t->target[n].next_flow;
+	if (next == 0 || !target_path(call, next, call->rec.realm[LEG_B],
+				 call->out_path.local.family, &way->path))
+		return false;
+	way->uri = registrar_target_uri(t, next);
+	way->route = registrar_target_route(t, next);
+	return true;
 }

@@ -368,6 +368,7 @@ static const struct failure_row failure_rows[] = {
 	{421, 502, false, 127},
 	{422, 502, false, 127}, /* session timers are between us and that peer */
 	{423, 502, false, 127},
+	{430, 480, true, 20}, /* no flow to the phone is left (RFC 5626) */
 	{480, 480, false, 18},
 	{481, 502, false, 41},
 	{482, 502, true, 25},

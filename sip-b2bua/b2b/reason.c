@@ -70,6 +70,10 @@ const char *reason_unanswered(struct call *call, int err)
 		return reason_say(call->b,
 			"%s (%s) did not answer the INVITE within %u ms (timer B)", call->far, addr,
 			64 * sip_txns_timers(b->env.txns)->t1);
+	if (err == -ENOTCONN && call->by_user)
+		return reason_say(call->b,
+			"the connection from %s, along which %s registered, has ended (RFC 5626)",
+			addr, call->far);
 	return reason_say(
 		call->b, "%s (%s) could not be reached: %s", call->far, addr, strerror(-err));
 }

@@ -535,5 +535,6 @@ bool targets_other(const struct targets *t, const struct cfg_trunk *trunk, struc
 		return false;
 	path->remote = other->addr;
 	path->conn = 0;
+	path->flow = path->by_name = 0;
 	return true;
 }

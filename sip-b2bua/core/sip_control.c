@@ -66,9 +66,16 @@ static void tls_profile_of(const struct cfg_tls_profile *class, struct sip_tls_p
 	_Static_assert((int)CFG_TLS_CLIENT_REQUIRE == (int)SIP_TLS_CLIENT_REQUIRE &&
 			       (int)CFG_TLS_CLIENT_OPTIONAL == (int)SIP_TLS_CLIENT_OPTIONAL,
 		"the same numbers");
+	_Static_assert(SIP_TLS_SNI_MAX == CFG_LIST_MAX && SIP_TLS_NAME_MAX == CFG_HOST_MAX,
+		"the same sizes");
 	*ret = (struct sip_tls_profile){.tag = class->tag,
 		.client = class->client,
+		.n_names = class->n_server_names,
+		.n_sni = class->n_sni_profiles,
+		.strict = class->sni_strict,
 		.only_tls13 = class->min_version == CFG_TLS_1_3};
+	memcpy(ret->names, class->server_names, sizeof(ret->names));
+	memcpy(ret->sni, class->sni_profiles, sizeof(ret->sni));
 	snprintf(ret->certificate, sizeof(ret->certificate), "%s", class->certificate);
 	snprintf(ret->key, sizeof(ret->key), "%s", class->private_key);
 	snprintf(ret->trust, sizeof(ret->trust), "%s", class->trust);

@@ -201,6 +201,7 @@ static int on_send_elsewhere(
 
 void worker_conn_gone(struct sip_worker *w, unsigned int conn_worker, uint64_t conn)
 {
+	sip_txns_conn_gone(w->txns, (uint8_t)conn_worker, conn);
 	if (w->ops->conn_gone != NULL)
 		w->ops->conn_gone(w->app, (uint8_t)conn_worker, conn);
 }

@@ -81,6 +81,9 @@ static void take(struct sip_worker *w, unsigned int from, struct handover *h)
 	case HANDOVER_CONN_GONE:
 		worker_conn_gone(w, from, h->path.conn);
 		break;
+	case HANDOVER_FLOW_TIMER:
+		sip_transport_conn_silent(w->transport, h->path.conn, (uint32_t)h->err);
+		break;
 	case HANDOVER_APP:
 		w->ops->told(w->app, from, h->bytes, h->n);
 		break;

@@ -62,6 +62,8 @@ static void stats_send(struct twheel_timer *timer, void *arg)
 	s.conns_far_closed = tp->conns_far_closed;
 	s.keepalives = tp->rx_keepalives;
 	s.stun = tp->rx_stun;
+	s.flows_silent = tp->conns_silent;
+	s.tls_no_name = tp->tls_no_name;
 	s.overload_share = (uint64_t)(w->overload.share * 100 + 0.5);
 	if (w->ops->gauges != NULL)
 		w->ops->gauges(w->app, &s);
@@ -264,6 +266,15 @@ void sip_workers_stop(struct sip_workers *group)
 int sip_worker_tell(struct sip_worker *w, unsigned int to, const void *bytes, size_t n)
 {
 	return handover_push(w, to, HANDOVER_APP, NULL, bytes, n, 0, 0);
+}
+
+void sip_worker_flow_timer(struct sip_worker *w, const struct sip_path *path, uint32_t silent_ms)
+{
+	if (path->conn_worker == w->id)
+		sip_transport_conn_silent(w->transport, path->conn, silent_ms);
+	else if (path->conn_worker < w->group->opts.n_workers) /* the next REGISTER says it again */
+		(void)handover_push(w, path->conn_worker, HANDOVER_FLOW_TIMER, path, NULL, 0, 0,
+			(int)silent_ms);
 }
 
 /* ---- access ---- */

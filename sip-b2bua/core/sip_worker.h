@@ -149,6 +149,8 @@ uint32_t sip_worker_control_generation(const struct sip_worker *w); /* of the la
 /* Counters that the app increments (calls_attempted, rx_stray, ...); the rest is the worker's. */
 struct ctl_sip_stats *sip_worker_stats(struct sip_worker *w);
 
+/* As sip_transport_conn_silent(), of the worker whose connection the path names. */
+void sip_worker_flow_timer(struct sip_worker *w, const struct sip_path *path, uint32_t silent_ms);
 /* A copy of the bytes goes to the app of another worker. 0, -ENOBUFS (too many wait), -ENOMEM. */
 int sip_worker_tell(struct sip_worker *w, unsigned int to, const void *bytes, size_t n)
 	__attribute__((warn_unused_result));

@@ -22,6 +22,7 @@ enum handover_kind {
 	HANDOVER_SEND,	      /* to be sent on a connection of the other worker */
 	HANDOVER_SEND_FAILED, /* that one did not leave */
 	HANDOVER_CONN_GONE,   /* a connection of the sender that was watched; in path */
+	HANDOVER_FLOW_TIMER,  /* a connection of the receiver may be silent for err ms */
 	HANDOVER_APP,	      /* from the other worker's app to this one's */
 };
 

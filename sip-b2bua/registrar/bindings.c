@@ -10,13 +10,15 @@
 #define BUCKETS_MIN 256
 
 LIST_HEAD(aor_list, reg_aor);
+LIST_HEAD(flow_list, reg_contact);
 
 struct reg_store {
 	struct twheel *wheel;
 	const struct reg_store_ops *ops;
 	void *ctx;
 	struct aor_list *buckets;
-	uint32_t n_buckets; /* a power of two */
+	struct flow_list *flows; /* contacts by their connection */
+	uint32_t n_buckets;	 /* of each of the two; a power of two */
 	uint32_t n_aors, n_contacts, max_contacts;
 	uint64_t next_id;
 };
@@ -37,7 +39,10 @@ struct reg_store *reg_store_new(struct twheel *wheel, uint64_t seed, uint32_t ma
 		.max_contacts = max_contacts,
 		.next_id = seed | 1};
 	s->buckets = calloc(s->n_buckets, sizeof(*s->buckets));
-	if (!s->buckets) {
+	s->flows = calloc(s->n_buckets, sizeof(*s->flows));
+	if (!s->buckets || !s->flows) {
+		free(s->buckets);
+		free(s->flows);
 		free(s);
 		return NULL;
 	}
@@ -63,6 +68,7 @@ void reg_store_free(struct reg_store *s)
 		}
 	}
 	free(s->buckets);
+	free(s->flows);
 	free(s);
 }
 
@@ -104,24 +110,56 @@ struct reg_aor *reg_aor_find(
 	return NULL;
 }
 
+static struct flow_list *flow_bucket(const struct reg_store *s, uint8_t conn_worker, uint64_t conn)
+{
+	/* Index and generation of a slab's slot: the index lies above bit 28. */
+	uint64_t h = (conn ^ conn >> 28 ^ conn_worker) * 0x9e3779b97f4a7c15u;
+
+	return &s->flows[h >> 40 & (s->n_buckets - 1)];
+}
+
+static void flow_link(struct reg_store *s, struct reg_contact *c)
+{
+	if (c->path.conn != 0)
+		LIST_INSERT_HEAD(flow_bucket(s, c->path.conn_worker, c->path.conn), c, flow);
+}
+
+static void flow_unlink(struct reg_contact *c)
+{
+	if (c->flow.le_prev)
+		LIST_REMOVE(c, flow);
+	c->flow.le_prev = NULL;
+}
+
 /* Twice the buckets; when memory is short the chains get longer instead. */
 static void grow(struct reg_store *s)
 {
 	struct reg_store old = *s;
 	struct aor_list *buckets = calloc((size_t)s->n_buckets * 2, sizeof(*buckets));
+	struct flow_list *flows = calloc((size_t)s->n_buckets * 2, sizeof(*flows));
 	struct reg_aor *aor;
+	struct reg_contact *c;
 
-	if (!buckets)
+	if (!buckets || !flows) {
+		free(buckets);
+		free(flows);
 		return;
+	}
 	s->buckets = buckets;
+	s->flows = flows;
 	s->n_buckets *= 2;
 	for (uint32_t i = 0; i < old.n_buckets; i++) {
 		while ((aor = LIST_FIRST(&old.buckets[i])) != NULL) {
 			LIST_REMOVE(aor, link);
 			LIST_INSERT_HEAD(bucket_of(s, aor->hash), aor, link);
 		}
+		while ((c = LIST_FIRST(&old.flows[i])) != NULL) {
+			flow_unlink(c);
+			flow_link(s, c);
+		}
 	}
 	free(old.buckets);
+	free(old.flows);
 }
 
 static struct reg_aor *aor_get(struct reg_store *s, const struct reg_new *n)
@@ -232,6 +270,7 @@ int reg_contact_set(struct reg_store *s, struct reg_contact *old, const struct r
 	}
 	if (old) {
 		contact_unlink(aor, old);
+		flow_unlink(old);
 		twheel_stop(s->wheel, &old->expiry);
 		c->id = old->id;
 		c->since_ms = old->since_ms;
@@ -246,6 +285,7 @@ int reg_contact_set(struct reg_store *s, struct reg_contact *old, const struct r
 	c->next = aor->contacts;
 	aor->contacts = c;
 	aor->n_contacts++;
+	flow_link(s, c);
 	twheel_timer_init(&c->expiry, expired, s);
 	twheel_start(s->wheel, &c->expiry, (uint64_t)n->expires_s * 1000);
 	s->ops->put(s->ctx, c);
@@ -259,10 +299,48 @@ void reg_contact_remove(struct reg_store *s, struct reg_contact *c, enum reg_gon
 
 	s->ops->gone(s->ctx, c, why);
 	twheel_stop(s->wheel, &c->expiry);
+	flow_unlink(c);
 	contact_unlink(aor, c);
 	s->n_contacts--;
 	free(c);
 	aor_drop_if_empty(s, aor);
+}
+
+unsigned int reg_flow_lost(struct reg_store *s, uint8_t conn_worker, uint64_t conn)
+{
+	struct flow_list *list = flow_bucket(s, conn_worker, conn);
+	struct reg_contact *c, *next;
+	unsigned int n = 0;
+
+	for (c = LIST_FIRST(list); c; c = next) {
+		next = LIST_NEXT(c, flow);
+		if (c->path.conn != conn || c->path.conn_worker != conn_worker)
+			continue;
+		if (reg_needs_flow(c->flags, &c->path)) {
+			reg_contact_remove(s, c, REG_FLOW_LOST);
+			n++;
+		} else {
+			flow_unlink(c);
+			c->path.conn = 0;
+		}
+	}
+	return n;
+}
+
+void reg_flow_failed(struct reg_store *s, uint64_t hash, uint64_t id)
+{
+	const struct reg_aor *aor;
+
+	LIST_FOREACH(aor, bucket_of(s, hash), link) {
+		for (struct reg_contact *c = aor->hash == hash ? aor->contacts : NULL; c;
+			c = c->next) {
+			if (c->id != id)
+				continue;
+			if (c->flags & REG_OUTBOUND)
+				reg_contact_remove(s, c, REG_FLOW_LOST);
+			return;
+		}
+	}
 }
 
 static void expired(struct twheel_timer *timer, void *arg)

@@ -44,11 +44,19 @@ enum reg_flag {
 	REG_GRUU = 1 << 2,     /* it knows GRUUs (RFC 5627) */
 };
 
+/* Only the way it came by leads to it: that connection and no other (RFC 5626 5.3). */
+static inline bool reg_needs_flow(uint8_t flags, const struct sip_path *path)
+{
+	return sip_transport_is_ws(path->transport) ||
+	       (sip_transport_is_stream(path->transport) && flags & (REG_NAT | REG_OUTBOUND));
+}
+
 struct reg_aor;
 struct reg_sync_item;
 
 struct reg_contact {
-	struct reg_contact *next; /* of its user; the latest first */
+	struct reg_contact *next;     /* of its user; the latest first */
+	LIST_ENTRY(reg_contact) flow; /* of those with a connection; le_prev NULL: it has none */
 	struct reg_aor *aor;
 	struct reg_sync_item *item; /* sync.c's: limen-control does not know its state yet */
 	uint64_t id;		    /* unique over restarts */
@@ -72,7 +80,7 @@ struct reg_aor {
 	char text[]; /* realm, user */
 };
 
-enum reg_gone { REG_EXPIRED, REG_REMOVED, REG_REPLACED };
+enum reg_gone { REG_EXPIRED, REG_REMOVED, REG_REPLACED, REG_FLOW_LOST };
 
 struct reg_store_ops {
 	/* It is new, or not what it was. */
@@ -130,6 +138,13 @@ int reg_contact_set(struct reg_store *store, struct reg_contact *old, const stru
 	struct reg_contact **ret_contact) __attribute__((warn_unused_result));
 /* The user goes with its last contact. */
 void reg_contact_remove(struct reg_store *store, struct reg_contact *contact, enum reg_gone why);
+/*
+ * A connection of a worker has ended, so what is reached by it alone is gone (RFC 5626 6); others may be
+ * reached by a new one. Number of those that were removed.
+ */
+unsigned int reg_flow_lost(struct reg_store *store, uint8_t conn_worker, uint64_t conn);
+/* The binding with this id of a user with this hash, if its flow is its name: removed (RFC 5626 6). */
+void reg_flow_failed(struct reg_store *store, uint64_t hash, uint64_t id);
 /* Removes all for which the function says so. */
 void reg_store_sweep(struct reg_store *store,
 	bool (*is_over)(void *arg, const struct reg_contact *contact), void *arg);

@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum { ASK = 1, TELL = 2 };
+enum { ASK = 1, TELL = 2, FAILED = 3 };
 
 struct ask {
 	uint8_t what;
@@ -16,6 +16,12 @@ struct ask {
 	uint16_t n_realm, n_user, n_instance;
 	uint64_t ticket, hash;
 	char text[];
+};
+
+struct failed {
+	uint8_t what;
+	uint8_t zero[7];
+	uint64_t owner, id;
 };
 
 struct tell {
@@ -37,6 +43,7 @@ static void via_path(struct view path, struct sip_path *ret_way)
 		!ipaddr_equal(&addr, &ret_way->remote)) {
 		ret_way->remote = addr;
 		ret_way->conn = 0;
+		ret_way->flow = 0;
 	}
 }
 
@@ -48,35 +55,67 @@ static bool is_instance(const struct reg_contact *c, struct view instance)
 	return v.n > 4 && view_eq((struct view){v.p + 2, v.n - 4}, instance);
 }
 
-/* By q, then the latest first; of one phone with several flows the latest alone (RFC 5626 7). */
-static unsigned int pick(const struct reg_aor *aor, struct view instance,
-	const struct reg_contact *ret_picked[REGISTRAR_TARGETS_MAX])
-{
-	unsigned int n = 0;
+/* Phones by descending q, the latest first; behind them further flows of theirs. */
+struct picked {
+	unsigned int n, n_flows;
+	const struct reg_contact *phone[REGISTRAR_TARGETS_MAX], *flow[REGISTRAR_FLOWS_MAX];
+	uint8_t flow_of[REGISTRAR_FLOWS_MAX]; /* which phone's */
+};
 
-	for (const struct reg_contact *c = aor ? aor->contacts : NULL; c; c = c->next) {
+static bool is_same_phone(const struct reg_contact *a, const struct reg_contact *b)
+{
+	return a->flags & b->flags & REG_OUTBOUND &&
+	       view_eq(reg_contact_text(a, REG_INSTANCE), reg_contact_text(b, REG_INSTANCE));
+}
+
+/* It has come back from a copy, and its phone has not connected again. */
+static bool is_dead(const struct reg_contact *c)
+{
+	return reg_needs_flow(c->flags, &c->path) && c->path.conn == 0;
+}
+
+static void phone_add(struct picked *p, const struct reg_contact *c)
+{
+	unsigned int at = p->n;
+
+	while (at > 0 && p->phone[at - 1]->q < c->q)
+		at--;
+	if (at == REGISTRAR_TARGETS_MAX)
+		return;
+	if (p->n < REGISTRAR_TARGETS_MAX)
+		p->n++;
+	memmove(&p->phone[at + 1], &p->phone[at], (p->n - 1 - at) * sizeof(p->phone[0]));
+	p->phone[at] = c;
+}
+
+/* Of one phone with several flows the latest that lives; the others are kept for its failure (RFC 5626 7). */
+static void pick(const struct reg_aor *aor, struct view instance, struct picked *p)
+{
+	const struct reg_contact *c;
+
+	*p = (struct picked){0};
+	for (c = aor ? aor->contacts : NULL; c; c = c->next) {
 		bool again = false;
-		unsigned int at = n;
 
 		if (instance.n > 0 && !is_instance(c, instance))
 			continue;
-		for (unsigned int i = 0; i < n && c->flags & REG_OUTBOUND; i++)
-			again = again ||
-				(ret_picked[i]->flags & REG_OUTBOUND &&
-					view_eq(reg_contact_text(ret_picked[i], REG_INSTANCE),
-						reg_contact_text(c, REG_INSTANCE)));
-		if (again)
-			continue;
-		while (at > 0 && ret_picked[at - 1]->q < c->q)
-			at--;
-		if (at == REGISTRAR_TARGETS_MAX)
-			continue;
-		if (n < REGISTRAR_TARGETS_MAX)
-			n++;
-		memmove(&ret_picked[at + 1], &ret_picked[at], (n - 1 - at) * sizeof(*ret_picked));
-		ret_picked[at] = c;
+		for (unsigned int i = 0; i < p->n && !again; i++) {
+			again = is_same_phone(p->phone[i], c);
+			if (again && is_dead(p->phone[i]) && !is_dead(c))
+				p->phone[i] = c;
+		}
+		if (!again)
+			phone_add(p, c);
 	}
-	return n;
+	for (c = aor ? aor->contacts : NULL; c; c = c->next) {
+		for (unsigned int i = 0; i < p->n; i++) {
+			if (p->n_flows == REGISTRAR_FLOWS_MAX || p->phone[i] == c || is_dead(c) ||
+				!is_same_phone(p->phone[i], c))
+				continue;
+			p->flow_of[p->n_flows] = (uint8_t)i;
+			p->flow[p->n_flows++] = c;
+		}
+	}
 }
 
 static size_t targets_size(unsigned int n, size_t n_text)
@@ -84,39 +123,78 @@ static size_t targets_size(unsigned int n, size_t n_text)
 	return sizeof(struct registrar_targets) + n * sizeof(struct registrar_target) + n_text;
 }
 
+/* Who is not behind a NAT takes connections where its Contact says (RFC 3261 18.1.1). */
+static void via_contact(struct view uri_text, struct sip_path *way)
+{
+	struct sip_uri uri;
+	struct ipaddr addr;
+
+	if (sip_uri_parse(uri_text, &uri) == 0 && sip_uri_addr(&uri, &addr) == 0 &&
+		addr.family == way->local.family)
+		way->remote = addr;
+}
+
+static void target_fill(
+	struct registrar_targets *t, unsigned int i, const struct reg_contact *c, size_t at)
+{
+	struct view uri = reg_contact_text(c, REG_URI), path = reg_contact_text(c, REG_PATH);
+	struct registrar_target *one = &t->target[i];
+
+	*one = (struct registrar_target){.path = c->path,
+		.id = c->id,
+		.q = c->q,
+		.uri_at = (uint32_t)at,
+		.n_uri = (uint32_t)uri.n,
+		.n_route = (uint32_t)path.n};
+	memcpy((char *)t + at, uri.p, uri.n);
+	one->path.flow = reg_needs_flow(c->flags, &c->path);
+	if (path.n > 0) {
+		memcpy((char *)t + at + uri.n, path.p, path.n);
+		via_path(path, &one->path);
+	} else if (sip_transport_is_stream(c->path.transport) && !one->path.flow &&
+		   c->path.conn == 0) {
+		via_contact(uri, &one->path);
+	}
+}
+
 /* One block, also for none. NULL when memory is short. */
 static struct registrar_targets *targets_make(const struct registrar *r, uint64_t hash,
 	struct view realm, struct view user, struct view instance)
 {
-	const struct reg_contact *picked[REGISTRAR_TARGETS_MAX];
-	unsigned int n = pick(reg_aor_find(r->store, hash, realm, user), instance, picked);
+	const struct reg_contact *all[REGISTRAR_TARGETS_MAX + REGISTRAR_FLOWS_MAX];
+	const struct cfg_registrar *conf = NULL;
 	struct registrar_targets *t;
+	char name[REG_REALM_MAX];
+	struct picked p;
 	size_t n_text = 0, at;
+	unsigned int n;
 
+	pick(reg_aor_find(r->store, hash, realm, user), instance, &p);
+	memcpy(all, p.phone, p.n * sizeof(all[0]));
+	memcpy(all + p.n, p.flow, p.n_flows * sizeof(all[0]));
+	n = p.n + p.n_flows;
 	for (unsigned int i = 0; i < n; i++)
-		n_text += picked[i]->n_text[REG_URI] + picked[i]->n_text[REG_PATH];
+		n_text += all[i]->n_text[REG_URI] + all[i]->n_text[REG_PATH];
 	t = calloc(1, targets_size(n, n_text));
 	if (!t)
 		return NULL;
-	t->n = n;
+	if (r->cfg && view_copy(realm, name, sizeof(name)) == 0)
+		conf = cfg_realm_registrar(r->cfg, name);
+	t->fork = conf ? conf->fork : CFG_FORK_Q_ORDER;
+	t->n = p.n;
+	t->owner = hash;
 	t->size = targets_size(n, n_text);
 	at = targets_size(n, 0);
 	for (unsigned int i = 0; i < n; i++) {
-		struct view uri = reg_contact_text(picked[i], REG_URI),
-			    path = reg_contact_text(picked[i], REG_PATH);
-		struct registrar_target *one = &t->target[i];
+		target_fill(t, i, all[i], at);
+		at += all[i]->n_text[REG_URI] + all[i]->n_text[REG_PATH];
+	}
+	for (unsigned int i = 0; i < p.n_flows; i++) {
+		unsigned int last = p.flow_of[i];
 
-		*one = (struct registrar_target){.path = picked[i]->path,
-			.q = picked[i]->q,
-			.uri_at = (uint32_t)at,
-			.n_uri = (uint32_t)uri.n,
-			.n_route = (uint32_t)path.n};
-		memcpy((char *)t + at, uri.p, uri.n);
-		if (path.n > 0) {
-			memcpy((char *)t + at + uri.n, path.p, path.n);
-			via_path(path, &one->path);
-		}
-		at += uri.n + path.n;
+		while (t->target[last].next_flow != 0)
+			last = t->target[last].next_flow;
+		t->target[last].next_flow = (uint8_t)(p.n + i);
 	}
 	return t;
 }
@@ -199,9 +277,33 @@ void registrar_told(struct registrar *r, unsigned int from, const void *bytes, s
 		answer(r, from, bytes);
 		return;
 	}
+	if (*(const uint8_t *)bytes == FAILED) {
+		const struct failed *failed = bytes;
+
+		reg_flow_failed(r->store, failed->owner, failed->id);
+		return;
+	}
 	t = malloc(n - offsetof(struct tell, targets));
 	if (!t)
 		return;
 	memcpy(t, &tell->targets, n - offsetof(struct tell, targets));
 	located(arg, tell->ticket, t);
+}
+
+/* ---- flows ---- */
+
+void registrar_flow_failed(struct registrar *r, uint64_t owner, uint64_t id)
+{
+	unsigned int worker = (unsigned int)(owner % r->env.n_workers);
+	struct failed failed = {.what = FAILED, .owner = owner, .id = id};
+
+	if (worker == r->env.worker)
+		reg_flow_failed(r->store, owner, id);
+	else /* a full ring: the next call finds it out again */
+		(void)!r->env.ops->worker_tell(r->env.ctx, worker, &failed, sizeof(failed));
+}
+
+void registrar_conn_gone(struct registrar *r, uint8_t conn_worker, uint64_t conn)
+{
+	(void)reg_flow_lost(r->store, conn_worker, conn);
 }

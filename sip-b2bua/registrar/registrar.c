@@ -16,6 +16,9 @@ LOG_TOPIC("registrar");
 static const struct view none = {NULL, 0};
 static const char a_register[] = "a REGISTER";
 
+/* What a network may delay a keep-alive (RFC 5626 4.4: the server waits longer than it says). */
+#define FLOW_GRACE_MS(timer_s) (1000u + (timer_s)*100u)
+
 /* ---- making ---- */
 
 static void on_put(void *ctx, struct reg_contact *contact)
@@ -31,6 +34,7 @@ static void on_gone(void *ctx, struct reg_contact *contact, enum reg_gone why)
 	struct registrar *r = ctx;
 
 	r->env.stats->reg_expired += why == REG_EXPIRED;
+	r->env.stats->flows_lost += why == REG_FLOW_LOST;
 	reg_sync_gone(r->sync, contact);
 }
 
@@ -348,6 +352,21 @@ static void put_service_route(struct sip_buf *b, const struct sip_path *path)
 	sip_put_lit(b, ";lr>\r\n");
 }
 
+/* RFC 5626 6: flows are kept, and for how long without a sign of life (4.4). */
+static void put_outbound(struct registrar *r, const struct cfg_registrar *conf,
+	const struct sip_path *path, struct sip_buf *b)
+{
+	sip_put_hdr(b, SIP_H_REQUIRE, VIEW("outbound"));
+	if (conf->flow_timer_s == 0)
+		return;
+	sip_put_lit(b, "Flow-Timer: ");
+	sip_put_u64(b, conf->flow_timer_s);
+	sip_put_crlf(b);
+	if (path->transport == SIP_TCP || path->transport == SIP_TLS)
+		r->env.ops->flow_timer(r->env.ctx, path,
+			conf->flow_timer_s * 1000u + FLOW_GRACE_MS(conf->flow_timer_s));
+}
+
 static void accept_register(struct registrar *r, struct sip_stxn *stxn, const struct sip_msg *msg,
 	const struct cfg_registrar *conf, const struct reg_answer *answer)
 {
@@ -365,7 +384,7 @@ static void accept_register(struct registrar *r, struct sip_stxn *stxn, const st
 	if (sip_msg_has_token(msg, SIP_H_SUPPORTED, VIEW("path")))
 		sip_put_copies(&b, msg, SIP_H_PATH);
 	if (answer->by_outbound)
-		sip_put_hdr(&b, SIP_H_REQUIRE, VIEW("outbound"));
+		put_outbound(r, conf, sip_stxn_path(stxn), &b);
 	if (conf->service_route)
 		put_service_route(&b, sip_stxn_path(stxn));
 	sip_put_hdr(&b, SIP_H_SUPPORTED, VIEW("path, outbound, gruu"));

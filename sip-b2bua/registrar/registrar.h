@@ -44,18 +44,25 @@ bool registrar_caller(struct registrar *r, struct sip_stxn *stxn, const struct s
 /* ---- calls to users (locate.c) ---- */
 
 #define REGISTRAR_TARGETS_MAX 8 /* phones that ring for one call */
+#define REGISTRAR_FLOWS_MAX   8 /* further flows of them */
 
 /* Where a phone is to be called. */
 struct registrar_target {
 	struct sip_path path; /* its listener may be gone by now, also its connection */
+	uint64_t id;	      /* of the binding */
 	uint32_t uri_at, n_uri, n_route;
-	uint16_t q, zero;
+	uint16_t q;
+	uint8_t next_flow; /* of the same phone, to be tried when this one fails; 0: none */
+	uint8_t zero;
 };
 
 /* One block of size octets with its texts: to be copied and freed as it is. */
 struct registrar_targets {
 	uint64_t size;
-	uint32_t n, zero;
+	uint64_t owner; /* hash of the user */
+	uint32_t n;	/* phones, by descending q; then their further flows */
+	uint8_t fork;	/* enum cfg_fork */
+	uint8_t zero[3];
 	struct registrar_target target[];
 };
 struct view registrar_target_uri(const struct registrar_targets *t, unsigned int i);
@@ -72,6 +79,14 @@ const struct cfg_pool *registrar_user(const struct registrar *r, const char *num
 int registrar_locate(struct registrar *r, const struct cfg_pool *pool, struct view instance,
 	uint64_t ticket, struct registrar_targets **ret_targets)
 	__attribute__((warn_unused_result));
+/*
+ * A proxy in front of the phone, or nobody at all, says that the flow of a binding is gone (430, RFC 5626
+ * 5.3.1): it is forgotten, wherever its user belongs.
+ */
+void registrar_flow_failed(struct registrar *r, uint64_t owner, uint64_t id);
+/* A connection of a worker has ended. */
+void registrar_conn_gone(struct registrar *r, uint8_t conn_worker, uint64_t conn);
+
 /* targets becomes its owner's. */
 typedef void (*registrar_located_fn)(void *arg, uint64_t ticket, struct registrar_targets *targets);
 /* What another worker's registrar sent. */

@@ -86,9 +86,18 @@ void ctxn_bytes_set(struct sip_ctxn *c, char *bytes, size_t n)
 	c->n = n;
 }
 
+/* A connection that ends has nothing more to do with it. */
+static void heard(struct sip_ctxn *c)
+{
+	if (c->unheard_link.le_prev)
+		LIST_REMOVE(c, unheard_link);
+	c->unheard_link.le_prev = NULL;
+}
+
 static void release(struct sip_ctxn *c)
 {
 	struct sip_txns *txns = c->txns;
+	heard(c);
 	twheel_stop(txns->wheel, &c->retx);
 	twheel_stop(txns->wheel, &c->life);
 	secret_free(c->bytes, c->n);
@@ -117,6 +126,8 @@ int sip_ctxn_send(struct sip_ctxn *c, const struct sip_path *path, struct view r
 	c->path = *path;
 	c->reliable = path->transport != SIP_UDP;
 	c->txns->counters.tx_requests++;
+	if (path->conn != 0)
+		LIST_INSERT_HEAD(&c->txns->unheard, c, unheard_link);
 	if (c->method == SIP_M_INVITE)
 		ictxn_start(c);
 	else
@@ -151,6 +162,18 @@ void ctxn_send_failed(struct sip_ctxn *c, int err)
 {
 	if (c->state == TXN_CALLING || c->state == TXN_TRYING || c->state == TXN_PROCEEDING)
 		ctxn_fail_later(c, err);
+}
+
+void sip_txns_conn_gone(struct sip_txns *txns, uint8_t conn_worker, uint64_t conn)
+{
+	struct sip_ctxn *c, *next;
+	for (c = LIST_FIRST(&txns->unheard); c != NULL; c = next) {
+		next = LIST_NEXT(c, unheard_link);
+		if (c->path.conn != conn || c->path.conn_worker != conn_worker)
+			continue;
+		heard(c);
+		ctxn_send_failed(c, -ENOTCONN);
+	}
 }
 
 void ctxn_end(struct sip_ctxn *c)
@@ -208,6 +231,8 @@ static struct sip_ctxn *match(struct sip_txns *txns, const struct sip_msg *msg)
 void ctxn_receive(struct sip_txns *txns, const struct sip_msg *msg, const struct sip_path *path)
 {
 	struct sip_ctxn *c = match(txns, msg);
+	if (c != NULL)
+		heard(c);
 	if (c == NULL) {
 		txns->counters.rx_stray++;
 		txns->user.stray(txns->ctx, msg, path);

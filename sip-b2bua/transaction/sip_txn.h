@@ -77,6 +77,9 @@ void sip_txns_receive(
 /* A message with this origin could not be sent. */
 void sip_txns_send_failed(struct sip_txns *txns, uint64_t origin, int err);
 
+/* A connection of a worker has ended: what was sent by it and not heard of fails (-ENOTCONN). */
+void sip_txns_conn_gone(struct sip_txns *txns, uint8_t conn_worker, uint64_t conn);
+
 /* ---- client side ---- */
 
 struct sip_ctxn_ops {

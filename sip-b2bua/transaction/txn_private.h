@@ -5,6 +5,8 @@
  */
 #pragma once
 
+#include <sys/queue.h>
+
 #include "sip-b2bua/core/sip_slab.h"
 #include "sip-b2bua/transaction/sip_txn.h"
 
@@ -29,7 +31,8 @@ struct sip_txns {
 	struct sip_timers timers;
 	struct sip_txn_counters counters;
 	struct sip_slab *clients, *servers;
-	uint64_t hash_key[2][2]; /* of the table of server transactions; random */
+	LIST_HEAD(, sip_ctxn) unheard; /* sent by a connection, and nothing has come yet */
+	uint64_t hash_key[2][2];       /* of the table of server transactions; random */
 	uint32_t bucket_mask;
 	uint32_t *buckets; /* index of the first server transaction, or TXN_NO_INDEX */
 	/* The request that its new transaction's user is being told, in the receiver's buffer. */
@@ -62,8 +65,9 @@ struct sip_ctxn {
 	char *bytes;		  /* the request; after a non-2xx to INVITE the ACK */
 	size_t n;
 	char *cancel_headers;
-	struct sip_ctxn *cancel; /* INVITE: its CANCEL */
-	struct sip_ctxn *invite; /* CANCEL: what it cancels */
+	struct sip_ctxn *cancel;	   /* INVITE: its CANCEL */
+	struct sip_ctxn *invite;	   /* CANCEL: what it cancels */
+	LIST_ENTRY(sip_ctxn) unheard_link; /* le_prev NULL: not there */
 	char branch[SIP_BRANCH_LEN];
 };
 

@@ -129,6 +129,15 @@ void sip_transport_conn_watch(struct sip_transport *t, uint64_t conn)
 		c->watched = true;
 }
 
+void sip_transport_conn_silent(struct sip_transport *t, uint64_t conn, uint32_t silent_ms)
+{
+	struct tcp_conn *c = conn_find(t, conn);
+	if (c == NULL || c->state != TCP_OPEN || c->ws != NULL)
+		return;
+	c->silent_ms = silent_ms;
+	twheel_start(t->wheel, &c->idle, frames_idle_ms(c));
+}
+
 void sip_transport_conn_alias(struct sip_transport *t, uint64_t conn, const struct ipaddr *addr)
 {
 	struct tcp_conn *c = conn_find(t, conn);

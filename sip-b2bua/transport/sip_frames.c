@@ -185,7 +185,9 @@ bool frames_between(const struct tcp_conn *c)
 
 uint64_t frames_idle_ms(const struct tcp_conn *c)
 {
-	return c->ws != NULL ? c->t->limits.ws_ping_ms : c->t->limits.idle_ms;
+	if (c->ws != NULL)
+		return c->t->limits.ws_ping_ms;
+	return c->silent_ms != 0 ? c->silent_ms : c->t->limits.idle_ms;
 }
 
 void frames_bye(struct tcp_conn *c)

@@ -117,7 +117,9 @@ static void idle_fired(struct twheel_timer *timer, void *arg)
 	struct tcp_conn *c = arg;
 	if (c->state == TCP_OPEN && frames_ask(c))
 		return;
-	if (c->state == TCP_OPEN)
+	if (c->state == TCP_OPEN && c->silent_ms != 0)
+		c->t->counters.conns_silent++;
+	else if (c->state == TCP_OPEN)
 		c->t->counters.conns_idle_closed++;
 	conn_kill(c, -ETIMEDOUT);
 }
@@ -311,6 +313,7 @@ static void handshake_failed(struct tcp_conn *c)
 {
 	char addr[IPADDR_TEXT_MAX], reason[160];
 	c->t->counters.tls_failed++;
+	c->t->counters.tls_no_name += tls_is_no_server(c->ssl);
 	c->broken = true;
 	log_info("TLS %s %s failed: %s", c->accepted ? "from" : "to",
 		ipaddr_print_port(&c->remote, addr), tls_reason(c->ssl, reason, sizeof(reason)));
@@ -574,7 +577,7 @@ int tcp_send(struct sip_transport *t, struct listener *l, const struct sip_path 
 	int rc = 0;
 	/* Who came by a WebSocket is not there for connections, and where he was somebody else may
 	 * be now. */
-	if (c == NULL && sip_transport_is_ws(path->transport))
+	if (c == NULL && (sip_transport_is_ws(path->transport) || path->flow))
 		return -ENOTCONN;
 	if (c == NULL)
 		c = conn_to(t, l->pub.id, &path->remote);

@@ -1,16 +1,22 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Profiles of TLS: two OpenSSL contexts each, made of files, renewed when those are; see sip_tls.h. */
+/*
+ * Profiles of TLS: OpenSSL contexts made of files, renewed when those are; see sip_tls.h. A connection
+ * keeps its context, and a context its table of names, whatever becomes of the set. A table refers to
+ * contexts without one, so they never refer to each other in a ring.
+ */
 #include <errno.h>
 #include <netinet/in.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "controlplane/base/log.h"
+#include "controlplane/base/view.h"
 #include "sip-b2bua/transport/sip_tls.h"
 
 LOG_TOPIC("sip-tls");
@@ -25,7 +31,9 @@ struct stamp {
 
 struct profile {
 	struct sip_tls_profile conf;
-	SSL_CTX *server, *client;
+	SSL_CTX *server; /* of a listener: with a table of names */
+	SSL_CTX *chosen; /* for who asks another profile's listener for this one's name */
+	SSL_CTX *client;
 	struct stamp seen[3]; /* certificate, key, trust as they were read, or tried */
 };
 
@@ -35,6 +43,114 @@ struct tls_set {
 	struct sip_tls_far *far_ends;
 	unsigned int n_far_ends;
 };
+
+/* ---- names that clients ask for ---- */
+
+struct sni_name {
+	char name[SIP_TLS_NAME_MAX];
+	SSL_CTX *ctx; /* NULL: the listener's own */
+	int verify;
+	int min_version;
+};
+
+struct sni_table {
+	bool strict;
+	unsigned int n;
+	struct sni_name names[];
+};
+
+static void table_free(struct sni_table *table)
+{
+	for (unsigned int i = 0; table && i < table->n; i++)
+		SSL_CTX_free(table->names[i].ctx);
+	free(table);
+}
+
+static void table_drop(
+	void *parent, void *ptr, CRYPTO_EX_DATA *ad, int index, long argl, void *argp)
+{
+	table_free(ptr);
+}
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static int table_index;
+
+static void index_make(void)
+{
+	table_index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, table_drop);
+}
+
+/* "*.example.com" is one label in front (RFC 6125 6.4.3). */
+static bool name_fits(const char *pattern, struct view name)
+{
+	struct view rest = view_of(pattern);
+	const char *dot = name.n ? memchr(name.p, '.', name.n) : NULL;
+
+	if (pattern[0] != '*')
+		return view_eq_nocase(rest, name);
+	rest = (struct view){pattern + 1, rest.n - 1};
+	return dot && dot > name.p &&
+	       view_eq_nocase(rest, (struct view){dot, name.n - (size_t)(dot - name.p)});
+}
+
+/* A name is before a pattern, whatever their order. */
+static const struct sni_name *table_find(const struct sni_table *table, struct view name)
+{
+	const struct sni_name *found = NULL;
+
+	for (unsigned int i = 0; name.n > 0 && i < table->n; i++) {
+		if (!name_fits(table->names[i].name, name))
+			continue;
+		if (table->names[i].name[0] != '*')
+			return &table->names[i];
+		if (!found)
+			found = &table->names[i];
+	}
+	return found;
+}
+
+/* host_name of the extension (RFC 6066 3); empty: none, or one that OpenSSL refuses itself. */
+static struct view name_asked(SSL *ssl)
+{
+	const unsigned char *p;
+	size_t n, len;
+
+	if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_server_name, &p, &n) != 1 || n < 5)
+		return (struct view){NULL, 0};
+	len = (size_t)p[3] << 8 | p[4];
+	if (p[2] != TLSEXT_NAMETYPE_host_name || len != n - 5)
+		return (struct view){NULL, 0};
+	return (struct view){(const char *)p + 5, len};
+}
+
+/* Before anything of the context is used: certificate, trust, versions, sessions. */
+static int on_hello(SSL *ssl, int *alert, void *arg)
+{
+	const struct sni_table *table = SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), table_index);
+	const struct sni_name *name = table ? table_find(table, name_asked(ssl)) : NULL;
+
+	if (!table || (!name && !table->strict))
+		return SSL_CLIENT_HELLO_SUCCESS;
+	if (!name) {
+		SSL_set_app_data(ssl, (void *)&table_index);
+		*alert = SSL_AD_UNRECOGNIZED_NAME;
+		return SSL_CLIENT_HELLO_ERROR;
+	}
+	if (!name->ctx)
+		return SSL_CLIENT_HELLO_SUCCESS;
+	SSL_set_verify(ssl, name->verify, NULL);
+	if (!SSL_set_SSL_CTX(ssl, name->ctx) ||
+		SSL_set_min_proto_version(ssl, name->min_version) != 1) {
+		*alert = SSL_AD_INTERNAL_ERROR;
+		return SSL_CLIENT_HELLO_ERROR;
+	}
+	return SSL_CLIENT_HELLO_SUCCESS;
+}
+
+bool tls_is_no_server(const SSL *ssl)
+{
+	return SSL_get_app_data(ssl) == &table_index;
+}
 
 /* ---- contexts ---- */
 
@@ -55,6 +171,18 @@ static int fault(char *error, size_t size, const struct sip_tls_profile *conf, c
 	return rc;
 }
 
+static int verify_mode(const struct sip_tls_profile *conf)
+{
+	if (conf->client == SIP_TLS_CLIENT_REQUIRE)
+		return SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
+	return conf->client == SIP_TLS_CLIENT_OPTIONAL ? SSL_VERIFY_PEER : SSL_VERIFY_NONE;
+}
+
+static int min_version(const struct sip_tls_profile *conf)
+{
+	return conf->only_tls13 ? TLS1_3_VERSION : TLS1_2_VERSION;
+}
+
 static SSL_CTX *context_new(const struct sip_tls_profile *conf, const SSL_METHOD *method)
 {
 	SSL_CTX *ctx = SSL_CTX_new(method);
@@ -65,8 +193,7 @@ static SSL_CTX *context_new(const struct sip_tls_profile *conf, const SSL_METHOD
 		SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE);
 	SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
 				      SSL_MODE_RELEASE_BUFFERS);
-	if (SSL_CTX_set_min_proto_version(
-		    ctx, conf->only_tls13 ? TLS1_3_VERSION : TLS1_2_VERSION) == 1 &&
+	if (SSL_CTX_set_min_proto_version(ctx, min_version(conf)) == 1 &&
 		SSL_CTX_set_cipher_list(ctx, CIPHERS_TLS12) == 1 &&
 		SSL_CTX_set_session_id_context(
 			ctx, (const unsigned char *)&conf->tag, sizeof(conf->tag)) == 1)
@@ -93,12 +220,8 @@ static int context_fill(
 static int server_fill(
 	SSL_CTX *ctx, const struct sip_tls_profile *conf, char *error, size_t error_size)
 {
-	int mode = SSL_VERIFY_NONE;
+	int mode = verify_mode(conf);
 
-	if (conf->client == SIP_TLS_CLIENT_OPTIONAL)
-		mode = SSL_VERIFY_PEER;
-	else if (conf->client == SIP_TLS_CLIENT_REQUIRE)
-		mode = SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
 	SSL_CTX_set_verify(ctx, mode, NULL);
 	if (mode == SSL_VERIFY_NONE)
 		return 0;
@@ -132,40 +255,121 @@ static bool stamps_differ(const struct stamp a[3], const struct stamp b[3])
 	return false;
 }
 
-/* Both contexts anew from the files; on failure the profile has those that it had. */
+/* A context anew from the files. NULL: error says why. */
+static SSL_CTX *context_load(const struct sip_tls_profile *conf, bool server, int *ret_rc,
+	char *error, size_t error_size)
+{
+	SSL_CTX *ctx = context_new(conf, server ? TLS_server_method() : TLS_client_method());
+
+	if (!ctx) {
+		snprintf(error, error_size, "voice class tls-profile %u: out of memory", conf->tag);
+		*ret_rc = -ENOMEM;
+		return NULL;
+	}
+	*ret_rc = context_fill(ctx, conf, error, error_size);
+	if (*ret_rc == 0 && server)
+		*ret_rc = server_fill(ctx, conf, error, error_size);
+	if (*ret_rc != 0) {
+		SSL_CTX_free(ctx);
+		return NULL;
+	}
+	if (server)
+		SSL_CTX_set_client_hello_cb(ctx, on_hello, NULL);
+	else
+		SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
+	return ctx;
+}
+
+static void contexts_free(struct profile *p)
+{
+	SSL_CTX_free(p->server);
+	SSL_CTX_free(p->chosen);
+	SSL_CTX_free(p->client);
+}
+
+/* All contexts anew; on failure the profile has those that it had. */
 static int profile_load(struct profile *p, char *error, size_t error_size)
 {
-	SSL_CTX *server, *client;
+	struct profile fresh = {.conf = p->conf};
 	int rc = 0;
 
 	stamps_take(&p->conf, p->seen);
-	server = context_new(&p->conf, TLS_server_method());
-	client = context_new(&p->conf, TLS_client_method());
-	if (!server || !client) {
-		snprintf(error, error_size, "voice class tls-profile %u: out of memory",
-			p->conf.tag);
-		rc = -ENOMEM;
+	fresh.server = context_load(&p->conf, true, &rc, error, error_size);
+	if (rc == 0)
+		fresh.chosen = context_load(&p->conf, true, &rc, error, error_size);
+	if (rc == 0)
+		fresh.client = context_load(&p->conf, false, &rc, error, error_size);
+	if (rc != 0) {
+		contexts_free(&fresh);
+		return rc;
 	}
-	if (rc == 0)
-		rc = context_fill(server, &p->conf, error, error_size);
-	if (rc == 0)
-		rc = server_fill(server, &p->conf, error, error_size);
-	if (rc == 0)
-		rc = context_fill(client, &p->conf, error, error_size);
-	if (rc == 0) {
-		SSL_CTX_set_verify(client, SSL_VERIFY_PEER, NULL);
-		SSL_CTX *old_server = p->server, *old_client = p->client;
-		p->server = server;
-		p->client = client;
-		server = old_server;
-		client = old_client;
-	}
-	SSL_CTX_free(server);
-	SSL_CTX_free(client);
-	return rc;
+	contexts_free(p);
+	p->server = fresh.server;
+	p->chosen = fresh.chosen;
+	p->client = fresh.client;
+	return 0;
 }
 
 /* ---- sets ---- */
+
+static const struct profile *profile_find(const struct tls_set *set, uint32_t tag)
+{
+	for (unsigned int i = 0; set && i < set->n_profiles; i++) {
+		if (set->profiles[i].conf.tag == tag)
+			return &set->profiles[i];
+	}
+	return NULL;
+}
+
+static void names_add(struct sni_table *table, const struct profile *p, bool own)
+{
+	for (unsigned int i = 0; i < p->conf.n_names; i++) {
+		struct sni_name *name = &table->names[table->n++];
+
+		*name = (struct sni_name){
+			.verify = verify_mode(&p->conf), .min_version = min_version(&p->conf)};
+		snprintf(name->name, sizeof(name->name), "%s", p->conf.names[i]);
+		if (own)
+			continue;
+		SSL_CTX_up_ref(p->chosen);
+		name->ctx = p->chosen;
+	}
+}
+
+/* The names that the listeners of a profile serve: its own, then those of others. */
+static int table_make(struct tls_set *set, struct profile *p)
+{
+	struct sni_table *table = calloc(1,
+		sizeof(*table) + sizeof(table->names[0]) * SIP_TLS_SNI_MAX * (SIP_TLS_SNI_MAX + 1));
+
+	if (!table)
+		return -ENOMEM;
+	table->strict = p->conf.strict;
+	names_add(table, p, true);
+	for (unsigned int i = 0; i < p->conf.n_sni; i++) {
+		const struct profile *other = profile_find(set, p->conf.sni[i]);
+
+		if (other && other != p)
+			names_add(table, other, false);
+	}
+	table_free(SSL_CTX_get_ex_data(p->server, table_index));
+	if (SSL_CTX_set_ex_data(p->server, table_index, table) == 1)
+		return 0;
+	(void)SSL_CTX_set_ex_data(p->server, table_index, NULL);
+	table_free(table);
+	return -ENOMEM;
+}
+
+static int tables_make(struct tls_set *set)
+{
+	int rc = 0;
+
+	for (unsigned int i = 0; rc == 0 && i < set->n_profiles; i++) {
+		if (set->profiles[i].conf.n_names + set->profiles[i].conf.n_sni > 0)
+			rc = table_make(set, &set->profiles[i]);
+	}
+	return rc;
+}
 
 int tls_set_new(
 	const struct sip_tls_conf *conf, struct tls_set **ret_set, char *error, size_t error_size)
@@ -173,6 +377,7 @@ int tls_set_new(
 	struct tls_set *set = calloc(1, sizeof(*set));
 	int rc = 0;
 
+	pthread_once(&once, index_make);
 	if (!set)
 		goto no_memory;
 	set->profiles = calloc(conf->n_profiles + 1, sizeof(set->profiles[0]));
@@ -187,6 +392,8 @@ int tls_set_new(
 		tls_set_free(set);
 		return rc;
 	}
+	if (tables_make(set) != 0)
+		goto no_memory;
 	*ret_set = set;
 	return 0;
 no_memory:
@@ -222,8 +429,7 @@ void tls_set_free(struct tls_set *set)
 	if (!set)
 		return;
 	for (unsigned int i = 0; i < set->n_profiles; i++) {
-		SSL_CTX_free(set->profiles[i].server);
-		SSL_CTX_free(set->profiles[i].client);
+		contexts_free(&set->profiles[i]);
 	}
 	free(set->profiles);
 	free(set->far_ends);
@@ -252,16 +458,10 @@ unsigned int tls_set_refresh(struct tls_set *set)
 			p->conf.tag);
 		n++;
 	}
+	/* Others may have served its names by the old certificate. */
+	if (n > 0 && tables_make(set) != 0)
+		log_err("names of servers lead to certificates of before: memory is short");
 	return n;
-}
-
-static const struct profile *profile_find(const struct tls_set *set, uint32_t tag)
-{
-	for (unsigned int i = 0; set && i < set->n_profiles; i++) {
-		if (set->profiles[i].conf.tag == tag)
-			return &set->profiles[i];
-	}
-	return NULL;
 }
 
 /* ---- connections ---- */
@@ -355,7 +555,9 @@ const char *tls_reason(SSL *ssl, char *buf, size_t size)
 	long verified = SSL_get_verify_result(ssl);
 	const char *why = ERR_reason_error_string(ERR_peek_error());
 
-	if (verified != X509_V_OK)
+	if (tls_is_no_server(ssl))
+		snprintf(buf, size, "it asks for no server-name of ours (sni strict)");
+	else if (verified != X509_V_OK)
 		snprintf(buf, size, "its certificate is refused: %s",
 			X509_verify_cert_error_string(verified));
 	else

@@ -16,6 +16,7 @@
 
 #define SIP_TLS_PATH_MAX 160
 #define SIP_TLS_NAME_MAX 128
+#define SIP_TLS_SNI_MAX	 16
 
 /* Whether a server asks who connects for a certificate. */
 enum sip_tls_client { SIP_TLS_CLIENT_NONE, SIP_TLS_CLIENT_OPTIONAL, SIP_TLS_CLIENT_REQUIRE };
@@ -29,6 +30,15 @@ struct sip_tls_profile {
 				       * empty: no far end is believed */
 	uint8_t client;		      /* enum sip_tls_client; with one, trust is needed */
 	bool only_tls13;
+	/*
+	 * Where it is a server: names of its own, and profiles whose names are served as well. A client
+	 * that asks for one of theirs (SNI, RFC 6066 3) gets that profile whole: certificate, trust,
+	 * client-certificate and versions. strict: who asks for none of all these is refused.
+	 */
+	unsigned int n_names, n_sni;
+	char names[SIP_TLS_SNI_MAX][SIP_TLS_NAME_MAX]; /* "*." stands for one label */
+	uint32_t sni[SIP_TLS_SNI_MAX];		       /* tags */
+	bool strict;
 };
 
 /* A far end that we connect to. */
@@ -76,5 +86,7 @@ bool tls_names(const struct tls_set *set, struct ssl_st *ssl, const struct ipadd
 /* What became of an operation on ssl that gave rc <= 0. */
 enum tls_want { TLS_WANT_READ, TLS_WANT_WRITE, TLS_CLOSED, TLS_FAILED };
 enum tls_want tls_want(struct ssl_st *ssl, int rc);
+/* The handshake failed because the client asked for a server that we are not (strict). */
+bool tls_is_no_server(const struct ssl_st *ssl);
 /* Why a handshake failed, in words. */
 const char *tls_reason(struct ssl_st *ssl, char *buf, size_t size);

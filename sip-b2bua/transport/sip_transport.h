@@ -59,7 +59,9 @@ struct sip_path {
 	uint8_t transport;   /* enum sip_transport_kind */
 	uint8_t conn_worker; /* whose connection conn is */
 	uint16_t listener;   /* our side */
-	uint32_t zero;
+	uint8_t flow;	 /* streams: conn and no other (RFC 5626 5.3); with a dead one -ENOTCONN */
+	uint8_t by_name; /* a request whose next hop is a host name: sip_txn.h's, not sent so */
+	uint16_t zero;
 	uint64_t
 		conn; /* streams: the connection, 0: any to remote; a dead one: connect to remote */
 	struct ipaddr local; /* the listener's address */
@@ -95,11 +97,13 @@ struct sip_transport_counters {
 	uint64_t tx_datagrams, tx_stream_msgs, tx_dropped, tx_errors;
 	uint64_t conns_accepted, conns_opened, conns_failed, conns_refused, conns_idle_closed;
 	uint64_t conns_far_closed, conns_slow_closed;
-	uint64_t tls_failed; /* handshakes; also counted in conns_failed where we connected */
-	uint64_t rx_stun;    /* binding requests that were answered */
-	uint64_t ws_refused; /* opening handshakes */
-	uint64_t ws_broken;  /* WebSockets that were closed for what came; also in rx_bad_frames */
-	uint64_t n_conns;    /* now */
+	uint64_t tls_failed;   /* handshakes; also counted in conns_failed where we connected */
+	uint64_t tls_no_name;  /* of them those that asked for a server that we are not */
+	uint64_t conns_silent; /* closed as sip_transport_conn_silent() says; not in idle_closed */
+	uint64_t rx_stun;      /* binding requests that were answered */
+	uint64_t ws_refused;   /* opening handshakes */
+	uint64_t ws_broken; /* WebSockets that were closed for what came; also in rx_bad_frames */
+	uint64_t n_conns;   /* now */
 };
 
 struct sip_transport_ops {
@@ -198,6 +202,8 @@ int sip_transport_conn_end(struct sip_transport *t, uint64_t conn);
  * one; once watched, its end is told by conn_gone.
  */
 void sip_transport_conn_watch(struct sip_transport *t, uint64_t conn);
+/* One of TCP or TLS ends when nothing, no CRLF either, comes by it for so long (Flow-Timer, RFC 5626 4.4). */
+void sip_transport_conn_silent(struct sip_transport *t, uint64_t conn, uint32_t silent_ms);
 /*
  * Who opened it says (by "alias" in Via, RFC 5923) that it also takes there what goes to addr. Done
  * for TLS only, from the address itself, and with the certificate that addr would have to show us.

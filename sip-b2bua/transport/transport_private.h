@@ -55,6 +55,7 @@ struct tcp_conn {
 	uint16_t alias_be16; /* SIP_TLS: also carries what goes to that port (RFC 5923); 0: no */
 	uint8_t asked;	     /* SIP_WS, SIP_WSS: pings since its last octet */
 	uint16_t listener;
+	uint32_t silent_ms; /* it ends after such a silence; 0: as the limits say */
 	int fd;
 	struct ssl_st *ssl;  /* SIP_TLS, SIP_WSS */
 	struct ws *ws;	     /* SIP_WS, SIP_WSS: once HTTP has switched over */

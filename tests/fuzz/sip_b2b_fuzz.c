@@ -57,6 +57,10 @@ static void env_conn_watch(void *ctx, uint64_t conn)
 {
 }
 
+static void env_flow_timer(void *ctx, const struct sip_path *path, uint32_t silent_ms)
+{
+}
+
 static unsigned int env_own_vias(void *ctx, const struct sip_msg *msg)
 {
 	return 0;
@@ -120,6 +124,7 @@ static const struct b2b_env_ops env_ops = {.listener = env_listener,
 	.find = env_find,
 	.own_vias = env_own_vias,
 	.conn_watch = env_conn_watch,
+	.flow_timer = env_flow_timer,
 	.control_send = env_control_send,
 	.control_seq = env_control_seq,
 	.wall_ms = env_time,

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """SIP over TLS with baresip on both sides: certificates are checked both ways, nothing of SIP is in the
 clear on either wire, a certificate is renewed in the middle of a call, and a trunk that shows the
-wrong name gets no call."""
+wrong name gets no call. Certificates by the name that a client asks for: as openssl s_client sees them, and a
+phone that believes only one of them calls."""
 import os
+import re
 import socket
 import ssl
 
@@ -10,14 +12,20 @@ from limenlab import boxconf, net
 from limenlab.certs import Authority
 from limenlab.net import in_namespace
 from limenlab.peers import sleep_while_talking
-from limenlab.proc import wait_for
+from limenlab.proc import run as run_program, wait_for
 from limenlab.sipcase import conf, counters, finish
+from limenlab.tcpsip import TcpEndpoint
+from limenlab.ua import Endpoint, answered_call, hang_up
+
+TENANT = "voice.tenant.example"
 
 
 def configuration(ca):
     c = conf()
     c["tls_profiles"] = [
-        {"tag": 1, "certificate": ca.path("box.pem"), "private_key": ca.path("box.key"), "trust": ca.path("ca.pem")},
+        {"tag": 1, "certificate": ca.path("box.pem"), "private_key": ca.path("box.key"), "trust": ca.path("ca.pem"),
+         "server_names": [f"sip.{net.BOX_A4}.example"], "sni_profiles": [3]},
+        {"tag": 3, "certificate": ca.path("tenant.pem"), "private_key": ca.path("tenant.key"), "server_names": ["*.tenant.example"]},
         {"tag": 2, "certificate": ca.path("box.pem"), "private_key": ca.path("box.key"), "trust": ca.path("ca.pem"),
          "client_certificate": "require"}]
     for name, addr, tag in (("access", net.BOX_A4, 1), ("peering", net.BOX_B4, 2)):
@@ -26,7 +34,8 @@ def configuration(ca):
         realm["tls_profile"] = tag
     c["trunks"] += [boxconf.trunk("secure", f"ipv4:{net.CARRIER4}:5061", transport="tls", tls_name="sip.carrier.example"),
                     boxconf.trunk("liar", f"ipv4:{net.KAMAILIO4}:5061", transport="tls", tls_name="sip.other.example")]
-    c["dial_peers"] += [boxconf.peer(311, "+49311T", "secure"), boxconf.peer(312, "+49312T", "liar")]
+    c["trunks"] += [boxconf.trunk("plain", f"ipv4:{net.CARRIER4}:5090")]
+    c["dial_peers"] += [boxconf.peer(313, "+49313T", "plain"), boxconf.peer(311, "+49311T", "secure"), boxconf.peer(312, "+49312T", "liar")]
     return c
 
 
@@ -53,11 +62,34 @@ def shown(t, ca, ns, host, source, client=None):
         return None
 
 
+def subject(t, name):
+    """Common name of the certificate that openssl's client is shown when it asks for that server; else the alert."""
+    code, said = run_program(["ip", "netns", "exec", t.net.access, "openssl", "s_client", "-connect", f"{net.BOX_A4}:5061",
+                              *(["-servername", name] if name else ["-noservername"])], check=False, timeout_s=10)
+    found = re.search(r"subject=CN = (\S+)", said)
+    return found.group(1) if found else "unrecognized name" if code and "unrecognized name" in said else said
+
+
+def server_names(t, ca, box):
+    for name, shown_name in ((TENANT, "tenant"), (f"sip.{net.BOX_A4}.example", "box"), ("tenant.example", "box"), (None, "box")):
+        t.equal(subject(t, name), shown_name, f"certificate for {name}")
+    phone = TcpEndpoint(t, port=5061, tls=ssl.create_default_context(cafile=ca.path("ca.pem")), name=TENANT)
+    carrier = Endpoint(t, "peering", net.CARRIER4, 5090)
+    a, b = answered_call(phone, carrier, "+49313001")
+    box.cli("configure terminal", "voice class tls-profile 1", "sni strict", "end")
+    wait_for("who asks for nothing should be refused", lambda: subject(t, None) == "unrecognized name")
+    t.equal([subject(t, name) for name in ("tenant.example", TENANT)], ["unrecognized name", "tenant"], "certificates with sni strict")
+    wait_for("refusals for the name should be counted", lambda: counters(box)["tls_no_server"] >= 2)
+    hang_up(a, b)  # the connection from before
+    box.cli("configure terminal", "voice class tls-profile 1", "no sni strict", "end")
+
+
 def run(t):
     ca = Authority(os.path.join(t.run_dir, "tls"))
     ca.leaf("box", f"IP:{net.BOX_A4},IP:{net.BOX_B4}")
     ca.leaf("phone", f"IP:{net.PHONE2_4}")
     ca.leaf("carrier", "DNS:sip.carrier.example")
+    ca.leaf("tenant", f"DNS:{TENANT}")
     box = t.box(configuration(ca))
     t.capture()
     caller = phone(t, ca, "phone", "access", net.PHONE2_4, 5070, 4444)
@@ -86,4 +118,5 @@ def run(t):
     caller.wait_event("CALL_CLOSED")
     wait_for("failed handshakes should be counted", lambda: counters(box)["tls_failed"] >= 2)
     t.equal([t.sip_messages(side) for side in ("access", "peering")], [[], []], "SIP in the clear")
-    finish(t, box, [200, 503])
+    server_names(t, ca, box)
+    finish(t, box, [200, 503, 200])

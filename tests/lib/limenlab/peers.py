@@ -137,11 +137,11 @@ class Baresip:
     in baresip's accounts, "srtp" (RTP/AVP with keys), "srtp-mand" (RTP/SAVP), "srtp-mandf" (RTP/SAVPF),
     "dtls_srtp" (UDP/TLS/RTP/SAVPF, with a=rtcp-mux). codecs, modules, config: of the account, loaded besides, and
     more lines of its configuration; rate_hz: of the codec, at which its WAV file has to be. registrar: where it registers
-    as user, with password."""
+    as user, with password. account: more parameters of it."""
 
     def __init__(self, workdir, name, ns, local, port=5070, transport="udp", seconds=5.0, answer="manual",
                  mediaenc=None, control=4444, user="bruno", codecs="PCMA/8000/1", modules=(), config=(),
-                 rate_hz=8000, registrar=None, password=""):
+                 rate_hz=8000, registrar=None, password="", account=""):
         self.dir = os.path.join(workdir, name)
         self.ns = ns
         os.makedirs(self.dir, exist_ok=True)
@@ -165,7 +165,7 @@ class Baresip:
                 if registrar else f"{bracket(local)}:{port};transport={transport}>;regint=0;"
             f.write(f'<sip:{user}@{where}'
                     f'audio_codecs={codecs};answermode={answer};ptime=20'
-                    f'{f";mediaenc={mediaenc}" if mediaenc else ""}\n')
+                    f'{f";mediaenc={mediaenc}" if mediaenc else ""}{f";{account}" if account else ""}\n')
         self.proc = Proc(name, ["baresip", "-4" if ":" not in local else "-6", "-f", self.dir, "-v"],
                          os.path.join(self.dir, "baresip.log"), ns=ns)
         self.proc.wait_socket("tcp", control)

@@ -689,6 +689,61 @@ static void test_dtls_suites(void **state)
 	}
 }
 
+/* Certificates by the name that a client asks for. */
+static void test_server_names(void **state)
+{
+	static const struct {
+		const char *name; /* of the second profile, "" none */
+		bool strict;
+		int rc;
+		const char *error;
+	} cases[] = {
+		{"sip.example.com", false, 0, NULL},
+		{"sip.example.com", true, 0, NULL},
+		{"*.example.com", true, 0, NULL},
+		{"", false, -ENODATA, "leads to a profile without \"server-name\""},
+		{"*", false, -EINVAL, "\"server-name *\" is no host name"},
+		{"sip.*.com", false, -EINVAL, "is no host name"},
+		{"sip.example.com:5061", false, -EINVAL, "is no host name"},
+		{"a..b", false, -EINVAL, "is no host name"},
+		{"example.com.", false, -EINVAL, "is no host name"},
+	};
+
+	for (unsigned int i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct cfg *cfg = read_text(sample_config);
+		char error[CFG_ERROR_MAX] = "";
+		struct cfg_tls_profile *p;
+		int rc;
+
+		for (unsigned int k = 0; k < 2; k++) {
+			void *obj;
+
+			assert_int_equal(cfg_object_add(cfg, CFG_TLS_PROFILE,
+						 view_of(k ? "901" : "900"), &obj, error),
+				0);
+			p = obj;
+			snprintf(p->certificate, sizeof(p->certificate), "/x.pem");
+			snprintf(p->private_key, sizeof(p->private_key), "/x.key");
+		}
+		p = (struct cfg_tls_profile *)cfg_find_tls_profile(cfg, 901);
+		p->n_server_names = cases[i].name[0] != '\0';
+		snprintf(p->server_names[0], sizeof(p->server_names[0]), "%s", cases[i].name);
+		p = (struct cfg_tls_profile *)cfg_find_tls_profile(cfg, 900);
+		p->n_sni_profiles = 1;
+		p->sni_profiles[0] = 901;
+		p->sni_strict = cases[i].strict;
+		rc = cfg_validate(cfg, error);
+		if (rc != cases[i].rc || (cases[i].error && !strstr(error, cases[i].error)))
+			fail_msg("case %u: %d, %s", i, rc, error);
+		p->n_sni_profiles = 0;
+		p->sni_strict = true;
+		rc = cfg_validate(cfg, error);
+		if (rc == 0 || (cases[i].rc == 0 && !strstr(error, "whom else may a client")))
+			fail_msg("case %u, strict without names: %d, %s", i, rc, error);
+		cfg_free(cfg);
+	}
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -708,6 +763,7 @@ int main(void)
 		cmocka_unit_test(test_merge),
 		cmocka_unit_test(test_validate),
 		cmocka_unit_test(test_dtls_suites),
+		cmocka_unit_test(test_server_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -407,6 +407,10 @@ static void env_conn_watch(void *ctx, uint64_t conn)
 {
 }
 
+static void env_flow_timer(void *ctx, const struct sip_path *path, uint32_t silent_ms)
+{
+}
+
 static unsigned int env_own_vias(void *ctx, const struct sip_msg *msg)
 {
 	struct rig *r = ctx;
@@ -458,6 +462,7 @@ static const struct b2b_env_ops env_ops = {
 	.find = env_find,
 	.own_vias = env_own_vias,
 	.conn_watch = env_conn_watch,
+	.flow_timer = env_flow_timer,
 	.control_send = control_send,
 	.control_seq = control_seq,
 	.fetch = env_fetch,

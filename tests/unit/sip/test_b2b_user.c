@@ -43,8 +43,16 @@ static void nothing_gone(void *ctx, struct reg_contact *contact, enum reg_gone w
 {
 }
 
+/* What distinguishes a phone from others; zeros are those of an ordinary one. */
+struct phone {
+	uint16_t q;	 /* thousandths */
+	uint32_t reg_id; /* 0: no flow */
+};
+
+#define INSTANCE "\"<urn:uuid:f81d4fae-7dec-11d0-a765-00a0c91e6bf6>\""
+
 /* limen-control gives a phone's binding back, as after a restart. */
-static void phone_restore(struct rig *r, unsigned int i)
+static void phone_restore(struct rig *r, unsigned int i, const struct phone *phone)
 {
 	static const struct reg_store_ops ops = {.put = nothing, .gone = nothing_gone};
 	struct reg_store *store = reg_store_new(r->wheel, i + 1, 10, &ops, NULL);
@@ -56,10 +64,14 @@ static void phone_restore(struct rig *r, unsigned int i)
 		.user = VIEW("clara"),
 		.id = i + 1,
 		.expires_s = 3600,
-		.q = REG_Q_ONE};
+		.q = phone->q ? phone->q : REG_Q_ONE,
+		.reg_id = phone->reg_id,
+		.flags = phone->reg_id ? REG_OUTBOUND : 0};
 
 	snprintf(uri, sizeof(uri), "sip:clara-%u@10.9.9.9", i);
 	fresh.text[REG_URI] = view_of(uri);
+	if (phone->reg_id)
+		fresh.text[REG_INSTANCE] = VIEW(INSTANCE);
 	fresh.path.transport = SIP_UDP;
 	fresh.path.remote = r->cfg->trunks[0].target.addr;
 	assert_non_null(store);
@@ -71,14 +83,16 @@ static void phone_restore(struct rig *r, unsigned int i)
 }
 
 /* The users are on the side of the rig's called user agents. */
-static struct rig *start(unsigned int n_phones)
+static struct rig *start_with(unsigned int n_phones, const struct phone *phones, const char *fork)
 {
 	struct rig *r = rig_new(1);
 	struct cfg *old = r->cfg;
 	char error[CFG_ERROR_MAX];
 
 	r->cfg = cfg_clone(old);
-	set(object(r, CFG_REGISTRAR, "phones"), CFG_REGISTRAR, "realm", "peering");
+	void *registrar = object(r, CFG_REGISTRAR, "phones");
+	set(registrar, CFG_REGISTRAR, "realm", "peering");
+	set(registrar, CFG_REGISTRAR, "fork", fork);
 	void *pool = object(r, CFG_POOL, "1");
 	set(pool, CFG_POOL, "registrar", "phones");
 	set(pool, CFG_POOL, "username", "clara");
@@ -90,9 +104,16 @@ static struct rig *start(unsigned int n_phones)
 	b2b_config_apply(r->b, r->cfg);
 	cfg_free(old);
 	for (unsigned int i = 0; i < n_phones; i++)
-		phone_restore(r, i);
+		phone_restore(r, i, &phones[i]);
 	assert_int_equal(b2b_n_bindings(r->b), n_phones);
 	return r;
+}
+
+static struct rig *start(unsigned int n_phones)
+{
+	static const struct phone phones[N_PHONES];
+
+	return start_with(n_phones, phones, "q-order");
 }
 
 static void finish(struct rig *r)
@@ -220,6 +241,133 @@ static void test_given_up(void **state)
 	rig_free(r);
 }
 
+/* All that ring now answer so. */
+static void answer_all(struct rig *r, unsigned int status)
+{
+	bool rang[RIG_UAS];
+
+	for (unsigned int i = 0; i < RIG_UAS; i++)
+		rang[i] = r->side[RIG_CALLEE].ua[i].used && r->side[RIG_CALLEE].ua[i].in;
+	for (unsigned int i = 0; i < RIG_UAS; i++) {
+		if (rang[i])
+			rig_answer(r, &r->side[RIG_CALLEE].ua[i], status);
+	}
+	rig_settle(r);
+}
+
+/* Higher q first, equal ones together (RFC 3261 16.6). */
+static void test_q_order(void **state)
+{
+	static const struct phone phones[] = {{500, 0}, {0, 0}, {500, 0}, {100, 0}};
+	struct rig *r = start_with(4, phones, "q-order");
+	struct rig_ua *a = all_ring(r);
+
+	/* the next ones when they refuse; of all refusals the best counts */
+	assert_int_equal(n_ringing(r), 1);
+	assert_non_null(strstr(r->last_invite, "sip:clara-1@"));
+	answer_all(r, 486);
+	assert_int_equal(a->last, 0);
+	assert_int_equal(n_ringing(r), 2);
+	answer_all(r, 480);
+	assert_int_equal(n_ringing(r), 1);
+	assert_non_null(strstr(r->last_invite, "sip:clara-3@"));
+	answer_all(r, 503);
+	assert_int_equal(a->last, 486);
+	assert_int_equal(r->side[RIG_CALLEE].n_requests[SIP_M_INVITE], 4);
+	finish(r);
+
+	/* nobody there wants it anywhere */
+	r = start_with(4, phones, "q-order");
+	a = all_ring(r);
+	answer_all(r, 603);
+	assert_int_equal(a->last, 603);
+	assert_int_equal(r->side[RIG_CALLEE].n_requests[SIP_M_INVITE], 1);
+	finish(r);
+
+	/* one of the second ones answers, the last is never called */
+	r = start_with(4, phones, "q-order");
+	a = all_ring(r);
+	answer_all(r, 404);
+	rig_answer(r, rig_callee(r), 200);
+	rig_settle(r);
+	assert_int_equal(a->last, 200);
+	assert_int_equal(n_ringing(r), 0);
+	assert_int_equal(r->side[RIG_CALLEE].n_requests[SIP_M_INVITE], 3);
+	rig_bye(r, a);
+	finish(r);
+
+	/* silence: the first ones are cancelled, the next ones ring */
+	r = start_with(4, phones, "q-order");
+	a = all_ring(r);
+	rig_pass(r, 19000);
+	assert_int_equal(n_ringing(r), 1);
+	rig_pass(r, 2000);
+	assert_int_equal(n_ringing(r), 2);
+	rig_pass(r, 20000);
+	assert_int_equal(n_ringing(r), 1);
+	rig_answer(r, rig_callee(r), 200);
+	rig_settle(r);
+	assert_int_equal(a->last, 200);
+	rig_bye(r, a);
+	finish(r);
+
+	/* the caller gives up in between */
+	r = start_with(4, phones, "q-order");
+	a = all_ring(r);
+	rig_pass(r, 21000);
+	rig_cancel(r, a);
+	rig_settle(r);
+	assert_int_equal(a->last, 487);
+	assert_int_equal(n_ringing(r), 0);
+	finish(r);
+
+	r = start_with(4, phones, "parallel");
+	a = all_ring(r);
+	assert_int_equal(n_ringing(r), 4);
+	answer_all(r, 486);
+	assert_int_equal(a->last, 486);
+	finish(r);
+}
+
+/* A phone with two flows rings once; 430 of a proxy in front leads to the other flow (RFC 5626 5.3.1). */
+static void test_flows(void **state)
+{
+	static const struct phone phones[] = {{0, 1}, {0, 2}};
+	struct rig *r = start_with(2, phones, "parallel");
+	struct rig_ua *a = all_ring(r);
+
+	assert_int_equal(n_ringing(r), 1);
+	assert_non_null(strstr(r->last_invite, "sip:clara-1@"));
+	rig_answer(r, rig_callee(r), 430);
+	rig_settle(r);
+	assert_int_equal(a->last, 0);
+	assert_int_equal(n_ringing(r), 1);
+	assert_non_null(strstr(r->last_invite, "sip:clara-0@"));
+	assert_int_equal(b2b_n_bindings(r->b), 1);
+	assert_int_equal(r->stats.flow_failovers, 1);
+	assert_int_equal(r->stats.flows_lost, 1);
+	/* what no flow leads to is away, and nobody is told of flows */
+	rig_answer(r, rig_callee(r), 430);
+	rig_settle(r);
+	assert_int_equal(a->last, 480);
+	assert_int_equal(b2b_n_bindings(r->b), 0);
+	finish(r);
+
+	/* beside another phone, which answers */
+	static const struct phone mixed[] = {{0, 1}, {0, 2}, {0, 0}};
+	r = start_with(3, mixed, "q-order");
+	a = all_ring(r);
+	assert_int_equal(n_ringing(r), 2);
+	answer_all(r, 430);
+	assert_int_equal(n_ringing(r), 1);
+	rig_answer(r, rig_callee(r), 200);
+	rig_settle(r);
+	assert_int_equal(a->last, 200);
+	assert_int_equal(b2b_n_bindings(r->b), 2);
+	rig_bye(r, a);
+	finish(r);
+}
+
 static void test_nobody(void **state)
 {
 	struct rig *r = start(0);
@@ -239,6 +387,8 @@ int main(void)
 		cmocka_unit_test(test_one_answers),
 		cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_given_up),
+		cmocka_unit_test(test_q_order),
+		cmocka_unit_test(test_flows),
 		cmocka_unit_test(test_nobody),
 	};
 

@@ -18,7 +18,8 @@
 static struct twheel *wheel;
 static struct reg_store *store;
 static uint64_t now_ms;
-static unsigned int n_put, n_gone[3];
+static unsigned int n_put, n_gone[4];
+static struct sip_path way; /* that requests come by */
 static uint64_t last_id;
 static const uint64_t key[2] = {1, 2};
 static struct reg_limits limits;
@@ -47,6 +48,7 @@ static int setup(void **state)
 	limits = (struct reg_limits){
 		.min_s = 60, .max_s = 3600, .nat_s = 0, .max_contacts = REG_CONTACTS_MAX};
 	n_put = 0;
+	way = (struct sip_path){.transport = SIP_UDP, .listener = 3};
 	memset(n_gone, 0, sizeof(n_gone));
 	return wheel && store ? 0 : -1;
 }
@@ -70,7 +72,7 @@ static unsigned int do_register(
 	const char *user, const char *call_id, unsigned int cseq, const char *fields)
 {
 	static char text[8192];
-	struct sip_path path = {.transport = SIP_UDP, .listener = 3};
+	struct sip_path path = way;
 	int n = snprintf(text, sizeof(text),
 		"REGISTER sip:example SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.9;branch=z9hG4bKx\r\n"
 		"From: <sip:%s@example>;tag=1\r\nTo: <sip:%s@example>\r\nCall-ID: %s\r\n"
@@ -292,6 +294,77 @@ static void test_outbound(void **state)
 		200);
 }
 
+/* By a connection of worker 1. */
+static void via_tcp(uint64_t conn)
+{
+	way = (struct sip_path){
+		.transport = SIP_TCP, .listener = 3, .conn_worker = 1, .conn = 1ull << 60 | conn};
+}
+
+static bool has(const char *user, const char *call_id)
+{
+	const struct reg_aor *aor = reg_aor_find(store,
+		reg_owner_hash(key, VIEW("access"), view_of(user)), VIEW("access"), view_of(user));
+
+	for (const struct reg_contact *c = aor ? aor->contacts : NULL; c; c = c->next) {
+		if (view_eq(reg_contact_text(c, REG_CALL_ID), view_of(call_id)))
+			return true;
+	}
+	return false;
+}
+
+static void test_flows(void **state)
+{
+	/* two flows of a phone; one behind NAT; one that takes connections; another worker's number */
+	via_tcp(7);
+	assert_int_equal(do_register("alice", "c1", 1,
+				 "Contact: <sip:a@192.0.2.9:1>;reg-id=1;" INSTANCE "\r\n"),
+		200);
+	assert_int_equal(do_register("bob", "c2", 1, "Contact: <sip:b@10.0.0.5>\r\n"), 200);
+	assert_int_equal(do_register("carol", "c3", 1, "Contact: <sip:c@192.0.2.9>\r\n"), 200);
+	via_tcp(8);
+	assert_int_equal(do_register("alice", "c4", 1,
+				 "Contact: <sip:a@192.0.2.9:1>;reg-id=2;" INSTANCE "\r\n"),
+		200);
+	way.conn_worker = 2;
+	way.conn = 1ull << 60 | 7;
+	assert_int_equal(do_register("dave", "c5", 1, "Contact: <sip:d@10.0.0.6>\r\n"), 200);
+	assert_int_equal(reg_flow_lost(store, 1, 1ull << 60 | 9), 0);
+	assert_int_equal(reg_flow_lost(store, 1, 1ull << 60 | 7), 2);
+	assert_int_equal(n_gone[REG_FLOW_LOST], 2);
+	assert_false(has("alice", "c1"));
+	assert_true(has("alice", "c4"));
+	assert_false(has("bob", "c2"));
+	assert_true(has("carol", "c3"));
+	assert_true(has("dave", "c5"));
+	/* nothing is told twice, and carol is reached by a new connection */
+	assert_int_equal(reg_flow_lost(store, 1, 1ull << 60 | 7), 0);
+	/* the phone comes back by another connection: the old one's end means nothing any more */
+	via_tcp(10);
+	assert_int_equal(do_register("alice", "c4", 2,
+				 "Contact: <sip:a@192.0.2.9:1>;reg-id=2;" INSTANCE "\r\n"),
+		200);
+	assert_int_equal(reg_flow_lost(store, 1, 1ull << 60 | 8), 0);
+	assert_true(has("alice", "c4"));
+	/* what a proxy says of a flow counts for flows alone */
+	reg_flow_failed(store, reg_owner_hash(key, VIEW("access"), VIEW("carol")), last_id);
+	reg_flow_failed(store, reg_owner_hash(key, VIEW("access"), VIEW("alice")), last_id + 99);
+	assert_int_equal(n_gone[REG_FLOW_LOST], 2);
+	reg_flow_failed(store, reg_owner_hash(key, VIEW("access"), VIEW("alice")), last_id);
+	assert_false(has("alice", "c4"));
+	/* as many connections as make the tables grow, then all end */
+	for (unsigned int i = 0; i < 600; i++) {
+		char user[20];
+
+		snprintf(user, sizeof(user), "u%u", i);
+		via_tcp((uint64_t)i << 28 | 1);
+		assert_int_equal(do_register(user, "c1", 1, "Contact: <sip:a@10.1.1.1>\r\n"), 200);
+	}
+	for (unsigned int i = 0; i < 600; i++)
+		assert_int_equal(reg_flow_lost(store, 1, 1ull << 60 | ((uint64_t)i << 28 | 1)), 1);
+	assert_int_equal(reg_store_n_aors(store), 2);
+}
+
 static void test_limits(void **state)
 {
 	char contact[100];
@@ -379,6 +452,7 @@ int main(void)
 		T(test_broken),
 		T(test_nat),
 		T(test_outbound),
+		T(test_flows),
 		T(test_limits),
 		T(test_checkpoint),
 #undef T

@@ -451,8 +451,9 @@ static void test_strangers(void **state)
 	assert_int_equal(f.box.n_received, 0);
 }
 
-/* The serial number of the certificate that the box shows to a new connection. */
-static long serial_shown(void)
+/* The serial number of the certificate that the box shows to who asks for a name (NULL: for none); -1: it
+ * refuses. max_version: of TLS, 0: the newest. */
+static long serial_for(const char *name, int max_version)
 {
 	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
 	SSL *ssl = SSL_new(ctx);
@@ -461,16 +462,24 @@ static long serial_shown(void)
 	evutil_make_socket_nonblocking(fd);
 	SSL_set_fd(ssl, fd);
 	SSL_set_connect_state(ssl);
-	while ((rc = SSL_do_handshake(ssl)) != 1 && clock_mono_ms() < give_up_ms)
+	SSL_set_max_proto_version(ssl, max_version);
+	if (name)
+		SSL_set_tlsext_host_name(ssl, name);
+	while ((rc = SSL_do_handshake(ssl)) != 1 && SSL_get_error(ssl, rc) == SSL_ERROR_WANT_READ &&
+		clock_mono_ms() < give_up_ms)
 		turn();
-	assert_int_equal(rc, 1);
-	X509 *cert = SSL_get1_peer_certificate(ssl);
-	long serial = ASN1_INTEGER_get(X509_get0_serialNumber(cert));
+	X509 *cert = rc == 1 ? SSL_get1_peer_certificate(ssl) : NULL;
+	long serial = cert ? ASN1_INTEGER_get(X509_get0_serialNumber(cert)) : -1;
 	X509_free(cert);
 	SSL_free(ssl);
 	SSL_CTX_free(ctx);
 	close(fd);
 	return serial;
+}
+
+static long serial_shown(void)
+{
+	return serial_for(NULL, 0);
 }
 
 static void refresh_pass(void)
@@ -503,6 +512,98 @@ static void test_renewal(void **state)
 	send_to_box(MSG("2"));
 	until(f.box.n_received == 2);
 	assert_int_equal(sip_transport_counters(f.far.t)->conns_opened, 1);
+}
+
+static void names_set(struct sip_tls_profile *p, const char *first, const char *second)
+{
+	p->n_names = 1 + (second != NULL);
+	snprintf(p->names[0], sizeof(p->names[0]), "%s", first);
+	if (second)
+		snprintf(p->names[1], sizeof(p->names[1]), "%s", second);
+}
+
+static void listen_several(struct sip_tls_profile *profiles, unsigned int n)
+{
+	struct sip_tls_conf conf = {profiles, n};
+	struct sip_listener spec = {
+		.transport = SIP_TLS, .addr = addr_of(f.host[0], PORT), .tls = 7, .realm = "a"};
+	char error[256];
+	assert_int_equal(sip_transport_prepare_tls(f.box.t, &conf, error, sizeof(error)), 0);
+	assert_int_equal(sip_transport_prepare(f.box.t, &spec, 1, error, sizeof(error)), 0);
+	sip_transport_apply(f.box.t);
+}
+
+/* The certificate by the name that the client asks for (RFC 6066 3), and whole profiles with it. */
+static void test_server_names(void **state)
+{
+	static const struct {
+		const char *asked;
+		long lax, strict;
+	} rows[] = {
+		{NULL, 10, -1},
+		{"sip.example.com", 10, 10},
+		{"SIP.B.example", 200, 200},
+		{"one.w.example", 201, 201},
+		{"b.w.example", 200, 200}, /* a name of its own is before a pattern */
+		{"w.example", 10, -1},
+		{"one.two.w.example", 10, -1}, /* a star is one label */
+		{"sip.b.example.net", 10, -1},
+		{"127.0.0.1", 10, -1},
+	};
+	struct sip_tls_profile p[3] = {profile_of("box", "root.pem"),
+		profile_of("sni-b", "root.pem"), profile_of("sni-w", "root.pem")};
+	leaf_make(&root, "sni-b", "DNS:sip.b.example", 200, 10);
+	leaf_make(&root, "sni-w", "DNS:one.w.example", 201, 10);
+	p[1] = profile_of("sni-b", "root.pem");
+	p[1].tag = 8;
+	p[2].tag = 9;
+	names_set(&p[0], "sip.example.com", NULL);
+	names_set(&p[1], "sip.b.example", "b.w.example");
+	names_set(&p[2], "*.w.example", NULL);
+	p[0].n_sni = 3;
+	p[0].sni[0] = 9;
+	p[0].sni[1] = 8;
+	p[0].sni[2] = 7; /* itself, and a ring: each leads to the others */
+	p[1].n_sni = 1;
+	p[1].sni[0] = 7;
+	for (unsigned int strict = 0; strict < 2; strict++) {
+		p[0].strict = strict;
+		listen_several(p, 3);
+		for (unsigned int i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+			long want = strict ? rows[i].strict : rows[i].lax;
+			long got = serial_for(rows[i].asked, i % 2 ? TLS1_2_VERSION : 0);
+			if (got != want)
+				fail_msg("%s, strict %u: %ld", rows[i].asked, strict, got);
+		}
+	}
+	assert_int_equal(sip_transport_counters(f.box.t)->tls_no_name, 5);
+	/* Our own client says what it wants; else it would be shown another certificate. */
+	listen_with(&f.far, 1, profile_of("far", "root.pem"), "sip.b.example");
+	send_to_box(MSG("1"));
+	until(f.box.n_received == 1);
+	/* Renewed in a profile that another one's listener serves; what is open stays. */
+	leaf_make(&root, "sni-b", "DNS:sip.b.example", 202, 10);
+	refresh_pass();
+	assert_int_equal(serial_for("sip.b.example", 0), 202);
+	/* Names are taken away while a connection by one of them is open. */
+	p[0].n_sni = 0;
+	p[0].strict = false;
+	listen_several(p, 1);
+	assert_int_equal(serial_for("sip.b.example", 0), 10);
+	send_to_box(MSG("2"));
+	until(f.box.n_received == 2);
+	assert_int_equal(sip_transport_counters(f.far.t)->conns_opened, 1);
+	/* The profile that is chosen says whether a certificate is wanted, and by which versions. */
+	p[0].n_sni = 1;
+	p[0].sni[0] = 8;
+	p[1].client = SIP_TLS_CLIENT_REQUIRE;
+	p[1].only_tls13 = true;
+	listen_several(p, 2);
+	assert_int_equal(serial_for("sip.b.example", TLS1_2_VERSION), -1);
+	assert_int_equal(serial_for("sip.example.com", TLS1_2_VERSION), 10);
+	unsigned int before = (unsigned int)sip_transport_counters(f.box.t)->tls_failed;
+	(void)serial_for("sip.b.example", 0); /* TLS 1.3: what a server thinks comes later */
+	until(sip_transport_counters(f.box.t)->tls_failed == before + 1);
 }
 
 static void test_bad_files(void **state)
@@ -542,8 +643,8 @@ static int certificates_make(void **state)
 
 static int certificates_remove(void **state)
 {
-	static const char *const names[] = {
-		"box", "old", "wild", "named", "far", "bad", "renewed", "another"};
+	static const char *const names[] = {"box", "old", "wild", "named", "far", "bad", "renewed",
+		"another", "sni-b", "sni-w"};
 	char file[64];
 	for (unsigned int i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		snprintf(file, sizeof(file), "%s.pem", names[i]);
@@ -570,6 +671,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_alias, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_strangers, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_renewal, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_server_names, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_bad_files, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, certificates_make, certificates_remove);

@@ -409,6 +409,40 @@ static void test_watchers(void **state)
 	close(fd);
 }
 
+/* A flow with a Flow-Timer ends in silence; a CRLF is no silence. */
+static void test_silent(void **state)
+{
+	char buf[10];
+	listen_both();
+	int fd = peer_socket(SOCK_STREAM, f.host, 0, NULL);
+	peer_connect(fd, f.host, 5060);
+	assert_true(send(fd, MSG("1"), strlen(MSG("1")), MSG_NOSIGNAL) > 0);
+	until(f.n_received == 1);
+	sip_transport_conn_watch(f.t, f.path.conn);
+	sip_transport_conn_silent(f.t, f.path.conn, 3000);
+	sip_transport_conn_silent(f.t, f.path.conn + 1, 3000); /* of nobody */
+	for (unsigned int i = 0; i < 3; i++) {
+		time_pass(2900);
+		assert_true(send(fd, "\r\n\r\n", 4, MSG_NOSIGNAL) == 4);
+		until(sip_transport_counters(f.t)->rx_keepalives == i + 1);
+		until(peer_read(fd, buf, sizeof(buf)) == 2);
+	}
+	assert_int_equal(f.n_gone, 0);
+	time_pass(3000);
+	until(f.n_gone == 1);
+	assert_int_equal(f.gone, f.path.conn);
+	assert_int_equal(sip_transport_counters(f.t)->conns_silent, 1);
+	assert_int_equal(sip_transport_counters(f.t)->conns_idle_closed, 0);
+	/* A flow, and no other: nobody is connected to in its place. */
+	f.path.flow = 1;
+	assert_int_equal(
+		sip_transport_send(f.t, &f.path, MSG("2"), strlen(MSG("2")), 5), -ENOTCONN);
+	f.path.conn = 0;
+	assert_int_equal(
+		sip_transport_send(f.t, &f.path, MSG("2"), strlen(MSG("2")), 5), -ENOTCONN);
+	close(fd);
+}
+
 /* New limits hold for what comes; what is open stays. */
 static void test_new_limits(void **state)
 {
@@ -639,6 +673,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_udp_send, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_udp_stun, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_watchers, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_silent, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_new_limits, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_tcp_frames, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_tcp_bounds, setup, teardown),

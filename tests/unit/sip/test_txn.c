@@ -23,6 +23,7 @@ enum op {
 	SEND_ERR, /* from now on send() returns arg */
 	FAILED,	  /* the transport reports arg for the last origin */
 	DETACH,
+	GONE, /* the connection with that number has ended */
 };
 
 struct step {
@@ -156,6 +157,8 @@ static void world_start(const struct row *row)
 	timers.trying = row->trying;
 	sip_txns_set_timers(f.txns, &timers);
 	f.path.transport = row->reliable ? SIP_TCP : SIP_UDP;
+	f.path.conn = row->reliable ? 9 : 0;
+	f.path.conn_worker = 3;
 	assert_int_equal(ipaddr_parse(VIEW("192.0.2.1"), 5060, &f.path.local), 0);
 	assert_int_equal(ipaddr_parse(VIEW("192.0.2.2"), 5070, &f.path.remote), 0);
 }
@@ -263,6 +266,9 @@ static void step_do(const struct row *row, const struct step *step, const char *
 	case FAILED:
 		sip_txns_send_failed(f.txns, f.origin, step->arg);
 		break;
+	case GONE:
+		sip_txns_conn_gone(f.txns, 3, (uint64_t)step->arg);
+		break;
 	case DETACH:
 		if (row->client)
 			sip_ctxn_detach(f.ctxn);
@@ -307,6 +313,12 @@ static const struct row client_rows[] = {
 		"0>INVITE 1500>INVITE 1600:100"},
 	{"INVITE, failure after the final is silent", true, INV, false, 0,
 		{{100, RX, 486}, {200, FAILED, -ECONNRESET}}, "0>INVITE 100>ACK 100:486 32100:end"},
+	{"INVITE, its connection ends", true, INV, true, 0,
+		{{100, GONE, 8}, {200, GONE, 9}, {300, GONE, 9}},
+		"0>INVITE 201:failed-107 201:end"},
+	{"INVITE, its connection ends after a 100", true, INV, true, 0,
+		{{100, RX, 100}, {200, GONE, 9}, {300, RX, 486}},
+		"0>INVITE 100:100 300>ACK 300:486 301:end"},
 	/* CANCEL, 9.1 */
 	{"CANCEL waits for a provisional", true, INV, false, 0,
 		{{100, CANCEL, 0}, {700, RX, 100}, {800, RX, 1200}, {900, RX, 487}},

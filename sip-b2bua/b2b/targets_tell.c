@@ -43,7 +43,8 @@ static void target_tell(const struct b2b *b, const struct target_set *set, unsig
 		.member = target->member,
 		.preference = member->preference,
 		.weight = member->weight,
-		.srv_priority = set->servers[server].priority,
+		/* above it is the rank of the transport: see locate.h */
+		.srv_priority = (uint16_t)set->servers[server].priority,
 		.srv_weight = set->servers[server].weight};
 	memcpy(ret->host, set->servers[server].host, sizeof(ret->host));
 	if (target->spot != SPOT_NONE)

@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "sip-b2bua/transport/sip_transport.h"
@@ -98,7 +99,21 @@ static void keep(const struct locate_look *l, struct kept *ret)
 		memcpy(ret->records, l->answer->records, ret->n * sizeof(ret->records[0]));
 }
 
-/* The servers that the SRV records of a service name. */
+static int srv_order(const void *a, const void *b)
+{
+	const struct dns_record *x = a, *y = b;
+
+	int names = strcmp(x->name, y->name);
+
+	if (x->priority != y->priority)
+		return x->priority - y->priority;
+	return names ? names : x->port - y->port;
+}
+
+/*
+ * The servers that the SRV records of a service name, the first to be tried first. Name servers
+ * rotate their answers; what is made of them must not change with that.
+ */
 static struct locate_look srv_take(
 	struct search *s, const char *service, uint8_t transport, uint32_t rank)
 {
@@ -106,6 +121,7 @@ static struct locate_look srv_take(
 	struct kept kept;
 
 	keep(&l, &kept);
+	qsort(kept.records, kept.n, sizeof(kept.records[0]), srv_order);
 	for (uint32_t i = 0; i < kept.n; i++) {
 		const struct dns_record *r = &kept.records[i];
 

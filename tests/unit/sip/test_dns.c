@@ -545,6 +545,9 @@ static void test_locate(void **state)
 		{"_sip._udp.example.com", DNS_SRV, "10 60 5060 a.example;20 0 5070 b.example"},
 		{"_sip._tcp.example.com", DNS_SRV, "5 0 5080 a.example"},
 		{"a.example", DNS_A, "192.0.2.1"}, {"b.example", DNS_A, "192.0.2.2"}, LAST};
+	static const struct zone rotated[] = {
+		{"_sip._udp.example.com", DNS_SRV, "20 0 5070 b.example;10 60 5060 a.example"},
+		{"a.example", DNS_A, "192.0.2.1"}, {"b.example", DNS_A, "192.0.2.2"}, LAST};
 	static const struct zone naptr[] = {
 		{"example.com", DNS_NAPTR,
 			"10 20 1 _sip._udp.example.com;10 10 2 _sip._tcp.example.com;"
@@ -575,6 +578,9 @@ static void test_locate(void **state)
 		"SRV _sips._tcp.example.com,A example.com",
 		"0/0 tls 192.0.2.1:5061,0/0 tls 192.0.2.2:5061");
 	expect(srv, (struct locate_query){.transport = SIP_UDP, .transports4 = ALL}, NULL,
+		"10/60 udp 192.0.2.1:5060,20/0 udp 192.0.2.2:5070");
+	/* an answer that the name server rotated leads to the same */
+	expect(rotated, (struct locate_query){.transport = SIP_UDP, .transports4 = ALL}, NULL,
 		"10/60 udp 192.0.2.1:5060,20/0 udp 192.0.2.2:5070");
 	/* 4.1: NAPTR of the lowest order, by preference, of transports that we have */
 	expect(naptr, (struct locate_query){.transports4 = ALL}, NULL,

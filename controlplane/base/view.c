@@ -12,6 +12,8 @@ static inline uint8_t lower(char c)
 
 bool view_eq_nocase_same_len(struct view a, struct view b)
 {
+	if (memcmp(a.p, b.p, a.n) == 0) /* as nearly all have it that are equal */
+		return true;
 	for (size_t i = 0; i < a.n; i++) {
 		if (lower(a.p[i]) != lower(b.p[i]))
 			return false;

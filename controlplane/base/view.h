@@ -35,7 +35,10 @@ bool view_eq_nocase_same_len(struct view a, struct view b);
 /* ASCII case-insensitive comparison, independent of the locale. */
 static inline bool view_eq_nocase(struct view a, struct view b)
 {
-	return a.n == b.n && view_eq_nocase_same_len(a, b);
+	if (a.n != b.n)
+		return false;
+	/* Most that differ do so in their first character, by more than the bit of its case. */
+	return a.n == 0 || (((a.p[0] ^ b.p[0]) & ~0x20) == 0 && view_eq_nocase_same_len(a, b));
 }
 
 /*

@@ -11,19 +11,33 @@ void jout_init(struct json_out *out, char *buf, size_t cap)
 	*out = (struct json_out){.buf = buf, .cap = cap};
 }
 
-static void put(struct json_out *out, const char *p, size_t n)
+/* Where n octets go; NULL: they do not fit. */
+static char *room(struct json_out *out, size_t n)
 {
+	char *p = out->buf + out->n;
+
 	if (n > out->cap - out->n) {
 		out->overflow = true;
-		return;
+		return NULL;
 	}
-	memcpy(out->buf + out->n, p, n);
 	out->n += n;
+	return p;
+}
+
+static void put(struct json_out *out, const char *p, size_t n)
+{
+	char *to = room(out, n);
+
+	if (to != NULL)
+		memcpy(to, p, n);
 }
 
 static void put_c(struct json_out *out, char c)
 {
-	put(out, &c, 1);
+	char *to = room(out, 1);
+
+	if (to != NULL)
+		*to = c;
 }
 
 static void before_value(struct json_out *out)
@@ -46,13 +60,25 @@ void jout_close(struct json_out *out, char bracket)
 	out->comma = true;
 }
 
-void jout_key(struct json_out *out, const char *key)
+void jout_key_n(struct json_out *out, const char *key, size_t n)
 {
-	before_value(out);
-	put_c(out, '"');
-	put(out, key, strlen(key));
-	put(out, "\":", 2);
+	char *to = room(out, n + 3 + out->comma);
+
+	if (to != NULL) {
+		if (out->comma)
+			*to++ = ',';
+		*to++ = '"';
+		memcpy(to, key, n);
+		to[n] = '"';
+		to[n + 1] = ':';
+	}
 	out->comma = false;
+}
+
+/* What a string holds as it is, of ASCII. */
+static bool is_plain(char c)
+{
+	return (uint8_t)(c - 0x20) < 0x7f - 0x20 && c != '"' && c != '\\';
 }
 
 static void put_escape(struct json_out *out, uint8_t c)
@@ -72,7 +98,7 @@ void jout_str(struct json_out *out, const char *text)
 	put_c(out, '"');
 	while (v.n > 0) {
 		uint8_t c = (uint8_t)*v.p;
-		if (c >= 0x20 && c < 0x7f && c != '"' && c != '\\') {
+		if (is_plain(*v.p)) {
 			v.p++;
 			v.n--;
 			continue;

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct json_out {
 	char *buf;
@@ -18,9 +19,9 @@ struct json_out {
 };
 
 void jout_init(struct json_out *out, char *buf, size_t cap);
-void jout_open(struct json_out *out, char bracket);   /* '{' or '[' */
-void jout_close(struct json_out *out, char bracket);  /* '}' or ']' */
-void jout_key(struct json_out *out, const char *key); /* plain ASCII of ours */
+void jout_open(struct json_out *out, char bracket);		  /* '{' or '[' */
+void jout_close(struct json_out *out, char bracket);		  /* '}' or ']' */
+void jout_key_n(struct json_out *out, const char *key, size_t n); /* plain ASCII of ours */
 /* Any bytes: control characters and quotes are escaped, broken UTF-8 becomes U+FFFD. */
 void jout_str(struct json_out *out, const char *text);
 void jout_u64(struct json_out *out, uint64_t value);
@@ -30,6 +31,12 @@ void jout_bool(struct json_out *out, bool value);
 /* value / 1000 with three decimals. */
 void jout_milli(struct json_out *out, uint64_t value);
 void jout_newline(struct json_out *out);
+
+/* Inline, so that the length of a literal is not counted. */
+static inline void jout_key(struct json_out *out, const char *key)
+{
+	jout_key_n(out, key, strlen(key));
+}
 
 static inline void jout_key_str(struct json_out *out, const char *key, const char *text)
 {

@@ -125,9 +125,9 @@ void op_post_stream(
 		.tsc_hz = ss->conf.tsc_hz,
 		.voice = {.tag = row->voice.tag,
 			.core = voices_core(row, leg),
-			.ssrc = row->voice.ssrc[leg],
-			.ts = row->voice.ts,
-			.seq = row->voice.seq},
+			.ssrc = row->voice.begin.ssrc[leg],
+			.ts = row->voice.begin.ts,
+			.seq = row->voice.begin.seq},
 	};
 	for (unsigned int kind = 0; kind < STREAM_KINDS; kind++) {
 		args.out[kind].remote = row->leg[!leg].way[kind].remote;

@@ -54,8 +54,10 @@ struct row_leg {
 struct row_voice {
 	bool own; /* it has a core for its voices and players: */
 	uint8_t core;
-	uint16_t seq; /* with what the streams begin on the wire, from both legs */
-	uint32_t ssrc[DP_LEGS], ts;
+	struct {
+		uint32_t ssrc[DP_LEGS], ts;
+		uint16_t seq;
+	} begin;      /* with what the streams begin on the wire, from both legs */
 	uint32_t tag; /* 0: no core has anything of it */
 	struct voices_dir dir[DP_LEGS];
 };

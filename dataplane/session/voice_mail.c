@@ -158,9 +158,7 @@ void voices_end(struct sessions *ss, struct row *row, struct op *op)
 
 void voices_seed(struct row *row)
 {
-	secret_random(row->voice.ssrc, sizeof row->voice.ssrc);
-	secret_random(&row->voice.ts, sizeof row->voice.ts);
-	secret_random(&row->voice.seq, sizeof row->voice.seq);
+	secret_random(&row->voice.begin, sizeof(row->voice.begin));
 }
 
 uint8_t voices_core(const struct row *row, unsigned int leg)

@@ -50,32 +50,38 @@ struct view sip_token_print(
 	return (struct view){buf, SIP_TOKEN_LEN};
 }
 
-static int digit_value(char c)
-{
-	if (c >= '2' && c <= '7')
-		return c - '2' + 26;
-	c = (char)(c | 0x20);
-	return c >= 'a' && c <= 'z' ? c - 'a' : -1;
-}
+/* Of a digit of the alphabet, in either case, its value and this flag. */
+#define DIGIT 0x80
+
+#define VALUE(c)                                                      \
+	((c) >= '2' && (c) <= '7'	   ? DIGIT | ((c) - '2' + 26) \
+		: (c) >= 'a' && (c) <= 'z' ? DIGIT | ((c) - 'a')      \
+		: (c) >= 'A' && (c) <= 'Z' ? DIGIT | ((c) - 'A')      \
+					   : 0)
+#define VALUE4(c)  VALUE(c), VALUE((c) + 1), VALUE((c) + 2), VALUE((c) + 3)
+#define VALUE16(c) VALUE4(c), VALUE4((c) + 4), VALUE4((c) + 8), VALUE4((c) + 12)
+
+static const uint8_t digit_values[256] = {VALUE16(0), VALUE16(0x10), VALUE16(0x20), VALUE16(0x30),
+	VALUE16(0x40), VALUE16(0x50), VALUE16(0x60), VALUE16(0x70)};
 
 int sip_token_parse(const struct sip_token_key *key, struct view text, struct sip_token *ret_token)
 {
 	uint64_t hidden = 0, mac = 0;
 	if (text.n != SIP_TOKEN_LEN)
 		return -EINVAL;
+	uint8_t digits[SIP_TOKEN_LEN], all = DIGIT;
 	for (unsigned int i = 0; i < SIP_TOKEN_LEN; i++) {
-		int d = digit_value(text.p[i]);
-		if (d < 0 || (i == 13 && d > 7))
-			return -EINVAL;
-		if (i < 12) {
-			hidden = hidden << 5 | (uint64_t)d;
-		} else if (i == 12) {
-			hidden = hidden << 4 | (uint64_t)d >> 1;
-			mac = (uint64_t)d & 1;
-		} else {
-			mac = mac << (i == 13 ? 3 : 5) | (uint64_t)d;
-		}
+		all &= digit_values[(uint8_t)text.p[i]];
+		digits[i] = digit_values[(uint8_t)text.p[i]] & 31;
 	}
+	if (!(all & DIGIT) || digits[13] > 7)
+		return -EINVAL;
+	for (unsigned int i = 0; i < 12; i++) {
+		hidden = hidden << 5 | digits[i];
+		mac = mac << 5 | digits[14 + i];
+	}
+	hidden = hidden << 4 | digits[12] >> 1;
+	mac |= (uint64_t)digits[12] << 63 | (uint64_t)digits[13] << 60;
 	uint64_t content = hidden ^ hash_u64(key->pad, mac);
 	if (hash_u64(key->mac, content) != mac)
 		return -EINVAL;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "sip-b2bua/identity/session_id.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #define UUID_LEN 32
@@ -37,8 +36,11 @@ void session_id_make(const uint64_t random[2], char ret_uuid[CTL_SESSION_ID])
 	uint64_t hi = (random[0] & ~(uint64_t)0xf000) | 0x4000;
 	uint64_t lo = (random[1] & ~((uint64_t)3 << 62)) | (uint64_t)2 << 62;
 
-	snprintf(ret_uuid, CTL_SESSION_ID, "%016llx%016llx", (unsigned long long)hi,
-		(unsigned long long)lo);
+	for (unsigned int i = 0; i < 16; i++) {
+		ret_uuid[i] = "0123456789abcdef"[hi >> (60 - 4 * i) & 15];
+		ret_uuid[16 + i] = "0123456789abcdef"[lo >> (60 - 4 * i) & 15];
+	}
+	ret_uuid[32] = '\0';
 }
 
 void session_id_put(struct sip_buf *b, const char *own, const char *theirs)

@@ -91,16 +91,20 @@ int sip_host_parse(struct view text, uint8_t *ret_kind, struct view *ret_host)
 		*ret_host = host;
 		return 0;
 	}
+	if (text.n > 0 && sip_char_is(text.p[0], SIP_C_DIGIT) && is_dotted_quad(text)) {
+		*ret_kind = SIP_HOST_IPV4;
+		*ret_host = text;
+		return 0;
+	}
 	if (!all_of(text, SIP_C_HOST))
 		return -EINVAL;
-	/* A last label of digits cannot be a name (RFC 3261 25.1: toplabel), so it must be IPv4. */
+	/* A last label of digits cannot be a name (RFC 3261 25.1: toplabel). */
 	size_t label = text.n;
 	while (label > 0 && text.p[label - 1] != '.')
 		label--;
-	bool numeric = all_of((struct view){text.p + label, text.n - label}, SIP_C_DIGIT);
-	if (numeric && !is_dotted_quad(text))
+	if (all_of((struct view){text.p + label, text.n - label}, SIP_C_DIGIT))
 		return -EINVAL;
-	*ret_kind = numeric ? SIP_HOST_IPV4 : SIP_HOST_NAME;
+	*ret_kind = SIP_HOST_NAME;
 	*ret_host = text;
 	return 0;
 }

@@ -6,7 +6,6 @@
  * serves both the branches of RFC 3261 and those of older peers, and no peer can aim at a bucket.
  */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "sip-b2bua/transaction/txn_private.h"
@@ -46,22 +45,20 @@ static bool key_make(const struct sip_txns *txns, const struct sip_msg *msg, str
 	uint64_t ret_key[2])
 {
 	struct key_text k;
-	char port[8];
+	uint16_t port = msg->via.port;
 	k.n = 0;
 	k.overflow = false;
 	key_put(&k, method);
 	key_put(&k, msg->via.branch);
 	key_put(&k, msg->via.host);
-	int n = snprintf(port, sizeof(port), "%u", msg->via.port);
-	key_put(&k, (struct view){port, (size_t)n});
+	key_put(&k, (struct view){(const char *)&port, sizeof(port)});
 	if (!branch_is_unique(msg->via.branch)) {
 		/* RFC 2543. The To tag is left out: an ACK carries ours, its INVITE did not. */
-		char number[16];
-		n = snprintf(number, sizeof(number), "%u", msg->cseq.number);
+		uint32_t number = msg->cseq.number;
 		key_put(&k, msg->uri_text);
 		key_put(&k, msg->call_id);
 		key_put(&k, msg->from.tag);
-		key_put(&k, (struct view){number, (size_t)n});
+		key_put(&k, (struct view){(const char *)&number, sizeof(number)});
 	}
 	if (k.overflow)
 		return false;

@@ -52,7 +52,7 @@ def _load(bench, clock, name, command, calls, tls=False):
 def _box_command(bench, *more):
     work = os.path.join(bench.work, "calls")
     shutil.rmtree(work, ignore_errors=True)
-    command = [sys.executable, os.path.join(HERE, "box.py"), bench.build, work, *more]
+    command = [sys.executable, os.path.join(HERE, "box.py"), bench.release, work, *more]
     return command if bench.huge else command + ["--no-huge"]
 
 
@@ -128,7 +128,7 @@ def soak(bench, names):
     clock = _clock(bench)
     rate, seconds = (100, 5) if bench.quick else (SOAK_RATE, SOAK_S)
     work = os.path.join(bench.work, "soak")
-    argv = [sys.executable, os.path.join(HERE, "soak.py"), str(rate), str(seconds), bench.build, work,
+    argv = [sys.executable, os.path.join(HERE, "soak.py"), str(rate), str(seconds), bench.release, work,
             *([] if bench.huge else ["--no-huge"])]
     out = run(["unshare", "-n", "sh", "-c", 'ip link set lo up && exec "$@"', "sh", *argv], seconds * 4 + 400,
               dict(os.environ, FINECLOCK=clock) if clock else None)

@@ -33,6 +33,7 @@ extern const struct cli_table cli_exec_commands; /* exec.c */
 extern const struct cli_table cli_show_commands; /* show_*.c */
 extern const struct cli_table cli_show_calls;
 extern const struct cli_table cli_show_quality;
+extern const struct cli_table cli_trunk_quality;
 extern const struct cli_table cli_show_reason;
 extern const struct cli_table cli_show_ladder;
 extern const struct cli_table cli_show_targets;
@@ -136,6 +137,8 @@ void cli_finish(struct cli_session *session, int status);
 
 /* Is the box registered at it? (show_register.c) */
 bool cli_trunk_registered(struct cli_ctx *ctx, const struct cfg_trunk *trunk);
+/* trunk_quality.c: what limen-sip was told of its quality; NULL: nothing is known. */
+const struct ctl_quality *cli_trunk_told(struct cli_ctx *ctx, const struct cfg_trunk *trunk);
 /* Does the trunk answer OPTIONS, or is it not asked; is it registered where it must be? (show.c) */
 bool cli_trunk_up(struct cli_ctx *ctx, const struct cfg_trunk *trunk);
 

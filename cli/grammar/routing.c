@@ -18,6 +18,13 @@ static bool route_trunk_up(void *arg, uint32_t trunk_index)
 	return cli_trunk_up(ctx, &ctx->running->trunks[trunk_index]);
 }
 
+static const struct ctl_quality *route_quality(void *arg, uint32_t trunk_index)
+{
+	struct cli_ctx *ctx = arg;
+
+	return cli_trunk_told(ctx, &ctx->running->trunks[trunk_index]);
+}
+
 static void cell_destination(struct cli_table_out *table, const struct cfg_dial_peer *peer)
 {
 	if (peer->destination_map)
@@ -86,6 +93,7 @@ static int show_dialplan(struct cli_ctx *ctx)
 			.numbers = ctx->source->numbers(ctx->source->ctx),
 			.now_s = (int64_t)(cli_now_ms(ctx->engine) / 1000),
 			.up = route_trunk_up,
+			.quality = route_quality,
 			.arg = ctx};
 
 		rc = route_lookup(table, &query, result);

@@ -451,7 +451,8 @@ static int show_dial_peers(struct cli_ctx *ctx)
 		const struct cfg_trunk *trunk = cfg_find_trunk(ctx->running, peer->trunk);
 		bool local = cfg_dial_peer_is_local(peer) || peer->registrar;
 		/* It goes to no trunk of its own; one that is for incoming calls alone goes nowhere. */
-		bool inside = local || peer->route_table || !peer->trunk[0];
+		bool chosen = peer->route_table || peer->route_hook;
+		bool inside = local || chosen || !peer->trunk[0];
 		bool oper = !peer->shutdown && (inside || (trunk && trunk_usable(ctx, trunk)));
 		char target[ROUTE_TARGET_MAX];
 		cli_table_cell(table, "%u", peer->tag);
@@ -469,7 +470,7 @@ static int show_dial_peers(struct cli_ctx *ctx)
 		cli_table_cell(table, "syst");
 		route_target_text(peer, target);
 		target[strcspn(target, " ")] = target[strcspn(target, " ")] ? ':' : '\0';
-		if (inside && !local && !peer->route_table)
+		if (inside && !local && !chosen)
 			cli_table_null(table);
 		else
 			cli_table_cell(table, "%s", target);

@@ -11,6 +11,7 @@
 #include <sys/types.h>
 
 #include "controlplane/api/ctl_api.h"
+#include "controlplane/api/ctl_quality.h"
 #include "controlplane/api/quality.h"
 #include "dataplane/api/dp_stats.h"
 
@@ -55,6 +56,15 @@ struct cli_map {
 	char why[256];	    /* a sentence: what is wrong with its file; else empty */
 };
 struct numbers;
+
+/* How the last calls to a trunk went. */
+struct cli_trunk_quality {
+	const struct ctl_quality *told; /* what limen-sip knows of it; valid until the loop turns */
+	uint32_t window_min, calls, answered;
+	/* By enum ctl_quality_metric, in its units; over n calls, 0: not known. */
+	uint32_t value[CTL_QUALITY_N_METRICS], n[CTL_QUALITY_N_METRICS];
+	uint32_t trial_calls, trial_of; /* while it is beyond a bound; else 0 */
+};
 
 /* What a leg of a call hears from the box. */
 struct cli_play {
@@ -161,6 +171,10 @@ struct cli_source {
 	/* Its targets, as they were told last; false when nothing was. Valid until the loop turns. */
 	bool (*targets)(void *ctx, const char *trunk, struct ctl_targets *ret,
 		const struct ctl_target **ret_list);
+	/* false: nothing is known of a trunk of that name. */
+	bool (*trunk_quality)(void *ctx, const char *trunk, struct cli_trunk_quality *ret);
+	/* Forgets the calls of a trunk, NULL: of all; false: there is none of that name. */
+	bool (*trunk_quality_clear)(void *ctx, const char *trunk);
 	/* The records of names, the same way. */
 	void (*hosts)(void *ctx, struct ctl_dns_hosts *ret, const struct ctl_dns_host **ret_list);
 	/* Forgets what DNS said of a name, empty: of all. -EINVAL: no name; -ENOTCONN. */

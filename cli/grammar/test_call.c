@@ -33,6 +33,13 @@ static bool trunk_up(void *arg, uint32_t trunk_index)
 	return cli_trunk_up(t->ctx, &t->cfg->trunks[trunk_index]);
 }
 
+static const struct ctl_quality *trunk_quality(void *arg, uint32_t trunk_index)
+{
+	const struct tested *t = arg;
+
+	return cli_trunk_told(t->ctx, &t->cfg->trunks[trunk_index]);
+}
+
 /* As limen-sip: first whether the source may call at all, then the way. */
 static void decide(struct tested *t)
 {
@@ -46,6 +53,7 @@ static void decide(struct tested *t)
 		.numbers = t->ctx->source->numbers(t->ctx->source->ctx),
 		.now_s = (int64_t)(cli_now_ms(t->ctx->engine) / 1000),
 		.up = trunk_up,
+		.quality = trunk_quality,
 		.arg = t};
 	if (admit == ROUTE_UNKNOWN_SOURCE)
 		snprintf(t->reason, sizeof(t->reason), "realm %s admits its trunks and nobody else",
@@ -130,6 +138,21 @@ static void steps_out(
 
 /* ---- printing ---- */
 
+static void print_quality(const struct tested *t, const struct route_row *row)
+{
+	char why[ROUTE_REASON_MAX];
+
+	if (row->score < CTL_QUALITY_UNTRIED)
+		buf_printf(t->ctx->out, "      score of its last calls %u\n", row->score);
+	if (!row->demoted)
+		return;
+	buf_printf(t->ctx->out, "      tried last: %s", route_breach_text(row->breach, why));
+	if (row->class->probe_percent)
+		buf_printf(t->ctx->out, ", but in %u %% of calls in its place",
+			row->class->probe_percent);
+	buf_puts(t->ctx->out, "\n");
+}
+
 static void print_rows(const struct tested *t)
 {
 	struct cli_ctx *ctx = t->ctx;
@@ -158,6 +181,7 @@ static void print_rows(const struct tested *t)
 			buf_printf(ctx->out, ", first in %u of %u calls", row->peer->weight,
 				row->weight_total);
 		buf_puts(ctx->out, ")\n");
+		print_quality(t, row);
 		steps_out(t, row, &steps);
 		print_steps(ctx, &steps);
 	}
@@ -212,6 +236,9 @@ static json_t *json_row(const struct tested *t, const struct route_row *row, uns
 			json, "route_table", json_integer((json_int_t)row->peer->route_table));
 		json_object_set_new(json, "rate", json_real(row->rate / 1e6));
 	}
+	json_object_set_new(json, "score", json_integer((json_int_t)row->score));
+	json_object_set_new(json, "demoted",
+		row->demoted ? json_string(route_breach_text(row->breach, why)) : json_null());
 	if (use) {
 		json_object_set_new(json, "calling", json_string(row->out.calling));
 		json_object_set_new(json, "called", json_string(row->out.called));

@@ -84,6 +84,9 @@ enum ctl_msg {
 	CTL_REG_ACK = 72, /* ctl_reg_ack, control -> sip: after HELLO, and once they are stored */
 	CTL_REG_RESTORE = 73, /* state, control -> sip: of each binding, after its own start */
 	CTL_REG_CLEAR = 74,   /* ctl_reg_clear, control -> sip: an operator removes bindings */
+	/* quality of trunks: controlplane/api/ctl_quality.h */
+	CTL_QUALITY = 140, /* ctl_quality, control -> sip: after HELLO and at each change */
+	CTL_ATTEMPT = 141, /* ctl_attempt, sip -> control; no reply */
 	/* CLI */
 	CTL_CLI_OPEN = 40, /* ctl_cli_open; reply: ctl_text, the prompt */
 	CTL_CLI_LINE = 41, /* ctl_text; CTL_CLI_OUT ... with its seq, more=0 at the end */
@@ -291,6 +294,7 @@ struct ctl_call {
 	uint32_t state; /* enum ctl_call_state */
 	uint32_t released_by;
 	uint64_t invite_ms, ringing_ms, answer_ms, end_ms; /* wall clock; 0: did not happen */
+	uint64_t tried_ms;   /* wall clock: the INVITE to trunk[1] left; 0: none did */
 	uint32_t sip_status; /* final answer sent to the caller; 200 for answered calls */
 	uint32_t q850;	     /* 0: unknown */
 	uint32_t dial_peer_in, dial_peer_out; /* 0: none */
@@ -601,6 +605,8 @@ struct ctl_reg_clear {
 	X(overload_refused, "overload-refused", "INVITEs refused for overload")               \
 	X(overload_share, "overload-share", "percent of new calls let in now, each worker")   \
 	X(emergency_calls, "emergency-calls", "calls to emergency numbers")                   \
+	X(quality_demoted, "quality-demoted", "ways tried last, or not, for their quality")   \
+	X(quality_probes, "quality-probes", "such ways tried in their place all the same")    \
 	X(dns_queries, "dns-queries", "questions to name servers")                            \
 	X(dns_failed, "dns-failed", "of them those that no name server answered")             \
 	X(dns_stale, "dns-stale", "calls by answers past their time, as no server answers")   \

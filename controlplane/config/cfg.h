@@ -69,6 +69,9 @@ const struct cfg_translation_rule *cfg_find_translation_rule(const struct cfg *c
 const struct cfg_translation_profile *cfg_find_translation_profile(
 	const struct cfg *cfg, const char *name);
 const struct cfg_time_range *cfg_find_time_range(const struct cfg *cfg, const char *name);
+const struct cfg_quality *cfg_find_quality(const struct cfg *cfg, uint32_t tag);
+const struct cfg_route_hook *cfg_find_route_hook(const struct cfg *cfg, uint32_t tag);
+const struct cfg_route_table *cfg_find_route_table(const struct cfg *cfg, uint32_t tag);
 const struct cfg_dpg *cfg_find_dpg(const struct cfg *cfg, uint32_t tag);
 const struct cfg_e164_map *cfg_find_e164_map(const struct cfg *cfg, uint32_t tag);
 const struct cfg_prompt *cfg_find_prompt(const struct cfg *cfg, const char *name);

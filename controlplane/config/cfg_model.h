@@ -236,6 +236,7 @@ struct cfg_dpg {
 	char description[CFG_TEXT_MAX];
 	uint32_t dial_peers[CFG_LIST_MAX]; /* tags */
 	uint32_t n_dial_peers;
+	bool order_quality; /* the best way first, in place of the order of the lines */
 };
 
 /* "voice class route-table TAG": which trunks lead to which numbers, from a file. */
@@ -243,6 +244,49 @@ struct cfg_route_table {
 	uint32_t tag;
 	char description[CFG_TEXT_MAX];
 	char url[CFG_TEXT_MAX]; /* "flash:/PATH", below STATE/maps */
+	bool order_quality;	/* the best trunk first, in place of the cheapest */
+};
+
+/* What becomes of a way whose trunk is too bad. */
+enum cfg_quality_action { CFG_QUALITY_DEMOTE, CFG_QUALITY_EXCLUDE };
+
+/*
+ * "voice class quality TAG": what calls to a trunk are to be like, by the sliding window of its last
+ * calls. A bound of 0 is none.
+ */
+#define CFG_QUALITIES_MAX 16
+struct cfg_quality {
+	uint32_t tag;
+	char description[CFG_TEXT_MAX];
+	uint32_t window_min;
+	uint32_t min_calls;		/* in the window, before it counts */
+	uint32_t asr_min, ner_min;	/* percent */
+	uint32_t acd_min_s, pdd_max_ms; /* means */
+	uint32_t mos_min;		/* hundredths */
+	uint8_t action;			/* enum cfg_quality_action */
+	uint32_t probe_percent;		/* of calls go there all the same */
+	uint32_t recovery_calls;	/* that have to be good until it is as before */
+};
+
+/* What comes of a call whose route-hook gives no answer. */
+enum cfg_hook_fallback { CFG_HOOK_LOCAL, CFG_HOOK_REJECT };
+
+/* "voice class route-hook TAG": an HTTP server that is asked where a call goes. */
+#define CFG_HOOKS_MAX 16
+#define CFG_URL_MAX   160
+struct cfg_route_hook {
+	uint32_t tag;
+	char description[CFG_TEXT_MAX];
+	char url[CFG_URL_MAX];
+	char trust[CFG_URL_MAX];  /* authorities of https; empty: the system's */
+	char bearer[CFG_URL_MAX]; /* token of an Authorization; empty: none */
+	bool loopback;		  /* the server may be this box */
+	uint32_t timeout_ms;
+	uint32_t max_pending;	   /* questions at a time */
+	uint32_t cache_s;	   /* an answer is good for so long; 0: not kept */
+	uint8_t fallback;	   /* enum cfg_hook_fallback */
+	uint32_t breaker_failures; /* in a row, until it is left alone; 0: never */
+	uint32_t breaker_hold_s;
 };
 
 /* A rule of header fields; its words are those of sip_rule.h. */
@@ -555,6 +599,7 @@ struct cfg_trunk {
 	char translation_outgoing[CFG_NAME_MAX];
 	uint32_t sip_profile_out, sip_profile_in; /* 0: the realm's */
 	uint32_t max_conn, call_spike; /* calls at a time, begun in a second; 0: no limit */
+	uint32_t quality;	       /* tag of a voice class; 0: none */
 	bool shutdown;
 };
 
@@ -574,6 +619,7 @@ struct cfg_dial_peer {
 	/* session target: exactly one of these. The last three end the call in the box itself. */
 	char trunk[CFG_NAME_MAX];
 	uint32_t route_table;		 /* tag; 0: none */
+	uint32_t route_hook;		 /* tag; 0: none */
 	char announcement[CFG_NAME_MAX]; /* a prompt */
 	char conference[CFG_NAME_MAX];	 /* a room */
 	uint8_t tone;			 /* enum cfg_tone */
@@ -587,6 +633,8 @@ struct cfg_dial_peer {
 	char translation_outgoing[CFG_NAME_MAX];
 	char time_range[CFG_NAME_MAX]; /* empty: at any time */
 	uint32_t sip_profile_out;      /* 0: the trunk's */
+	uint32_t quality;	       /* tag of a voice class; 0: the trunk's */
+	bool order_quality;	       /* among its equals the best first */
 	uint32_t max_conn;	       /* calls at a time that it leads on; 0: no limit */
 	bool record;		       /* media record */
 	bool huntstop;
@@ -701,6 +749,10 @@ struct cfg {
 	uint32_t n_dpgs;
 	struct cfg_route_table *route_tables;
 	uint32_t n_route_tables;
+	struct cfg_quality *qualities;
+	uint32_t n_qualities;
+	struct cfg_route_hook *route_hooks;
+	uint32_t n_route_hooks;
 	struct cfg_stir *stirs;
 	uint32_t n_stirs;
 	struct cfg_tenant *tenants;

@@ -672,6 +672,21 @@ const struct cfg_dpg *cfg_find_dpg(const struct cfg *cfg, uint32_t tag)
 	return find(cfg, CFG_DPG, &tag);
 }
 
+const struct cfg_route_table *cfg_find_route_table(const struct cfg *cfg, uint32_t tag)
+{
+	return find(cfg, CFG_ROUTE_TABLE, &tag);
+}
+
+const struct cfg_quality *cfg_find_quality(const struct cfg *cfg, uint32_t tag)
+{
+	return find(cfg, CFG_QUALITY, &tag);
+}
+
+const struct cfg_route_hook *cfg_find_route_hook(const struct cfg *cfg, uint32_t tag)
+{
+	return find(cfg, CFG_ROUTE_HOOK, &tag);
+}
+
 const struct cfg_e164_map *cfg_find_e164_map(const struct cfg *cfg, uint32_t tag)
 {
 	return find(cfg, CFG_E164_MAP, &tag);

@@ -176,6 +176,24 @@ const struct cfg_object cfg_objects[CFG_N_KINDS] = {
 		.offset = offsetof(struct cfg, route_tables),
 		.count_offset = offsetof(struct cfg, n_route_tables),
 		.size = sizeof(struct cfg_route_table)},
+	[CFG_QUALITY] = {.kind = CFG_QUALITY,
+		.name = "qualities",
+		.noun = "voice class quality",
+		.syntax = "voice class quality $",
+		.prompt = "config-class",
+		.help = "Voice\nNamed lists\nWhat calls to a trunk are to be like",
+		.offset = offsetof(struct cfg, qualities),
+		.count_offset = offsetof(struct cfg, n_qualities),
+		.size = sizeof(struct cfg_quality)},
+	[CFG_ROUTE_HOOK] = {.kind = CFG_ROUTE_HOOK,
+		.name = "route_hooks",
+		.noun = "voice class route-hook",
+		.syntax = "voice class route-hook $",
+		.prompt = "config-class",
+		.help = "Voice\nNamed lists\nHTTP servers that say where calls go",
+		.offset = offsetof(struct cfg, route_hooks),
+		.count_offset = offsetof(struct cfg, n_route_hooks),
+		.size = sizeof(struct cfg_route_hook)},
 	[CFG_STIR] = {.kind = CFG_STIR,
 		.name = "stir_shaken",
 		.noun = "voice class stir-shaken",
@@ -251,8 +269,8 @@ const struct cfg_object cfg_objects[CFG_N_KINDS] = {
 };
 
 static const struct cfg_rows *const parts[] = {&cfg_rows_box, &cfg_rows_net, &cfg_rows_class,
-	&cfg_rows_profiles, &cfg_rows_routing, &cfg_rows_tenant, &cfg_rows_group, &cfg_rows_realm,
-	&cfg_rows_trunk, &cfg_rows_peer, &cfg_rows_users};
+	&cfg_rows_profiles, &cfg_rows_routing, &cfg_rows_quality, &cfg_rows_tenant, &cfg_rows_group,
+	&cfg_rows_realm, &cfg_rows_trunk, &cfg_rows_peer, &cfg_rows_users};
 #define N_PARTS (sizeof(parts) / sizeof(parts[0]))
 
 const struct cfg_leaf *cfg_leaf_next(const struct cfg_leaf *leaf)

@@ -165,6 +165,7 @@ static const struct cfg_leaf rows[] = {
 		NO_REF,
 		.help = "A dial-peer; they are tried in the order of these lines",
 		.value_help = "Tag of a dial-peer"},
+	ORDER_ROW(CFG_DPG, cfg_dpg, "The one whose trunk has the best last calls first"),
 	/* ---- voice class route-table TAG ---- */
 	{.kind = CFG_ROUTE_TABLE,
 		.type = CFG_T_U32,
@@ -193,6 +194,8 @@ static const struct cfg_leaf rows[] = {
 		NO_REF,
 		.help = "CSV file with prefixes or numbers, trunks, rates and dates",
 		.value_help = "flash:/NAME, a file in the directory of maps"},
+	ORDER_ROW(CFG_ROUTE_TABLE, cfg_route_table,
+		"The trunk with the best last calls first; equals by their rates"),
 };
 
 const struct cfg_rows cfg_rows_routing = CFG_ROWS(rows);

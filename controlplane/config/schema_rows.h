@@ -11,8 +11,8 @@ struct cfg_rows {
 
 /* In the order of the kinds; the rows of one kind are in one of them, together. */
 extern const struct cfg_rows cfg_rows_box, cfg_rows_net, cfg_rows_class, cfg_rows_profiles,
-	cfg_rows_routing, cfg_rows_tenant, cfg_rows_group, cfg_rows_realm, cfg_rows_trunk,
-	cfg_rows_peer, cfg_rows_users;
+	cfg_rows_routing, cfg_rows_quality, cfg_rows_tenant, cfg_rows_group, cfg_rows_realm,
+	cfg_rows_trunk, cfg_rows_peer, cfg_rows_users;
 
 /* Of settings that several kinds of objects have (schema_words.c). */
 extern const struct cfg_word cfg_class_words[], cfg_admission_words[], cfg_trunk_transport_words[],
@@ -80,6 +80,14 @@ extern const struct cfg_word cfg_class_words[], cfg_admission_words[], cfg_trunk
 		.syntax = "translation-profile " word_, FIELD(struct_, translation_##way_), \
 		.ref = CFG_TRANSLATION_PROFILE, .help = "How numbers are changed\n" help_,  \
 		.value_help = "Name of a voice translation-profile"                         \
+	}
+
+/* The best way first: where it stands, and among which ways. */
+#define ORDER_ROW(kind_, struct_, help_)                                          \
+	{                                                                         \
+		.kind = kind_, .type = CFG_T_BOOL, .name = "order_quality",       \
+		.syntax = "order quality", FIELD(struct_, order_quality), NO_REF, \
+		.help = "Order in which ways are tried\n" help_                   \
 	}
 
 #define REDIRECT_ROW(kind_, struct_)                                                             \

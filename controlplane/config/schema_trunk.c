@@ -140,6 +140,8 @@ static const struct cfg_leaf rows[] = {
 	SIP_PROFILE_ROW(CFG_TRUNK, cfg_trunk, sip_profile_out, "$", "; without it the realm's"),
 	SIP_PROFILE_ROW(CFG_TRUNK, cfg_trunk, sip_profile_in, "$ inbound",
 		", or received\nThose that are received; without it the realm's"),
+	CLASS_ROW(CFG_TRUNK, cfg_trunk, quality, "quality", CFG_QUALITY,
+		"What its last calls have to be like, or others are tried first"),
 	CLASS_ROW(CFG_TRUNK, cfg_trunk, tenant, "sip tenant", CFG_TENANT,
 		"SIP\nIdentity of callers, headers and methods; without it the realm's"),
 	{.kind = CFG_TRUNK,

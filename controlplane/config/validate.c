@@ -421,8 +421,9 @@ static int check_e164_maps(const struct cfg *cfg, char *error)
 /* A call goes to one place. */
 static int check_dial_peer(const struct cfg_dial_peer *peer, char *error)
 {
-	unsigned int n = !!peer->trunk[0] + !!peer->route_table + !!peer->announcement[0] +
-			 !!peer->conference[0] + (peer->tone != CFG_TONE_NONE) + peer->registrar;
+	unsigned int n = !!peer->trunk[0] + !!peer->route_table + !!peer->route_hook +
+			 !!peer->announcement[0] + !!peer->conference[0] +
+			 (peer->tone != CFG_TONE_NONE) + peer->registrar;
 	bool plays = peer->announcement[0] || peer->tone != CFG_TONE_NONE;
 
 	if (peer->destination_pattern[0] && peer->destination_map)
@@ -569,7 +570,7 @@ int cfg_validate(const struct cfg *cfg, char error[CFG_ERROR_MAX])
 	static int (*const checks[])(const struct cfg *, char *) = {check_interfaces, check_routes,
 		check_srtp_cryptos, check_dtls_suites, check_tls, check_voice_codecs, check_prompts,
 		check_e164_maps, check_realms, cfg_check_targets, cfg_check_users, check_dial_peers,
-		cfg_check_tenants};
+		cfg_check_tenants, cfg_check_quality};
 	int rc, missing = 0;
 	char text[CFG_ERROR_MAX];
 

@@ -13,4 +13,6 @@ int cfg_fault(char *error, int rc, const char *fmt, ...) __attribute__((format(p
 
 /* validate_targets.c: trunks and server groups. As cfg_validate(). */
 int cfg_check_targets(const struct cfg *cfg, char *error);
+/* validate_routing.c: quality classes and route-hooks. */
+int cfg_check_quality(const struct cfg *cfg, char *error) __attribute__((warn_unused_result));
 int cfg_check_users(const struct cfg *cfg, char *error) __attribute__((warn_unused_result));

@@ -39,6 +39,11 @@ void calls_record_with(struct calls *cs, struct recordings *recordings)
 	cs->recordings = recordings;
 }
 
+void calls_count_in(struct calls *cs, struct windows *windows)
+{
+	cs->windows = windows;
+}
+
 static void call_drop(struct calls *cs, struct call *call)
 {
 	idmap_del(&cs->by_id, call->info.id);
@@ -155,6 +160,7 @@ int calls_put(struct calls *cs, uint32_t worker, const struct ctl_call *info,
 	call->described = true;
 	call->worker = worker;
 	call->restore_due = false;
+	call_windows_put(cs, call);
 	if (cs->recordings != NULL)
 		recordings_call(cs->recordings, call);
 	return 0;
@@ -412,6 +418,7 @@ static void write_record(struct calls *cs, struct call *call)
 
 	call->phase = CALL_WRITING;
 	calls_record(cs, call, cs->ops.wall_ms(cs->ops.arg), &record);
+	call_windows_end(cs, call, &record.quality);
 	int ret = spool_put(cs->spool, &record, cs->ops.wall_ms(cs->ops.arg));
 	if (ret == -ENOSPC) {
 		cs->unwritten = true; /* not even in memory: calls_tick() tries again */

@@ -42,6 +42,8 @@ struct call {
 	struct ctl_call info;
 	bool described; /* info came from limen-sip, else only id and times are known */
 	bool restore_due;
+	bool tried;	 /* its attempt at a trunk is in the windows */
+	bool ended;	 /* and so is its end */
 	bool spooled;	 /* the spool has the record, at least in memory */
 	uint8_t phase;	 /* enum call_phase */
 	uint32_t worker; /* of limen-sip */
@@ -88,6 +90,9 @@ void calls_bind(struct calls *calls, struct sessions *sessions, struct spool *sp
 struct recordings;
 /* Who records calls; without it nobody does. */
 void calls_record_with(struct calls *calls, struct recordings *recordings);
+struct windows;
+/* Where it is counted how calls to trunks go; without it nowhere. */
+void calls_count_in(struct calls *calls, struct windows *windows);
 
 /* From limen-sip; the messages were checked for their form (ctl_call_ok, ctl_media_ok). */
 int calls_put(struct calls *calls, uint32_t worker, const struct ctl_call *info,

@@ -9,6 +9,7 @@ struct calls {
 	struct sessions *sessions;
 	struct spool *spool;
 	struct recordings *recordings; /* NULL: none */
+	struct windows *windows;       /* NULL: none */
 	struct idmap by_id;
 	struct call_list list;
 	struct call *finishing; /* whose sessions are being closed right now */
@@ -20,6 +21,10 @@ struct calls {
 
 /* call_quality.c: tells the data plane what XR of ours is to say of part of the calls. */
 void calls_rate(struct calls *calls);
+
+/* call_windows.c: a call that limen-sip has described, and one that is over, in the windows. */
+void call_windows_put(struct calls *calls, struct call *call);
+void call_windows_end(struct calls *calls, struct call *call, const struct quality *quality);
 
 /* From LIVE to its record. May free the call. */
 void call_finish(struct calls *calls, struct call *call);

@@ -298,6 +298,7 @@ static void media_apply(void *arg, const struct cfg *old, const struct cfg *next
 	spool_set_node(c->spool, next->hostname);
 	recordings_policy(c->recordings, next);
 	target_store_config(c->targets, next);
+	windows_config(c->windows, next, clock_wall_ms());
 }
 
 static int nothing_to_prepare(void *arg, struct cfg_txn *txn, const struct cfg *old,
@@ -397,6 +398,7 @@ static void second_cb(evutil_socket_t fd, short what, void *arg)
 
 	spool_tick(c->spool, now_ms);
 	calls_tick(c->calls);
+	windows_tick(c->windows, now_ms);
 	traces_tick(c->traces);
 	look_at_transcoder(c);
 	cfg_store_tick(c->store, now_ms);
@@ -466,7 +468,8 @@ static int make_media(struct control *c)
 	if (c->recordings == NULL)
 		return -ENOMEM;
 	c->targets = target_store_new();
-	if (c->targets == NULL)
+	c->windows = windows_new(peers_quality, &c->peers);
+	if (c->targets == NULL || c->windows == NULL)
 		return -ENOMEM;
 	struct registrations_ops reg_ops = {ops_send, ops_room, ops_wall_ms, c};
 	int ret = registrations_new(c->base, c->options.state_dir, &reg_ops, &c->registrations);
@@ -474,6 +477,7 @@ static int make_media(struct control *c)
 		return ret;
 	recordings_bind(c->recordings, c->sessions);
 	calls_record_with(c->calls, c->recordings);
+	calls_count_in(c->calls, c->windows);
 	struct traces_ops traces_ops = {ops_send, c};
 	c->traces = traces_new(&traces_ops);
 	if (c->traces == NULL)
@@ -494,6 +498,7 @@ static int make_peers(struct control *c, char *error)
 		.recordings = c->recordings,
 		.traces = c->traces,
 		.targets = c->targets,
+		.windows = c->windows,
 		.registrations = c->registrations,
 		.transcoder = &c->transcoder,
 		.boot_id = c->boot_id,
@@ -621,6 +626,7 @@ void control_free(struct control *c)
 	recordings_free(c->recordings);
 	traces_free(c->traces);
 	target_store_free(c->targets);
+	windows_free(c->windows);
 	registrations_free(c->registrations);
 	media_realms_free(c->realms);
 	spool_close(c->spool);

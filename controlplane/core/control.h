@@ -44,6 +44,7 @@ struct control {
 	struct recordings *recordings;
 	struct traces *traces;
 	struct target_store *targets;
+	struct windows *windows;
 	struct registrations *registrations;
 	struct peers *peers;
 	struct sipconf *sipconf;

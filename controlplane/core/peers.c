@@ -169,6 +169,21 @@ void peers_nat_changed(struct peers *peers)
 			nat_tell(peers, peers->sip[i].peer);
 }
 
+static void tell_quality(void *arg, const struct ctl_quality *quality)
+{
+	ipc_send(arg, CTL_QUALITY, 0, 0, 0, quality, sizeof(*quality), NULL, 0);
+}
+
+void peers_quality(void *arg, const struct ctl_quality *quality)
+{
+	struct peers *peers = *(struct peers **)arg;
+
+	for (uint32_t i = 0; peers != NULL && i < CALLS_WORKERS_MAX; i++) {
+		if (peers->sip[i].peer != NULL)
+			tell_quality(peers->sip[i].peer, quality);
+	}
+}
+
 /* Of the roles beside limen-sip. */
 static bool is_served(const struct peers *peers, uint32_t role)
 {
@@ -214,6 +229,8 @@ static int on_hello(struct ipc_peer *ipc, const struct ipc_hdr *hdr, const void 
 		peers->conf.sip_up(peers->conf.arg, peer->worker);
 		nat_tell(peers, ipc);
 		transcoder_tell(peers, ipc);
+		if (peers->conf.windows != NULL)
+			windows_each(peers->conf.windows, tell_quality, ipc);
 	} else if (ret == 0 && peer->role == IPC_ROLE_NAT) {
 		nat_peer_up(peers->conf.nat, ipc);
 	} else if (ret == 0 && peer->role == IPC_ROLE_REC) {
@@ -496,6 +513,20 @@ static int on_cli(struct ipc_peer *ipc, const struct ipc_hdr *hdr, const void *b
 	return peer->peers->conf.cli(peer->peers->conf.arg, ipc, &peer->cli, hdr, body, len);
 }
 
+static int on_attempt(struct ipc_peer *ipc, const struct ipc_hdr *hdr, const void *body, size_t len)
+{
+	struct peers *peers = ((struct peer *)ipc_peer_ctx(ipc))->peers;
+	const struct ctl_attempt *attempt = body;
+
+	if (!ipc_str_ok(attempt->trunk, sizeof(attempt->trunk)) || attempt->zero != 0)
+		return -EPROTO;
+	/* It hunted on: somebody else may do better, so it was the trunk's fault. */
+	if (peers->conf.windows != NULL)
+		windows_attempt(
+			peers->conf.windows, attempt->trunk, WINDOW_FAILED, clock_wall_ms());
+	return 0;
+}
+
 static int on_nat(struct ipc_peer *ipc, const struct ipc_hdr *hdr, const void *body, size_t len)
 {
 	struct peer *peer = ipc_peer_ctx(ipc);
@@ -565,6 +596,7 @@ static const struct ipc_row rows[] = {
 	{CTL_CONFIG | IPC_TYPE_REPLY, 0, IPC_ROLE_SIP, 0, 4096, "CTL_CONFIG reply",
 		on_config_reply},
 	{CTL_MEDIA_SET, 0, IPC_ROLE_SIP, SIZED(struct ctl_media), "CTL_MEDIA_SET", on_media_set},
+	{CTL_ATTEMPT, 0, IPC_ROLE_SIP, SIZED(struct ctl_attempt), "CTL_ATTEMPT", on_attempt},
 	{CTL_MEDIA_CLOSE, 0, IPC_ROLE_SIP, SIZED(struct ctl_media_id), "CTL_MEDIA_CLOSE",
 		on_media_close},
 	{CTL_CALL_PUT, 0, IPC_ROLE_SIP, sizeof(struct ctl_call), BODY_MAX, "CTL_CALL_PUT",

@@ -18,6 +18,7 @@
 #include "controlplane/core/traces.h"
 #include "controlplane/core/targets.h"
 #include "controlplane/core/registrations.h"
+#include "controlplane/quality/windows.h"
 
 struct peers;
 struct peer;
@@ -29,8 +30,9 @@ struct peers_conf {
 	struct recordings *recordings;		  /* NULL: limen-rec is not served */
 	struct traces *traces;			  /* NULL: nobody asks for SIP messages */
 	struct target_store *targets;		  /* NULL: what limen-sip tells is dropped */
-	struct registrations *registrations;	  /* NULL: none are kept */
-	const struct ctl_transcoder *transcoder;  /* for limen-sip; NULL: it is not told */
+	struct windows *windows;	     /* how calls to trunks go; NULL: nobody counts that */
+	struct registrations *registrations; /* NULL: none are kept */
+	const struct ctl_transcoder *transcoder; /* for limen-sip; NULL: it is not told */
 	uint64_t boot_id;
 	uint8_t token_key[CTL_TOKEN_KEY];
 	uint32_t (*generation)(void *arg);
@@ -88,6 +90,8 @@ void peers_sip_give_calls(struct peers *peers, uint32_t worker);
 
 /* Tells all workers of limen-sip what nat_peer_info() says now. */
 void peers_nat_changed(struct peers *peers);
+/* A windows_tell_fn: tells all workers; arg points to a struct peers * (NULL: nobody is there yet). */
+void peers_quality(void *arg, const struct ctl_quality *quality);
 /* And what the data plane can transcode now. NULL is fine. */
 void peers_transcoder_changed(struct peers *peers);
 

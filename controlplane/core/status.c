@@ -170,6 +170,30 @@ static bool trunk_targets(
 	return target_store_trunk(c->targets, name, ret, ret_list);
 }
 
+static bool trunk_quality(void *ctx, const char *name, struct cli_trunk_quality *ret)
+{
+	const struct control *c = ctx;
+	struct windows_figures figures;
+
+	if (!windows_figures(c->windows, name, clock_wall_ms(), &figures))
+		return false;
+	*ret = (struct cli_trunk_quality){.told = windows_told(c->windows, name),
+		.window_min = figures.window_min,
+		.calls = figures.sum.calls,
+		.answered = figures.sum.answered,
+		.trial_calls = figures.trial_calls,
+		.trial_of = figures.trial_of};
+	for (unsigned int m = 0; m < CTL_QUALITY_N_METRICS; m++)
+		if (!window_value(&figures.sum, m, &ret->value[m], &ret->n[m]))
+			ret->n[m] = 0;
+	return true;
+}
+
+static bool trunk_quality_clear(void *ctx, const char *name)
+{
+	return windows_clear(((struct control *)ctx)->windows, name, clock_wall_ms());
+}
+
 static void hosts(void *ctx, struct ctl_dns_hosts *ret, const struct ctl_dns_host **ret_list)
 {
 	const struct control *c = ctx;
@@ -520,6 +544,8 @@ void status_source(struct control *control, struct cli_source *ret_source)
 		.outcomes = outcomes,
 		.trunk = trunk,
 		.targets = trunk_targets,
+		.trunk_quality = trunk_quality,
+		.trunk_quality_clear = trunk_quality_clear,
 		.hosts = hosts,
 		.host_clear = host_clear,
 		.link = link_state,

@@ -215,6 +215,11 @@ static int app_registration(void *app, uint16_t type, const void *body, size_t l
 	return b2b_registration(app, type, body, len);
 }
 
+static int app_routing(void *app, uint16_t type, const void *body, size_t len)
+{
+	return b2b_routing(app, type, body, len);
+}
+
 static bool app_rules_in(void *app, const struct sip_path *path, struct view msg, struct view *ret)
 {
 	return b2b_rules_in(app, path, msg, ret);
@@ -329,6 +334,7 @@ const struct sip_app_ops b2b_app_ops = {
 	.admit = app_admit,
 	.register_owner = app_register_owner,
 	.registration = app_registration,
+	.routing = app_routing,
 	.told = app_told,
 	.urgent = app_urgent,
 	.rules_in = app_rules_in,

@@ -46,8 +46,10 @@ int b2b_new(const struct b2b_env *env, struct b2b **ret_b2b)
 	b->regclient = regclient_new(b);
 	b->numbers = numbers_new();
 	b->targets = targets_new(b);
-	if (!b->calls || !b->subscriptions || !b->stir || !b->waits || !b->health || !b->numbers ||
-		!b->targets || !b->regclient || registrar_new(env, &b->registrar) < 0) {
+	b->quality = trunk_quality_new();
+	if (!b->quality || !b->calls || !b->subscriptions || !b->stir || !b->waits || !b->health ||
+		!b->numbers || !b->targets || !b->regclient ||
+		registrar_new(env, &b->registrar) < 0) {
 		b2b_free(b);
 		return -ENOMEM;
 	}
@@ -89,6 +91,7 @@ void b2b_free(struct b2b *b)
 	regclient_free(b->regclient);
 	health_free(b->health);
 	targets_free(b->targets);
+	trunk_quality_free(b->quality);
 	registrar_free(b->registrar);
 	control_free(b);
 	sip_slab_free(b->calls);
@@ -142,6 +145,8 @@ void b2b_config_apply(struct b2b *b, const struct cfg *cfg)
 	stir_apply(b->stir);
 	if (targets_config(b->targets, cfg) < 0)
 		log_err("trunks have no targets: memory is short");
+	if (trunk_quality_config(b->quality, cfg) < 0)
+		log_err("the quality of trunks is not looked at: memory is short");
 	if (regclient_config(b->regclient, cfg) < 0)
 		log_err("trunks are not registered: memory is short");
 }
@@ -169,6 +174,11 @@ void b2b_numbers(struct b2b *b, const struct ctl_numbers *msg, int fd)
 			strerror(-rc));
 	if (fd >= 0)
 		close(fd);
+}
+
+int b2b_routing(struct b2b *b, uint16_t type, const void *body, size_t len)
+{
+	return trunk_quality_set(b->quality, body);
 }
 
 void b2b_conn_gone(struct b2b *b, uint8_t conn_worker, uint64_t conn)

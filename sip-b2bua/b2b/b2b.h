@@ -150,6 +150,8 @@ void b2b_call_restore(
 void b2b_call_clear(struct b2b *b, const struct ctl_call_clear *clear);
 /* A message of CTL_REG_*; -EPROTO. */
 int b2b_registration(struct b2b *b, uint16_t type, const void *body, size_t len);
+/* CTL_QUALITY; -EPROTO, -ENOMEM. */
+int b2b_routing(struct b2b *b, uint16_t type, const void *body, size_t len);
 /* What b2b_env_ops.worker_tell() of another worker sent. */
 void b2b_told(struct b2b *b, unsigned int from, const void *bytes, size_t n);
 void b2b_play_done(struct b2b *b, const struct ctl_play_done *done);

@@ -18,6 +18,7 @@
 #include "sip-b2bua/b2b/b2b.h"
 #include "sip-b2bua/b2b/policy.h"
 #include "sip-b2bua/b2b/targets.h"
+#include "sip-b2bua/b2b/trunk_quality.h"
 #include "sip-b2bua/dialog/dialog.h"
 #include "sip-b2bua/identity/identity.h"
 #include "sip-b2bua/routing/route.h"
@@ -288,6 +289,7 @@ struct b2b {
 	LIST_HEAD(, relay) relays; /* relay.h */
 	uint32_t n_relays;
 	struct targets *targets;
+	struct trunk_quality *quality;
 	struct registrar *registrar;
 	struct regclient *regclient;
 	LIST_HEAD(, call) invites[INVITE_BUCKETS]; /* initial INVITEs without a final answer */
@@ -725,6 +727,8 @@ void control_media_forget(struct call *call);
 void control_media_close(struct call *call, unsigned int index);
 /* What the record says of media lines and their encryption. */
 void call_record_media(struct call *call);
+/* The trunk that was tried did not do it: another one is tried, or what is tried in its place. */
+void control_attempt(struct call *call);
 void control_call_put(struct call *call, const void *checkpoint, size_t len);
 void control_call_end(struct b2b *b, const struct ctl_call *rec);
 void control_ends_timer(struct twheel_timer *timer, void *arg);

@@ -164,6 +164,16 @@ static bool check_source(struct call *call, const struct sip_msg *msg, const str
 	return true;
 }
 
+static bool way_up(void *arg, uint32_t trunk_index)
+{
+	return health_trunk_up(((const struct b2b *)arg)->health, trunk_index);
+}
+
+static const struct ctl_quality *way_quality(void *arg, uint32_t trunk_index)
+{
+	return trunk_quality_of(((const struct b2b *)arg)->quality, trunk_index);
+}
+
 /* The dial-peers of a number, as candidates in place of those that the call has. */
 static void candidates_look_up(
 	struct call *call, const char *number, struct route_result *ret_result)
@@ -176,8 +186,9 @@ static void candidates_look_up(
 		.numbers = b->numbers,
 		.now_s = (int64_t)(b->env.ops->wall_ms(b->env.ctx) / 1000),
 		.random = call->rec.id,
-		.up = health_trunk_up,
-		.arg = b->health};
+		.up = way_up,
+		.quality = way_quality,
+		.arg = b};
 	int rc = route_lookup(b->routes, &query, ret_result);
 
 	call->numbers = ret_result->in;
@@ -187,6 +198,8 @@ static void candidates_look_up(
 		const struct route_row *row = &ret_result->rows[i];
 		struct candidate *c = &call->candidates[call->n_candidates];
 
+		b->env.stats->quality_demoted += row->demoted || row->verdict == ROUTE_EXCLUDED;
+		b->env.stats->quality_probes += row->probe && row->verdict == ROUTE_USE;
 		if (row->verdict != ROUTE_USE)
 			continue;
 		c->tag = row->peer->tag;
@@ -411,6 +424,7 @@ static bool user_take(struct call *call, const struct candidate *c, const struct
 	leg_auth_forget(leg);
 	media_map_set_side(&call->media, LEG_B, realm, &call->out_path.local);
 	media_map_set_music(&call->media, LEG_B, realm, NULL);
+	control_attempt(call);
 	name_copy(call->rec.realm[LEG_B], realm->name);
 	call->rec.trunk[LEG_B][0] = '\0';
 	call->rec.peer_sig[LEG_B] = call->out_path.remote;
@@ -438,6 +452,7 @@ static int candidate_take(struct call *call, const struct sip_msg *invite)
 				continue;
 			spot_leave(b, &call->targets.spot);
 			admission_drop(call, LEG_B);
+			control_attempt(call);
 			call_local_take(call, peer);
 			return 0;
 		}
@@ -465,6 +480,7 @@ static int candidate_take(struct call *call, const struct sip_msg *invite)
 				trunk->name, why);
 		if (target_take(call, invite, realm, trunk) < 0)
 			continue;
+		control_attempt(call);
 		name_copy(call->rec.realm[LEG_B], realm->name);
 		name_copy(call->rec.trunk[LEG_B], trunk->name);
 		call->rec.dial_peer_out = c->tag;
@@ -885,6 +901,8 @@ static int invite_send(struct call *call)
 		leg->out = NULL;
 		return rc;
 	}
+	if (call->rec.tried_ms == 0 && call->rec.trunk[LEG_B][0])
+		call->rec.tried_ms = b->env.ops->wall_ms(b->env.ctx);
 	leg_tell(leg, sdp);
 	call_ring_send(call, sdp);
 	oa_send(&leg->oa, OA_INVITE, sdp.n > 0);

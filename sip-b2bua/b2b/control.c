@@ -116,6 +116,20 @@ void control_call_put(struct call *call, const void *checkpoint, size_t len)
 			checkpoint, len);
 }
 
+void control_attempt(struct call *call)
+{
+	struct b2b *b = call->b;
+	struct ctl_attempt attempt = {.status = call->last_failure};
+
+	if (call->rec.tried_ms == 0)
+		return;
+	call->rec.tried_ms = 0;
+	memcpy(attempt.trunk, call->rec.trunk[LEG_B], sizeof(attempt.trunk));
+	if (b->control_up)
+		b->env.ops->control_send(
+			b->env.ctx, CTL_ATTEMPT, 0, &attempt, sizeof(attempt), NULL, 0);
+}
+
 static void end_send(struct b2b *b, struct call_end_msg *end)
 {
 	uint32_t seq = b->env.ops->control_seq(b->env.ctx);
@@ -217,6 +231,7 @@ void b2b_control_up(struct b2b *b)
 	uint32_t pos = 0;
 
 	b->control_up = true;
+	trunk_quality_clear(b->quality);
 	while ((call = sip_slab_next(b->calls, &pos)))
 		call_replay(call);
 	ends_send_again(b, true);

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "controlplane/api/ctl_quality.h"
 #include "controlplane/base/log.h"
 #include "controlplane/base/secret.h"
 #include "sip-b2bua/core/worker_private.h"
@@ -461,6 +462,15 @@ static int on_registration(
 	return w->ops->registration(w->app, hdr->type, body, len);
 }
 
+static int on_routing(
+	struct ipc_peer *peer, const struct ipc_hdr *hdr, const void *body, size_t len)
+{
+	struct sip_worker *w = ipc_peer_ctx(peer);
+
+	worker_time(w);
+	return w->ops->routing(w->app, hdr->type, body, len);
+}
+
 #define BODY_MAX (IPC_MSG_MAX - sizeof(struct ipc_hdr))
 #define SIZED(t) sizeof(t), sizeof(t)
 static const struct ipc_row rows[] = {
@@ -478,6 +488,7 @@ static const struct ipc_row rows[] = {
 		on_numbers},
 	{CTL_NUMBERS_DEL, 0, IPC_ROLE_CONTROL, SIZED(struct ctl_numbers), "CTL_NUMBERS_DEL",
 		on_numbers},
+	{CTL_QUALITY, 0, IPC_ROLE_CONTROL, SIZED(struct ctl_quality), "CTL_QUALITY", on_routing},
 	{CTL_DTMF, 0, IPC_ROLE_CONTROL, SIZED(struct ctl_dtmf), "CTL_DTMF", on_dtmf},
 	{CTL_CALL_END | IPC_TYPE_REPLY, 0, IPC_ROLE_CONTROL, 0, 0, "CTL_CALL_END reply",
 		on_call_end_reply},

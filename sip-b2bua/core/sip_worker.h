@@ -108,6 +108,8 @@ struct sip_app_ops {
 	void (*dns_changed)(void *app);
 	/* CTL_REG_ACK, _RESTORE, _CLEAR, of the right size. 0, or -EPROTO. */
 	int (*registration)(void *app, uint16_t type, const void *body, size_t len);
+	/* CTL_QUALITY, of the right size. 0, or a negative errno that ends the connection. */
+	int (*routing)(void *app, uint16_t type, const void *body, size_t len);
 	/* For HELLO, and the gauges of CTL_SIP_STATS (dialogs, calls_active) once a second. */
 	uint32_t (*n_calls)(void *app);
 	void (*gauges)(void *app, struct ctl_sip_stats *stats);

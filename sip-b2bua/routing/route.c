@@ -214,6 +214,9 @@ int route_lookup(const struct route_table *table, const struct route_query *quer
 		collect_maps(&look);
 	}
 	route_weigh(ret_result->rows, ret_result->n_rows, query->random);
+	route_quality_rate(table, query, ret_result);
+	route_quality_order(table, group, ret_result);
 	route_rows_judge(table, query, ret_result);
+	route_quality_demote(ret_result);
 	return 0;
 }

@@ -23,6 +23,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "controlplane/api/ctl_quality.h"
 #include "controlplane/base/view.h"
 #include "controlplane/config/cfg_model.h"
 #include "sip-b2bua/routing/numbers.h"
@@ -50,6 +51,7 @@ enum route_verdict {
 	ROUTE_TOO_MANY,	      /* it comes after ROUTE_TRIES_MAX others */
 	ROUTE_NO_MAP,	      /* its e164-pattern-map or route-table is not loaded: nobody knows */
 	ROUTE_NO_WAY,	      /* its route-table has no trunk for the number now */
+	ROUTE_EXCLUDED,	      /* the last calls to its trunk were too bad */
 };
 
 /* A call whose way is asked for. */
@@ -63,6 +65,8 @@ struct route_query {
 	uint64_t random;	       /* decides between weights; 0: the largest first */
 	/* May calls be sent to this trunk now? trunk_index counts in cfg->trunks. NULL: to all. */
 	bool (*up)(void *arg, uint32_t trunk_index);
+	/* How the last calls to it went; NULL, or a NULL function: nothing is known. */
+	const struct ctl_quality *(*quality)(void *arg, uint32_t trunk_index);
 	void *arg;
 };
 
@@ -80,6 +84,11 @@ struct route_row {
 	uint32_t rate;	      /* of that, in millionths */
 	uint8_t group_rank; /* its place in a voice class dpg, from 1; 0: it was found by number */
 	uint8_t table_rank; /* its place among the ways of the table */
+	uint32_t score;	    /* of the last calls to its trunk, 0 to 100 */
+	const struct cfg_quality *class;	 /* its bounds; NULL: it has none */
+	const struct ctl_quality_breach *breach; /* it is beyond them; NULL: it is not */
+	bool probe;   /* it stays in its place all the same, to see whether it is better now */
+	bool demoted; /* ROUTE_USE: it is tried after the others */
 	uint32_t weight_total; /* not 0: it has peer->weight of so many shares among its equals */
 	struct numbers out;    /* ROUTE_USE: as they would be sent */
 	uint32_t rejected_tag, rejected_rank; /* ROUTE_REJECTED: by this translation rule */
@@ -140,6 +149,9 @@ bool route_number_redirecting(const struct route_table *table, const struct cfg_
 	char number[TRANSLATE_NUMBER_MAX]);
 /* For "test voice translation-rule". */
 struct translate *route_table_translate(const struct route_table *table);
+
+/* "ASR 12 % over 25 calls, at least 40 % (voice class quality 1)". Returns buf. */
+char *route_breach_text(const struct ctl_quality_breach *breach, char buf[ROUTE_REASON_MAX]);
 
 /* Where a dial-peer's calls go: "trunk carrier", "conference sales". Returns buf. */
 char *route_target_text(const struct cfg_dial_peer *peer, char buf[ROUTE_TARGET_MAX]);

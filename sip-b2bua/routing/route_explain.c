@@ -15,6 +15,8 @@ char *route_target_text(const struct cfg_dial_peer *peer, char buf[ROUTE_TARGET_
 		snprintf(buf, ROUTE_TARGET_MAX, "tone %s", cfg_tone_word(peer->tone));
 	else if (peer->route_table)
 		snprintf(buf, ROUTE_TARGET_MAX, "route-table %u", peer->route_table);
+	else if (peer->route_hook)
+		snprintf(buf, ROUTE_TARGET_MAX, "route-hook %u", peer->route_hook);
 	else if (peer->registrar)
 		snprintf(buf, ROUTE_TARGET_MAX, "registrar");
 	else
@@ -103,6 +105,13 @@ char *route_row_explain(
 		snprintf(buf, ROUTE_REASON_MAX, "dial-peer %u: trunk %s is busied out", p->tag,
 			trunk);
 		break;
+	case ROUTE_EXCLUDED: {
+		char why[ROUTE_REASON_MAX];
+
+		snprintf(buf, ROUTE_REASON_MAX, "dial-peer %u: trunk %.31s is too bad: %.90s",
+			p->tag, trunk, route_breach_text(row->breach, why));
+		break;
+	}
 	case ROUTE_HUNTSTOP:
 		snprintf(buf, ROUTE_REASON_MAX, "dial-peer %u comes after the huntstop of %u",
 			p->tag, row->huntstop_tag);

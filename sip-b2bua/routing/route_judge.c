@@ -72,6 +72,8 @@ static enum route_verdict row_judge(
 			return ROUTE_NO_LISTENER;
 		if (q->up && !q->up(q->arg, row->trunk_index))
 			return ROUTE_TRUNK_BUSYOUT;
+		if (row->breach && !row->probe && row->class->action == CFG_QUALITY_EXCLUDE)
+			return ROUTE_EXCLUDED;
 	}
 	steps.n = 0;
 	if (route_numbers_out(t, row->peer, row->trunk, &row->out, &steps, why))

@@ -60,6 +60,14 @@ void route_weigh(struct route_row *rows, uint32_t n, uint64_t random);
 int route_number_read(struct view number, char ret[ROUTE_NUMBER_MAX + 1],
 	uint8_t sym[ROUTE_NUMBER_MAX], uint32_t *ret_n) __attribute__((warn_unused_result));
 
+/* route_quality.c: what is known of the trunks of rows, the order that "order quality" makes of them
+ * (group: whose dial-peers they are, or NULL), and, once they have their verdicts, bad ones last. */
+void route_quality_rate(
+	const struct route_table *t, const struct route_query *q, struct route_result *res);
+void route_quality_order(
+	const struct route_table *t, const struct cfg_dpg *group, struct route_result *res);
+void route_quality_demote(struct route_result *res);
+
 /* Gives each row its verdict, in their order. */
 void route_rows_judge(
 	const struct route_table *t, const struct route_query *q, struct route_result *res);

@@ -241,6 +241,44 @@ static bool targets(
 	return true;
 }
 
+static bool quality_forgotten;
+
+static bool trunk_quality(void *ctx, const char *name, struct cli_trunk_quality *ret)
+{
+	static const struct ctl_quality told[] = {{.trunk = "tired",
+							  .score = 30,
+							  .n = 1,
+							  .breach = {{.tag = 1,
+								  .metric = CTL_QUALITY_ASR,
+								  .value = 12,
+								  .bound = 40,
+								  .calls = 25,
+								  .since_ms = NOW - 60000}}},
+		{.trunk = "carrier", .score = CTL_QUALITY_UNTRIED}};
+	bool tired = strcmp(name, "tired") == 0;
+
+	if (!tired && strcmp(name, "carrier") != 0)
+		return false;
+	*ret = (struct cli_trunk_quality){.told = &told[!tired], .window_min = 15};
+	if (!tired || quality_forgotten)
+		return true;
+	*ret = (struct cli_trunk_quality){.told = &told[0],
+		.window_min = 15,
+		.calls = 31,
+		.answered = 5,
+		.value = {16, 32, 45, 3100, 371},
+		.n = {31, 31, 5, 8, 5},
+		.trial_calls = 2,
+		.trial_of = 5};
+	return true;
+}
+
+static bool trunk_quality_clear(void *ctx, const char *name)
+{
+	quality_forgotten = true;
+	return name == NULL || strcmp(name, "tired") == 0;
+}
+
 static void hosts(void *ctx, struct ctl_dns_hosts *ret, const struct ctl_dns_host **ret_list)
 {
 	static const struct ctl_dns_host list[] = {
@@ -647,6 +685,8 @@ const struct cli_source fake_source = {.now_ms = now_ms,
 	.outcomes = outcomes,
 	.trunk = trunk,
 	.targets = targets,
+	.trunk_quality = trunk_quality,
+	.trunk_quality_clear = trunk_quality_clear,
 	.hosts = hosts,
 	.host_clear = host_clear,
 	.link = link_state,

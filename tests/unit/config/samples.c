@@ -118,6 +118,8 @@ const char *sample_key(enum cfg_kind kind)
 		[CFG_E164_MAP] = "4",
 		[CFG_DPG] = "6",
 		[CFG_ROUTE_TABLE] = "5",
+		[CFG_QUALITY] = "5",
+		[CFG_ROUTE_HOOK] = "5",
 		[CFG_STIR] = "4",
 		[CFG_TENANT] = "12",
 		[CFG_SIP_PROFILE] = "7",

@@ -331,6 +331,11 @@ static int control_send(void *ctx, uint16_t type, uint32_t seq, const void *part
 		r->n_trunk_status++;
 		r->trunk_status = *(const struct ctl_trunk_status *)part1;
 		break;
+	case CTL_ATTEMPT:
+		assert_int_equal(len1, sizeof(struct ctl_attempt));
+		r->n_attempts++;
+		r->attempt = *(const struct ctl_attempt *)part1;
+		break;
 	case CTL_REPLAY_DONE:
 		r->replay_done = true;
 		break;

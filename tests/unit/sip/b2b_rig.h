@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "controlplane/api/ctl_quality.h"
 #include "controlplane/config/cfg.h"
 #include "sip-b2bua/b2b/b2b.h"
 #include "sip-b2bua/dialog/dialog.h"
@@ -153,6 +154,8 @@ struct rig {
 	unsigned int n_trunk_status;
 	struct ctl_trunk_status trunk_status;
 	struct ctl_reg_status reg_status; /* the last one */
+	unsigned int n_attempts;	  /* at trunks, of calls that went on */
+	struct ctl_attempt attempt;	  /* the last one */
 	/* Answers a REGISTER that came to the called side; NULL: as other requests. */
 	void (*registrar)(struct rig *r, struct sip_stxn *stxn, const struct sip_msg *msg);
 	bool control_away;

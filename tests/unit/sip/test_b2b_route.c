@@ -324,7 +324,59 @@ static void random_trunks(struct rig *r)
 			trunk->transport = CFG_TRANSPORT_TCP; /* nobody listens so */
 		if (one_in(r, 2))
 			set(trunk, CFG_TRUNK, "translation_outgoing", PICK(r, "peer", "out"));
+		if (one_in(r, 2))
+			set(trunk, CFG_TRUNK, "quality", PICK(r, "1", "2"));
 	}
+}
+
+static void random_classes(struct rig *r)
+{
+	set(object(r, CFG_QUALITY, "1"), CFG_QUALITY, "asr_minimum", "40");
+	set(object(r, CFG_QUALITY, "1"), CFG_QUALITY, "probe_percent", "30");
+	set(object(r, CFG_QUALITY, "2"), CFG_QUALITY, "mos_minimum", "350");
+	set(object(r, CFG_QUALITY, "2"), CFG_QUALITY, "probe_percent", PICK(r, "0", "30"));
+	set(object(r, CFG_QUALITY, "2"), CFG_QUALITY, "action", "exclude");
+}
+
+struct rig_up {
+	struct rig *r;
+	const struct cfg *cfg;
+};
+
+static struct ctl_quality told[6];
+
+/* What limen-control says of the trunks; of some nothing. */
+static void random_quality(struct rig *r)
+{
+	memset(told, 0, sizeof(told));
+	for (unsigned int i = 0; i < 6; i++) {
+		struct ctl_quality *q = &told[i];
+
+		if (one_in(r, 4))
+			continue;
+		snprintf(q->trunk, sizeof(q->trunk), "t%u", i);
+		q->score = rig_random(r, 21) * 5;
+		for (uint32_t tag = 1; tag <= 2; tag++) {
+			if (one_in(r, 3))
+				q->breach[q->n++] = (struct ctl_quality_breach){.tag = tag,
+					.metric = rig_random(r, CTL_QUALITY_N_METRICS),
+					.value = rig_random(r, 100),
+					.bound = 100,
+					.calls = 10};
+		}
+		assert_int_equal(b2b_routing(r->b, CTL_QUALITY, q, sizeof(*q)), 0);
+	}
+}
+
+static const struct ctl_quality *told_quality(void *arg, uint32_t trunk_index)
+{
+	const struct rig_up *up = arg;
+
+	for (unsigned int i = 0; i < 6; i++) {
+		if (strcmp(told[i].trunk, up->cfg->trunks[trunk_index].name) == 0)
+			return &told[i];
+	}
+	return NULL;
 }
 
 static void random_peers(struct rig *r)
@@ -359,6 +411,9 @@ static void random_peers(struct rig *r)
 			set(peer, CFG_DIAL_PEER, "weight", PICK(r, "1", "2", "7"));
 		if (one_in(r, 5))
 			set(peer, CFG_DIAL_PEER, "time_range", PICK(r, "day", "night"));
+		if (one_in(r, 4))
+			set(peer, CFG_DIAL_PEER, "quality", PICK(r, "1", "2"));
+		peer->order_quality = one_in(r, 2);
 		if (one_in(r, 6))
 			set(peer, CFG_DIAL_PEER, "incoming_trunk", PICK(r, "phone", "t1"));
 		if (one_in(r, 6)) {
@@ -423,11 +478,6 @@ static struct numbers *random_map(struct rig *r)
 	set(object(r, CFG_E164_MAP, "2"), CFG_E164_MAP, "url", "flash:/two");
 	return numbers;
 }
-
-struct rig_up {
-	struct rig *r;
-	const struct cfg *cfg;
-};
 
 /* As limen-control knows it: by name, from what the worker reported. */
 static bool reported_up(void *arg, uint32_t trunk_index)
@@ -502,7 +552,7 @@ static void expect_tried(const struct route_result *res)
 }
 
 static void random_call(struct rig *r, const struct route_table *table,
-	const struct numbers *numbers, unsigned int *n_ways)
+	const struct numbers *numbers, unsigned int *n_ways, uint64_t *n_bad, uint64_t *n_probes)
 {
 	struct rig_up up = {r, r->cfg};
 	char number[16] = "", reason[ROUTE_REASON_MAX];
@@ -511,6 +561,7 @@ static void random_call(struct rig *r, const struct route_table *table,
 		.calling = "phone",
 		.numbers = numbers,
 		.up = reported_up,
+		.quality = told_quality,
 		.arg = &up};
 	struct route_result res;
 	const struct rig_call *call;
@@ -519,6 +570,7 @@ static void random_call(struct rig *r, const struct route_table *table,
 	strcat(number, one_in(r, 20) ? "+" : one_in(r, 10) ? "666" : "");
 	for (unsigned int k = rig_random(r, 5) + 1; k > 0; k--)
 		strcat(number, PICK(r, "0", "1", "2", "3"));
+	r->n_attempts = 0;
 	ua = rig_invite(r, number, false);
 	follow(r);
 	call = rig_last_call(r);
@@ -528,6 +580,9 @@ static void random_call(struct rig *r, const struct route_table *table,
 	if (route_lookup(table, &q, &res) < 0)
 		assert_int_equal(res.n_use, 0);
 	expect_tried(&res);
+	/* Each trunk that was tried is told once: the last one in the record. */
+	assert_int_equal(r->n_attempts, res.n_use ? res.n_use - 1 : 0);
+	assert_int_equal(call->rec.tried_ms != 0, res.n_use > 0);
 	assert_int_equal(call->rec.dial_peer_in, res.peer_in ? res.peer_in->tag : 0);
 	if (res.n_use == 0) {
 		assert_int_equal(ua->last, route_result_status(&res));
@@ -536,6 +591,10 @@ static void random_call(struct rig *r, const struct route_table *table,
 	} else {
 		assert_int_equal(ua->last, 503);
 	}
+	for (uint32_t i = 0; i < res.n_rows; i++) {
+		*n_bad += res.rows[i].demoted || res.rows[i].verdict == ROUTE_EXCLUDED;
+		*n_probes += res.rows[i].verdict == ROUTE_USE && res.rows[i].probe;
+	}
 	*n_ways += res.n_use;
 	rig_forget(r, ua);
 }
@@ -543,10 +602,12 @@ static void random_call(struct rig *r, const struct route_table *table,
 /* A thousand calls through configurations of all sorts; each far end refuses, so all are tried. */
 static void test_random(void **state)
 {
+	uint64_t all_bad = 0, all_probes = 0;
 	unsigned int n_ways = 0;
 
 	for (unsigned int round = 0; round < 20; round++) {
 		struct rig *r = rig_new(1000 + round);
+		uint64_t n_bad = 0, n_probes = 0;
 		struct route_table *table;
 		struct numbers *numbers;
 		char error[ROUTE_REASON_MAX];
@@ -558,25 +619,34 @@ static void test_random(void **state)
 			"daily 08:00 to 20:00");
 		set(object(r, CFG_TIME_RANGE, "night"), CFG_TIME_RANGE, "periodic",
 			"daily 20:00 to 08:00");
+		random_classes(r);
 		random_trunks(r);
 		random_peers(r);
 		numbers = random_map(r);
 		random_table(r, numbers);
+		((struct cfg_route_table *)object(r, CFG_ROUTE_TABLE, "1"))->order_quality = one_in(
+			r, 2);
+		random_quality(r);
 		apply(r, old);
 		for (uint32_t i = 0; i < r->shared.n_spots; i++)
 			atomic_store(&r->shared.spots[i].down, one_in(r, 8));
 		assert_int_equal(route_table_new(r->cfg, &table, error), 0);
 		r->side[RIG_CALLEE].answer = 503;
 		for (unsigned int i = 0; i < 50; i++) {
-			random_call(r, table, numbers, &n_ways);
+			random_call(r, table, numbers, &n_ways, &n_bad, &n_probes);
 			if (i % 10 == 9)
 				rig_pass(r, LONG_MS);
 		}
+		assert_int_equal(r->stats.quality_demoted, n_bad);
+		assert_int_equal(r->stats.quality_probes, n_probes);
+		all_bad += n_bad;
+		all_probes += n_probes;
 		route_table_free(table);
 		numbers_free(numbers);
 		finish(r);
 	}
 	assert_true(n_ways > 1000); /* the calls do go somewhere */
+	assert_true(all_bad > 200 && all_probes > 30);
 }
 
 int main(void)

@@ -97,6 +97,7 @@ static const char *const verdicts[] = {
 	[ROUTE_TOO_MANY] = "many",
 	[ROUTE_NO_MAP] = "map",
 	[ROUTE_NO_WAY] = "way",
+	[ROUTE_EXCLUDED] = "bad",
 };
 
 /* "tag" is usable, "tag:verdict" is not; in order. */
@@ -575,6 +576,113 @@ static void test_weights(void **state)
 	route_table_free(t);
 }
 
+/* ---- quality ---- */
+
+static struct ctl_quality told[N_TRUNKS];
+
+static const struct ctl_quality *quality_of(void *arg, uint32_t index)
+{
+	return told[index].trunk[0] ? &told[index] : NULL;
+}
+
+static void tell(unsigned int trunk, uint32_t score, uint32_t tag)
+{
+	told[trunk] = (struct ctl_quality){.trunk = "x", .score = score, .n = tag != 0};
+	told[trunk].breach[0] = (struct ctl_quality_breach){
+		.tag = tag, .metric = CTL_QUALITY_ASR, .value = 12, .bound = 40, .calls = 25};
+}
+
+static void test_quality(void **state)
+{
+	static struct cfg_dial_peer ways[] = {
+		PEER(1, "5", "a", .order_quality = true),
+		PEER(2, "5", "b", .order_quality = true),
+		PEER(3, "5", "a", .quality = 2),
+		PEER(4, "6T", "a", .quality = 1),
+		PEER(5, "6T", "b", .preference = 1),
+		PEER(6, "T", "b", .huntstop = true),
+		PEER(7, "7", "a", .quality = 1, .huntstop = true),
+		PEER(8, "7", "b", .preference = 1),
+	};
+	static struct cfg_quality classes[] = {
+		{.tag = 1, .action = CFG_QUALITY_DEMOTE, .probe_percent = 10},
+		{.tag = 2, .action = CFG_QUALITY_EXCLUDE, .probe_percent = 0},
+	};
+	static const struct {
+		uint32_t score_a, score_b, breach_a;
+		const char *number, *want;
+	} rows[] = {
+		{100, 100, 0, "5", "1 2 3 6"}, /* equals keep their order */
+		{90, 95, 0, "5", "2 1 3 6"},
+		{90, 95, 1, "5", "2 1 3 6"}, /* no class there names it */
+		{90, 95, 2, "5", "2 1 3:bad 6"},
+		{90, 95, 0, "6", "4 5 6"}, /* preference goes before order */
+		{90, 95, 2, "6", "4 5 6"},
+		{90, 95, 1, "6", "5 6 4"}, /* after the less good matches, too */
+		{90, 95, 1, "7", "7 8:stop 6:stop"},
+	};
+	struct cfg c = {.trunks = trunks,
+		.n_trunks = N_TRUNKS,
+		.dial_peers = ways,
+		.n_dial_peers = 8,
+		.qualities = classes,
+		.n_qualities = 2};
+	struct route_table *t = table_new(&c);
+	struct route_query q = {.up = trunk_up, .quality = quality_of};
+	struct route_result res;
+	unsigned int probes = 0;
+	char got[256], why[ROUTE_REASON_MAX];
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		tell(T_A, rows[i].score_a, rows[i].breach_a);
+		tell(T_B, rows[i].score_b, 0);
+		q.called = view_of(rows[i].number);
+		assert_int_equal(route_lookup(t, &q, &res), 0);
+		result_print(&res, got, sizeof(got));
+		if (strcmp(got, rows[i].want) != 0)
+			fail_msg("row %zu: got \"%s\", want \"%s\"", i, got, rows[i].want);
+	}
+	/* A tenth of the calls tries the demoted way in its place; the same call always does. */
+	tell(T_A, 20, 1);
+	q.called = view_of("6");
+	for (q.random = 1; q.random <= 10000; q.random++) {
+		assert_int_equal(route_lookup(t, &q, &res), 0);
+		assert_int_equal(res.n_use, 3);
+		assert_int_equal(res.rows[0].peer->tag == 4, res.rows[0].probe);
+		assert_int_equal(res.rows[2].demoted, !res.rows[0].probe);
+		probes += res.rows[0].probe;
+	}
+	assert_in_range(probes, 850, 1150);
+	tell(T_A, 20, 2);
+	q.called = view_of("5");
+	assert_int_equal(route_lookup(t, &q, &res), 0);
+	assert_string_equal(route_row_explain(&res.rows[2], NULL, why),
+		"dial-peer 3: trunk a is too bad: ASR 12 % over 25 calls, at least 40 % (voice "
+		"class quality 2)");
+	route_table_free(t);
+}
+
+static void test_breach_text(void **state)
+{
+	static const struct {
+		struct ctl_quality_breach breach;
+		const char *want;
+	} rows[] = {
+		{{.tag = 1, .metric = CTL_QUALITY_NER, .value = 80, .bound = 90, .calls = 10},
+			"NER 80 % over 10 calls, at least 90 % (voice class quality 1)"},
+		{{.tag = 2, .metric = CTL_QUALITY_ACD, .value = 8, .bound = 30, .calls = 10},
+			"ACD 8 s over 10 calls, at least 30 s (voice class quality 2)"},
+		{{.tag = 3, .metric = CTL_QUALITY_PDD, .value = 5000, .bound = 4000, .calls = 6},
+			"PDD 5000 ms over 6 calls, at most 4000 ms (voice class quality 3)"},
+		{{.tag = 4, .metric = CTL_QUALITY_MOS, .value = 305, .bound = 350, .calls = 6},
+			"MOS 3.05 over 6 calls, at least 3.50 (voice class quality 4)"},
+	};
+	char got[ROUTE_REASON_MAX];
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		assert_string_equal(route_breach_text(&rows[i].breach, got), rows[i].want);
+}
+
 /* ---- route tables ---- */
 
 static const char rates[] =
@@ -740,6 +848,8 @@ int main(void)
 		cmocka_unit_test(test_incoming),
 		cmocka_unit_test(test_groups),
 		cmocka_unit_test(test_weights),
+		cmocka_unit_test(test_quality),
+		cmocka_unit_test(test_breach_text),
 		cmocka_unit_test(test_tables),
 		cmocka_unit_test(test_not_a_table),
 		cmocka_unit_test(test_admit),

@@ -186,6 +186,7 @@ class Dialog:
         self.ua, self.call_id = ua, call_id
         self.local = self.remote = ""       # From and To values of requests that we send
         self.target = ""                    # request URI
+        self.routes = []                    # of a proxy behind the box
         self.seq, self.version = 1, 0
         self.invite = self.request = None   # INVITE of the far end; text of our own last INVITE
         self.branch = ""
@@ -225,7 +226,7 @@ class Dialog:
             f"{method} {self.target} SIP/2.0", self.ua.via(branch), f"Max-Forwards: {max_forwards}",
             f"From: {self.local}", f"To: {self.remote}", f"Call-ID: {self.call_id}",
             f"CSeq: {seq} {method}", *(contact if method == "INVITE" else []), *headers,
-            f"User-Agent: {self.ua.word}-agent", *kind, f"Content-Length: {len(body)}", "", body])
+            *(f"Route: {r}" for r in self.routes), f"User-Agent: {self.ua.word}-agent", *kind, f"Content-Length: {len(body)}", "", body])
 
     def again(self):
         """The last INVITE once more, as a retransmission."""
@@ -293,6 +294,7 @@ class Dialog:
         d.local = f"{invite.get('to')};tag={d.tag}"
         d.remote = invite.get("from")
         d.target = uri_of(invite.get("contact"))
+        d.routes = invite.get_all("record-route")
         d.seq = 100
         return d
 

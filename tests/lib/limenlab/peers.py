@@ -143,7 +143,7 @@ class Baresip:
                  mediaenc=None, control=4444, user="bruno", codecs="PCMA/8000/1", modules=(), config=(),
                  rate_hz=8000, registrar=None, password="", account=""):
         self.dir = os.path.join(workdir, name)
-        self.ns = ns
+        self.ns, self.registrar = ns, registrar
         os.makedirs(self.dir, exist_ok=True)
         wav = os.path.join(self.dir, "voice.wav")
         talk = audio.talk(seconds, 160.0, 37)
@@ -213,7 +213,8 @@ class Baresip:
 
     def stop(self):
         self._ctrl.close()
-        self.proc.stop(signal.SIGTERM)
+        # Else it would unregister and wait for the answer of a box that may be gone.
+        self.proc.stop(signal.SIGKILL if self.registrar else signal.SIGTERM)
 
 
 def module_path():

@@ -8,13 +8,13 @@ import signal
 from limenlab import boxconf, net, peers
 from limenlab.certs import Authority
 from limenlab.linphone import Linphone
+from limenlab.phones import call_in, check_voice, numbers, wait_voice
 from limenlab.proc import wait_for
 from limenlab.regcase import users
 from limenlab.sipcase import conf, finish
 
 TRANSPORTS, BOX = ("udp", "tcp", "tls"), {4: net.BOX_A4, 6: net.BOX_A6}
 KINDS = [(phone, transport, family) for phone in ("baresip", "linphone") for transport in TRANSPORTS for family in BOX]
-PACKETS = 20  # that must have passed in each direction of a call
 
 
 def name(kind):
@@ -50,28 +50,6 @@ def phones(t, ca):
     return out
 
 
-def numbers(prefix):
-    return [f"{prefix}{n:02d}" for n in range(len(KINDS))]
-
-
-def talking(box):
-    """All calls are up, and voice passes in both directions of each."""
-    calls = [c for c in box.active_calls() if c["state"] == "active"]
-    return len(calls) == len(KINDS) and all(leg["rx_packets"] >= PACKETS for c in calls for leg in c["legs"])
-
-
-def call_in(t):
-    """The carrier calls all of them; SIPp takes the numbers from a file."""
-    with open(os.path.join(peers.SCENARIOS, "call.xml")) as f:
-        scenario = f.read().replace("[service]", "[field0]").replace("inner", "core")
-    paths = [os.path.join(t.dir, name) for name in ("call_in.xml", "numbers.csv")]
-    for path, text in zip(paths, (scenario, "SEQUENTIAL\n" + "\n".join(numbers("+4940100")) + "\n")):
-        with open(path, "w") as f:
-            f.write(text)
-    t.phone("", side="peering", scenario=paths[0], local=net.CARRIER4, remote=net.BOX_B4, port=5070, calls=len(KINDS), rate=20,
-            media_port=6400, hold_ms=1500, extra=("-inf", paths[1], "-cid_str", "core-%u-%p@%s")).wait_ok()
-
-
 def run(t):
     ca = Authority(os.path.join(t.run_dir, "tls"))
     ca.leaf("box", f"IP:{net.BOX_A4},IP:{net.BOX_A6}")
@@ -80,22 +58,20 @@ def run(t):
     carrier = t.carrier("answer.xml")
     all_phones = phones(t, ca)
     wait_for("all phones should be registered", lambda: len(box.json("show sip-ua registrations")) == len(KINDS), 20)
-    for (kind, phone), number in zip(all_phones.items(), numbers("+493010")):
+    for (kind, phone), number in zip(all_phones.items(), numbers("+493010", len(KINDS))):
         if kind[0] == "linphone":
             phone.call(number)
         else:
             phone.command("dial", f"sip:{number}@{peers.bracket(BOX[kind[2]])};transport={kind[1]}")
-    wait_for("voice should pass in all calls", lambda: talking(box), 15, 0.1)
+    wait_voice(box, len(KINDS))
     for phone in all_phones.values():
         phone.hangup()
     box.wait_records(len(KINDS))
-    call_in(t)
+    call_in(t, numbers("+4940100", len(KINDS)))
     carrier.proc.stop(signal.SIGKILL)  # its calls are over; it would wait for stray messages of them
 
     records = finish(t, box, [200] * 2 * len(KINDS))
-    for r in records:
-        heard = [leg["media"]["packets"] for leg in r["legs"]]
-        t.check(min(heard) >= PACKETS, f"{r['legs'][0]['calling']} to {r['legs'][0]['called']}: packets of the legs {heard}")
+    check_voice(t, records)
     for side in (0, 1):  # out: the phone is leg 0; in: leg 1
         t.equal(collections.Counter(r["legs"][side]["transport"] for r in records if r["legs"][side]["realm"] == "access"),
                 {transport: 4 for transport in TRANSPORTS}, f"transports of the phones as leg {side}")

@@ -102,8 +102,9 @@ class Case:
         self._cleanup.append(phone.stop)
         return phone
 
-    def kamailio(self, far=f"{net.FAR4}:5060", local=net.KAMAILIO4, secret=None):
-        proxy = peers.Kamailio(self.dir, self._name("kamailio"), self.net.peering, local, far, secret)
+    def kamailio(self, far=f"{net.FAR4}:5060", local=net.KAMAILIO4, secret=None, side="peering", **options):
+        ns = self.net.access if side == "access" else self.net.peering
+        proxy = peers.Kamailio(self.dir, self._name("kamailio"), ns, local, far, secret, **options)
         self._cleanup.append(proxy.stop)
         return proxy
 

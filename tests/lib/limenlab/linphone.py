@@ -5,8 +5,8 @@ import signal
 import subprocess
 
 from . import audio
-from .proc import LabError, Proc
 from .peers import bracket
+from .proc import LabError, Proc, wait_for
 
 
 class Linphone:
@@ -26,6 +26,12 @@ class Linphone:
         self.command("soundcard use files")
         self.command(f"play {self.wav}")
         self.proc.wait_log("Using wav files")
+
+    def wait_registered(self, timeout_s=15.0):
+        def registered():
+            with open(os.path.join(self.dir, "linphone.log"), errors="replace") as f:
+                return "LinphoneRegistrationOk" in f.read()
+        wait_for(f"{self.name} should be registered (log: {self.dir})", registered, timeout_s, 0.1)
 
     def _config(self, user, port, ca):
         ports = {"udp": (port, -1, -1), "tcp": (-1, port, -1), "tls": (-1, -1, port)}[self.transport]

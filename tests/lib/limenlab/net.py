@@ -77,6 +77,16 @@ def tcp_connect(ns, local, remote, port, timeout_s=5.0):
     return in_namespace(ns, make)
 
 
+def tcp_listen(ns, addr, port):
+    def make():
+        s = socket.socket(socket.AF_INET6 if ":" in addr else socket.AF_INET, socket.SOCK_STREAM)
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        s.bind((addr, port))
+        s.listen()
+        return s
+    return in_namespace(ns, make)
+
+
 class Network:
     """prefix: names of the namespaces are PREFIX-access, PREFIX-box, PREFIX-peering."""
 

@@ -92,16 +92,24 @@ class Sipp:
         self.proc.stop(signal.SIGTERM)
 
 
-def kamailio_command(folder, local, far, secret=None, script="kamailio.cfg"):
+def kamailio_command(folder, local, far, secret=None, script="kamailio.cfg", tls=None, defines=None):
     """A proxy at each address of local, port 5060 (UDP and TCP), that sends every call on to far. secret: the
-    password that it wants. script: kamailio.cfg, or itsp.cfg with a registrar."""
+    password that it wants. script: kamailio.cfg, itsp.cfg with a registrar, or front.cfg, a registrar that has far
+    for calls to elsewhere. tls: files of a certificate and its key, for port 5061. defines: more texts for the script."""
     os.makedirs(os.path.join(folder, "run"), exist_ok=True)
-    listen = []
+    listen, more = [], []
     for addr in local if isinstance(local, (list, tuple)) else [local]:
         listen += ["-l", f"udp:{bracket(addr)}:5060", "-l", f"tcp:{bracket(addr)}:5060"]
+        if tls:
+            listen += ["-l", f"tls:{bracket(addr)}:5061"]
+    for name, value in (defines or {}).items():
+        more += ["-A", f'{name}="{value}"']
+    if tls:
+        more += ["-A", "TLS", "-A", f'TLS_CERTIFICATE="{tls[0]}"', "-A", f'TLS_KEY="{tls[1]}"']
     return ["kamailio", "-DD", "-E", "-m", "64", "-f", os.path.join(TESTS, "netns", script),
             "-Y", os.path.join(folder, "run"), "-P", os.path.join(folder, "run", "pid"),
-            "-A", f'FAR="sip:{far}"', "-A", f'FAR_HOST="{far.rpartition(":")[0]}"'] + (["-A", f'SECRET="{secret}"'] if secret else []) + listen
+            "-A", f'FAR="sip:{far}"', "-A", f'FAR_HOST="{far.rpartition(":")[0] or far}"'] + \
+        (["-A", f'SECRET="{secret}"'] if secret else []) + more + listen
 
 
 class Kamailio:
@@ -202,6 +210,9 @@ class Baresip:
         except LabError as exc:
             said = [e.get("type") or e.get("data") for e in self.events]
             raise LabError(f"{exc}; it reported {said} (log: {self.proc.log_path})\n{tail(self.proc.log_path)}") from exc
+
+    def wait_registered(self):
+        self.proc.wait_log(r"200 OK .* binding")
 
     def call(self, uri):
         self.command("dial", uri)

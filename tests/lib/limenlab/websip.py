@@ -21,7 +21,7 @@ class WebEndpoint(Endpoint):
         if tls:
             sock = tls.wrap_socket(sock, server_hostname=box)
         self.scheme = "wss" if tls else "ws"
-        self.web = websocket.create_connection(f"{self.scheme}://{box}:{port}/", socket=sock, subprotocols=["sip"],
+        self.web = websocket.create_connection(f"{self.scheme}://{self.where(box)}:{port}/", socket=sock, subprotocols=["sip"],
                                                suppress_origin=origin is None, origin=origin)
         t.equal(self.web.getsubprotocol(), "sip", "subprotocol")
         t._cleanup.append(self.web.close)

@@ -11,6 +11,8 @@ def run(t):
     pending(a, b)
     pending(b, a)
     at_once(t, a, b)
+    goes_through(b, a)
+    goes_through(a, b)
     hang_up(a, b)
 
     a, b = answered_call(phone, carrier, NUMBER)
@@ -32,6 +34,22 @@ def pending(first, second):
     second.send_invite()
     second.ack(message=second.expect((491, "INVITE")))
     second.ok(offer, body=True)
+    first.expect((200, "INVITE"))
+    first.ack()
+    second.expect("ACK")
+
+
+def goes_through(first, second):
+    """Refused with 491 it is tried again (RFC 3261 14.1), and then taken."""
+    def taken():
+        first.send_invite()
+        while not (offer := second.ua.poll(("INVITE",), second.call_id)):
+            if refused := first.ua.poll(((491, "INVITE"),), first.call_id):
+                first.ack(message=refused)
+                return None
+        second._learn(offer)
+        return offer
+    second.ok(wait_for("a re-INVITE should be taken after the others", taken, 6, 0.2), body=True)
     first.expect((200, "INVITE"))
     first.ack()
     second.expect("ACK")

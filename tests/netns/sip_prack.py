@@ -49,11 +49,13 @@ def lost_prack(t, phone, carrier):
     a = phone.call(NUMBER)
     b = carrier.answer_to()
     t.check("100rel" in b.invite.get("supported"), "the INVITE to the carrier does not offer 100rel")
-    reliable = ["Require: 100rel", "RSeq: 7"]
-    b.reply(b.invite, 183, "Session Progress", body=True, headers=reliable)
+    there = f"sip:core-early@{net.CARRIER4}:5060"
+    b.reply(b.invite, 183, "Session Progress", body=True, contact=False,
+            headers=["Require: 100rel", "RSeq: 7", f"Contact: <{there}>"])
     early = a.expect(183)
     t.equal((early.get("require"), early.get("rseq")), ("", ""), "the 183 to a caller without 100rel")
     prack = b.expect("PRACK")
+    t.equal(prack.start, f"PRACK {there} SIP/2.0", "a PRACK goes to the Contact of its early dialog")
     t.equal(prack.get("rack"), f"7 {b.invite.get('cseq')}", "RAck")
     carrier.repeated()
     b.ok(prack)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Refusals: the called user's pass as they are, 404 without a route, 503 hunts for the next
-dial-peer, 486 does not, and huntstop ends the hunt."""
+dial-peer, as does a far end that takes no connection, 486 and 603 do not, and huntstop ends the hunt."""
 from limenlab import boxconf, net
 from limenlab.sipcase import NUMBER, conf, finish, start
 from limenlab.ua import Endpoint, hang_up
@@ -10,7 +10,10 @@ def run(t):
     c = conf()
     c["trunks"].append(boxconf.trunk("spare", f"ipv4:{net.SPARE4}:5060"))
     c["trunks"].append(boxconf.trunk("closed", f"ipv4:{net.SPARE4}:5999"))
-    c["dial_peers"] += [boxconf.peer(310, "+49310T", "carrier", preference=1),
+    c["trunks"].append(boxconf.trunk("closed-t", f"ipv4:{net.SPARE4}:5999", transport="tcp"))
+    c["dial_peers"] += [boxconf.peer(340, "+49340T", "closed-t", preference=1),
+                        boxconf.peer(341, "+49340T", "spare", preference=2),
+                        boxconf.peer(310, "+49310T", "carrier", preference=1),
                         boxconf.peer(311, "+49310T", "spare", preference=2),
                         boxconf.peer(320, "+49320T", "carrier", preference=1, huntstop=True),
                         boxconf.peer(321, "+49320T", "spare", preference=2),
@@ -23,7 +26,9 @@ def run(t):
         statuses += [refused(t, phone, carrier, NUMBER, status)]
     statuses += [no_route(t, phone)]
     statuses += [hunted(phone, carrier, spare, "+49310555", 503)]
-    statuses += [refused(t, phone, carrier, "+49310555", 486)]
+    statuses += [taken(phone.call("+49340555"), spare)]
+    for status in (486, 603):
+        statuses += [refused(t, phone, carrier, "+49310555", status)]
     statuses += [refused(t, phone, carrier, "+49320555", 503)]
     statuses += [unreachable(phone, spare)]
     records = finish(t, box, statuses, timeout_s=20)

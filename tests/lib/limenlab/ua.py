@@ -65,6 +65,7 @@ class Endpoint:
         t._cleanup.append(self.sock.close)
         self.media_port = 7000 + 2 * next(_serial) % 2000
         self.queue, self.seen, self.history, self.again = [], set(), [], 0
+        self.last = b""  # that was sent
 
     def where(self, addr):
         return f"[{addr}]" if ":" in addr else addr
@@ -74,6 +75,7 @@ class Endpoint:
     def send_raw(self, text, to=None):
         data = text if isinstance(text, bytes) else text.encode()
         self.sock.sendto(data, to or self.box)
+        self.last = data
         self.history.append("> " + data.split(b"\r\n", 1)[0].decode(errors="replace"))
 
     def _pump(self, timeout_s):

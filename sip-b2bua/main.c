@@ -149,6 +149,7 @@ static int run(const struct options *opts, const sigset_t *stop_signals)
 	log_notice("stops on signal %d; calls stay with limen-control", sig);
 	notify_send("STOPPING=1");
 	sip_workers_stop(workers);
+	b2b_shared_clear(&shared);
 	return 0;
 }
 

@@ -179,6 +179,16 @@ struct cli_source {
 	void (*hosts)(void *ctx, struct ctl_dns_hosts *ret, const struct ctl_dns_host **ret_list);
 	/* Forgets what DNS said of a name, empty: of all. -EINVAL: no name; -ENOTCONN. */
 	int (*host_clear)(void *ctx, const char *name);
+	/*
+	 * What limen-sip told last of its limits, by number; NULL at the end. One that it has not told yet has
+	 * an empty key, subject or trunk.
+	 */
+	const struct ctl_capacity *(*capacity)(void *ctx, uint32_t i);
+	const struct ctl_toll *(*toll)(void *ctx, uint32_t i);
+	const struct ctl_overload *(*overload)(void *ctx, uint32_t i);
+	/* Of one, empty: of all. -EINVAL: no such name can be; -ENOTCONN. */
+	int (*capacity_clear)(void *ctx, const char *key);
+	int (*toll_clear)(void *ctx, const char *subject);
 	/* Of a trunk's registration; false: nothing was reported yet. */
 	bool (*registration)(void *ctx, const char *name, struct ctl_reg_status *ret);
 	bool (*link)(void *ctx, const char *name, struct cli_link *ret);

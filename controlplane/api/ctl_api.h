@@ -73,6 +73,12 @@ enum ctl_msg {
 	CTL_DNS_HOSTS = 101, /* ctl_dns_hosts + ctl_dns_host ...: all names, at each change */
 	/* control -> sip */
 	CTL_DNS_CLEAR = 102, /* ctl_dns_clear */
+	/* limits of calls, sip -> control: all after HELLO, then once a second what changed */
+	CTL_CAPACITY = 125, /* ctl_capacity; no reply */
+	CTL_TOLL = 126, /* ctl_toll; control -> sip after HELLO: as it was told before a restart */
+	CTL_OVERLOAD = 127,	  /* ctl_overload */
+	CTL_CAPACITY_CLEAR = 128, /* ctl_capacity_clear, control -> sip: an operator resets peaks */
+	CTL_TOLL_CLEAR = 129,	  /* ctl_toll_clear, control -> sip */
 	/* connections of SIP, sip -> control: all of them after HELLO, then once a second what changed */
 	CTL_CONN = 80,	     /* ctl_conn: is up */
 	CTL_CONN_GONE = 81,  /* ctl_conn_id */
@@ -185,6 +191,8 @@ struct ctl_media {
 	uint64_t call_id;
 	uint32_t media_index; /* 0..CTL_MEDIA_MAX-1 */
 	uint32_t cookie;      /* limen-sip's; comes back with CTL_PLAY_DONE */
+	uint32_t emergency;   /* 1: it may have the ports that others leave free */
+	uint32_t zero;
 	char realm[DP_LEGS][CTL_NAME_MAX];
 	struct dp_leg leg[DP_LEGS]; /* without dp_play */
 	struct ctl_play play[DP_LEGS];
@@ -288,6 +296,21 @@ enum ctl_stir_verdict {
 		CTL_STIR_N_VERDICTS,
 };
 
+/* The kind of limit that refused a call. X(symbol, word in records and in show). */
+#define CTL_LIMITS(X)             \
+	X(NONE, "")               \
+	X(CALLS, "max-conn")      \
+	X(RATE, "call-spike")     \
+	X(BANDWIDTH, "bandwidth") \
+	X(TOLL, "toll-limit")     \
+	X(PEER, "overload-control")
+enum ctl_limit {
+#define X(sym, word) CTL_LIMIT_##sym,
+	CTL_LIMITS(X)
+#undef X
+		CTL_LIMIT_N,
+};
+
 /* What is known of a call outside of limen-sip. Text is NUL-terminated, empty when unknown. */
 struct ctl_call {
 	uint64_t id;	/* unique over restarts; the key of the record */
@@ -321,7 +344,9 @@ struct ctl_call {
 	/* Attestation of SHAKEN, 'A' to 'C': that came, that was signed; 0: none. */
 	uint8_t stir_attest[DP_LEGS];
 	uint8_t stir_verdict; /* enum ctl_stir_verdict */
-	uint8_t zero2[5];
+	uint8_t limit;	      /* enum ctl_limit: it was refused for that */
+	uint8_t toll_alarm;   /* 1: it is beyond a toll-limit, and went on */
+	uint8_t zero2[3];
 	char session_id[DP_LEGS][CTL_SESSION_ID]; /* UUIDs of both ends (RFC 7989) */
 	char reason[160];			  /* one sentence: why it ended, or was refused */
 };
@@ -602,6 +627,11 @@ struct ctl_reg_clear {
 	X(profile_changed, "sip-profiles-changed", "messages changed by sip-profiles")        \
 	X(profile_refused, "sip-profiles-refused", "messages that sip-profiles would break")  \
 	X(admission_refused, "admission-refused", "calls and ways refused for a limit")       \
+	X(bandwidth_refused, "bandwidth-refused", "calls, ways and re-INVITEs without room")  \
+	X(toll_refused, "toll-refused", "calls refused for a toll-limit")                     \
+	X(toll_alarms, "toll-alarms", "calls beyond a toll-limit that raised an alarm")       \
+	X(oc_dropped, "peer-load-dropped", "calls kept away from an overloaded target")       \
+	X(oc_told, "overload-told", "responses that told a peer our own overload")            \
 	X(overload_refused, "overload-refused", "INVITEs refused for overload")               \
 	X(overload_share, "overload-share", "percent of new calls let in now, each worker")   \
 	X(emergency_calls, "emergency-calls", "calls to emergency numbers")                   \
@@ -636,6 +666,86 @@ struct ctl_sip_stats {
 	CTL_SIP_COUNTERS(X)
 #undef X
 };
+
+/* ---- limits of calls ---- */
+
+#define CTL_CAPACITY_KEY 104
+#define CTL_CAPACITY_MAX 262144 /* objects of limen-sip that are counted */
+
+/* Why a limit refused a call. X(symbol, column of show) */
+#define CTL_CAPACITY_CAUSES(X) \
+	X(CALLS, "calls")      \
+	X(RATE, "rate")        \
+	X(BANDWIDTH, "bandwidth")
+enum ctl_capacity_cause {
+#define X(sym, word) CTL_CAPACITY_##sym,
+	CTL_CAPACITY_CAUSES(X)
+#undef X
+		CTL_CAPACITY_N_CAUSES,
+};
+
+/* What a realm, trunk, link, dial-peer or user carries, of all workers. */
+struct ctl_capacity {
+	uint32_t index; /* of limen-sip's, stays as long as it runs */
+	uint32_t zero;
+	uint32_t calls, peak_calls;
+	uint64_t bps, peak_bps; /* of one direction */
+	uint64_t refused[CTL_CAPACITY_N_CAUSES];
+	char key[CTL_CAPACITY_KEY]; /* "trunk carrier", "user alice at phones" */
+};
+_Static_assert(sizeof(struct ctl_capacity) == 160, "wire struct");
+
+struct ctl_capacity_clear {
+	char key[CTL_CAPACITY_KEY]; /* empty: all */
+};
+
+#define CTL_TOLL_SLICES 12 /* of a window */
+
+/* What a trunk, user or tenant has called of the numbers of a toll-limit. */
+struct ctl_toll {
+	uint32_t index;			 /* as in ctl_capacity */
+	uint32_t tag;			 /* of the voice class */
+	uint32_t n_calls;		 /* now */
+	uint32_t window_calls, window_s; /* in the window: calls, seconds talked */
+	uint32_t period_s;
+	uint64_t n_refused, n_alarms;
+	uint64_t tripped_ms; /* wall clock: when a call last was beyond it; 0: none */
+	uint64_t slice;	     /* number of the newest slice, since 1970 */
+	uint32_t calls[CTL_TOLL_SLICES];
+	uint64_t talked_ms[CTL_TOLL_SLICES];
+	char subject[CTL_CAPACITY_KEY];
+};
+_Static_assert(sizeof(struct ctl_toll) == 304, "wire struct");
+
+struct ctl_toll_clear {
+	char subject[CTL_CAPACITY_KEY]; /* empty: all */
+};
+
+/* How a target of a trunk wants its load restricted. X(symbol, word in show) */
+#define CTL_OVERLOADS(X) \
+	X(NONE, "none")  \
+	X(LOSS, "loss")  \
+	X(RATE, "rate")
+enum ctl_overload_algo {
+#define X(sym, word) CTL_OVERLOAD_##sym,
+	CTL_OVERLOADS(X)
+#undef X
+		CTL_OVERLOAD_N_ALGOS,
+};
+
+/* RFC 7339 with a target of a trunk. */
+struct ctl_overload {
+	uint32_t index; /* as in ctl_capacity */
+	uint32_t algo;	/* enum ctl_overload_algo; NONE: it restricts nothing now */
+	uint32_t value; /* LOSS: percent that stays away; RATE: calls a second */
+	uint32_t transport;
+	uint64_t until_ms;		       /* wall clock */
+	uint64_t n_told, n_ignored, n_dropped; /* values taken and not, calls that stayed away */
+	struct ipaddr addr;
+	uint32_t zero;
+	char trunk[CTL_NAME_MAX];
+};
+_Static_assert(sizeof(struct ctl_overload) == 104, "wire struct");
 
 #define CTL_TRACE_MSGS	 1000		    /* messages of a call that a worker tells */
 #define CTL_TRACE_TOTAL	 (2u * 1024 * 1024) /* octets of them; the last one may go beyond */

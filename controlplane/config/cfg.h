@@ -49,6 +49,7 @@ const struct cfg_dial_peer *cfg_find_dial_peer(const struct cfg *cfg, uint32_t t
 const struct cfg_registrar *cfg_find_registrar(const struct cfg *cfg, const char *name);
 /* The one that takes the registrations of a realm; NULL. */
 const struct cfg_registrar *cfg_realm_registrar(const struct cfg *cfg, const char *realm);
+const struct cfg_pool *cfg_find_pool(const struct cfg *cfg, uint32_t tag);
 /* By what calls find a user: its number, or its name. */
 const char *cfg_pool_number(const struct cfg_pool *pool);
 const struct cfg_srtp_crypto *cfg_find_srtp_crypto(const struct cfg *cfg, uint32_t tag);
@@ -72,6 +73,8 @@ const struct cfg_time_range *cfg_find_time_range(const struct cfg *cfg, const ch
 const struct cfg_quality *cfg_find_quality(const struct cfg *cfg, uint32_t tag);
 const struct cfg_route_hook *cfg_find_route_hook(const struct cfg *cfg, uint32_t tag);
 const struct cfg_route_table *cfg_find_route_table(const struct cfg *cfg, uint32_t tag);
+const struct cfg_link *cfg_find_link(const struct cfg *cfg, const char *name);
+const struct cfg_toll *cfg_find_toll(const struct cfg *cfg, uint32_t tag);
 const struct cfg_dpg *cfg_find_dpg(const struct cfg *cfg, uint32_t tag);
 const struct cfg_e164_map *cfg_find_e164_map(const struct cfg *cfg, uint32_t tag);
 const struct cfg_prompt *cfg_find_prompt(const struct cfg *cfg, const char *name);

@@ -391,6 +391,22 @@ struct cfg_stir {
 	uint8_t verstat;		/* enum cfg_verstat: calls to there */
 };
 
+/* What comes of a call beyond a toll limit. */
+enum cfg_toll_action { CFG_TOLL_BOTH, CFG_TOLL_REFUSE, CFG_TOLL_ALARM };
+
+/* "voice class toll-limit TAG": how much may be called of a class of numbers; 0: no limit. */
+struct cfg_toll {
+	uint32_t tag;
+	char description[CFG_TEXT_MAX];
+	uint32_t maps[CFG_LIST_MAX]; /* tags of e164-pattern-maps: the numbers that count */
+	uint32_t n_maps;
+	uint32_t period_s;	 /* of calls and minutes: a window that slides */
+	uint32_t calls, minutes; /* in a period */
+	uint32_t max_conn;	 /* at a time */
+	uint32_t max_duration_s; /* of one call */
+	uint8_t action;		 /* enum cfg_toll_action */
+};
+
 /* "voice class tenant TAG": how SIP is spoken with far ends of a realm or trunk. */
 struct cfg_tenant {
 	uint32_t tag;
@@ -403,9 +419,11 @@ struct cfg_tenant {
 	uint32_t country_code;		    /* of numbers without one; 0: left alone */
 	char national_prefix[CFG_NAME_MAX]; /* digits before a number of that country, or none */
 	char international_prefix[CFG_NAME_MAX]; /* digits before a country code */
-	bool reason_override; /* a cause of Q.850 from there counts more than the status */
-	bool reason_q850;     /* refusals and BYE to there carry a cause of Q.850 */
-	uint32_t stir;	      /* tag of a voice class; 0: none */
+	bool reason_override;	      /* a cause of Q.850 from there counts more than the status */
+	bool reason_q850;	      /* refusals and BYE to there carry a cause of Q.850 */
+	uint32_t stir;		      /* tag of a voice class; 0: none */
+	uint32_t tolls[CFG_LIST_MAX]; /* tags of toll-limits: of all calls from there together */
+	uint32_t n_tolls;
 	/* Methods that pass where the tenants of both sides say so; other: those nobody knows. */
 	bool relay_message, relay_subscribe, relay_notify, relay_publish, relay_info, relay_options,
 		relay_other;
@@ -465,6 +483,17 @@ struct cfg_listen {
 	struct ipaddr addr;
 };
 
+#define CFG_LINKS_DEEP 4 /* links behind each other, the first one included */
+
+/* "link NAME": a line that realms, trunks and other links share. 0: no limit. */
+struct cfg_link {
+	char name[CFG_NAME_MAX];
+	char description[CFG_TEXT_MAX];
+	char uplink[CFG_NAME_MAX]; /* behind which it is: its calls count there, too; empty: none */
+	uint32_t max_conn, call_spike;
+	uint32_t bandwidth_kbps; /* of one direction */
+};
+
 /* "realm NAME" */
 struct cfg_realm {
 	char name[CFG_NAME_MAX];
@@ -509,6 +538,9 @@ struct cfg_realm {
 	bool large_tcp;				  /* as of a trunk, for phones and others */
 	uint32_t sip_profile_out, sip_profile_in; /* tags of voice classes; 0: none */
 	uint32_t max_conn, call_spike; /* calls at a time, begun in a second; 0: no limit */
+	uint32_t bandwidth_kbps;       /* media of one direction; 0: no limit */
+	char link[CFG_NAME_MAX];       /* that its media goes by; empty: none */
+	bool emergency_unregistered;   /* emergency calls are taken from anybody */
 	uint32_t tenant;	       /* tag of a voice class; 0: none */
 	/* Web sites whose pages may connect: "https://phone.example.com"; none: all */
 	char ws_origins[CFG_LIST_MAX][CFG_ORIGIN_MAX];
@@ -551,6 +583,9 @@ struct cfg_server_group {
 	struct cfg_member members[CFG_LIST_MAX];
 	uint32_t n_members;
 };
+
+/* What a trunk is told that we understand of its overload (RFC 7339, RFC 7415). */
+enum cfg_overload_control { CFG_OC_NONE, CFG_OC_LOSS, CFG_OC_RATE };
 
 /* "trunk NAME": a far end with fixed addresses. */
 struct cfg_trunk {
@@ -600,6 +635,11 @@ struct cfg_trunk {
 	uint32_t sip_profile_out, sip_profile_in; /* 0: the realm's */
 	uint32_t max_conn, call_spike; /* calls at a time, begun in a second; 0: no limit */
 	uint32_t quality;	       /* tag of a voice class; 0: none */
+	uint32_t bandwidth_kbps;       /* media of one direction; 0: no limit */
+	char link[CFG_NAME_MAX];       /* empty: the realm's */
+	uint32_t tolls[CFG_LIST_MAX];  /* tags of toll-limits: of calls from there */
+	uint32_t n_tolls;
+	uint8_t overload_control; /* enum cfg_overload_control */
 	bool shutdown;
 };
 
@@ -662,6 +702,10 @@ struct cfg_registrar {
 	uint32_t flow_timer_s;	 /* silence that ends a flow (RFC 5626 4.4); 0: none is named */
 	uint8_t fork;		 /* enum cfg_fork */
 	uint32_t fork_timeout_s; /* until phones of the next lower q ring */
+	/* Of each user that has none of its own; 0: no limit. */
+	uint32_t user_max_conn, user_call_spike, user_bandwidth_kbps;
+	uint32_t tolls[CFG_LIST_MAX];
+	uint32_t n_tolls;
 };
 
 #define CFG_PHONE_MAX  64
@@ -677,6 +721,9 @@ struct cfg_pool {
 	char password[CFG_PHONE_MAX];
 	char number[CFG_DIGITS_MAX]; /* by which it is called; empty: the user name */
 	bool shutdown;
+	uint32_t max_conn, call_spike, bandwidth_kbps; /* 0: as the registrar says */
+	uint32_t tolls[CFG_LIST_MAX];		       /* none: as the registrar says */
+	uint32_t n_tolls;
 };
 
 /* Its calls end in the box itself. */
@@ -692,6 +739,11 @@ struct cfg {
 	uint32_t overload_target; /* percent of a worker's time; 0: it refuses nothing */
 	char emergency_numbers[CFG_LIST_MAX][CFG_NUMBER_MAX]; /* calls that no limit refuses */
 	uint32_t n_emergency_numbers;
+	uint32_t emergency_calls; /* of max_calls, kept free for them */
+	uint32_t emergency_ports; /* pairs of UDP ports of each media address, kept free for them */
+	uint32_t video_kbps;	  /* of media that is not audio and does not say it (b=) */
+	/* What calls beyond a limit are refused with. */
+	uint32_t conn_status, spike_status, bandwidth_status, user_status, toll_status;
 	uint32_t trace_memory_mb; /* SIP messages of calls in limen-sip; 0: none are kept */
 	/* sip-ua */
 	uint32_t max_forwards;	      /* of requests that the box originates */
@@ -745,6 +797,8 @@ struct cfg {
 	uint32_t n_time_ranges;
 	struct cfg_e164_map *e164_maps;
 	uint32_t n_e164_maps;
+	struct cfg_toll *tolls;
+	uint32_t n_tolls;
 	struct cfg_dpg *dpgs;
 	uint32_t n_dpgs;
 	struct cfg_route_table *route_tables;
@@ -759,6 +813,8 @@ struct cfg {
 	uint32_t n_tenants;
 	struct cfg_server_group *server_groups;
 	uint32_t n_server_groups;
+	struct cfg_link *links;
+	uint32_t n_links;
 	struct cfg_realm *realms;
 	uint32_t n_realms;
 	struct cfg_trunk *trunks;

@@ -667,6 +667,21 @@ const struct cfg_time_range *cfg_find_time_range(const struct cfg *cfg, const ch
 	return find(cfg, CFG_TIME_RANGE, name);
 }
 
+const struct cfg_pool *cfg_find_pool(const struct cfg *cfg, uint32_t tag)
+{
+	return find(cfg, CFG_POOL, &tag);
+}
+
+const struct cfg_link *cfg_find_link(const struct cfg *cfg, const char *name)
+{
+	return find(cfg, CFG_LINK, name);
+}
+
+const struct cfg_toll *cfg_find_toll(const struct cfg *cfg, uint32_t tag)
+{
+	return find(cfg, CFG_TOLL, &tag);
+}
+
 const struct cfg_dpg *cfg_find_dpg(const struct cfg *cfg, uint32_t tag)
 {
 	return find(cfg, CFG_DPG, &tag);

@@ -158,6 +158,15 @@ const struct cfg_object cfg_objects[CFG_N_KINDS] = {
 		.offset = offsetof(struct cfg, e164_maps),
 		.count_offset = offsetof(struct cfg, n_e164_maps),
 		.size = sizeof(struct cfg_e164_map)},
+	[CFG_TOLL] = {.kind = CFG_TOLL,
+		.name = "toll_limits",
+		.noun = "voice class toll-limit",
+		.syntax = "voice class toll-limit $",
+		.prompt = "config-class",
+		.help = "Voice\nNamed lists\nHow much may be called of a class of numbers",
+		.offset = offsetof(struct cfg, tolls),
+		.count_offset = offsetof(struct cfg, n_tolls),
+		.size = sizeof(struct cfg_toll)},
 	[CFG_DPG] = {.kind = CFG_DPG,
 		.name = "dial_peer_groups",
 		.noun = "voice class dpg",
@@ -221,6 +230,15 @@ const struct cfg_object cfg_objects[CFG_N_KINDS] = {
 		.offset = offsetof(struct cfg, server_groups),
 		.count_offset = offsetof(struct cfg, n_server_groups),
 		.size = sizeof(struct cfg_server_group)},
+	[CFG_LINK] = {.kind = CFG_LINK,
+		.name = "links",
+		.noun = "link",
+		.syntax = "link $",
+		.prompt = "config-link",
+		.help = "Line whose bandwidth realms and trunks share",
+		.offset = offsetof(struct cfg, links),
+		.count_offset = offsetof(struct cfg, n_links),
+		.size = sizeof(struct cfg_link)},
 	[CFG_REALM] = {.kind = CFG_REALM,
 		.name = "realms",
 		.noun = "realm",
@@ -269,8 +287,9 @@ const struct cfg_object cfg_objects[CFG_N_KINDS] = {
 };
 
 static const struct cfg_rows *const parts[] = {&cfg_rows_box, &cfg_rows_net, &cfg_rows_class,
-	&cfg_rows_profiles, &cfg_rows_routing, &cfg_rows_quality, &cfg_rows_tenant, &cfg_rows_group,
-	&cfg_rows_realm, &cfg_rows_trunk, &cfg_rows_peer, &cfg_rows_users};
+	&cfg_rows_profiles, &cfg_rows_routing, &cfg_rows_quality, &cfg_rows_toll, &cfg_rows_tenant,
+	&cfg_rows_group, &cfg_rows_link, &cfg_rows_realm, &cfg_rows_trunk, &cfg_rows_peer,
+	&cfg_rows_users};
 #define N_PARTS (sizeof(parts) / sizeof(parts[0]))
 
 const struct cfg_leaf *cfg_leaf_next(const struct cfg_leaf *leaf)

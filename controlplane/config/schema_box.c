@@ -48,6 +48,16 @@ DP_POLICE(X)
 		.value_help = "Packets per second"                                            \
 	}
 
+/* What a call beyond a limit is refused with. */
+#define STATUS_ROW(name_, word_, field_, def_, help_)                                              \
+	{                                                                                          \
+		.kind = CFG_VOICE, .type = CFG_T_U32, .name = name_,                               \
+		.syntax = "error-code-override " word_ " failure", FIELD(cfg, field_), .min = 400, \
+		.max = 699, .def = def_, NO_REF,                                                   \
+		.help = "Status of SIP for refused calls\n" help_ "\nWhat is answered",            \
+		.value_help = "Status"                                                             \
+	}
+
 static const struct cfg_leaf rows[] = {
 	/* ---- the whole box ---- */
 	{.kind = CFG_SYSTEM,
@@ -155,6 +165,50 @@ static const struct cfg_leaf rows[] = {
 		NO_REF,
 		.help = "Calls to this number are refused by no limit; several may be given",
 		.value_help = "Digits as they are dialled: 112"},
+	{.kind = CFG_VOICE,
+		.type = CFG_T_U32,
+		.flags = CFG_F_ZERO_NONE,
+		.name = "emergency_calls",
+		.syntax = "emergency reserve calls",
+		FIELD(cfg, emergency_calls),
+		.min = 1,
+		.max = 1000000,
+		.def = 0,
+		NO_REF,
+		.help = "Calls to emergency numbers\nWhat other calls leave free\nOf max-calls",
+		.value_help = "Calls"},
+	{.kind = CFG_VOICE,
+		.type = CFG_T_U32,
+		.flags = CFG_F_ZERO_NONE,
+		.name = "emergency_ports",
+		.syntax = "emergency reserve media-ports",
+		FIELD(cfg, emergency_ports),
+		.min = 1,
+		.max = 1000,
+		.def = 0,
+		NO_REF,
+		.help = "Calls to emergency numbers\nWhat other calls leave free\n"
+			"Of the ports of each media address",
+		.value_help = "Pairs of UDP ports: one for each audio line"},
+	{.kind = CFG_VOICE,
+		.type = CFG_T_U32,
+		.name = "video_kbps",
+		.syntax = "bandwidth video-default",
+		FIELD(cfg, video_kbps),
+		.min = 8,
+		.max = 1000000,
+		.def = 1024,
+		NO_REF,
+		.help = "Bandwidth that calls are counted with\n"
+			"A line of video or of anything else whose b= does not say it",
+		.value_help = "kbit/s"},
+	STATUS_ROW("conn_status", "max-conn", conn_status, 503, "A limit of calls at a time"),
+	STATUS_ROW("spike_status", "call spike", spike_status, 503,
+		"Limits of calls\nA limit of calls in a second"),
+	STATUS_ROW(
+		"bandwidth_status", "cac-bandwidth", bandwidth_status, 503, "A limit of bandwidth"),
+	STATUS_ROW("user_status", "user", user_status, 486, "A limit of a registered user"),
+	STATUS_ROW("toll_status", "toll-limit", toll_status, 403, "A toll-limit"),
 	{.kind = CFG_VOICE,
 		.type = CFG_T_U32,
 		.flags = CFG_F_ZERO_NONE,

@@ -12,7 +12,7 @@ struct cfg_rows {
 /* In the order of the kinds; the rows of one kind are in one of them, together. */
 extern const struct cfg_rows cfg_rows_box, cfg_rows_net, cfg_rows_class, cfg_rows_profiles,
 	cfg_rows_routing, cfg_rows_quality, cfg_rows_tenant, cfg_rows_group, cfg_rows_realm,
-	cfg_rows_trunk, cfg_rows_peer, cfg_rows_users;
+	cfg_rows_trunk, cfg_rows_peer, cfg_rows_users, cfg_rows_toll, cfg_rows_link;
 
 /* Of settings that several kinds of objects have (schema_words.c). */
 extern const struct cfg_word cfg_class_words[], cfg_admission_words[], cfg_trunk_transport_words[],
@@ -73,6 +73,27 @@ extern const struct cfg_word cfg_class_words[], cfg_admission_words[], cfg_trunk
 		"or "                                                                            \
 		"go elsewhere",                                                                  \
 		"Calls a second")
+
+#define BANDWIDTH_ROW(kind_, struct_)                                                  \
+	LIMIT_ROW(kind_, struct_, bandwidth_kbps, "bandwidth", 100000000,              \
+		"Media of calls in one direction, with all headers; calls beyond are " \
+		"refused, or go elsewhere",                                            \
+		"kbit/s")
+#define LINK_ROW(kind_, struct_, help_)                                              \
+	{                                                                            \
+		.kind = kind_, .type = CFG_T_NAME, .name = "link", .syntax = "link", \
+		FIELD(struct_, link), .ref = CFG_LINK, .help = help_,                \
+		.value_help = "Name of a link"                                       \
+	}
+#define TOLL_ROW(kind_, struct_, help_)                                                           \
+	{                                                                                         \
+		.kind = kind_, .type = CFG_T_U32, .flags = CFG_F_LIST, .name = "toll_limits",     \
+		.syntax = "voice-class toll-limit", LIST(struct_, tolls), .min = 1, .max = 10000, \
+		.def = 1, .ref = CFG_TOLL,                                                        \
+		.help = "Named list\nLimit of calls to a class of numbers; several may be "       \
+			"given: " help_,                                                          \
+		.value_help = "Tag of a voice class toll-limit"                                   \
+	}
 
 #define PROFILE_ROW(kind_, struct_, way_, word_, help_)                                     \
 	{                                                                                   \

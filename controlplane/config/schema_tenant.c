@@ -246,6 +246,7 @@ static const struct cfg_leaf rows[] = {
 		"Methods that pass, when the other side's class lets them too\nThose that no RFC "
 		"known "
 		"here names"),
+	TOLL_ROW(CFG_TENANT, cfg_tenant, "of all calls from its sides together"),
 };
 
 const struct cfg_rows cfg_rows_tenant = CFG_ROWS(rows);

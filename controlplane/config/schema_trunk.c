@@ -2,6 +2,13 @@
 /* Rows of "trunk NAME". */
 #include "controlplane/config/schema_rows.h"
 
+static const struct cfg_word oc_words[] = {
+	{"none", CFG_OC_NONE, "Nothing; its 503 and silence still open the circuit breaker"},
+	{"loss", CFG_OC_LOSS, "That a share of the calls stays away"},
+	{"rate", CFG_OC_RATE, "That, or so many calls a second (RFC 7415)"},
+	{NULL, 0, NULL},
+};
+
 static const struct cfg_leaf rows[] = {
 	/* ---- trunk NAME ---- */
 	{.kind = CFG_TRUNK,
@@ -356,6 +363,19 @@ static const struct cfg_leaf rows[] = {
 	PROFILE_ROW(
 		CFG_TRUNK, cfg_trunk, incoming, "incoming", "Those that come from this far end"),
 	PROFILE_ROW(CFG_TRUNK, cfg_trunk, outgoing, "outgoing", "Those that go to this far end"),
+	BANDWIDTH_ROW(CFG_TRUNK, cfg_trunk),
+	LINK_ROW(CFG_TRUNK, cfg_trunk, "Line that its media goes by; without it the realm's"),
+	TOLL_ROW(CFG_TRUNK, cfg_trunk, "of calls from this far end"),
+	{.kind = CFG_TRUNK,
+		.type = CFG_T_ENUM,
+		.name = "overload_control",
+		.syntax = "overload-control",
+		FIELD(cfg_trunk, overload_control),
+		.words = oc_words,
+		.max = CFG_OC_RATE,
+		.def = CFG_OC_NONE,
+		NO_REF,
+		.help = "What the far end may ask for while it is overloaded (RFC 7339)"},
 	{.kind = CFG_TRUNK,
 		.type = CFG_T_BOOL,
 		.name = "shutdown",

@@ -148,6 +148,17 @@ static const struct cfg_leaf rows[] = {
 		NO_REF,
 		.help = "Phones of the next lower q ring when none has answered for so long",
 		.value_help = "Seconds"},
+	LIMIT_ROW(CFG_REGISTRAR, cfg_registrar, user_max_conn, "user max-conn", 1000,
+		"Limits of each user, unless it has its own\nCalls at a time", "Calls"),
+	LIMIT_ROW(CFG_REGISTRAR, cfg_registrar, user_call_spike, "user call spike", 1000,
+		"Limits of each user, unless it has its own\nLimits of calls\n"
+		"Calls that may begin in a second",
+		"Calls a second"),
+	LIMIT_ROW(CFG_REGISTRAR, cfg_registrar, user_bandwidth_kbps, "user bandwidth", 1000000,
+		"Limits of each user, unless it has its own\n"
+		"Media of its calls in one direction, with all headers",
+		"kbit/s"),
+	TOLL_ROW(CFG_REGISTRAR, cfg_registrar, "of each user, unless it has its own"),
 	/* ---- voice register pool TAG ---- */
 	{.kind = CFG_POOL,
 		.type = CFG_T_U32,
@@ -209,6 +220,10 @@ static const struct cfg_leaf rows[] = {
 		FIELD(cfg_pool, shutdown),
 		NO_REF,
 		.help = "The user neither registers nor is called"},
+	CONN_ROW(CFG_POOL, cfg_pool),
+	SPIKE_ROW(CFG_POOL, cfg_pool),
+	BANDWIDTH_ROW(CFG_POOL, cfg_pool),
+	TOLL_ROW(CFG_POOL, cfg_pool, "of its calls, in place of the registrar's"),
 };
 
 const struct cfg_rows cfg_rows_users = CFG_ROWS(rows);

@@ -570,7 +570,7 @@ int cfg_validate(const struct cfg *cfg, char error[CFG_ERROR_MAX])
 	static int (*const checks[])(const struct cfg *, char *) = {check_interfaces, check_routes,
 		check_srtp_cryptos, check_dtls_suites, check_tls, check_voice_codecs, check_prompts,
 		check_e164_maps, check_realms, cfg_check_targets, cfg_check_users, check_dial_peers,
-		cfg_check_tenants, cfg_check_quality};
+		cfg_check_tenants, cfg_check_quality, cfg_check_admission};
 	int rc, missing = 0;
 	char text[CFG_ERROR_MAX];
 

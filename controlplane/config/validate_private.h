@@ -16,3 +16,5 @@ int cfg_check_targets(const struct cfg *cfg, char *error);
 /* validate_routing.c: quality classes and route-hooks. */
 int cfg_check_quality(const struct cfg *cfg, char *error) __attribute__((warn_unused_result));
 int cfg_check_users(const struct cfg *cfg, char *error) __attribute__((warn_unused_result));
+/* validate_admission.c: links, toll limits, what is reserved for emergency calls. */
+int cfg_check_admission(const struct cfg *cfg, char *error) __attribute__((warn_unused_result));

@@ -87,8 +87,8 @@ bool ctl_call_ok(const struct ctl_call *c)
 	if (c->id == 0 || c->state < CTL_CALL_SETUP || c->state > CTL_CALL_ENDED ||
 		c->released_by > CTL_BY_OPERATOR || c->n_media > CTL_MEDIA_MAX ||
 		c->transcoded > 1 || c->zero[0] != 0 || c->zero[1] != 0 ||
-		c->stir_verdict >= CTL_STIR_N_VERDICTS ||
-		!ipc_str_ok(c->target, sizeof(c->target)) ||
+		c->stir_verdict >= CTL_STIR_N_VERDICTS || c->limit >= CTL_LIMIT_N ||
+		c->toll_alarm > 1 || !ipc_str_ok(c->target, sizeof(c->target)) ||
 		!ipc_str_ok(c->reason, sizeof(c->reason)))
 		return false;
 	for (unsigned int i = 0; i < DP_LEGS; i++) {

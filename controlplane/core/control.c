@@ -469,7 +469,8 @@ static int make_media(struct control *c)
 		return -ENOMEM;
 	c->targets = target_store_new();
 	c->windows = windows_new(peers_quality, &c->peers);
-	if (c->targets == NULL || c->windows == NULL)
+	c->capacity = capacity_store_new();
+	if (c->targets == NULL || c->windows == NULL || c->capacity == NULL)
 		return -ENOMEM;
 	struct registrations_ops reg_ops = {ops_send, ops_room, ops_wall_ms, c};
 	int ret = registrations_new(c->base, c->options.state_dir, &reg_ops, &c->registrations);
@@ -499,6 +500,7 @@ static int make_peers(struct control *c, char *error)
 		.traces = c->traces,
 		.targets = c->targets,
 		.windows = c->windows,
+		.capacity = c->capacity,
 		.registrations = c->registrations,
 		.transcoder = &c->transcoder,
 		.boot_id = c->boot_id,
@@ -627,6 +629,7 @@ void control_free(struct control *c)
 	traces_free(c->traces);
 	target_store_free(c->targets);
 	windows_free(c->windows);
+	capacity_store_free(c->capacity);
 	registrations_free(c->registrations);
 	media_realms_free(c->realms);
 	spool_close(c->spool);

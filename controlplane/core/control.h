@@ -45,6 +45,7 @@ struct control {
 	struct traces *traces;
 	struct target_store *targets;
 	struct windows *windows;
+	struct capacity_store *capacity;
 	struct registrations *registrations;
 	struct peers *peers;
 	struct sipconf *sipconf;

@@ -192,6 +192,18 @@ static bool is_served(const struct peers *peers, uint32_t role)
 				      : peers->conf.cli != NULL;
 }
 
+static void toll_give(void *arg, const struct ctl_toll *toll)
+{
+	ipc_send(arg, CTL_TOLL, 0, 0, 0, toll, sizeof(*toll), NULL, 0);
+}
+
+/* What all workers count in is worker 0's to tell; it began anew with its process. */
+static void capacity_begin(struct peers *peers, struct ipc_peer *sip, uint32_t worker)
+{
+	if (peers->conf.capacity != NULL && worker == 0 && peers->sip[0].bindings_due)
+		capacity_store_restart(peers->conf.capacity, toll_give, sip);
+}
+
 static int on_hello(struct ipc_peer *ipc, const struct ipc_hdr *hdr, const void *body, size_t len)
 {
 	struct peer *peer = ipc_peer_ctx(ipc);
@@ -231,6 +243,7 @@ static int on_hello(struct ipc_peer *ipc, const struct ipc_hdr *hdr, const void 
 		transcoder_tell(peers, ipc);
 		if (peers->conf.windows != NULL)
 			windows_each(peers->conf.windows, tell_quality, ipc);
+		capacity_begin(peers, ipc, peer->worker);
 	} else if (ret == 0 && peer->role == IPC_ROLE_NAT) {
 		nat_peer_up(peers->conf.nat, ipc);
 	} else if (ret == 0 && peer->role == IPC_ROLE_REC) {
@@ -354,6 +367,14 @@ static int on_trunk_status(
 			status->reason[0] != '\0' ? ": " : "", status->reason);
 	t->status = *status;
 	return 0;
+}
+
+static int on_capacity(
+	struct ipc_peer *ipc, const struct ipc_hdr *hdr, const void *body, size_t len)
+{
+	struct peers *peers = ((struct peer *)ipc_peer_ctx(ipc))->peers;
+
+	return peers->conf.capacity ? capacity_store_message(peers->conf.capacity, hdr, body) : 0;
 }
 
 static int on_targets(struct ipc_peer *ipc, const struct ipc_hdr *hdr, const void *body, size_t len)
@@ -609,6 +630,9 @@ static const struct ipc_row rows[] = {
 		on_trunk_status},
 	{CTL_TARGETS, 0, IPC_ROLE_SIP, sizeof(struct ctl_targets), BODY_MAX, "CTL_TARGETS",
 		on_targets},
+	{CTL_CAPACITY, 0, IPC_ROLE_SIP, SIZED(struct ctl_capacity), "CTL_CAPACITY", on_capacity},
+	{CTL_TOLL, 0, IPC_ROLE_SIP, SIZED(struct ctl_toll), "CTL_TOLL", on_capacity},
+	{CTL_OVERLOAD, 0, IPC_ROLE_SIP, SIZED(struct ctl_overload), "CTL_OVERLOAD", on_capacity},
 	{CTL_DNS_HOSTS, 0, IPC_ROLE_SIP, sizeof(struct ctl_dns_hosts), BODY_MAX, "CTL_DNS_HOSTS",
 		on_targets},
 	{CTL_REG_PUT, 0, IPC_ROLE_SIP, sizeof(struct ctl_reg),

@@ -12,6 +12,7 @@
 
 #include "controlplane/api/ctl_api.h"
 #include "controlplane/core/calls.h"
+#include "controlplane/core/capacity.h"
 #include "controlplane/core/conns.h"
 #include "controlplane/core/nat_peer.h"
 #include "controlplane/core/recordings.h"
@@ -31,6 +32,7 @@ struct peers_conf {
 	struct traces *traces;			  /* NULL: nobody asks for SIP messages */
 	struct target_store *targets;		  /* NULL: what limen-sip tells is dropped */
 	struct windows *windows;	     /* how calls to trunks go; NULL: nobody counts that */
+	struct capacity_store *capacity;     /* the same */
 	struct registrations *registrations; /* NULL: none are kept */
 	const struct ctl_transcoder *transcoder; /* for limen-sip; NULL: it is not told */
 	uint64_t boot_id;

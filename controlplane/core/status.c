@@ -218,6 +218,45 @@ static int host_clear(void *ctx, const char *name)
 	return rc;
 }
 
+static const struct ctl_capacity *capacity(void *ctx, uint32_t i)
+{
+	const struct control *c = ctx;
+	return capacity_store_budget(c->capacity, i);
+}
+
+static const struct ctl_toll *toll(void *ctx, uint32_t i)
+{
+	const struct control *c = ctx;
+	return capacity_store_toll(c->capacity, i);
+}
+
+static const struct ctl_overload *overload(void *ctx, uint32_t i)
+{
+	const struct control *c = ctx;
+	return capacity_store_load(c->capacity, i);
+}
+
+/* All workers count in the same: one of them is told. */
+static int limits_clear(const struct control *c, uint16_t type, const char *key)
+{
+	struct ctl_capacity_clear clear = {.key = ""};
+
+	_Static_assert(sizeof(clear) == sizeof(struct ctl_toll_clear), "the same name");
+	if (view_copy(view_of(key), clear.key, sizeof(clear.key)) < 0)
+		return -EINVAL;
+	return peers_sip_send(c->peers, 0, type, &clear, sizeof(clear), NULL, 0) ? 0 : -ENOTCONN;
+}
+
+static int capacity_clear(void *ctx, const char *key)
+{
+	return limits_clear(ctx, CTL_CAPACITY_CLEAR, key);
+}
+
+static int toll_clear(void *ctx, const char *subject)
+{
+	return limits_clear(ctx, CTL_TOLL_CLEAR, subject);
+}
+
 static bool port_stats(const struct control *c, const char *name, struct dp_port_stats *ret)
 {
 	struct dpclient_state state;
@@ -548,6 +587,11 @@ void status_source(struct control *control, struct cli_source *ret_source)
 		.trunk_quality_clear = trunk_quality_clear,
 		.hosts = hosts,
 		.host_clear = host_clear,
+		.capacity = capacity,
+		.toll = toll,
+		.overload = overload,
+		.capacity_clear = capacity_clear,
+		.toll_clear = toll_clear,
 		.link = link_state,
 		.ports = ports,
 		.sip = sip,

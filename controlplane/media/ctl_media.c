@@ -88,7 +88,8 @@ bool ctl_media_ok(const struct ctl_media *media)
 {
 	unsigned int n_legs = ctl_media_n_legs(media);
 
-	if (media->call_id == 0 || media->media_index >= CTL_MEDIA_MAX)
+	if (media->call_id == 0 || media->media_index >= CTL_MEDIA_MAX || media->emergency > 1 ||
+		media->zero != 0)
 		return false;
 	if (n_legs == 1 && !no_leg_ok(media))
 		return false;

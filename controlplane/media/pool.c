@@ -21,6 +21,7 @@ struct pool {
 	struct ipaddr addr;
 	uint16_t lo, hi; /* lo even, hi odd */
 	uint32_t n_pairs, n_workers;
+	uint32_t reserve; /* for urgent calls, of all workers together */
 	struct pool_counts counts;
 	struct free_list free[DP_WORKERS_MAX];
 	struct pair pairs[];
@@ -128,11 +129,18 @@ void pool_set_workers(struct pool *pool, uint32_t n_workers)
 	free(order);
 }
 
-int pool_take(struct pool *pool, uint32_t owner, uint64_t now_ms, uint16_t *ret_port)
+void pool_reserve(struct pool *pool, uint32_t n_pairs)
+{
+	pool->reserve = n_pairs;
+}
+
+int pool_take(struct pool *pool, uint32_t owner, uint64_t now_ms, bool urgent, uint16_t *ret_port)
 {
 	uint32_t i = owner < pool->n_workers ? pool->free[owner].first : NONE;
+	uint32_t keep = (pool->reserve + pool->n_workers - 1) / pool->n_workers;
 
-	if (i == NONE || pool->pairs[i].rested_ms > now_ms) {
+	if (i == NONE ||
+		(!urgent && (pool->free[owner].n <= keep || pool->pairs[i].rested_ms > now_ms))) {
 		pool->counts.exhausted++;
 		return -ENOSPC;
 	}
@@ -203,6 +211,7 @@ void pool_inherit(struct pool *pool, const struct pool *old)
 		pair->in_use = old->pairs[i].in_use;
 		pool->counts.in_use += pair->in_use;
 	}
+	pool->reserve = old->reserve;
 	pool->counts.taken = old->counts.taken;
 	pool->counts.exhausted = old->counts.exhausted;
 	pool_set_workers(pool, pool->n_workers);

@@ -33,8 +33,13 @@ void pool_range(const struct pool *pool, uint16_t *ret_lo, uint16_t *ret_hi);
 /* Sorts the free pairs anew: the data plane came back with another number of workers. */
 void pool_set_workers(struct pool *pool, uint32_t n_workers);
 
-/* The RTP port of a pair of that worker, or -ENOSPC (counted). */
-int pool_take(struct pool *pool, uint32_t owner, uint64_t now_ms, uint16_t *ret_port)
+/* So many pairs are left to urgent calls, the same share of each worker's, rounded up. */
+void pool_reserve(struct pool *pool, uint32_t n_pairs);
+/*
+ * The RTP port of a pair of that worker, or -ENOSPC (counted). urgent: also of those that others leave
+ * free, and one that has not rested where there is no other.
+ */
+int pool_take(struct pool *pool, uint32_t owner, uint64_t now_ms, bool urgent, uint16_t *ret_port)
 	__attribute__((warn_unused_result));
 /* A given pair, rested or not: -EADDRINUSE, -ERANGE (odd, or not of this pool). */
 int pool_claim(struct pool *pool, uint16_t port) __attribute__((warn_unused_result));

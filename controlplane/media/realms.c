@@ -147,7 +147,8 @@ static int pool_apply(struct pool **pool, const struct ipaddr *addr, const struc
 	return 0;
 }
 
-static int realm_apply(struct media_realms *realms, const struct cfg_realm *cfg, uint32_t n_workers)
+static int realm_apply(struct media_realms *realms, const struct cfg_realm *cfg, uint32_t reserve,
+	uint32_t n_workers)
 {
 	struct media_realm *realm = find_any(realms, cfg->name);
 	int ret = 0;
@@ -167,6 +168,8 @@ static int realm_apply(struct media_realms *realms, const struct cfg_realm *cfg,
 	for (unsigned int f = 0; f < REALM_FAMILIES; f++) {
 		int r = pool_apply(&realm->pool[f], cfg_addr(cfg, f), cfg, n_workers);
 		ret = r < 0 ? r : ret;
+		if (realm->pool[f] != NULL)
+			pool_reserve(realm->pool[f], reserve);
 	}
 	return ret;
 }
@@ -187,7 +190,7 @@ int media_realms_apply(struct media_realms *realms, const struct cfg *next, uint
 		i++;
 	}
 	for (uint32_t i = 0; i < next->n_realms; i++) {
-		int r = realm_apply(realms, &next->realms[i], n_workers);
+		int r = realm_apply(realms, &next->realms[i], next->emergency_ports, n_workers);
 		ret = r < 0 ? r : ret;
 	}
 	return ret;

@@ -92,7 +92,7 @@ static int resolve(struct session_ports *ports, const struct sessions *ss,
 static int take_leg(struct session_ports *ports, unsigned int leg, uint32_t owner, uint64_t now_ms)
 {
 	uint16_t port;
-	int ret = pool_take(ports->pool[leg], owner, now_ms, &port);
+	int ret = pool_take(ports->pool[leg], owner, now_ms, ports->urgent, &port);
 
 	if (ret < 0)
 		return ret;
@@ -158,6 +158,7 @@ int session_ports_take(struct session_ports *ports, const struct sessions *ss,
 	int ret;
 
 	memset(ports, 0, sizeof(*ports));
+	ports->urgent = media->emergency != 0;
 	ret = resolve(ports, ss, realms, media, present, 0);
 	if (ret == 0 && ctl_media_n_legs(media) == DP_LEGS)
 		ret = resolve(ports, ss, realms, media, present, 1);

@@ -15,6 +15,7 @@ struct session_ports {
 	struct pool *pool[DP_LEGS];
 	struct ipaddr local[DP_LEGS];
 	bool taken[DP_LEGS]; /* from the pool, just now */
+	bool urgent;	     /* it may have what other calls leave free */
 };
 
 /*

@@ -357,6 +357,20 @@ static void print_leg(struct json_out *out, const struct record *record, unsigne
 	jout_close(out, '}');
 }
 
+/* Why it was refused, where a limit did that. */
+static void print_limit(struct json_out *out, const struct ctl_call *call)
+{
+	static const char *const words[] = {
+#define X(sym, word) word,
+		CTL_LIMITS(X)
+#undef X
+	};
+
+	jout_key_str(out, "limit", call->limit < CTL_LIMIT_N ? words[call->limit] : "");
+	jout_key(out, "toll_alarm");
+	jout_bool(out, call->toll_alarm != 0);
+}
+
 /* Null: nobody was asked to sign or check. */
 static void print_stir(struct json_out *out, const struct ctl_call *call)
 {
@@ -452,6 +466,7 @@ size_t record_print(const struct record *record, const char *node, char *buf, si
 	jout_key_str(&out, "codec", call->codec[0]);
 	jout_key(&out, "transcoded");
 	jout_bool(&out, call->transcoded);
+	print_limit(&out, call);
 	print_stir(&out, call);
 	jout_key(&out, "target");
 	if (call->target[0] != '\0')

@@ -320,6 +320,12 @@ static void app_gauges(void *app, struct ctl_sip_stats *stats)
 	stats->calls_active = b2b_n_calls(app);
 	stats->dialogs = b2b_n_dialogs(app);
 	stats->bindings = b2b_n_bindings(app);
+	b2b_limits_tell(app);
+}
+
+static int app_limits(void *app, uint16_t type, const void *body)
+{
+	return b2b_limits(app, type, body);
 }
 
 const struct sip_app_ops b2b_app_ops = {
@@ -356,4 +362,5 @@ const struct sip_app_ops b2b_app_ops = {
 	.call_play = app_call_play,
 	.n_calls = app_n_calls,
 	.gauges = app_gauges,
+	.limits = app_limits,
 };

@@ -71,6 +71,7 @@ void b2b_free(struct b2b *b)
 		call_ring_clear(call);
 		admission_drop(call, LEG_A);
 		admission_drop(call, LEG_B);
+		call_toll_drop(call);
 		for (unsigned int side = 0; side < DP_LEGS; side++) {
 			struct leg *leg = &call->leg[side];
 
@@ -101,6 +102,7 @@ void b2b_free(struct b2b *b)
 	rules_free(b->rules);
 	admission_map_free(&b->admission_next);
 	admission_map_free(&b->admission);
+	capacity_clear(&b->capacity);
 	numbers_free(b->numbers);
 	free(b);
 }
@@ -141,6 +143,7 @@ void b2b_config_apply(struct b2b *b, const struct cfg *cfg)
 	b->admission = b->admission_next;
 	b->admission_next = (struct admission_map){0};
 	b->cfg = cfg;
+	admission_map_apply(b, cfg, &b->admission);
 	registrar_config_apply(b->registrar, cfg);
 	stir_apply(b->stir);
 	if (targets_config(b->targets, cfg) < 0)
@@ -228,16 +231,21 @@ enum sip_admit b2b_admit(struct b2b *b, const struct sip_msg *msg, const struct 
 		       : SIP_ADMIT_NO;
 }
 
-/* Realms with "admission users": who is no trunk has to prove that he is a user. */
+/*
+ * Realms with "admission users": who is no trunk has to prove that he is a user, unless he calls for help
+ * and the realm takes such calls of anybody. ret_pool: the user, NULL: none.
+ */
 static bool caller_is_known(struct b2b *b, struct sip_stxn *stxn, const struct sip_msg *msg,
-	const struct sip_path *path)
+	const struct sip_path *path, const struct cfg_pool **ret_pool)
 {
 	const struct sip_listener *listener = b->env.ops->listener(b->env.ctx, path->listener);
 	const struct cfg_realm *realm = listener ? cfg_find_realm(b->cfg, listener->realm) : NULL;
 
+	*ret_pool = NULL;
 	return !realm || realm->admission != CFG_ADMIT_USERS ||
 	       targets_source(b->targets, realm->name, &path->remote) ||
-	       registrar_caller(b->registrar, stxn, msg, path);
+	       (realm->emergency_unregistered && b2b_urgent(b, msg)) ||
+	       registrar_caller(b->registrar, stxn, msg, path, ret_pool);
 }
 
 bool b2b_urgent(struct b2b *b, const struct sip_msg *msg)
@@ -271,8 +279,10 @@ void b2b_request(struct b2b *b, struct sip_stxn *stxn, const struct sip_msg *msg
 			call_inside(b, stxn, msg, path);
 		return;
 	} else if (method == SIP_M_INVITE) {
-		if (caller_is_known(b, stxn, msg, path))
-			call_setup(b, stxn, msg, path);
+		const struct cfg_pool *pool;
+
+		if (caller_is_known(b, stxn, msg, path, &pool))
+			call_setup(b, stxn, msg, path, pool);
 		return;
 	} else if (method == SIP_M_REGISTER && registrar_of_path(b->registrar, path)) {
 		registrar_request(b->registrar, stxn, msg, path);
@@ -322,6 +332,7 @@ void b2b_call_restore(
 		b->n_calls++;
 		atomic_fetch_add_explicit(&b->env.shared->n_calls, 1, memory_order_relaxed);
 		admission_restore(call);
+		call_toll_restored(call);
 		log_info("call %016" PRIx64 ": is back", rec->id);
 		leg_timer_restored(&call->leg[LEG_A]);
 		leg_timer_restored(&call->leg[LEG_B]);

@@ -16,6 +16,8 @@
 #include "controlplane/base/twheel.h"
 #include "controlplane/config/cfg.h"
 #include "sip-b2bua/b2b/admission.h"
+#include "sip-b2bua/b2b/budget.h"
+#include "sip-b2bua/b2b/toll.h"
 #include "sip-b2bua/core/sip_worker.h"
 #include "sip-b2bua/trace/trace.h"
 #include "sip-b2bua/resolver/locate.h"
@@ -46,6 +48,10 @@ struct b2b_spot {
 	_Atomic uint64_t breaker; /* breaker.h */
 	atomic_uint n_active;	  /* calls now */
 	_Atomic uint64_t n_calls, n_failed, n_opened;
+	/* peer_load.h: what the target asked for, and what came of it */
+	_Atomic uint64_t oc, oc_seq, oc_next_us;
+	atomic_uint oc_credit;
+	_Atomic uint64_t n_oc_told, n_oc_ignored, n_oc_dropped;
 };
 
 /* What the workers of a process have in common. Written rarely, read without a lock. */
@@ -53,8 +59,8 @@ struct b2b_shared {
 	atomic_uint n_calls; /* of all workers, for max-calls; relaxed: a bound, not an order */
 	atomic_uint n_subscriptions; /* the same, for subscriptions maximum */
 	pthread_mutex_t lock;	     /* spots[] and keys while one is claimed */
-	uint32_t n_admission;
-	struct admission_slot admission[ADMISSION_SLOTS];
+	struct budgets budgets;
+	struct tolls tolls;
 	atomic_uint n_spots; /* the first ones of them were ever used */
 	struct b2b_spot spots[B2B_SPOTS_MAX];
 	uint32_t n_required; /* under the lock: names of trunks that must be registered */
@@ -64,6 +70,7 @@ struct b2b_shared {
 	} required[B2B_REQUIRED_MAX];
 };
 void b2b_shared_init(struct b2b_shared *shared);
+void b2b_shared_clear(struct b2b_shared *shared); /* nobody uses it any more */
 
 struct b2b_env_ops {
 	/* As sip_transport_listener() and sip_transport_find(). */
@@ -152,6 +159,10 @@ void b2b_call_clear(struct b2b *b, const struct ctl_call_clear *clear);
 int b2b_registration(struct b2b *b, uint16_t type, const void *body, size_t len);
 /* CTL_QUALITY; -EPROTO, -ENOMEM. */
 int b2b_routing(struct b2b *b, uint16_t type, const void *body, size_t len);
+/* CTL_TOLL, CTL_CAPACITY_CLEAR, CTL_TOLL_CLEAR, of the right size. 0, or -EPROTO. */
+int b2b_limits(struct b2b *b, uint16_t type, const void *body);
+/* Once a second: what limen-control shows of limits. */
+void b2b_limits_tell(struct b2b *b);
 /* What b2b_env_ops.worker_tell() of another worker sent. */
 void b2b_told(struct b2b *b, unsigned int from, const void *bytes, size_t n);
 void b2b_play_done(struct b2b *b, const struct ctl_play_done *done);

@@ -75,6 +75,7 @@ void call_timers_init(struct call *call)
 	twheel_timer_init(&call->timer, timer_fired, call);
 	twheel_timer_init(&call->ringing_timer, ringing_fired, call);
 	twheel_timer_init(&call->local_timer, call_local_timer, call);
+	twheel_timer_init(&call->toll_timer, call_toll_timer, call);
 	for (unsigned int side = 0; side < DP_LEGS; side++)
 		leg_timer_init(&call->leg[side]);
 }
@@ -463,6 +464,7 @@ void call_end(struct call *call, const struct call_why *why)
 	call_stir_forget(call);
 	admission_drop(call, LEG_A);
 	admission_drop(call, LEG_B);
+	call_toll_drop(call);
 	record_finish(call, why);
 	trace_end(call, why);
 	call->state = CALL_ENDING;

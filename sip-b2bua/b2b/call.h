@@ -13,9 +13,11 @@
  */
 #pragma once
 
+#include <inttypes.h>
 #include <sys/queue.h>
 
 #include "sip-b2bua/b2b/b2b.h"
+#include "sip-b2bua/b2b/capacity.h"
 #include "sip-b2bua/b2b/policy.h"
 #include "sip-b2bua/b2b/targets.h"
 #include "sip-b2bua/b2b/trunk_quality.h"
@@ -53,6 +55,7 @@ enum call_then {
 
 struct call;
 struct call_stir;
+struct call_tolls;
 struct digest_client;
 struct registrar_targets;
 struct call_branch;
@@ -227,7 +230,11 @@ struct call {
 	struct ctl_call rec;
 	struct call_stir *stir;		     /* waits for a certificate; call_stir.c */
 	struct admission_held held[DP_LEGS]; /* what each leg is counted in */
-	bool emergency;			     /* it is never refused for a limit */
+	struct admission_refusal limited;    /* by the last limit that was met */
+	struct call_tolls *tolls;	     /* call_toll.c; NULL: no toll-limit is about it */
+	struct twheel_timer toll_timer;	     /* max-duration */
+	uint32_t user_pool;   /* of the caller, who proved himself: its tag; 0: none */
+	bool emergency;	      /* it is never refused for a limit */
 	uint64_t invite_hash; /* what makes the caller's INVITE one request, while it is open */
 	LIST_ENTRY(call) invite_link; /* in b2b->invites; le_prev NULL: not there */
 	char uri[CALL_URI_MAX];	      /* Request-URI of the INVITE to the called side */
@@ -279,6 +286,7 @@ struct b2b {
 	const struct cfg *cfg; /* NULL before the first configuration */
 	struct route_table *routes, *routes_next;
 	struct admission_map admission, admission_next;
+	struct capacity capacity;
 	struct rules *rules, *rules_next; /* NULL: the configuration has no sip-profiles */
 	struct numbers *numbers;	  /* e164-pattern-maps */
 	struct sip_slab *calls;
@@ -373,7 +381,7 @@ void call_trace_again(const struct call *call);
 
 /* ---- call_setup.c: the initial INVITE ---- */
 void call_setup(struct b2b *b, struct sip_stxn *stxn, const struct sip_msg *msg,
-	const struct sip_path *path);
+	const struct sip_path *path, const struct cfg_pool *user);
 /* The caller's INVITE got its final answer. */
 void call_invite_over(struct call *call);
 /* The next candidate, or the end of the call with the last failure. */
@@ -445,6 +453,8 @@ void call_ring_send(struct call *call, struct view sdp);
 /* The same offer goes out in another form: all that have refused are asked again. */
 void call_ring_again(struct call *call);
 bool call_rings(const struct call *call, const struct sip_ctxn *ctxn); /* of the others */
+/* The target that an INVITE to the called side went to; SPOT_NONE: it has none. */
+uint16_t call_ring_spot(const struct call *call, const struct sip_ctxn *ctxn);
 /* Something came to an INVITE. */
 void call_ring_spoke(struct call *call, const struct sip_ctxn *ctxn);
 /* Whether the caller is to have the media of a provisional. */
@@ -579,8 +589,21 @@ bool call_redirected(struct call *call, const struct sip_msg *msg, const char *r
 /* Candidates for the next number of a redirection; false: there is none. */
 bool call_redirect_next(struct call *call);
 void call_redirect_free(struct call *call);
+/* A limit was met (call->limited): the call ends with what that says. */
+void call_end_limited(struct call *call, const char *reason);
 /* Candidates for another number in place of those that the call has; call_setup.c. */
 bool call_route_again(struct call *call, const char *number);
+
+/* ---- call_toll.c: toll limits ---- */
+
+/* The number that routes the call is known: false when a limit refuses it, as admission_take(). */
+bool call_toll_take(struct call *call);
+void call_toll_answered(struct call *call);
+void call_toll_drop(struct call *call); /* the call is over */
+void call_toll_timer(struct twheel_timer *timer, void *arg);
+void call_toll_checkpoint(const struct call *call, struct ckpt_out *out);
+void call_toll_read(struct call *call, struct ckpt_in *in); /* faults in in->failed */
+void call_toll_restored(struct call *call);		    /* the call lives again */
 
 /* ---- call_refer.c: transfers ---- */
 

@@ -11,6 +11,7 @@
 
 #include "controlplane/base/log.h"
 #include "controlplane/base/secret.h"
+#include "sip-b2bua/b2b/peer_load.h"
 #include "sip-b2bua/b2b/reason.h"
 
 LOG_TOPIC("answer");
@@ -103,6 +104,7 @@ static void call_answered(struct call *call, unsigned int fork)
 	call->state = CALL_UP;
 	call->rec.state = CTL_CALL_ACTIVE;
 	call->rec.answer_ms = b->env.ops->wall_ms(b->env.ctx);
+	call_toll_answered(call);
 	call->rec.sip_status = 200;
 	call->rec.reason[0] = '\0';
 	call->leg[LEG_A].dialog->state = DIALOG_CONFIRMED;
@@ -401,7 +403,10 @@ static void success(struct leg *leg, const struct sip_msg *msg, const struct sip
 		call_early_settle(call, f);
 	if (event == OA_OFFER) {
 		leg->ack_owed = true;
-		if (call_offer(leg, body, THEN_SUCCESS, &reason) < 0)
+		rc = call_offer(leg, body, THEN_SUCCESS, &reason);
+		if (rc == -EDQUOT)
+			call_end_limited(call, reason);
+		else if (rc < 0)
 			success_broken(leg, reason);
 		return;
 	}
@@ -660,6 +665,9 @@ static void invite_response(
 
 	if (ctxn == leg->out && leg->side == LEG_B && !leg->dialog)
 		path = way_on(leg->call, msg, path);
+	if (leg->side == LEG_B)
+		peer_load_heard(leg->call->b, call_ring_spot(leg->call, ctxn),
+			cfg_find_trunk(leg->call->b->cfg, leg->call->rec.trunk[LEG_B]), msg);
 	if (msg->status > 100)
 		leg_session_id_take(leg, msg);
 	if ((ctxn == leg->out || rings) && msg->status < 300)

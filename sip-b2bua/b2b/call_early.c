@@ -498,7 +498,11 @@ static void early_offer(struct leg *leg, const struct sip_msg *msg, int fork, ui
 	call->prack.status = (uint16_t)early_status(msg);
 	call->prack.rseq = rseq;
 	call->prack.cseq = msg->cseq.number;
-	if (call_offer(leg, msg->body, THEN_RELIABLE, &reason) < 0)
+	int rc = call_offer(leg, msg->body, THEN_RELIABLE, &reason);
+
+	if (rc == -EDQUOT)
+		call_end_limited(call, reason);
+	else if (rc < 0)
 		call_end(call,
 			&(struct call_why){
 				.by = CTL_BY_BOX, .status = 488, .q850 = 127, .reason = reason});

@@ -267,6 +267,13 @@ int call_offer(struct leg *from, struct view sdp, enum call_then then, const cha
 	srtp_count(call);
 	if (rc < 0)
 		return rc;
+	/* What a 2xx offers in a call that is up cannot be refused any more. */
+	if (!(call->state == CALL_MEDIA && then == THEN_INVITE) &&
+		!admission_offer(call, from->side, call->state == CALL_UP && then == THEN_SUCCESS,
+			ret_reason)) {
+		media_map_fail(&call->media);
+		return -EDQUOT;
+	}
 	call_copy_set(&call->offer, &call->offer_len, sdp);
 	if (!call->offer) {
 		media_map_fail(&call->media);
@@ -343,6 +350,7 @@ int call_answer(struct leg *from, struct view sdp, struct view *ret_sdp, const c
 void call_exchange_done(struct call *call)
 {
 	media_map_done(&call->media);
+	admission_agreed(call);
 	leg_told(&call->leg[LEG_A], true);
 	leg_told(&call->leg[LEG_B], true);
 	call_copy_set(&call->offer, &call->offer_len, (struct view){NULL, 0});
@@ -352,6 +360,7 @@ void call_exchange_done(struct call *call)
 void call_exchange_fail(struct call *call)
 {
 	call_close_lines(call, media_map_fail(&call->media));
+	admission_failed(call);
 	leg_told(&call->leg[LEG_A], false);
 	leg_told(&call->leg[LEG_B], false);
 	call_copy_set(&call->offer, &call->offer_len, (struct view){NULL, 0});

@@ -167,6 +167,15 @@ void call_ring_again(struct call *call)
 	call->some_refused = false;
 }
 
+uint16_t call_ring_spot(const struct call *call, const struct sip_ctxn *ctxn)
+{
+	const struct call_branch *br = branch_find(call, ctxn);
+
+	if (br)
+		return br->spot;
+	return ctxn == call->leg[LEG_B].out ? call->targets.spot : SPOT_NONE;
+}
+
 bool call_rings(const struct call *call, const struct sip_ctxn *ctxn)
 {
 	return branch_find(call, ctxn) != NULL;

@@ -11,8 +11,10 @@
 
 #include "controlplane/base/log.h"
 #include "controlplane/base/siphash.h"
+#include "sip-b2bua/b2b/peer_load.h"
 #include "sip-b2bua/b2b/reason.h"
 #include "sip-b2bua/b2b/stir.h"
+#include "sip-b2bua/registrar/registrar.h"
 
 LOG_TOPIC("setup");
 
@@ -31,6 +33,23 @@ static struct view retry_after(struct sip_buf *b, char *text, size_t size)
 	sip_buf_init(b, text, size);
 	sip_put_hdr_u64(b, SIP_H_RETRY_AFTER, B2B_RETRY_AFTER_S);
 	return sip_buf_view(b);
+}
+
+void call_end_limited(struct call *call, const char *reason)
+{
+	struct sip_buf buf;
+	char text[CALL_HEADERS_MAX], why[sizeof(call->rec.reason)];
+	const struct admission_refusal *refusal = &call->limited;
+
+	snprintf(why, sizeof(why), "%s", reason);
+	sip_buf_init(&buf, text, sizeof(text));
+	admission_put_headers(refusal, &buf);
+	call->rec.limit = refusal->limit;
+	call_end(call, &(struct call_why){.by = CTL_BY_BOX,
+			       .status = refusal->status,
+			       .q850 = refusal->q850,
+			       .headers = sip_buf_view(&buf),
+			       .reason = why});
 }
 
 static void name_copy(char dst[CTL_NAME_MAX], const char *src)
@@ -106,9 +125,8 @@ static bool check_source(struct call *call, const struct sip_msg *msg, const str
 	const struct sip_listener *listener = b->env.ops->listener(b->env.ctx, path->listener);
 	const struct cfg_realm *realm = listener ? cfg_find_realm(b->cfg, listener->realm) : NULL;
 	const struct cfg_trunk *trunk;
-	char addr[IPADDR_TEXT_MAX], text[64];
-	struct sip_buf buf;
-	uint32_t n;
+	struct admission_place place;
+	char addr[IPADDR_TEXT_MAX];
 
 	if (!realm) {
 		refuse(call, 503, none,
@@ -126,10 +144,14 @@ static bool check_source(struct call *call, const struct sip_msg *msg, const str
 	}
 	if (trunk)
 		name_copy(call->rec.trunk[LEG_A], trunk->name);
+	call->emergency = admission_is_emergency(b->cfg, call->rec.called[LEG_A]);
+	b->env.stats->emergency_calls += call->emergency;
 	switch (route_admit(realm, trunk)) {
 	case ROUTE_ADMITTED:
 		break;
 	case ROUTE_UNKNOWN_SOURCE:
+		if (call->emergency && realm->emergency_unregistered)
+			break;
 		ipaddr_print_port(&path->remote, addr);
 		refuse(call, 403, none,
 			reason_say(b, "%s is no trunk of realm %s, which admits nobody else", addr,
@@ -140,22 +162,16 @@ static bool check_source(struct call *call, const struct sip_msg *msg, const str
 			reason_say(b, "trunk %s, which it came from, is shut down", trunk->name));
 		return false;
 	}
-	call->emergency = admission_is_emergency(b->cfg, call->rec.called[LEG_A]);
-	b->env.stats->emergency_calls += call->emergency;
-	n = atomic_load_explicit(&b->env.shared->n_calls, memory_order_relaxed);
-	if (!admission_take(call, LEG_A, realm, trunk, NULL)) {
-		refuse(call, 503, retry_after(&buf, text, sizeof(text)),
-			reason_say(b, "%s", call->rec.reason));
-		return false;
-	}
-	if (b->cfg->max_calls != 0 && n > b->cfg->max_calls && !call->emergency) {
-		b->env.stats->admission_refused++;
-		refuse(call, 503, retry_after(&buf, text, sizeof(text)),
-			reason_say(b, "the limit of %u calls is reached (max-calls)",
-				b->cfg->max_calls));
+	place = (struct admission_place){.realm = realm,
+		.trunk = trunk,
+		.pool = call->user_pool ? cfg_find_pool(b->cfg, call->user_pool) : NULL,
+		.family = path->local.family};
+	if (!admission_box(call) || !admission_take(call, LEG_A, &place, msg->body)) {
+		call_end_limited(call, call->rec.reason);
 		return false;
 	}
 	leg_set_terms(&call->leg[LEG_A], realm, trunk);
+	call->media.emergency = call->emergency;
 	media_map_set_own(&call->media, &b->dtls_own);
 	media_map_set_side(&call->media, LEG_A, realm, &path->local);
 	media_map_set_music(&call->media, LEG_A, realm, trunk);
@@ -217,7 +233,7 @@ bool call_route_again(struct call *call, const char *number)
 
 	candidates_look_up(call, number, &result);
 	if (call->n_candidates > 0)
-		return true;
+		return call_toll_take(call);
 	route_result_explain(&result, call->rec.realm[LEG_A], reason);
 	log_info("call %016llx: %s", (unsigned long long)call->rec.id, reason);
 	return false;
@@ -229,6 +245,10 @@ static bool find_candidates(struct call *call, const struct sip_msg *msg)
 	struct route_result result;
 
 	candidates_look_up(call, call->rec.called[LEG_A], &result);
+	if (call->n_candidates > 0 && !call_toll_take(call)) {
+		call_end_limited(call, call->rec.reason);
+		return false;
+	}
 	if (call->n_candidates > 0)
 		return !call_redirect(call, msg, &result);
 	route_result_explain(&result, call->rec.realm[LEG_A], reason);
@@ -269,6 +289,8 @@ static void refuse_offer(struct call *call, int rc, const char *reason)
 
 	if (rc == -EAGAIN) {
 		refuse(call, 503, retry_after(&buf, text, sizeof(text)), reason);
+	} else if (rc == -EDQUOT) {
+		call_end_limited(call, reason);
 	} else if (rc == -ENOTSUP) {
 		sip_buf_init(&buf, text, sizeof(text));
 		call_put_warning(&buf, reason);
@@ -337,8 +359,14 @@ static int target_use(struct call *call, const struct sip_msg *invite,
 		return -ENOENT;
 	}
 	call->uri[uri.n] = '\0';
+	if (!call->emergency && !peer_load_admit(b, target->spot, trunk, call->rec.reason,
+					sizeof(call->rec.reason))) {
+		call->limited = (struct admission_refusal){503, 42, CTL_LIMIT_PEER};
+		return -ENOENT;
+	}
 	if (!spot_enter(b, &call->targets.spot, target->spot))
 		return -ENOENT; /* another call tries it just now */
+	call->limited = (struct admission_refusal){.limit = CTL_LIMIT_NONE};
 	leg_auth_forget(&call->leg[LEG_B]);
 	call->targets.no_tcp = false;
 	call->out_path = call_path_to(listener, &target->addr);
@@ -356,12 +384,15 @@ static void target_join(struct call *call, const struct sip_msg *invite,
 	struct b2b *b = call->b;
 	const struct sip_listener *listener = b->env.ops->find(
 		b->env.ctx, realm->name, target->transport, target->addr.family);
-	char user[POLICY_USER_MAX], text[CALL_URI_MAX];
+	char user[POLICY_USER_MAX], text[CALL_URI_MAX], why[sizeof(call->rec.reason)];
 	struct sip_uri called;
 	struct sip_path path;
 	struct sip_buf uri;
 
 	if (!listener || target->addr.family != call->out_path.remote.family)
+		return;
+	/* It is left out quietly: the others ring. */
+	if (!call->emergency && !peer_load_admit(b, target->spot, trunk, why, sizeof(why)))
 		return;
 	path = call_path_to(listener, &target->addr);
 	called = uri_for(
@@ -411,6 +442,7 @@ static bool user_take(struct call *call, const struct candidate *c, const struct
 {
 	struct leg *leg = &call->leg[LEG_B];
 	const struct cfg_realm *realm;
+	struct admission_place place;
 
 	spot_leave(call->b, &call->targets.spot);
 	call->targets.n = call->targets.next = 0;
@@ -418,8 +450,13 @@ static bool user_take(struct call *call, const struct candidate *c, const struct
 		return false;
 	snprintf(call->far, sizeof(call->far), "user %s", call->user);
 	leg_set_terms(leg, realm, NULL);
+	place = (struct admission_place){.realm = realm,
+		.peer = cfg_find_dial_peer(call->b->cfg, c->tag),
+		.pool = registrar_user(call->b->registrar, call->numbers.called),
+		.family = call->out_path.local.family};
 	if (!candidate_numbers(call, c, NULL) || !can_acknowledge(call, invite) ||
-		!can_encrypt(call, realm, NULL))
+		!can_encrypt(call, realm, NULL) ||
+		!admission_take(call, LEG_B, &place, invite->body))
 		return false;
 	leg_auth_forget(leg);
 	media_map_set_side(&call->media, LEG_B, realm, &call->out_path.local);
@@ -443,6 +480,7 @@ static int candidate_take(struct call *call, const struct sip_msg *invite)
 		const struct candidate *c = &call->candidates[call->candidate++];
 		const struct cfg_trunk *trunk = cfg_find_trunk(b->cfg, c->trunk);
 		const struct cfg_realm *realm = trunk ? cfg_find_realm(b->cfg, trunk->realm) : NULL;
+		struct admission_place place;
 		const char *why;
 
 		if (c->local) {
@@ -472,7 +510,11 @@ static int candidate_take(struct call *call, const struct sip_msg *invite)
 		leg_set_terms(&call->leg[LEG_B], realm, trunk);
 		if (!can_acknowledge(call, invite))
 			continue;
-		if (!admission_take(call, LEG_B, realm, trunk, cfg_find_dial_peer(b->cfg, c->tag)))
+		place = (struct admission_place){.realm = realm,
+			.trunk = trunk,
+			.peer = cfg_find_dial_peer(b->cfg, c->tag),
+			.family = trunk->target.addr.family};
+		if (!admission_take(call, LEG_B, &place, invite->body))
 			continue;
 		targets_pick(b->targets, trunk, &call->targets, &why);
 		if (call->targets.n == 0)
@@ -496,7 +538,9 @@ static void refuse_without_trunk(struct call *call)
 	char text[64], why[sizeof(call->rec.reason)];
 
 	memcpy(why, call->rec.reason, sizeof(why));
-	if (why[0] && call->last_failure)
+	if (call->limited.limit != CTL_LIMIT_NONE)
+		call_end_limited(call, call->rec.reason);
+	else if (why[0] && call->last_failure)
 		refuse(call, call->last_failure, none, why);
 	else if (why[0])
 		refuse(call, 503, retry_after(&buf, text, sizeof(text)), why);
@@ -545,10 +589,12 @@ static void route(struct call *call, const struct sip_msg *msg)
 		const char *reason;
 		unsigned int status;
 
-		if (call_replaces_take(call, msg, &status, &reason) < 0)
+		if (call_replaces_take(call, msg, &status, &reason) < 0) {
 			refuse(call, status, none, reason);
-		else
-			go_on(call, msg);
+			return;
+		}
+		admission_replaces(call, msg->body);
+		go_on(call, msg);
 		return;
 	}
 	if (!find_candidates(call, msg))
@@ -640,7 +686,7 @@ void call_invite_over(struct call *call)
 }
 
 void call_setup(struct b2b *b, struct sip_stxn *stxn, const struct sip_msg *msg,
-	const struct sip_path *path)
+	const struct sip_path *path, const struct cfg_pool *user)
 {
 	uint64_t hash = invite_hash(b, msg);
 	struct call *call;
@@ -663,6 +709,7 @@ void call_setup(struct b2b *b, struct sip_stxn *stxn, const struct sip_msg *msg,
 	}
 	record_caller(call, msg, path);
 	call_trace(call, LEG_A, msg->call_id);
+	call->user_pool = user ? user->tag : 0;
 	call->invite_hash = hash;
 	LIST_INSERT_HEAD(&b->invites[hash % INVITE_BUCKETS], call, invite_link);
 	call->leg[LEG_A].in = stxn;
@@ -683,6 +730,11 @@ static void hunt_over(struct call *call)
 
 	if (call->rec.reason[0])
 		memcpy(why, call->rec.reason, sizeof(why));
+	if (call->limited.limit == CTL_LIMIT_TOLL ||
+		(call->limited.limit != CTL_LIMIT_NONE && !call->last_failure)) {
+		call_end_limited(call, call->rec.reason);
+		return;
+	}
 	sip_buf_init(&headers, text, sizeof(text));
 	if (call->no_codec && call->last_failure == 488)
 		call_put_warning(&headers, why);
@@ -781,7 +833,8 @@ static int invite_build(struct call *call, const struct sip_msg *from, struct vi
 
 	call_identity(call, &identity);
 	sip_build_request(buf, VIEW("INVITE"), uri);
-	sip_put_via(buf, sip_transport_text(path->transport), &path->local, branch);
+	sip_put_via_with(buf, sip_transport_text(path->transport), &path->local, branch,
+		peer_load_offer(cfg_find_trunk(call->b->cfg, call->rec.trunk[LEG_B])));
 	put_route(buf, route);
 	sip_put_hdr_u64(buf, SIP_H_MAX_FORWARDS, call->max_forwards);
 	sip_put_hdr_start(buf, SIP_H_FROM);

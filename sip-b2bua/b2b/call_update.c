@@ -147,11 +147,14 @@ void leg_refuse_untaken(struct leg *leg, int rc, const char *reason)
 		call_put_warning(&headers, reason);
 	else if (rc == -EAGAIN)
 		sip_put_hdr_u64(&headers, SIP_H_RETRY_AFTER, B2B_RETRY_AFTER_S);
+	else if (rc == -EDQUOT)
+		admission_put_headers(&leg->call->limited, &headers);
+	leg->call->limited = (struct admission_refusal){.limit = CTL_LIMIT_NONE};
 	leg_refuse_offer(leg,
-		rc == -ENOTSUP	? 488
-		: rc == -EAGAIN ? 503
-		: rc == -ENOMEM ? 500
-				: 400,
+		rc == -ENOTSUP || rc == -EDQUOT ? 488
+		: rc == -EAGAIN			? 503
+		: rc == -ENOMEM			? 500
+						: 400,
 		sip_buf_view(&headers));
 }
 

@@ -232,6 +232,7 @@ void b2b_control_up(struct b2b *b)
 
 	b->control_up = true;
 	trunk_quality_clear(b->quality);
+	capacity_forget(&b->capacity);
 	while ((call = sip_slab_next(b->calls, &pos)))
 		call_replay(call);
 	ends_send_again(b, true);

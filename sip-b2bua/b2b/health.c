@@ -13,6 +13,7 @@
 
 #include "controlplane/base/log.h"
 #include "controlplane/base/siphash.h"
+#include "sip-b2bua/b2b/peer_load.h"
 #include "sip-b2bua/core/sip_slab.h"
 
 LOG_TOPIC("health");
@@ -163,6 +164,7 @@ static void options_response(
 
 	if (msg->status < 200 || ctxn != p->ctxn)
 		return;
+	peer_load_heard(b, p->target.spot, &p->trunk, msg);
 	p->ctxn = NULL;
 	sip_ctxn_detach(ctxn);
 	p->last_status = msg->status;
@@ -213,8 +215,8 @@ static int options_build(struct probe *p, const struct sip_path *path, struct si
 	sip_put_lit(buf, "OPTIONS sip:");
 	put_target(buf, p);
 	sip_put_lit(buf, " SIP/2.0\r\n");
-	sip_put_via(
-		buf, sip_transport_text(path->transport), &path->local, sip_ctxn_branch(p->ctxn));
+	sip_put_via_with(buf, sip_transport_text(path->transport), &path->local,
+		sip_ctxn_branch(p->ctxn), peer_load_offer(&p->trunk));
 	sip_put_hdr_u64(buf, SIP_H_MAX_FORWARDS, b->cfg->max_forwards);
 	sip_put_hdr_start(buf, SIP_H_FROM);
 	sip_put_lit(buf, "<sip:");

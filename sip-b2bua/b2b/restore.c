@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdlib.h>
 
 #include "controlplane/base/log.h"
 #include "sip-b2bua/core/sip_slab.h"
@@ -15,7 +16,7 @@
 LOG_TOPIC("restore");
 
 #define CKPT_MAGIC   0x434d494c /* "LIMC" */
-#define CKPT_VERSION 5
+#define CKPT_VERSION 6
 
 /* A call that ends in the box has its caller alone. */
 static unsigned int n_legs(const struct call *call)
@@ -35,6 +36,11 @@ int call_checkpoint_write(const struct call *call, struct ckpt_out *out)
 	ckpt_put_u(out, call->local.on, 1);
 	ckpt_put_u(out, call->local.q850, 2);
 	ckpt_put_u(out, call->local.serial, 4);
+	for (unsigned int side = 0; side < DP_LEGS; side++) {
+		ckpt_put_u(out, call->held[side].bps, 8);
+		ckpt_put_u(out, call->held[side].pool, 4);
+	}
+	call_toll_checkpoint(call, out);
 	media_map_checkpoint(&call->media, out);
 	for (unsigned int side = 0; side < n_legs(call); side++) {
 		const struct leg *leg = &call->leg[side];
@@ -67,8 +73,8 @@ static bool record_valid(const struct ctl_call *rec)
 	}
 	return ok && rec->transcoded <= 1 && rec->dtmf[0] < CTL_DTMF_N_WAYS &&
 	       rec->dtmf[1] < CTL_DTMF_N_WAYS && !rec->zero[0] && !rec->zero[1] &&
-	       rec->stir_verdict < CTL_STIR_N_VERDICTS &&
-	       ipc_str_ok(rec->target, sizeof(rec->target)) &&
+	       rec->stir_verdict < CTL_STIR_N_VERDICTS && rec->limit < CTL_LIMIT_N &&
+	       rec->toll_alarm <= 1 && ipc_str_ok(rec->target, sizeof(rec->target)) &&
 	       ipc_str_ok(rec->reason, sizeof(rec->reason));
 }
 
@@ -108,6 +114,7 @@ static void discard(struct call *call)
 		call_copy_set(&leg->told, &leg->told_len, (struct view){NULL, 0});
 	}
 	media_map_clear(&call->media);
+	free(call->tolls);
 	sip_slab_put(b->calls, call->slot);
 }
 
@@ -142,6 +149,12 @@ int call_checkpoint_read(
 	call->local.on = ckpt_get_u(in, 1) != 0;
 	call->local.q850 = (uint16_t)ckpt_get_u(in, 2);
 	call->local.serial = (uint32_t)ckpt_get_u(in, 4);
+	for (unsigned int side = 0; side < DP_LEGS; side++) {
+		call->held[side].bps = ckpt_get_u(in, 8);
+		call->held[side].pool = (uint32_t)ckpt_get_u(in, 4);
+		in->failed |= call->held[side].bps > BUDGET_BPS_MAX;
+	}
+	call_toll_read(call, in);
 	media_map_init(&call->media, rec->id, b->id_key);
 	rc = media_map_restore(&call->media, in);
 	if (rc == 0 && call->media.alone != call->local.on)

@@ -14,6 +14,15 @@ void b2b_shared_init(struct b2b_shared *shared)
 {
 	memset(shared, 0, sizeof(*shared));
 	pthread_mutex_init(&shared->lock, NULL);
+	budgets_init(&shared->budgets);
+	tolls_init(&shared->tolls);
+}
+
+void b2b_shared_clear(struct b2b_shared *shared)
+{
+	budgets_clear(&shared->budgets);
+	tolls_clear(&shared->tolls);
+	pthread_mutex_destroy(&shared->lock);
 }
 
 static struct b2b_spot *spot_at(const struct b2b *b, uint16_t spot)

@@ -205,10 +205,12 @@ static void config_apply(struct sip_worker *w)
 	worker_trace_config(w);
 	resolver_config(w->resolver, w->cfg);
 	overload_target(&w->overload, w->cfg->overload_target);
-	if (w->cfg->overload_target == 0)
+	if (w->cfg->overload_target == 0) {
 		twheel_stop(w->wheel, &w->overload_timer);
-	else if (!twheel_pending(&w->overload_timer))
+		atomic_store_explicit(&w->group->refuses[w->id], 0, memory_order_relaxed);
+	} else if (!twheel_pending(&w->overload_timer)) {
 		twheel_start(w->wheel, &w->overload_timer, OVERLOAD_PERIOD_MS);
+	}
 	w->ops->config_apply(w->app, old, w->cfg);
 	cfg_free(old);
 	log_notice("worker %u: configuration %llu applied", w->id,
@@ -471,6 +473,14 @@ static int on_routing(
 	return w->ops->routing(w->app, hdr->type, body, len);
 }
 
+static int on_limits(struct ipc_peer *peer, const struct ipc_hdr *hdr, const void *body, size_t len)
+{
+	struct sip_worker *w = ipc_peer_ctx(peer);
+
+	worker_time(w);
+	return w->ops->limits(w->app, hdr->type, body);
+}
+
 #define BODY_MAX (IPC_MSG_MAX - sizeof(struct ipc_hdr))
 #define SIZED(t) sizeof(t), sizeof(t)
 static const struct ipc_row rows[] = {
@@ -510,6 +520,11 @@ static const struct ipc_row rows[] = {
 		on_registration},
 	{CTL_REG_RESTORE, 0, IPC_ROLE_CONTROL, 1, CTL_REG_STATE_MAX, "CTL_REG_RESTORE",
 		on_registration},
+	{CTL_TOLL, 0, IPC_ROLE_CONTROL, SIZED(struct ctl_toll), "CTL_TOLL", on_limits},
+	{CTL_CAPACITY_CLEAR, 0, IPC_ROLE_CONTROL, SIZED(struct ctl_capacity_clear),
+		"CTL_CAPACITY_CLEAR", on_limits},
+	{CTL_TOLL_CLEAR, 0, IPC_ROLE_CONTROL, SIZED(struct ctl_toll_clear), "CTL_TOLL_CLEAR",
+		on_limits},
 	{CTL_REG_CLEAR, 0, IPC_ROLE_CONTROL, SIZED(struct ctl_reg_clear), "CTL_REG_CLEAR",
 		on_registration},
 };

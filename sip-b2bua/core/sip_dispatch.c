@@ -3,11 +3,15 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "controlplane/base/clock.h"
 #include "controlplane/base/log.h"
 #include "controlplane/base/siphash.h"
 #include "sip-b2bua/core/worker_private.h"
+#include "sip-b2bua/parser/sip_oc.h"
 
 LOG_TOPIC("sip-worker");
+
+#define TOLD_MS 1000 /* that a peer is to keep to what it was told */
 
 static unsigned int owner_by_call_id(const struct sip_worker *w, const struct sip_msg *msg)
 {
@@ -229,12 +233,42 @@ const struct sip_transport_ops worker_transport_ops = {
 
 /* ---- callbacks of the transactions ---- */
 
+/*
+ * A peer whose Via offers to be told is told how much of what it sends is refused now (RFC 7339 4), of all
+ * workers together: its next requests may go to any.
+ */
+static bool tell_load(
+	struct sip_worker *w, struct view msg, char buf[SIP_MSG_MAX], struct view *ret)
+{
+	uint64_t ms = clock_wall_ms();
+	unsigned int sum = 0, n = w->group->opts.n_workers;
+	struct sip_oc oc = {.algo = SIP_OC_LOSS, .seq = ms / 1000 * 100000 + ms % 1000 * 100};
+	struct sip_buf out;
+
+	if (!w->cfg || w->cfg->overload_target == 0 || msg.n < 8 ||
+		memcmp(msg.p, "SIP/2.0 ", 8) != 0 || !memmem(msg.p, msg.n, ";oc", 3))
+		return false;
+	for (unsigned int i = 0; i < n; i++)
+		sum += atomic_load_explicit(&w->group->refuses[i], memory_order_relaxed);
+	oc.value = sum / n;
+	oc.validity_ms = oc.value ? TOLD_MS : 0;
+	sip_buf_init(&out, buf, SIP_MSG_MAX);
+	if (!sip_oc_answer(msg, &oc, &out))
+		return false;
+	w->stats.oc_told += oc.value != 0;
+	*ret = sip_buf_view(&out);
+	return true;
+}
+
 static int on_send(
 	void *ctx, const struct sip_path *path, const char *bytes, size_t n, uint64_t origin)
 {
 	struct sip_worker *w = ctx;
 	struct view msg = {bytes, n}, changed;
+	static _Thread_local char told[SIP_MSG_MAX];
 	if (w->ops->rules_out != NULL && w->ops->rules_out(w->app, path, msg, &changed))
+		msg = changed;
+	if (tell_load(w, msg, told, &changed))
 		msg = changed;
 	worker_trace_sent(w, path, msg.p, msg.n);
 	return sip_transport_send(w->transport, path, msg.p, msg.n, origin);

@@ -86,6 +86,8 @@ static void overload_fired(struct twheel_timer *timer, void *arg)
 {
 	struct sip_worker *w = arg;
 	overload_tick(&w->overload, clock_mono_us(), thread_cpu_us());
+	atomic_store_explicit(&w->group->refuses[w->id],
+		(unsigned int)((1 - w->overload.share) * 100 + 0.5), memory_order_relaxed);
 	twheel_start(w->wheel, &w->overload_timer, OVERLOAD_PERIOD_MS);
 }
 

@@ -110,6 +110,8 @@ struct sip_app_ops {
 	int (*registration)(void *app, uint16_t type, const void *body, size_t len);
 	/* CTL_QUALITY, of the right size. 0, or a negative errno that ends the connection. */
 	int (*routing)(void *app, uint16_t type, const void *body, size_t len);
+	/* CTL_TOLL, CTL_CAPACITY_CLEAR, CTL_TOLL_CLEAR, of the right size. 0, or -EPROTO. */
+	int (*limits)(void *app, uint16_t type, const void *body);
 	/* For HELLO, and the gauges of CTL_SIP_STATS (dialogs, calls_active) once a second. */
 	uint32_t (*n_calls)(void *app);
 	void (*gauges)(void *app, struct ctl_sip_stats *stats);

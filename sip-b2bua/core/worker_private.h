@@ -98,6 +98,7 @@ struct sip_workers {
 	sem_t started;
 	struct handover_ring *rings; /* [to * n + from] */
 	struct sip_worker *workers[SIP_WORKERS_MAX];
+	atomic_uint refuses[SIP_WORKERS_MAX]; /* percent of new calls, each written by its worker */
 };
 
 /* sip_worker.c */

@@ -107,6 +107,12 @@ unsigned int sip_put_copies(struct sip_buf *b, const struct sip_msg *msg, enum s
 void sip_put_via(
 	struct sip_buf *b, struct view transport, const struct ipaddr *sent_by, struct view branch)
 {
+	sip_put_via_with(b, transport, sent_by, branch, (struct view){NULL, 0});
+}
+
+void sip_put_via_with(struct sip_buf *b, struct view transport, const struct ipaddr *sent_by,
+	struct view branch, struct view params)
+{
 	sip_put_lit(b, "Via: SIP/2.0/");
 	sip_put(b, transport);
 	sip_put_char(b, ' ');
@@ -116,6 +122,7 @@ void sip_put_via(
 	/* What comes back may use the connection (RFC 5923 4). */
 	if (view_eq(transport, VIEW("TLS")))
 		sip_put_lit(b, ";alias");
+	sip_put(b, params);
 	sip_put_lit(b, ";rport\r\n");
 }
 

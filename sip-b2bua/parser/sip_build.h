@@ -87,6 +87,9 @@ unsigned int sip_put_copies(struct sip_buf *b, const struct sip_msg *msg, enum s
 /* "Via: SIP/2.0/UDP host:port;branch=...;rport" for a request of ours (rport: RFC 3581). */
 void sip_put_via(
 	struct sip_buf *b, struct view transport, const struct ipaddr *sent_by, struct view branch);
+/* The same with further parameters, each with its ';'. */
+void sip_put_via_with(struct sip_buf *b, struct view transport, const struct ipaddr *sent_by,
+	struct view branch, struct view params);
 /* "CSeq: 1 INVITE" */
 void sip_put_cseq(struct sip_buf *b, uint32_t number, struct view method);
 

@@ -305,7 +305,7 @@ static void refuse(struct sip_stxn *stxn, const char *what, unsigned int status,
 }
 
 bool registrar_caller(struct registrar *r, struct sip_stxn *stxn, const struct sip_msg *msg,
-	const struct sip_path *path)
+	const struct sip_path *path, const struct cfg_pool **ret_pool)
 {
 	const struct cfg_registrar *conf = registrar_of_path(r, path);
 	struct registrar_proof proof = {.status = 403, .reason = "its realm has no registrar"};
@@ -323,8 +323,10 @@ bool registrar_caller(struct registrar *r, struct sip_stxn *stxn, const struct s
 		proof.status = 403;
 		proof.reason = "its From is not the user who proved himself";
 	}
-	if (proof.status == 200)
+	if (proof.status == 200) {
+		*ret_pool = proof.pool;
 		return true;
+	}
 	refuse(stxn, "an INVITE", proof.status, &headers, proof.reason);
 	return false;
 }

@@ -39,7 +39,7 @@ void registrar_request(struct registrar *r, struct sip_stxn *stxn, const struct 
  * proves himself and calls under his own name (RFC 3261 22.2). Else it is answered.
  */
 bool registrar_caller(struct registrar *r, struct sip_stxn *stxn, const struct sip_msg *msg,
-	const struct sip_path *path);
+	const struct sip_path *path, const struct cfg_pool **ret_pool);
 
 /* ---- calls to users (locate.c) ---- */
 

@@ -34,4 +34,6 @@ int numbers_set(struct numbers *numbers, enum numbers_kind kind, uint32_t tag, i
 void numbers_del(struct numbers *numbers, enum numbers_kind kind, uint32_t tag);
 /* NULL: there is none of that tag, or numbers is NULL. */
 const struct numtrie *numbers_find(const struct numbers *numbers, uint32_t tag);
+/* A number matches a pattern of a map. Of a map that is not there nothing does, nor does what is no number. */
+bool numbers_match(const struct numbers *numbers, uint32_t tag, struct view number);
 const struct ratetable *numbers_find_table(const struct numbers *numbers, uint32_t tag);

@@ -220,3 +220,15 @@ int route_lookup(const struct route_table *table, const struct route_query *quer
 	route_quality_demote(ret_result);
 	return 0;
 }
+
+bool numbers_match(const struct numbers *numbers, uint32_t tag, struct view number)
+{
+	const struct numtrie *map = numbers_find(numbers, tag);
+	char text[ROUTE_NUMBER_MAX + 1];
+	uint8_t sym[ROUTE_NUMBER_MAX];
+	struct numtrie_hit hit;
+	uint32_t n;
+
+	return map && route_number_read(number, text, sym, &n) == 0 &&
+	       numtrie_best(map, sym, n, &hit);
+}

@@ -9,7 +9,7 @@
 
 #include "controlplane/api/ctl_play.h"
 
-#define CKPT_VERSION 7
+#define CKPT_VERSION 8
 
 static void policy_checkpoint(const struct codec_policy *policy, struct ckpt_out *out)
 {
@@ -87,6 +87,7 @@ void media_map_checkpoint(const struct media_map *map, struct ckpt_out *out)
 	ckpt_put_u(out, map->n_lines, 1);
 	ckpt_put_u(out, map->cookie, 4);
 	ckpt_put_u(out, map->alone, 1);
+	ckpt_put_u(out, map->emergency, 1);
 	ckpt_put_u(out, map->play_serial, 4);
 	ckpt_put(out, map->play, sizeof(map->play));
 	ckpt_put_u(out, map->dtmf_line, 1);
@@ -211,6 +212,7 @@ static void restore_line(struct media_map *map, unsigned int index, struct ckpt_
 		return;
 	}
 	if (line->ctl.call_id != map->call_id || line->ctl.media_index != index ||
+		line->ctl.emergency != map->emergency || line->ctl.zero != 0 ||
 		!leg_valid(&line->ctl.leg[0]) || (!map->alone && !leg_valid(&line->ctl.leg[1])) ||
 		!ctl_play_ok(&line->ctl.play[0]) || !ctl_play_ok(&line->ctl.play[1]))
 		in->failed = true;
@@ -231,6 +233,7 @@ int media_map_restore(struct media_map *map, struct ckpt_in *in)
 	n_lines = (unsigned int)ckpt_get_u(in, 1);
 	map->cookie = (uint32_t)ckpt_get_u(in, 4);
 	map->alone = ckpt_get_u(in, 1) != 0;
+	map->emergency = ckpt_get_u(in, 1) != 0;
 	map->play_serial = (uint32_t)ckpt_get_u(in, 4);
 	restore_plays(map, in);
 	map->dtmf_line = (uint8_t)ckpt_get_u(in, 1);

@@ -6,6 +6,7 @@
 #include "sip-b2bua/sdp/media_private.h"
 
 #include "controlplane/base/secret.h"
+#include "sip-b2bua/sdp/bandwidth.h"
 
 bool media_direction_sends(uint8_t direction)
 {
@@ -51,6 +52,8 @@ void media_desc_read(const struct sdp *sdp, unsigned int index, const struct med
 	desc->dtls = take->dtls;
 	desc->direction = media_held_direction(m);
 	desc->rtcp_mux = m->rtcp_mux;
+	desc->ptime_ms = m->ptime <= 240 ? (uint16_t)m->ptime : 0;
+	desc->kbps = bandwidth_line_kbps(sdp, index);
 	media_bundle_read(sdp, index, &desc->bundle);
 	desc_addrs(m, desc);
 	codec_list_read(sdp, index, &desc->codecs);

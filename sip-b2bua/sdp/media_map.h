@@ -42,6 +42,8 @@ struct media_desc {
 	bool rtcp_mux;
 	bool usable;		  /* the line is relayed */
 	uint8_t profile;	  /* enum sdp_profile of its m= line */
+	uint16_t ptime_ms;	  /* 0: none given */
+	uint32_t kbps;		  /* bandwidth_line_kbps() */
 	struct codec_list codecs; /* the formats that it wants to receive */
 	/* Keys of what it sends and of what we send to it; suite NONE: RTP. */
 	struct sdp_crypto peer, ours;
@@ -87,6 +89,7 @@ struct media_side {
 struct media_map {
 	uint64_t call_id;
 	uint32_t cookie;  /* the call's, for CTL_PLAY_DONE */
+	bool emergency;	  /* it may have the ports that others leave free */
 	uint8_t n_media;  /* media lines of the descriptions, also those that are not relayed */
 	uint8_t n_before; /* the same, before the present offer */
 	uint8_t offerer;  /* leg of the present or last offer */

@@ -70,6 +70,7 @@ static void line_ask(struct media_map *map, unsigned int index)
 	line->ctl.call_id = map->call_id;
 	line->ctl.media_index = index;
 	line->ctl.cookie = map->cookie;
+	line->ctl.emergency = map->emergency;
 	for (unsigned int leg = 0; leg < (map->alone ? 1 : DP_LEGS); leg++) {
 		const struct media_side *side = &map->side[leg];
 

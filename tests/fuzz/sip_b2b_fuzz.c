@@ -291,6 +291,13 @@ static void stop(void)
 	twheel_free(f.wheel);
 	if (atomic_load(&f.shared.n_calls) != 0)
 		abort();
+	for (uint32_t i = 0; i < atomic_load(&f.shared.budgets.n); i++) {
+		const struct budget *budget = budget_at(&f.shared.budgets, i);
+
+		if (atomic_load(&budget->n_calls) != 0 || atomic_load(&budget->bps) != 0)
+			abort();
+	}
+	b2b_shared_clear(&f.shared);
 }
 
 static void replies(void)

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "sip-b2bua/parser/sip_build.h"
+#include "sip-b2bua/parser/sip_oc.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -28,6 +29,7 @@ static void typed_access(void)
 	struct sip_via via;
 	struct sip_rack rack;
 	uint32_t seconds;
+	struct sip_oc oc;
 	for (unsigned int id = 1; id < SIP_H_N; id++) {
 		if (msg.first[id] == SIP_NONE)
 			continue;
@@ -45,6 +47,7 @@ static void typed_access(void)
 	(void)!sip_msg_rseq(&msg, &seconds);
 	(void)!sip_msg_content_type(&msg, &value, &subtype, &params);
 	(void)sip_msg_is_sdp(&msg);
+	(void)!sip_oc_read(msg.via.params, true, &oc);
 	(void)sip_msg_hdr_named(&msg, VIEW("X-Nothing"));
 	inside(msg.body);
 	inside(msg.call_id);

@@ -301,6 +301,68 @@ static void hosts(void *ctx, struct ctl_dns_hosts *ret, const struct ctl_dns_hos
 	*ret_list = list;
 }
 
+static const struct ctl_capacity *capacity(void *ctx, uint32_t i)
+{
+	static const struct ctl_capacity list[] = {
+		{.key = "realm access",
+			.calls = 12,
+			.peak_calls = 40,
+			.bps = 1046400,
+			.peak_bps = 3488000},
+		{.key = "trunk carrier",
+			.calls = 30,
+			.peak_calls = 30,
+			.bps = 2616000,
+			.peak_bps = 2616000,
+			.refused = {7, 2, 1}},
+		{.key = ""},
+		{.key = "link WAN1", .calls = 3, .peak_calls = 5, .bps = 93600, .peak_bps = 261600},
+		{.key = "trunk gone", .calls = 1},
+	};
+
+	return i < sizeof(list) / sizeof(list[0]) ? &list[i] : NULL;
+}
+
+static const struct ctl_toll *toll(void *ctx, uint32_t i)
+{
+	static const struct ctl_toll list[] = {
+		{.tag = 3,
+			.subject = "user alice at phones",
+			.n_calls = 1,
+			.window_calls = 5,
+			.window_s = 700,
+			.n_refused = 4,
+			.n_alarms = 4,
+			.tripped_ms = NOW - 60000},
+		{.tag = 999, .subject = "trunk carrier"},
+	};
+
+	return i < sizeof(list) / sizeof(list[0]) ? &list[i] : NULL;
+}
+
+static const struct ctl_overload *overload(void *ctx, uint32_t i)
+{
+	static struct ctl_overload list[] = {
+		{.trunk = "carrier",
+			.algo = CTL_OVERLOAD_LOSS,
+			.value = 25,
+			.until_ms = NOW + 900,
+			.n_told = 12,
+			.n_ignored = 1,
+			.n_dropped = 40},
+		{.trunk = "carrier", .algo = CTL_OVERLOAD_RATE, .value = 5, .until_ms = NOW - 1},
+	};
+
+	list[0].addr = addr("192.0.2.77:5060");
+	list[1].addr = addr("192.0.2.78:5060");
+	return i < sizeof(list) / sizeof(list[0]) ? &list[i] : NULL;
+}
+
+static int limits_clear(void *ctx, const char *key)
+{
+	return strlen(key) < CTL_CAPACITY_KEY ? 0 : -EINVAL;
+}
+
 static int host_clear(void *ctx, const char *name)
 {
 	return strcmp(name, "away.example") == 0 ? -ENOTCONN : 0;
@@ -689,6 +751,11 @@ const struct cli_source fake_source = {.now_ms = now_ms,
 	.trunk_quality_clear = trunk_quality_clear,
 	.hosts = hosts,
 	.host_clear = host_clear,
+	.capacity = capacity,
+	.toll = toll,
+	.overload = overload,
+	.capacity_clear = limits_clear,
+	.toll_clear = limits_clear,
 	.link = link_state,
 	.ports = ports,
 	.sip = sip,

@@ -202,7 +202,7 @@ def test_editing(box):
     t.type("\x03")
     t.read_until(r"\^C\r\n.*box#")
     t.type("show c\t")
-    t.read_until(r"\r\ncall  clock  conference  configuration  control-plane  \r\n.*box#show c$")
+    t.read_until(r"\r\ncall  capacity  clock  conference  configuration  control-plane  \r\n.*box#show c$")
     t.type("\x15show trunk c\t\r")
     t.read_until(r"carrier +peering")
     t.read_until(r"box#")

@@ -221,6 +221,7 @@ int main(void)
 		{"configure", check, setup, teardown, (void *)(uintptr_t) "configure"},
 		{"candidate", check, setup, teardown, (void *)(uintptr_t) "candidate"},
 		{"routing", check, setup, teardown, (void *)(uintptr_t) "routing"},
+		{"limits", check, setup, teardown, (void *)(uintptr_t) "limits"},
 		{"pipes", check, setup, teardown, (void *)(uintptr_t) "pipes"},
 		{"show", check, setup, teardown, (void *)(uintptr_t) "show"},
 		{"show-json", check, setup, teardown, (void *)(uintptr_t) "show-json"},

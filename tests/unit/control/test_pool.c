@@ -36,10 +36,10 @@ static void test_ranges(void **state)
 		assert_int_equal(counts.pairs, rows[i].pairs);
 		assert_int_equal(pool_available(pool, 0), rows[i].pairs);
 		if (rows[i].pairs > 0) {
-			assert_int_equal(pool_take(pool, 0, 0, &port), 0);
+			assert_int_equal(pool_take(pool, 0, 0, false, &port), 0);
 			assert_int_equal(port, rows[i].first);
 		} else {
-			assert_int_equal(pool_take(pool, 0, 0, &port), -ENOSPC);
+			assert_int_equal(pool_take(pool, 0, 0, false, &port), -ENOSPC);
 			assert_int_equal(pool_claim(pool, rows[i].lo & 0xfffe), -ERANGE);
 		}
 		pool_free(pool);
@@ -55,14 +55,14 @@ static void test_owners_and_exhaustion(void **state)
 
 	for (uint32_t w = 0; w < 3; w++) {
 		for (unsigned int i = 0; i < 4; i++) {
-			assert_int_equal(pool_take(pool, w, 5, &port), 0);
+			assert_int_equal(pool_take(pool, w, 5, false, &port), 0);
 			assert_int_equal(dp_port_owner(port, 3), w);
 			assert_int_equal(port % 2, 0);
 		}
-		assert_int_equal(pool_take(pool, w, 5, &port), -ENOSPC);
+		assert_int_equal(pool_take(pool, w, 5, false, &port), -ENOSPC);
 	}
-	assert_int_equal(pool_take(pool, 3, 5, &port), -ENOSPC);
-	assert_int_equal(pool_take(pool, UINT32_MAX, 5, &port), -ENOSPC);
+	assert_int_equal(pool_take(pool, 3, 5, false, &port), -ENOSPC);
+	assert_int_equal(pool_take(pool, UINT32_MAX, 5, false, &port), -ENOSPC);
 	pool_counts(pool, &counts);
 	assert_int_equal(counts.in_use, 12);
 	assert_int_equal(counts.taken, 12);
@@ -75,19 +75,19 @@ static void test_guard_and_order(void **state)
 	struct pool *pool = pool_new(&addr, 20000, 20005, 1);
 	uint16_t a, b, c, d;
 
-	assert_int_equal(pool_take(pool, 0, 1000, &a), 0);
-	assert_int_equal(pool_take(pool, 0, 1000, &b), 0);
+	assert_int_equal(pool_take(pool, 0, 1000, false, &a), 0);
+	assert_int_equal(pool_take(pool, 0, 1000, false, &b), 0);
 	pool_give(pool, b, 1000);
 	pool_give(pool, a, 1010);
 	pool_give(pool, a, 5000); /* twice: no effect */
 	/* The one never used comes first, then those that rested, the longest first. */
-	assert_int_equal(pool_take(pool, 0, 1020, &c), 0);
+	assert_int_equal(pool_take(pool, 0, 1020, false, &c), 0);
 	assert_int_equal(c, 20004);
-	assert_int_equal(pool_take(pool, 0, 1000 + POOL_GUARD_MS - 1, &d), -ENOSPC);
-	assert_int_equal(pool_take(pool, 0, 1000 + POOL_GUARD_MS, &d), 0);
+	assert_int_equal(pool_take(pool, 0, 1000 + POOL_GUARD_MS - 1, false, &d), -ENOSPC);
+	assert_int_equal(pool_take(pool, 0, 1000 + POOL_GUARD_MS, false, &d), 0);
 	assert_int_equal(d, b);
-	assert_int_equal(pool_take(pool, 0, 1000 + POOL_GUARD_MS, &d), -ENOSPC);
-	assert_int_equal(pool_take(pool, 0, 1010 + POOL_GUARD_MS, &d), 0);
+	assert_int_equal(pool_take(pool, 0, 1000 + POOL_GUARD_MS, false, &d), -ENOSPC);
+	assert_int_equal(pool_take(pool, 0, 1010 + POOL_GUARD_MS, false, &d), 0);
 	assert_int_equal(d, a);
 	pool_free(pool);
 }
@@ -105,7 +105,7 @@ static void test_claims(void **state)
 	assert_int_equal(pool_available(pool, 0) + pool_available(pool, 1), 4);
 	for (unsigned int i = 0; i < 4; i++) {
 		uint32_t w = pool_available(pool, 0) > 0 ? 0 : 1;
-		assert_int_equal(pool_take(pool, w, 0, &port), 0);
+		assert_int_equal(pool_take(pool, w, 0, false, &port), 0);
 		assert_int_not_equal(port, 20004);
 	}
 	/* A claim ignores the rest: the call is there already. */
@@ -115,13 +115,45 @@ static void test_claims(void **state)
 	pool_free(pool);
 }
 
+/* What others leave free, the same of each worker, also of pairs that rest. */
+static void test_reserve(void **state)
+{
+	struct pool *pool = pool_new(&addr, 20000, 20015, 2); /* 4 pairs a worker */
+	struct pool *other;
+	uint16_t port, first = 0;
+
+	pool_reserve(pool, 3); /* two of each */
+	for (uint32_t w = 0; w < 2; w++) {
+		for (unsigned int i = 0; i < 2; i++)
+			assert_int_equal(pool_take(pool, w, 0, false, &port), 0);
+		assert_int_equal(pool_take(pool, w, 0, false, &port), -ENOSPC);
+	}
+	for (unsigned int i = 0; i < 2; i++) {
+		assert_int_equal(pool_take(pool, 0, 0, true, &port), 0);
+		first = first ? first : port;
+	}
+	assert_int_equal(pool_take(pool, 0, 0, true, &port), -ENOSPC);
+	pool_give(pool, first, 1000);
+	assert_int_equal(pool_take(pool, 0, 1001, false, &port), -ENOSPC);
+	assert_int_equal(pool_take(pool, 0, 1001, true, &port), 0);
+	assert_int_equal(port, first);
+	/* it goes on with the pool, and ends with the setting */
+	other = pool_new(&addr, 20000, 20015, 2);
+	pool_inherit(other, pool);
+	pool_free(pool);
+	assert_int_equal(pool_take(other, 1, 5000, false, &port), -ENOSPC);
+	pool_reserve(other, 0);
+	assert_int_equal(pool_take(other, 1, 5000, false, &port), 0);
+	pool_free(other);
+}
+
 static void test_workers_change(void **state)
 {
 	struct pool *pool = pool_new(&addr, 20000, 20015, 1);
 	uint16_t first, port;
 
-	assert_int_equal(pool_take(pool, 0, 50, &first), 0);
-	assert_int_equal(pool_take(pool, 0, 50, &port), 0);
+	assert_int_equal(pool_take(pool, 0, 50, false, &first), 0);
+	assert_int_equal(pool_take(pool, 0, 50, false, &port), 0);
 	pool_give(pool, first, 60);
 	pool_set_workers(pool, 2);
 	assert_int_equal(pool_available(pool, 0) + pool_available(pool, 1), 7);
@@ -129,7 +161,7 @@ static void test_workers_change(void **state)
 	for (uint32_t w = 0; w < 2; w++) {
 		uint16_t last = 0;
 		for (unsigned int i = 0; i < 4; i++) {
-			assert_int_equal(pool_take(pool, w, 5000, &last), 0);
+			assert_int_equal(pool_take(pool, w, 5000, false, &last), 0);
 			assert_int_equal(dp_port_owner(last, 2), w);
 		}
 		/* what was used last comes last */
@@ -168,6 +200,7 @@ int main(void)
 		cmocka_unit_test(test_owners_and_exhaustion),
 		cmocka_unit_test(test_guard_and_order),
 		cmocka_unit_test(test_claims),
+		cmocka_unit_test(test_reserve),
 		cmocka_unit_test(test_workers_change),
 		cmocka_unit_test(test_other_range),
 	};

@@ -582,6 +582,7 @@ void rig_free(struct rig *r)
 	b2b_free(r->b);
 	sip_txns_free(r->txns);
 	trace_free(r->kept);
+	b2b_shared_clear(&r->shared);
 	cfg_free(r->cfg);
 	twheel_free(r->wheel);
 	free(r);
@@ -634,11 +635,13 @@ void rig_expect_sane(struct rig *r)
 
 void rig_expect_empty(struct rig *r)
 {
-	for (uint32_t i = 0; i < r->shared.n_admission; i++) {
-		if (atomic_load(&r->shared.admission[i].n_calls) != 0)
-			fail_msg("%u calls are still counted in %s",
-				atomic_load(&r->shared.admission[i].n_calls),
-				r->shared.admission[i].key);
+	for (uint32_t i = 0; i < atomic_load(&r->shared.budgets.n); i++) {
+		struct budget *budget = budget_at(&r->shared.budgets, i);
+
+		if (atomic_load(&budget->n_calls) != 0 || atomic_load(&budget->bps) != 0)
+			fail_msg("%u calls and %llu bit/s are still counted in %s",
+				atomic_load(&budget->n_calls),
+				(unsigned long long)atomic_load(&budget->bps), budget->key);
 	}
 	const struct sip_txn_counters *c = sip_txns_counters(r->txns);
 

@@ -519,12 +519,11 @@ static void test_limits_and_routes(void **state)
 
 static unsigned int counted(struct rig *r, const char *key)
 {
-	for (uint32_t i = 0; i < r->shared.n_admission; i++) {
-		if (strcmp(r->shared.admission[i].key, key) == 0)
-			return atomic_load(&r->shared.admission[i].n_calls);
-	}
-	fail_msg("nothing is counted of %s", key);
-	return 0;
+	uint32_t n = atomic_load(&r->shared.budgets.n), index = budget_of(&r->shared.budgets, key);
+
+	if (index >= n)
+		fail_msg("nothing is counted of %s", key);
+	return atomic_load(&budget_at(&r->shared.budgets, index)->n_calls);
 }
 
 static void apply(struct rig *r)

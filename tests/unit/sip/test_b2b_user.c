@@ -151,6 +151,44 @@ static void test_all_answer(void **state)
 	finish(r);
 }
 
+/* A user's own limit counts, not the registrar's; who calls him hears that he is busy. */
+static void test_limits(void **state)
+{
+	struct rig *r = start(N_PHONES);
+	struct cfg_registrar *registrar = object(r, CFG_REGISTRAR, "phones");
+	struct cfg_pool *pool = object(r, CFG_POOL, "1");
+	const struct ctl_call *rec;
+	char error[CFG_ERROR_MAX];
+	struct rig_ua *a, *b;
+
+	registrar->user_max_conn = 5;
+	pool->max_conn = 1;
+	assert_int_equal(b2b_config_prepare(r->b, r->cfg, error), 0);
+	b2b_config_apply(r->b, r->cfg);
+	r->side[RIG_CALLEE].answer = 200;
+	a = rig_invite(r, "7001", false);
+	rig_settle(r);
+	assert_int_equal(a->last, 200);
+	b = rig_invite(r, "7001", false);
+	rig_settle(r);
+	rec = &rig_last_call(r)->rec;
+	assert_int_equal(b->last, 486);
+	assert_int_equal(rec->q850, 17);
+	assert_int_equal(rec->limit, CTL_LIMIT_CALLS);
+	assert_string_equal(
+		rec->reason, "user clara at phones has the 1 calls that it may have (max-conn)");
+	/* after a restart, too */
+	rig_restart_sip(r);
+	b = rig_invite(r, "7001", false);
+	rig_settle(r);
+	assert_int_equal(b->last, 480); /* the rig keeps no bindings */
+	pool->max_conn = 0;
+	assert_int_equal(b2b_config_prepare(r->b, r->cfg, error), 0);
+	b2b_config_apply(r->b, r->cfg);
+	rig_bye(r, a);
+	finish(r);
+}
+
 /* A call to the user; its phones ring, and answer when they are told to. */
 static struct rig_ua *all_ring(struct rig *r)
 {
@@ -384,6 +422,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_all_answer),
+		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_one_answers),
 		cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_given_up),

@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * show capacity, show toll-limit, show sip-ua overload-control: how far limits are used, of what limen-sip
+ * tells once a second; and clear of their peaks and windows.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/grammar/command.h"
+
+/* ---- show capacity ---- */
+
+struct limits {
+	uint32_t calls, per_s, kbps;
+};
+
+static bool user_limits(const struct cfg *cfg, const char *name, struct limits *ret)
+{
+	const char *at = strstr(name, " at ");
+
+	for (uint32_t i = 0; at && i < cfg->n_pools; i++) {
+		const struct cfg_pool *p = &cfg->pools[i];
+		const struct cfg_registrar *r;
+
+		if (strncmp(p->username, name, (size_t)(at - name)) != 0 ||
+			p->username[at - name] != '\0' || strcmp(p->registrar, at + 4) != 0)
+			continue;
+		r = cfg_find_registrar(cfg, p->registrar);
+		ret->calls = p->max_conn ? p->max_conn : r ? r->user_max_conn : 0;
+		ret->per_s = p->call_spike ? p->call_spike : r ? r->user_call_spike : 0;
+		ret->kbps = p->bandwidth_kbps ? p->bandwidth_kbps : r ? r->user_bandwidth_kbps : 0;
+		return true;
+	}
+	return false;
+}
+
+/* What the running configuration lets an object have; false: it is configured no more. */
+static bool limits_of(const struct cfg *cfg, const char *kind, const char *name, struct limits *ret)
+{
+	const struct cfg_realm *realm = cfg_find_realm(cfg, name);
+	const struct cfg_trunk *trunk = cfg_find_trunk(cfg, name);
+	const struct cfg_link *link = cfg_find_link(cfg, name);
+
+	*ret = (struct limits){0};
+	if (strcmp(kind, "realm") == 0 && realm)
+		*ret = (struct limits){realm->max_conn, realm->call_spike, realm->bandwidth_kbps};
+	else if (strcmp(kind, "trunk") == 0 && trunk)
+		*ret = (struct limits){trunk->max_conn, trunk->call_spike, trunk->bandwidth_kbps};
+	else if (strcmp(kind, "link") == 0 && link)
+		*ret = (struct limits){link->max_conn, link->call_spike, link->bandwidth_kbps};
+	else if (strcmp(kind, "user") == 0)
+		return user_limits(cfg, name, ret);
+	else if (strcmp(kind, "dial-peer") == 0)
+		for (uint32_t i = 0; i < cfg->n_dial_peers; i++) {
+			char tag[16];
+
+			snprintf(tag, sizeof(tag), "%u", cfg->dial_peers[i].tag);
+			if (strcmp(tag, name) != 0)
+				continue;
+			ret->calls = cfg->dial_peers[i].max_conn;
+			return true;
+		}
+	else
+		return false;
+	return (strcmp(kind, "realm") == 0 && realm) || (strcmp(kind, "trunk") == 0 && trunk) ||
+	       (strcmp(kind, "link") == 0 && link);
+}
+
+static void put_limit(struct cli_table_out *table, uint32_t limit)
+{
+	if (limit)
+		cli_table_cell(table, "%u", limit);
+	else
+		cli_table_null(table);
+}
+
+static unsigned int kbps(uint64_t bps)
+{
+	return (unsigned int)((bps + 999) / 1000);
+}
+
+static void put_capacity(struct cli_table_out *table, const char *kind, const char *name,
+	const struct ctl_capacity *c, const struct limits *limits)
+{
+	cli_table_cell(table, "%s", kind);
+	cli_table_cell(table, "%s", name);
+	cli_table_cell(table, "%u", c->calls);
+	cli_table_cell(table, "%u", c->peak_calls);
+	put_limit(table, limits->calls);
+	cli_table_cell(table, "%u", kbps(c->bps));
+	cli_table_cell(table, "%u", kbps(c->peak_bps));
+	put_limit(table, limits->kbps);
+	put_limit(table, limits->per_s);
+	for (unsigned int i = 0; i < CTL_CAPACITY_N_CAUSES; i++)
+		cli_table_cell(table, "%llu", (unsigned long long)c->refused[i]);
+}
+
+static int show_capacity(struct cli_ctx *ctx)
+{
+	static const struct cli_column columns[] = {
+		{"Of", "of", 9, false, false},
+		{"Name", "name", 24, false, false},
+		{"Calls", "calls", 6, true, true},
+		{"Peak", "peak_calls", 6, true, true},
+		{"Limit", "max_conn", 6, true, true},
+		{"kbit/s", "kbps", 7, true, true},
+		{"Peak", "peak_kbps", 7, true, true},
+		{"Limit", "bandwidth", 7, true, true},
+		{"Spike/s", "call_spike", 7, true, true},
+		{"No-call", "refused_calls", 7, true, true},
+		{"No-rate", "refused_rate", 7, true, true},
+		{"No-bw", "refused_bandwidth", 6, true, true},
+	};
+	const struct cli_source *source = ctx->source;
+	const char *wanted = cli_arg(ctx, 0);
+	struct cli_table_out *table = cli_table_new(columns, sizeof(columns) / sizeof(columns[0]));
+	const struct ctl_capacity *c;
+
+	if (!table)
+		return cli_fail(ctx, -ENOMEM, "Out of memory");
+	for (uint32_t i = 0; (c = source->capacity(source->ctx, i)) != NULL; i++) {
+		const char *blank = strchr(c->key, ' ');
+		struct limits limits;
+		char kind[16];
+
+		if (!blank || (size_t)(blank - c->key) >= sizeof(kind))
+			continue;
+		snprintf(kind, sizeof(kind), "%.*s", (int)(blank - c->key), c->key);
+		if ((wanted && strcmp(wanted, kind) != 0) ||
+			!limits_of(ctx->running, kind, blank + 1, &limits))
+			continue;
+		put_capacity(table, kind, blank + 1, c, &limits);
+	}
+	return cli_table_print(ctx, table);
+}
+
+/* ---- show capacity ports ---- */
+
+static int show_ports(struct cli_ctx *ctx)
+{
+	static const struct cli_column columns[] = {
+		{"Realm", "realm", 24, false, false},
+		{"Address", "address", 24, false, false},
+		{"Pairs", "pairs", 7, true, true},
+		{"In-use", "in_use", 7, true, true},
+		{"Reserved", "reserved", 8, true, true},
+	};
+	static const unsigned int families[] = {4, 6};
+	const struct cli_source *source = ctx->source;
+	const struct cfg *cfg = ctx->running;
+	struct cli_table_out *table = cli_table_new(columns, 5);
+	char text[IPADDR_TEXT_MAX];
+
+	if (!table)
+		return cli_fail(ctx, -ENOMEM, "Out of memory");
+	for (uint32_t i = 0; i < cfg->n_realms; i++) {
+		for (unsigned int f = 0; f < 2; f++) {
+			struct cli_ports ports;
+
+			if (!source->ports(source->ctx, cfg->realms[i].name, families[f], &ports))
+				continue;
+			cli_table_cell(table, "%s", cfg->realms[i].name);
+			cli_table_cell(table, "%s", ipaddr_print(&ports.addr, text));
+			cli_table_cell(table, "%u", (ports.available + ports.in_use) / 2);
+			cli_table_cell(table, "%u", ports.in_use / 2);
+			cli_table_cell(table, "%u", cfg->emergency_ports);
+		}
+	}
+	return cli_table_print(ctx, table);
+}
+
+/* ---- show toll-limit ---- */
+
+static const char *toll_state(const struct cfg_toll *toll, const struct ctl_toll *t)
+{
+	if ((toll->calls && t->window_calls >= toll->calls) ||
+		(toll->minutes && t->window_s / 60 >= toll->minutes) ||
+		(toll->max_conn && t->n_calls >= toll->max_conn))
+		return toll->action == CFG_TOLL_ALARM ? "alarm" : "full";
+	return "ok";
+}
+
+static int show_tolls(struct cli_ctx *ctx)
+{
+	static const struct cli_column columns[] = {
+		{"Limit", "limit", 5, true, true},
+		{"Of", "of", 30, false, false},
+		{"State", "state", 5, false, false},
+		{"Now", "calls", 5, true, true},
+		{"Max", "max_conn", 6, true, true},
+		{"Calls", "window_calls", 6, true, true},
+		{"Max", "max_calls", 6, true, true},
+		{"Minutes", "window_minutes", 7, true, true},
+		{"Max", "max_minutes", 6, true, true},
+		{"Refused", "refused", 7, true, true},
+		{"Alarms", "alarms", 6, true, true},
+		{"Last", "last", 20, false, false},
+	};
+	const struct cli_source *source = ctx->source;
+	struct cli_table_out *table = cli_table_new(columns, sizeof(columns) / sizeof(columns[0]));
+	const struct ctl_toll *t;
+	char text[48];
+
+	if (!table)
+		return cli_fail(ctx, -ENOMEM, "Out of memory");
+	for (uint32_t i = 0; (t = source->toll(source->ctx, i)) != NULL; i++) {
+		const struct cfg_toll *toll = cfg_find_toll(ctx->running, t->tag);
+
+		if (!toll || !t->subject[0])
+			continue;
+		cli_table_cell(table, "%u", t->tag);
+		cli_table_cell(table, "%s", t->subject);
+		cli_table_cell(table, "%s", toll_state(toll, t));
+		cli_table_cell(table, "%u", t->n_calls);
+		put_limit(table, toll->max_conn);
+		cli_table_cell(table, "%u", t->window_calls);
+		put_limit(table, toll->calls);
+		cli_table_cell(table, "%u", t->window_s / 60);
+		put_limit(table, toll->minutes);
+		cli_table_cell(table, "%llu", (unsigned long long)t->n_refused);
+		cli_table_cell(table, "%llu", (unsigned long long)t->n_alarms);
+		if (t->tripped_ms)
+			cli_table_cell(table, "%s", cli_print_time(t->tripped_ms, text));
+		else
+			cli_table_null(table);
+	}
+	return cli_table_print(ctx, table);
+}
+
+/* ---- show sip-ua overload-control ---- */
+
+static const char *algo_word(uint32_t algo)
+{
+	static const char *const words[] = {
+#define X(sym, word) word,
+		CTL_OVERLOADS(X)
+#undef X
+	};
+
+	return algo < CTL_OVERLOAD_N_ALGOS ? words[algo] : "?";
+}
+
+static int show_overload(struct cli_ctx *ctx)
+{
+	static const struct cli_column columns[] = {
+		{"Trunk", "trunk", 20, false, false},
+		{"Target", "target", 24, false, false},
+		{"Asks", "algorithm", 5, false, false},
+		{"Value", "value", 6, true, true},
+		{"Until", "until", 20, false, false},
+		{"Told", "told", 8, true, true},
+		{"Ignored", "ignored", 8, true, true},
+		{"Kept-away", "dropped", 9, true, true},
+	};
+	const struct cli_source *source = ctx->source;
+	struct cli_table_out *table = cli_table_new(columns, sizeof(columns) / sizeof(columns[0]));
+	uint64_t now_ms = source->now_ms(source->ctx);
+	const struct ctl_overload *o;
+	char text[IPADDR_TEXT_MAX], time[48];
+
+	if (!table)
+		return cli_fail(ctx, -ENOMEM, "Out of memory");
+	for (uint32_t i = 0; (o = source->overload(source->ctx, i)) != NULL; i++) {
+		bool on = o->algo != CTL_OVERLOAD_NONE && o->until_ms > now_ms;
+
+		if (!o->trunk[0] || !cfg_find_trunk(ctx->running, o->trunk))
+			continue;
+		cli_table_cell(table, "%s", o->trunk);
+		cli_table_cell(table, "%s", ipaddr_print_port(&o->addr, text));
+		cli_table_cell(table, "%s", algo_word(on ? o->algo : CTL_OVERLOAD_NONE));
+		if (on) {
+			cli_table_cell(table, "%u", o->value);
+			cli_table_cell(table, "%s", cli_print_time(o->until_ms, time));
+		} else {
+			cli_table_null(table);
+			cli_table_null(table);
+		}
+		cli_table_cell(table, "%llu", (unsigned long long)o->n_told);
+		cli_table_cell(table, "%llu", (unsigned long long)o->n_ignored);
+		cli_table_cell(table, "%llu", (unsigned long long)o->n_dropped);
+	}
+	return cli_table_print(ctx, table);
+}
+
+/* ---- clear ---- */
+
+static int cleared(struct cli_ctx *ctx, int rc)
+{
+	if (rc == -EINVAL)
+		return cli_fail(ctx, rc, "That name is too long");
+	return rc < 0 ? cli_fail(ctx, rc, "limen-sip is not connected") : 0;
+}
+
+static int clear_capacity(struct cli_ctx *ctx)
+{
+	const char *key = cli_arg(ctx, 0) ? cli_arg(ctx, 0) : "";
+
+	return cleared(ctx, ctx->source->capacity_clear(ctx->source->ctx, key));
+}
+
+static int clear_tolls(struct cli_ctx *ctx)
+{
+	const char *subject = cli_arg(ctx, 0) ? cli_arg(ctx, 0) : "";
+
+	return cleared(ctx, ctx->source->toll_clear(ctx->source->ctx, subject));
+}
+
+#define FLAGS (CLI_JSON | CLI_PIPE)
+static const struct cli_row rows[] = {
+	{"show capacity", "How far limits of calls and bandwidth are used", show_capacity, FLAGS},
+	{"show capacity (realm|trunk|link|dial-peer|user)",
+		"How far limits of calls and bandwidth are used\nOf realms\nOf trunks\nOf links\n"
+		"Of dial-peers that have a limit\nOf users that have a limit",
+		show_capacity, FLAGS},
+	{"show capacity ports", "Media ports, and those kept for emergency numbers", show_ports,
+		FLAGS},
+	{"show toll-limit", "What is called of numbers with toll-limits", show_tolls, FLAGS},
+	{"show sip-ua overload-control",
+		"What targets of trunks ask for while they are overloaded (RFC 7339)",
+		show_overload, FLAGS},
+	{"clear capacity [LINE]",
+		"Peaks and refusals of show capacity begin anew\n"
+		"Of one: realm NAME, trunk NAME, link NAME",
+		clear_capacity, CLI_PRIV},
+	{"clear toll-limit [LINE]",
+		"Windows and counters of toll-limits begin anew\n"
+		"Of one: user NAME at REGISTRAR, trunk NAME, tenant TAG",
+		clear_tolls, CLI_PRIV},
+};
+const struct cli_table cli_show_capacity = {rows, sizeof(rows) / sizeof(rows[0])};

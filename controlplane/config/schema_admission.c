@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Rows of what calls are counted against beside realms, trunks and users: links and toll limits. */
+#include "controlplane/config/schema_rows.h"
+
+static const struct cfg_word action_words[] = {
+	{"both", CFG_TOLL_BOTH, "It is refused, and an alarm is raised"},
+	{"refuse", CFG_TOLL_REFUSE, "It is refused"},
+	{"alarm", CFG_TOLL_ALARM, "It goes on, and an alarm is raised"},
+	{NULL, 0, NULL},
+};
+
+static const struct cfg_leaf toll_rows[] = {
+	/* ---- voice class toll-limit TAG ---- */
+	{.kind = CFG_TOLL,
+		.type = CFG_T_U32,
+		.flags = CFG_F_KEY,
+		.name = "tag",
+		FIELD(cfg_toll, tag),
+		.min = 1,
+		.max = 10000,
+		NO_REF,
+		.help = "Number of the class",
+		.value_help = "Tag of the class"},
+	DESCRIPTION_ROW(CFG_TOLL, cfg_toll, "limit"),
+	{.kind = CFG_TOLL,
+		.type = CFG_T_U32,
+		.flags = CFG_F_LIST | CFG_F_REQUIRED,
+		.name = "destinations",
+		.syntax = "destination e164-pattern-map",
+		LIST(cfg_toll, maps),
+		.min = 1,
+		.max = 10000,
+		.def = 1,
+		.ref = CFG_E164_MAP,
+		.help = "Calls that count\nTo numbers of a map; several may be given",
+		.value_help = "Tag of a voice class e164-pattern-map"},
+	{.kind = CFG_TOLL,
+		.type = CFG_T_U32,
+		.name = "period_s",
+		.syntax = "period",
+		FIELD(cfg_toll, period_s),
+		.min = 2,
+		.max = 604800,
+		.def = 3600,
+		NO_REF,
+		.help = "Window that calls and minutes are counted in",
+		.value_help = "Seconds: 3600 an hour, 86400 a day"},
+	LIMIT_ROW(CFG_TOLL, cfg_toll, calls, "calls", 1000000, "Calls that may begin in a period",
+		"Calls"),
+	LIMIT_ROW(CFG_TOLL, cfg_toll, minutes, "minutes", 1000000,
+		"Minutes that may be talked in a period; beyond them no call begins", "Minutes"),
+	LIMIT_ROW(CFG_TOLL, cfg_toll, max_conn, "max-conn", 1000000, "Calls at a time", "Calls"),
+	LIMIT_ROW(CFG_TOLL, cfg_toll, max_duration_s, "max-duration", 604800,
+		"A call that lasts longer is ended", "Seconds"),
+	{.kind = CFG_TOLL,
+		.type = CFG_T_ENUM,
+		.name = "action",
+		.syntax = "action",
+		FIELD(cfg_toll, action),
+		.words = action_words,
+		.max = CFG_TOLL_ALARM,
+		.def = CFG_TOLL_BOTH,
+		NO_REF,
+		.help = "What comes of a call beyond the limit"},
+};
+
+static const struct cfg_leaf link_rows[] = {
+	/* ---- link NAME ---- */
+	{.kind = CFG_LINK,
+		.type = CFG_T_NAME,
+		.flags = CFG_F_KEY,
+		.name = "name",
+		FIELD(cfg_link, name),
+		NO_REF,
+		.help = "Name of the link",
+		.value_help = "Link name, at most 31 characters"},
+	DESCRIPTION_ROW(CFG_LINK, cfg_link, "link"),
+	BANDWIDTH_ROW(CFG_LINK, cfg_link),
+	CONN_ROW(CFG_LINK, cfg_link),
+	SPIKE_ROW(CFG_LINK, cfg_link),
+	{.kind = CFG_LINK,
+		.type = CFG_T_NAME,
+		.name = "uplink",
+		.syntax = "uplink",
+		FIELD(cfg_link, uplink),
+		.ref = CFG_LINK,
+		.help = "Link behind this one: what goes by this one goes by that one, too",
+		.value_help = "Name of a link"},
+};
+
+const struct cfg_rows cfg_rows_toll = CFG_ROWS(toll_rows);
+const struct cfg_rows cfg_rows_link = CFG_ROWS(link_rows);

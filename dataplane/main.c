@@ -66,6 +66,7 @@ struct dp {
 	struct rtnl *rtnl;
 	struct ports *ports;
 	struct acls *acls;
+	struct blocks *blocks;
 	struct addrs *addrs;
 	struct media media;
 	struct prompts *prompts;
@@ -195,11 +196,12 @@ static void on_ports_changed(void *arg)
 	sessions_routes_changed(dp->sessions);
 }
 
-/* From its first frame on a port has its access list. */
+/* From its first frame on a port has its access list, and its sources are blocked. */
 static int on_port_opening(void *arg)
 {
 	struct dp *dp = arg;
-	return acls_access_post(dp->acls);
+	int err = acls_access_post(dp->acls);
+	return err ? err : blocks_ports_post(dp->blocks);
 }
 
 static const struct ports_ops ports_ops = {on_port_link, on_ports_changed, on_port_opening};
@@ -288,6 +290,7 @@ static void on_second(evutil_socket_t fd, short what, void *arg)
 	natlink_second(dp->natlink, clock_mono_ms());
 	header_write(dp);
 	load_second(&dp->load, &dp->segment);
+	blocks_second(dp->blocks, rte_rdtsc());
 	mirror_probe_used(dp->mirror, ++dp->seconds % STALE_PROBE_S == 0);
 }
 
@@ -343,6 +346,7 @@ static int packet_path_new(struct dp *dp)
 		.stream_rare = dp->segment.rare,
 		.stream_srtp = dp->segment.srtp,
 		.acl_counts = dp->segment.acl_counts,
+		.block_counts = dp->segment.block_counts,
 		.n_mcores = o->n_mcores,
 		.mcore_stats = dp->segment.mcores,
 		.pool = dp->pool,
@@ -429,6 +433,17 @@ static int tables_new(struct dp *dp)
 	err = acls_new(&acls, &dp->acls);
 	if (err)
 		return err;
+	struct blocks_conf blocks = {
+		.ports = dp->ports,
+		.mail = dp->mail,
+		.n_workers = o->n_workers,
+		.tsc_hz = rte_get_tsc_hz(),
+		.make = worker_blocks_new,
+		.unmake = worker_blocks_free,
+	};
+	err = blocks_new(&blocks, &dp->blocks);
+	if (err)
+		return err;
 	dp->media = (struct media){dp->addrs, dp->ports, dp->mail, dp->group, o->n_workers};
 	uint64_t seed;
 	secret_random(&seed, sizeof seed);
@@ -475,6 +490,7 @@ static int server_start(struct dp *dp)
 		.ports = dp->ports,
 		.media = &dp->media,
 		.acls = dp->acls,
+		.blocks = dp->blocks,
 		.natlink = dp->natlink,
 		.nat_uid_set = dp->options.nat_uid_set,
 		.nat_uid = dp->options.nat_uid,
@@ -536,6 +552,7 @@ static void dp_stop(struct dp *dp)
 		worker_group_stop(dp->group);
 	ports_free(dp->ports);
 	acls_free(dp->acls);
+	blocks_free(dp->blocks);
 	rtnl_free(dp->rtnl);
 	natlink_free(dp->natlink);
 	taplink_free(dp->taplink);

@@ -69,6 +69,8 @@ enum dp_msg {
 	DP_ACL_CLEAR = 42,  /* dp_acl_name: its counters begin at 0; "": those of all lists */
 	DP_RATING = 44,	    /* dp_rating; no reply, may be lost */
 	DP_ACCESS_SET = 43, /* dp_access: the lists of all ports */
+	DP_BLOCK_SET = 45,  /* dp_blocks; reply dp_blocks_reply */
+	DP_BLOCK_DEL = 46,  /* dp_blocks; who is not there is no error */
 	DP_TAP = 60,	    /* dp -> rec, may be lost: dp_tap */
 };
 
@@ -237,6 +239,39 @@ struct dp_access {
 	struct dp_access_port ports[DP_PORTS_MAX]; /* beyond n zero */
 };
 _Static_assert(sizeof(struct dp_access) == 8 + 80 * DP_PORTS_MAX, "wire struct");
+
+/*
+ * Sources that are blocked: what they send to a port of dp_police.sip_ports, by UDP or TCP, goes no
+ * further than the port where it arrives. Everything else of them passes. SET of one that is there
+ * sets its time anew and leaves its counter alone; after its time it is gone by itself. SESSION_SWEEP
+ * removes those of an older generation.
+ */
+#define DP_BLOCKS_MAX	65536
+#define DP_BLOCKS_BATCH 256 /* of one message */
+#define DP_BLOCK_NO_ROW UINT32_MAX
+
+struct dp_block {
+	uint8_t ip[16];	    /* IPv4: the first 4; of an IPv6 network the rest is 0 */
+	uint8_t family;	    /* 4 or 6 */
+	uint8_t prefix_len; /* 32; of IPv6 48, 56, 64 or 128 */
+	uint16_t zero;
+	uint32_t ttl_ms;	/* not 0; in DEL 0 */
+	char port[DP_NAME_MAX]; /* at which it is blocked; it may come later */
+};
+_Static_assert(sizeof(struct dp_block) == 40, "as tests/lib/limenlab/dp_client.py has it");
+
+struct dp_blocks {
+	uint32_t n; /* 1..DP_BLOCKS_BATCH */
+	uint32_t zero;
+	struct dp_block blocks[];
+};
+
+/* In the same order: where the drops of each are counted, DP_BLOCK_NO_ROW: there is no room. */
+struct dp_blocks_reply {
+	uint32_t n;
+	uint32_t zero;
+	uint32_t rows[DP_BLOCKS_BATCH]; /* n of them are sent */
+};
 
 /*
  * How voice that comes from a leg with DP_LEG_RTCP_OWN is rated, for the VoIP metrics (RFC 3611

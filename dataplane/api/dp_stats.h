@@ -12,7 +12,7 @@
 #include "dataplane/api/dp_api.h"
 
 #define DP_STATS_MAGIC	 0x4c494d53u
-#define DP_STATS_VERSION 4
+#define DP_STATS_VERSION 5
 #define DP_WORKERS_MAX	 32
 #define DP_ENGINE_MAX	 24
 #define DP_MCORES_MAX	 32
@@ -55,6 +55,7 @@
 	X(NO_PORT, "no-port", "the port to leave by was taken away")                             \
 	X(MTU, "mtu", "longer than the MTU of the port to leave by")                             \
 	X(RATE, "rate", "more packets than the media limit of the leg")                          \
+	X(BLOCKED, "blocked", "SIP from a source that is blocked")                               \
 	X(ACL, "acl", "denied by the access list of its interface")                              \
 	X(POLICE_ARP, "police-arp", "over the limit: ARP and neighbour discovery for Linux")     \
 	X(POLICE_ICMP, "police-icmp", "over the limit: ICMP for Linux")                          \
@@ -325,4 +326,9 @@ struct dp_stats_header {
 	uint64_t tap_packets, tap_lost;
 	uint64_t off_acls;	 /* dp_acl_info[DP_ACLS_MAX] */
 	uint64_t off_acl_counts; /* uint64_t[n_workers][DP_ACLS_MAX][DP_ACL_ROWS] */
+	/* Drops of blocked sources, uint64_t[n_workers][DP_BLOCKS_MAX]: by the rows of BLOCK_SET's
+	 * reply, each written by its worker. */
+	uint64_t off_block_counts;
+	uint32_t n_blocks; /* now */
+	uint32_t zero;
 } __attribute__((aligned(128)));

@@ -83,6 +83,8 @@ static int worker_new(const struct worker_group_conf *conf, struct worker_group 
 	w->stats = &conf->stats[id];
 	if (conf->acl_counts)
 		w->acl_counts = conf->acl_counts + (size_t)id * DP_ACLS_MAX * DP_ACL_ROWS;
+	if (conf->block_counts)
+		w->block_counts = conf->block_counts + (size_t)id * DP_BLOCKS_MAX;
 	w->n_streams = conf->n_streams;
 	w->n_mcores = conf->n_mcores;
 	w->bell.bell = &g->bell;
@@ -426,6 +428,17 @@ uint32_t *worker_table_new(const struct worker_group *group)
 void worker_table_free(uint32_t *table)
 {
 	rte_free(table);
+}
+
+struct block_bucket *worker_blocks_new(void)
+{
+	return rte_zmalloc(
+		"blocks", BLOCK_BUCKETS * sizeof(struct block_bucket), RTE_CACHE_LINE_SIZE);
+}
+
+void worker_blocks_free(struct block_bucket *buckets)
+{
+	rte_free(buckets);
 }
 
 unsigned int worker_events(

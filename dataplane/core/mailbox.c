@@ -407,6 +407,26 @@ static int access_set(struct worker *w, const struct worker_access *access)
 	return 0;
 }
 
+static int blocks_change(struct worker *w, const struct worker_blocks *letter)
+{
+	if (!w->block_counts || (!letter->buckets && !w->blocks.buckets && letter->n))
+		return -EINVAL;
+	if (letter->buckets)
+		block_table_init(&w->blocks, letter->buckets, w->police.key);
+	if (letter->scopes_set)
+		memcpy(w->block_scopes, letter->scopes, sizeof(w->block_scopes));
+	for (unsigned int i = 0; i < letter->n; i++) {
+		const struct worker_block *change = &letter->changes[i];
+		if (change->fresh)
+			w->block_counts[change->row] = 0;
+		if (change->until_tsc)
+			block_table_set(&w->blocks, &change->key, change->row, change->until_tsc);
+		else
+			block_table_del(&w->blocks, &change->key);
+	}
+	return 0;
+}
+
 unsigned int mailbox_run(struct worker *w)
 {
 	struct worker_msg *msgs[WORKER_BURST];
@@ -436,6 +456,9 @@ unsigned int mailbox_run(struct worker *w)
 			break;
 		case WORKER_ACCESS_SET:
 			msg->result = access_set(w, &msg->access);
+			break;
+		case WORKER_BLOCKS:
+			msg->result = blocks_change(w, &msg->blocks);
 			break;
 		case WORKER_REPORT:
 			msg->result = worker_do_report(w, &msg->report);

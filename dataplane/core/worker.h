@@ -59,6 +59,8 @@
 #define WORKER_BACKLOG	     1024
 
 struct acl;
+struct block_bucket;
+struct worker_block;
 struct worker;
 struct worker_group;
 struct tap_ring;
@@ -80,6 +82,8 @@ struct worker_group_conf {
 	struct dp_stream_srtp *stream_srtp;   /* [n_streams] */
 	/* [n_workers][DP_ACLS_MAX][DP_ACL_ROWS]; NULL: access lists are refused */
 	uint64_t *acl_counts;
+	/* [n_workers][DP_BLOCKS_MAX]; NULL: blocked sources are refused */
+	uint64_t *block_counts;
 	struct srtp_choice srtp; /* the back ends; contexts must come from an engine of the same */
 	struct dp_mcore_stats *mcore_stats; /* [n_mcores] */
 	struct rte_mempool *pool;	    /* for what media cores and workers make */
@@ -123,6 +127,7 @@ enum worker_op {
 	WORKER_POLICE_SET,
 	WORKER_ACL_SET,
 	WORKER_ACCESS_SET,
+	WORKER_BLOCKS,
 	WORKER_REPORT,
 	WORKER_PRESS,
 	MCORE_VOICE_SET, /* these three to media cores, all others to workers */
@@ -215,6 +220,20 @@ struct worker_access {
 };
 
 /*
+ * Changes of the table of blocked sources. -EINVAL: the worker has no table yet and gets none here, or
+ * no memory for its counters.
+ */
+struct worker_blocks {
+	struct block_bucket
+		*buckets; /* worker_blocks_new(): the worker's table from now on; or NULL */
+	const struct worker_block
+		*changes; /* the control thread's; stays until the message is done */
+	uint16_t n;
+	bool scopes_set;
+	uint8_t scopes[DP_PORTS_MAX]; /* scopes_set: of each port, 0: none */
+};
+
+/*
  * RTCP of our own to the far end of the leg that stream slot comes from. The worker fills the frame
  * and sends it, or frees it: -ENOENT: no such session, -EHOSTUNREACH: no address or next hop yet.
  */
@@ -277,6 +296,7 @@ struct worker_msg {
 		struct dp_police police; /* checked by the control thread */
 		struct worker_acl acl;
 		struct worker_access access;
+		struct worker_blocks blocks;
 		struct worker_report report;
 		struct worker_voice voice;
 		struct worker_press press;
@@ -295,6 +315,10 @@ unsigned int worker_completions(
 /* Zeroed [address][port] table of one media address and worker; NULL when memory is short. */
 uint32_t *worker_table_new(const struct worker_group *group);
 void worker_table_free(uint32_t *table);
+
+/* Zeroed [BLOCK_BUCKETS], the table of one worker; NULL when memory is short. */
+struct block_bucket *worker_blocks_new(void);
+void worker_blocks_free(struct block_bucket *buckets);
 
 /* ---- events ---- */
 

@@ -8,6 +8,7 @@
 
 #include "dataplane/core/worker.h"
 #include "dataplane/stages/acl.h"
+#include "dataplane/stages/block.h"
 #include "dataplane/stages/police.h"
 #include "dataplane/transcode/event_tx.h"
 
@@ -221,6 +222,9 @@ struct worker {
 	bool has_access; /* some port has a list */
 	const struct acl *acls[DP_ACLS_MAX];
 	uint64_t *acl_counts; /* [DP_ACLS_MAX][DP_ACL_ROWS] */
+	struct block_table blocks;
+	uint8_t block_scopes[DP_PORTS_MAX];
+	uint64_t *block_counts; /* [DP_BLOCKS_MAX] */
 	struct police_passed *police_others[DP_WORKERS_MAX];
 	struct police police;
 	struct worker_digits digits;

@@ -65,7 +65,9 @@ int segment_new(
 	uint64_t acls = align(srtp + n_streams * sizeof *s.srtp, LINE);
 	uint64_t counts = align(acls + DP_ACLS_MAX * sizeof *s.acls, LINE);
 	uint64_t n_counts = (uint64_t)n_workers * DP_ACLS_MAX * DP_ACL_ROWS;
-	uint64_t len = align(counts + n_counts * sizeof *s.acl_counts, HUGE_SIZE);
+	uint64_t blocks = align(counts + n_counts * sizeof *s.acl_counts, LINE);
+	uint64_t n_blocks = (uint64_t)n_workers * DP_BLOCKS_MAX;
+	uint64_t len = align(blocks + n_blocks * sizeof *s.block_counts, HUGE_SIZE);
 	if (len > UINT32_MAX)
 		return -EINVAL;
 	int err = map_one(len, MFD_HUGETLB, &s);
@@ -87,6 +89,7 @@ int segment_new(
 	s.srtp = (void *)(base + srtp);
 	s.acls = (void *)(base + acls);
 	s.acl_counts = (void *)(base + counts);
+	s.block_counts = (void *)(base + blocks);
 	s.header->magic = DP_STATS_MAGIC;
 	s.header->version = DP_STATS_VERSION;
 	s.header->n_workers = n_workers;
@@ -103,6 +106,7 @@ int segment_new(
 	s.header->off_srtp = srtp;
 	s.header->off_acls = acls;
 	s.header->off_acl_counts = counts;
+	s.header->off_block_counts = blocks;
 	*ret_segment = s;
 	return 0;
 }

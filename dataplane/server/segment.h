@@ -23,6 +23,7 @@ struct segment {
 	struct dp_stream_srtp *srtp;
 	struct dp_acl_info *acls;
 	uint64_t *acl_counts;
+	uint64_t *block_counts;
 };
 
 /* Zeroed but for the header's layout. Negative errno; the log has a sentence. */

@@ -300,6 +300,38 @@ static int on_access_set(
 	return answer(peer, hdr, acls_access_set(s->conf.acls, body));
 }
 
+static bool blocks_len_ok(const struct dp_blocks *msg, size_t len)
+{
+	return msg->n <= DP_BLOCKS_BATCH && len == sizeof *msg + msg->n * sizeof msg->blocks[0];
+}
+
+static int on_block_set(
+	struct ipc_peer *peer, const struct ipc_hdr *hdr, const void *body, size_t len)
+{
+	const struct dp_blocks *msg = body;
+	struct server *s = server_of(peer);
+	struct dp_blocks_reply reply = {.n = msg->n};
+	if (!blocks_len_ok(msg, len))
+		return -EPROTO;
+	s->requests++;
+	int err = blocks_set(s->conf.blocks, msg, hdr->generation, s->conf.tsc(), reply.rows);
+	if (err)
+		return answer(peer, hdr, err);
+	(void)ipc_reply(peer, hdr, 0, &reply,
+		offsetof(struct dp_blocks_reply, rows) + msg->n * sizeof reply.rows[0]);
+	return 0;
+}
+
+static int on_block_del(
+	struct ipc_peer *peer, const struct ipc_hdr *hdr, const void *body, size_t len)
+{
+	struct server *s = server_of(peer);
+	if (!blocks_len_ok(body, len))
+		return -EPROTO;
+	s->requests++;
+	return answer(peer, hdr, blocks_del(s->conf.blocks, body));
+}
+
 static int on_add(struct ipc_peer *peer, const struct ipc_hdr *hdr, const void *body, size_t len)
 {
 	struct session_ticket t = ticket_of(peer, hdr);
@@ -322,6 +354,7 @@ static int on_remove(struct ipc_peer *peer, const struct ipc_hdr *hdr, const voi
 static int on_sweep(struct ipc_peer *peer, const struct ipc_hdr *hdr, const void *body, size_t len)
 {
 	struct session_ticket t = ticket_of(peer, hdr);
+	blocks_sweep(server_of(peer)->conf.blocks, hdr->generation);
 	return answer_later(peer, hdr, sessions_sweep(server_of(peer)->conf.sessions, &t));
 }
 
@@ -398,6 +431,12 @@ static const struct ipc_row rows[] = {
 		on_acl_set},
 	ROW(DP_ACL_DEL, struct dp_acl_name, "ACL_DEL", on_acl_del),
 	ROW(DP_ACL_CLEAR, struct dp_acl_name, "ACL_CLEAR", on_acl_clear),
+	{DP_BLOCK_SET, 0, IPC_ROLE_CONTROL, sizeof(struct dp_blocks),
+		sizeof(struct dp_blocks) + DP_BLOCKS_BATCH * sizeof(struct dp_block), "BLOCK_SET",
+		on_block_set},
+	{DP_BLOCK_DEL, 0, IPC_ROLE_CONTROL, sizeof(struct dp_blocks),
+		sizeof(struct dp_blocks) + DP_BLOCKS_BATCH * sizeof(struct dp_block), "BLOCK_DEL",
+		on_block_del},
 	ROW(DP_RATING, struct dp_rating, "RATING", on_rating),
 	ROW(DP_ACCESS_SET, struct dp_access, "ACCESS_SET", on_access_set),
 	ROW(DP_SESSION_ADD, struct dp_session, "SESSION_ADD", on_add),
@@ -619,6 +658,7 @@ void server_stats(struct server *server)
 	h->api_malformed = malformed;
 	h->api_overflows = overflows + server->lost_alone;
 	h->n_sessions = sessions_n(server->conf.sessions);
+	h->n_blocks = blocks_n(server->conf.blocks);
 	h->n_prompts = prompts_n(server->conf.prompts);
 	h->n_rooms = sessions_n_rooms(server->conf.sessions);
 	h->prompt_bytes = prompts_bytes(server->conf.prompts);

@@ -18,6 +18,7 @@
 #include <sys/types.h>
 
 #include "dataplane/server/acls.h"
+#include "dataplane/server/blocks.h"
 #include "dataplane/server/media.h"
 #include "dataplane/server/natlink.h"
 #include "dataplane/server/segment.h"
@@ -35,6 +36,7 @@ struct server_conf {
 	struct ports *ports;
 	struct media *media;
 	struct acls *acls;
+	struct blocks *blocks;
 	struct natlink *natlink;
 	struct segment *segment;
 	bool nat_uid_set;

@@ -2,7 +2,6 @@
 /* See police.h. Runs in the worker's thread, on the few frames that are not media. */
 #include "dataplane/stages/police.h"
 
-#include <stdbool.h>
 #include <string.h>
 
 #define ETH_LEN	   14
@@ -161,6 +160,33 @@ enum dp_police_class police_class(const struct police *p, const uint8_t *frame, 
 	default:
 		return DP_POLICE_OTHER;
 	}
+}
+
+bool police_is_for_sip(const struct police *p, const uint8_t *frame, uint32_t len)
+{
+	const uint8_t *ip = frame + ETH_LEN;
+	uint32_t hdr;
+	uint8_t proto;
+
+	if (len < ETH_LEN + 20)
+		return false;
+	len -= ETH_LEN;
+	switch (be16(frame + 12)) {
+	case TYPE_IPV4:
+		hdr = (ip[0] & 0x0fu) * 4;
+		proto = ip[9];
+		if (hdr < 20 || (be16(ip + 6) & 0x1fff))
+			return false;
+		break;
+	case TYPE_IPV6:
+		hdr = 40;
+		proto = ip[6];
+		break;
+	default:
+		return false;
+	}
+	return (proto == PROTO_UDP || proto == PROTO_TCP) && len >= hdr + 4 &&
+	       is_sip(p, be16(ip + hdr + 2));
 }
 
 /* ---- buckets ---- */

@@ -20,6 +20,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "dataplane/api/dp_api.h"
@@ -65,6 +66,9 @@ void police_configure(struct police *p, const struct dp_police *conf, uint64_t t
 
 /* DP_DROP_N: the frame may go up. frame: len bytes from the Ethernet header, without a tag. */
 enum dp_drop police_frame(struct police *p, const uint8_t *frame, uint32_t len, uint64_t now_tsc);
+
+/* UDP or TCP to a port of sip_ports; what cannot be read, and a fragment but the first, is not. */
+bool police_is_for_sip(const struct police *p, const uint8_t *frame, uint32_t len);
 
 /* What kind of traffic a frame is; for tests. */
 enum dp_police_class police_class(const struct police *p, const uint8_t *frame, uint32_t len);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * What is not media goes to the control thread, which writes it to the port's TAP twin: what the
- * access list of its interface lets in, and as much of that as the policer lets pass. The ring is served within milliseconds, and what it holds is within
+ * What is not media goes to the control thread, which writes it to the port's TAP twin: what comes from
+ * no source that is blocked, the access list of its interface lets in, and as much of that as the policer lets pass. The ring is served within milliseconds, and what it holds is within
  * the limits; so when it is full the newest go: who waits for an answer to the others has been
  * waiting for longer, and all that matters is sent again.
  */
@@ -74,6 +74,28 @@ static __rte_noinline void access_check(struct worker *w)
 	w->n_punt = n;
 }
 
+/* Before all else: who is blocked shall cost as little as can be. */
+static __rte_noinline void blocks_check(struct worker *w)
+{
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < w->n_punt; i++) {
+		struct rte_mbuf *m = w->punt[i];
+		const uint8_t *frame = rte_pktmbuf_mtod(m, const uint8_t *);
+		uint8_t scope = w->block_scopes[m->port];
+		uint32_t row = BLOCK_NO_ROW;
+		if (scope && police_is_for_sip(&w->police, frame, m->data_len))
+			row = block_source(&w->blocks, scope, frame, m->data_len, w->now);
+		if (row == BLOCK_NO_ROW) {
+			w->punt[n++] = m;
+			continue;
+		}
+		w->block_counts[row]++;
+		drop(w, m, DP_DROP_BLOCKED);
+	}
+	w->n_punt = n;
+}
+
 static unsigned int police(struct worker *w)
 {
 	unsigned int n = 0;
@@ -96,6 +118,8 @@ void stage_punt(struct worker *w)
 
 	if (likely(w->n_punt == 0))
 		return;
+	if (w->blocks.n)
+		blocks_check(w);
 	if (w->has_access)
 		access_check(w);
 	n_good = police(w);

@@ -40,6 +40,7 @@ static struct prompts *prompts;
 static struct ports *ports;
 static struct media media;
 static struct acls *acls;
+static struct blocks *blocks;
 static struct sessions *ss;
 static struct segment segment;
 static struct natlink *natlink;
@@ -127,6 +128,16 @@ static void unmake_acl(struct acl *acl)
 	free(acl);
 }
 
+static struct block_bucket *make_blocks(void)
+{
+	return calloc(BLOCK_BUCKETS, sizeof(struct block_bucket));
+}
+
+static void unmake_blocks(struct block_bucket *buckets)
+{
+	free(buckets);
+}
+
 static void world_new(void)
 {
 	static const struct sessions_ops sessions_ops = {done, event, egress};
@@ -170,6 +181,13 @@ static void world_new(void)
 		.make = make_acl,
 		.unmake = unmake_acl};
 	require(acls_new(&l, &acls) == 0);
+	struct blocks_conf b = {.ports = ports,
+		.mail = mail,
+		.n_workers = N_WORKERS,
+		.tsc_hz = TSC_HZ,
+		.make = make_blocks,
+		.unmake = unmake_blocks};
+	require(blocks_new(&b, &blocks) == 0);
 	struct natlink_conf n = {.mirror = mirror, .sessions = ss, .ops = &natlink_ops};
 	natlink = natlink_new(&n);
 	require(natlink != NULL);
@@ -182,6 +200,7 @@ static void world_new(void)
 		.ports = ports,
 		.media = &media,
 		.acls = acls,
+		.blocks = blocks,
 		.natlink = natlink,
 		.segment = &segment,
 		.tsc = tsc};
@@ -320,6 +339,10 @@ static size_t sample(uint16_t type, uint8_t n, uint8_t *body)
 		struct dp_acl head;
 		struct dp_acl_rule rules[3];
 	} acl;
+	static struct {
+		struct dp_blocks head;
+		struct dp_block list[3];
+	} block;
 	struct dp_rating rating = {id.id, n & 1, n % 128, n % 60, DP_RATING_NONE, 0};
 	struct dp_acl_name acl_name = {.name = "a", .family = n & 1 ? 4 : 6};
 	struct dp_access access = {.n = 1, .ports = {{.port = "p", .in4 = "a"}}};
@@ -331,6 +354,13 @@ static size_t sample(uint16_t type, uint8_t n, uint8_t *body)
 	for (unsigned int i = 0; i < 3; i++)
 		acl.rules[i] = (struct dp_acl_rule){
 			.seq = i * n + 1, .flags = (uint8_t)(DP_ACL_ANY_PROTO | (n & 1))};
+	block.head = (struct dp_blocks){.n = 1 + n % 3};
+	for (unsigned int i = 0; i < 3; i++)
+		block.list[i] = (struct dp_block){.ip = {192, 0, 2, (uint8_t)(n + i)},
+			.family = 4,
+			.prefix_len = 32,
+			.ttl_ms = type == DP_BLOCK_SET ? 1 + n : 0,
+			.port = {'p', (char)('a' + n % 16)}};
 	addr.addr = sample_ip("192.0.2.1", 0);
 	s.leg[0].flags |= DP_LEG_LATCH;
 	s.leg[0].timeout_ms = 1000;
@@ -376,6 +406,10 @@ static size_t sample(uint16_t type, uint8_t n, uint8_t *body)
 	case DP_ACL_CLEAR:
 		from = &acl_name, len = sizeof acl_name;
 		break;
+	case DP_BLOCK_SET:
+	case DP_BLOCK_DEL:
+		from = &block, len = sizeof block.head + block.head.n * sizeof block.list[0];
+		break;
 	case DP_ACCESS_SET:
 		from = &access, len = sizeof access;
 		break;
@@ -408,7 +442,8 @@ static size_t step_request(int fd, uint8_t op, const uint8_t *data, size_t size)
 		DP_SESSION_MODIFY, DP_SESSION_REMOVE, DP_SESSION_DUMP, DP_SESSION_SWEEP,
 		DP_MEDIA_ADDR_SET, DP_MEDIA_ADDR_DEL, DP_PORT_SET, DP_PORT_DEL, DP_POLICE_SET,
 		DP_PROMPT_SET, DP_PROMPT_SET, DP_PROMPT_DEL, DP_ACL_SET, DP_ACL_SET, DP_ACL_DEL,
-		DP_ACL_CLEAR, DP_ACCESS_SET, DP_DTMF_SEND, DP_RATING};
+		DP_ACL_CLEAR, DP_ACCESS_SET, DP_DTMF_SEND, DP_RATING, DP_BLOCK_SET, DP_BLOCK_SET,
+		DP_BLOCK_DEL};
 	union {
 		struct dp_session session;
 		struct dp_access access;
@@ -463,6 +498,7 @@ static size_t step(int *fd, const uint8_t *data, size_t size)
 		return 1;
 	case 241:
 		now_ms += 700;
+		blocks_second(blocks, tsc());
 		turn();
 		return 1;
 	case 242:
@@ -497,6 +533,7 @@ static void end(int *fd)
 	tell(*fd, DP_SESSION_SWEEP, UINT32_MAX, "", 0);
 	drain(*fd);
 	require(sessions_n(ss) == 0);
+	require(blocks_n(blocks) == 0);
 	for (uint8_t i = 0; i < DP_MEDIA_ADDRS_MAX; i++) {
 		const struct dp_media_addr *a = addrs_get(addrs, i);
 		struct dp_media_addr copy;

@@ -69,11 +69,12 @@ SRTP_SUITES = (("", 0), ("AES_CM_128_HMAC_SHA1_80", 30), ("AES_CM_128_HMAC_SHA1_
 EVENT_PLAY = struct.Struct("=QQIIII")
 PROMPT = struct.Struct("=IIQ")
 ROW_LEN = SESSION_LEN + 16 + 2 * SUM.size + 8
-STATS_HEAD = struct.Struct("=IIQQQIIIIIIQQIIQQQQQQQ24s24sIIIIQIIQQQQ")
+STATS_HEAD = struct.Struct("=IIQQQIIIIIIQQIIQQQQQQQ24s24sIIIIQIIQQQQQII")
 STATS_FIELDS = ("magic version boot_id tsc_hz heartbeat_ms n_workers n_ports n_streams n_drops off_workers off_ports "
                 "off_streams off_rare hugepages n_sessions api_requests api_refused api_malformed api_overflows "
                 "mbufs_total mbufs_in_use off_srtp srtp_cm srtp_gcm n_mcores off_mcores off_loads codecs prompt_bytes "
-                "n_prompts n_rooms tap_packets tap_lost off_acls off_acl_counts").split()
+                "n_prompts n_rooms tap_packets tap_lost off_acls off_acl_counts "
+                "off_block_counts n_blocks zero").split()
 
 
 def ipaddr(ip, port=0):

@@ -177,7 +177,9 @@ struct rig *rig_new(const struct rig_conf *conf)
 		rte_exit(1, "rig: SRTP\n");
 	rig->acl_counts = calloc(
 		(size_t)conf->n_workers * DP_ACLS_MAX * DP_ACL_ROWS, sizeof(*rig->acl_counts));
-	if (!rig->acl_counts)
+	rig->block_counts = calloc(
+		(size_t)conf->n_workers * DP_BLOCKS_MAX, sizeof(*rig->block_counts));
+	if (!rig->acl_counts || !rig->block_counts)
 		rte_exit(1, "rig: memory\n");
 	struct worker_group_conf group = {.name = name,
 		.n_workers = conf->n_workers,
@@ -188,6 +190,7 @@ struct rig *rig_new(const struct rig_conf *conf)
 		.stream_rare = rig->stream_rare,
 		.stream_srtp = rig->stream_srtp,
 		.acl_counts = rig->acl_counts,
+		.block_counts = rig->block_counts,
 		.srtp = rig->conf.srtp,
 		.n_mcores = conf->n_mcores,
 		.mcore_stats = rig->mcore_stats,
@@ -218,6 +221,7 @@ void rig_free(struct rig *rig)
 	srtp_engine_free(rig->srtp);
 	free(rig->srtp_slots);
 	free(rig->acl_counts);
+	free(rig->block_counts);
 	for (unsigned int i = 0; i < RIG_BUNDLES; i++)
 		free(rig->bundle[i].shared);
 	worker_group_free(rig->group);

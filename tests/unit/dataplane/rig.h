@@ -51,6 +51,7 @@ struct rig {
 		struct bundle *shared;
 	} bundle[RIG_BUNDLES];
 	struct dp_mcore_stats *mcore_stats;
+	uint64_t *block_counts;	    /* as in struct worker_group_conf */
 	uint64_t *acl_counts;	    /* as in struct worker_group_conf */
 	uint64_t now_tsc;	    /* 0: real time; else the clock of all turns, set by the test */
 	struct player_sound prompt; /* what every prompt sounds like; the test's */

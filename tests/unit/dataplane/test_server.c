@@ -35,6 +35,7 @@ struct world {
 	struct ports *ports;
 	struct media media;
 	struct acls *acls;
+	struct blocks *blocks;
 	struct sessions *ss;
 	struct segment segment;
 	struct natlink *natlink;
@@ -121,6 +122,16 @@ static void unmake_acl(struct acl *acl)
 	free(acl);
 }
 
+static struct block_bucket *make_blocks(void)
+{
+	return calloc(BLOCK_BUCKETS, sizeof(struct block_bucket));
+}
+
+static void unmake_blocks(struct block_bucket *buckets)
+{
+	free(buckets);
+}
+
 static int setup(void **state)
 {
 	struct world *w = calloc(1, sizeof *w);
@@ -171,6 +182,15 @@ static int setup(void **state)
 		.unmake = unmake_acl,
 	};
 	assert_int_equal(acls_new(&acls, &w->acls), 0);
+	struct blocks_conf blocks = {
+		.ports = w->ports,
+		.mail = w->mail,
+		.n_workers = 1,
+		.tsc_hz = TSC_HZ,
+		.make = make_blocks,
+		.unmake = unmake_blocks,
+	};
+	assert_int_equal(blocks_new(&blocks, &w->blocks), 0);
 	struct server_conf server = {
 		.base = w->base,
 		.n_workers = 1,
@@ -181,6 +201,7 @@ static int setup(void **state)
 		.ports = w->ports,
 		.media = &w->media,
 		.acls = w->acls,
+		.blocks = w->blocks,
 		.natlink = w->natlink,
 		.segment = &w->segment,
 		.tsc = tsc,
@@ -198,6 +219,7 @@ static int teardown(void **state)
 	sessions_free(w->ss);
 	ports_free(w->ports);
 	acls_free(w->acls);
+	blocks_free(w->blocks);
 	mirror_free(w->mirror);
 	addrs_free(w->addrs);
 	prompts_free(w->prompts);
@@ -842,6 +864,60 @@ static void test_storm(void **state)
 
 #define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
+static struct {
+	struct dp_blocks head;
+	struct dp_block list[3];
+} block_msg;
+
+static size_t block_msg_fill(uint32_t n, uint32_t ttl_ms)
+{
+	block_msg.head = (struct dp_blocks){.n = n};
+	for (uint32_t i = 0; i < 3; i++)
+		block_msg.list[i] = (struct dp_block){.ip = {192, 0, 2, (uint8_t)(i + 1)},
+			.family = 4,
+			.prefix_len = 32,
+			.ttl_ms = ttl_ms,
+			.port = "acc0"};
+	return sizeof block_msg.head + n * sizeof block_msg.list[0];
+}
+
+/* Blocked sources: rows come back, a length that does not fit ends the connection, a sweep forgets. */
+static void test_blocks(void **state)
+{
+	struct world *w = *state;
+	struct dp_blocks_reply reply;
+	int fd = client(w);
+	size_t len = block_msg_fill(3, 1000);
+
+	assert_int_equal(ask(w, fd, DP_BLOCK_SET, 1, &block_msg, len), 0);
+	assert_int_equal(rx.hdr.len - sizeof rx.hdr,
+		offsetof(struct dp_blocks_reply, rows) + 3 * sizeof reply.rows[0]);
+	memcpy(&reply, rx.body, rx.hdr.len - sizeof rx.hdr);
+	assert_int_equal(reply.n, 3);
+	assert_int_equal(blocks_n(w->blocks), 3);
+	assert_true(reply.rows[0] != reply.rows[1] && reply.rows[1] != reply.rows[2]);
+	server_stats(w->server);
+	assert_int_equal(w->segment.header->n_blocks, 3);
+	len = block_msg_fill(1, 0);
+	assert_int_equal(ask(w, fd, DP_BLOCK_SET, 1, &block_msg, len), -EINVAL);
+	assert_int_equal(ask(w, fd, DP_BLOCK_DEL, 1, &block_msg, len), 0);
+	assert_int_equal(blocks_n(w->blocks), 2);
+	len = block_msg_fill(1, 1000);
+	assert_int_equal(ask(w, fd, DP_BLOCK_SET, 2, &block_msg, len), 0);
+	assert_int_equal(ask(w, fd, DP_SESSION_SWEEP, 2, NULL, 0), 0);
+	assert_int_equal(blocks_n(w->blocks), 1);
+	/* says two and brings one */
+	block_msg.head.n = 2;
+	tell(w, fd, DP_BLOCK_SET, 2, &block_msg, len);
+	assert_int_equal(hear(w, fd, NULL), 0);
+	assert_int_equal(blocks_n(w->blocks), 1);
+	close(fd);
+	fd = client(w);
+	assert_int_equal(ask(w, fd, DP_SESSION_SWEEP, 3, NULL, 0), 0);
+	assert_int_equal(blocks_n(w->blocks), 0);
+	close(fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -857,6 +933,7 @@ int main(void)
 		T(test_one_client),
 		T(test_events),
 		T(test_storm),
+		T(test_blocks),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -40,6 +40,7 @@ extern const struct cli_table cli_show_targets;
 extern const struct cli_table cli_show_conns;
 extern const struct cli_table cli_show_threshold;
 extern const struct cli_table cli_show_capacity;
+extern const struct cli_table cli_show_blocked;
 extern const struct cli_table cli_sip_profiles;
 extern const struct cli_table cli_show_register;
 extern const struct cli_table cli_show_config;

@@ -145,6 +145,8 @@ typedef int (*cli_outcome_fn)(const char *word, uint64_t n, void *arg);
 typedef int (*cli_sip_fn)(uint32_t worker, const struct ctl_sip_stats *stats, void *arg);
 
 typedef int (*cli_conn_fn)(const struct cli_conn *conn, void *arg);
+/* dp_drops: of the data plane; those of limen-sip are in block. */
+typedef int (*cli_block_fn)(const struct ctl_block *block, uint64_t dp_drops, void *arg);
 typedef int (*cli_registration_fn)(const struct ctl_reg *reg, void *arg);
 typedef int (*cli_recording_fn)(const struct ctl_rec_status *recording, void *arg);
 
@@ -199,6 +201,12 @@ struct cli_source {
 	void (*conns)(void *ctx, cli_conn_fn row, void *arg);
 	/* -ENOENT: none of that number and transport; -ENOTCONN: its limen-sip is away. */
 	int (*conn_end)(void *ctx, uint32_t number, uint8_t transport);
+	/* Sources that are blocked now, in the order in which they were. */
+	void (*blocks)(void *ctx, cli_block_fn row, void *arg);
+	/* -ENOTCONN: limen-sip is away; -ENOSPC, -ENOMEM. */
+	int (*block)(void *ctx, const struct ctl_block *block);
+	/* NULL: all. -ENOENT; -ENOTCONN. */
+	int (*unblock)(void *ctx, const struct ctl_block *block);
 	/* own NONE: limen-nat is away, and the rest is what it told last. */
 	void (*nat)(void *ctx, struct ctl_nat_info *ret);
 	/* What limen-sip knows of transcoding. */

@@ -84,6 +84,12 @@ enum ctl_msg {
 	CTL_CONN_GONE = 81,  /* ctl_conn_id */
 	CTL_REG_STATUS = 83, /* ctl_reg_status, sip -> control, at each change; no reply */
 	CTL_CONN_END = 82,   /* ctl_conn_id, control -> sip: an operator wants its end */
+	/*
+	 * Sources that are blocked. sip -> control: new ones, those with other figures, and after HELLO
+	 * all that it knows; control -> sip: those of before its start, and those set by hand.
+	 */
+	CTL_BLOCKS_PUT = 130, /* ctl_blocks + ctl_block ...; no reply */
+	CTL_BLOCKS_DEL = 131, /* the same, either way: only who and where count; n 0: all */
 	/* registrations, sip <-> control */
 	CTL_REG_PUT = 70, /* ctl_reg + state: a binding is new or changed; no reply */
 	CTL_REG_DEL = 71, /* ctl_reg_key: it is gone; no reply */
@@ -511,6 +517,48 @@ struct ctl_conn_id {
 	uint64_t id;
 };
 
+/* ---- sources that are blocked ---- */
+
+/* X(symbol, word in show commands, what the source did). */
+#define CTL_BLOCK_REASONS(X)                                                       \
+	X(OPERATOR, "operator", "an operator blocked it")                          \
+	X(MESSAGES, "messages", "more messages a second than a source may send")   \
+	X(CALLS, "calls", "more new calls a second than a source may begin")       \
+	X(MALFORMED, "malformed", "too many messages that do not parse")           \
+	X(UNKNOWN, "unknown-targets", "too many requests for what there is not")   \
+	X(CHALLENGES, "unanswered-challenges",                                     \
+		"too many requests without the credentials that were asked for")   \
+	X(PASSWORDS, "wrong-passwords", "too many wrong user names and passwords") \
+	X(SCANNER, "scanner", "a User-Agent of tools that look for victims")
+
+enum ctl_block_reason {
+#define X(sym, word, text) CTL_BLOCK_##sym,
+	CTL_BLOCK_REASONS(X)
+#undef X
+		CTL_BLOCK_N_REASONS,
+};
+
+#define CTL_BLOCKS_BATCH 256
+
+struct ctl_block {
+	struct ipaddr addr; /* port 0; of a network its first address */
+	uint8_t prefix_len; /* 32; of IPv6 48, 56, 64 or 128 */
+	uint8_t reason;	    /* enum ctl_block_reason */
+	uint8_t level;	    /* how often it had been blocked before */
+	uint8_t zero;
+	uint64_t since_ms;     /* wall clock */
+	uint64_t drops;	       /* by limen-sip */
+	uint32_t remaining_ms; /* 0: it is over, and only remembered for the next time */
+	uint32_t memory_ms;    /* how long it is remembered beyond that */
+	char realm[CTL_NAME_MAX];
+};
+_Static_assert(sizeof(struct ctl_block) == 80, "wire struct");
+
+struct ctl_blocks {
+	uint32_t n; /* at most CTL_BLOCKS_BATCH */
+	uint32_t zero;
+};
+
 /* ---- registrations ---- */
 
 struct ctl_reg_key {
@@ -570,6 +618,9 @@ struct ctl_reg_clear {
 	X(dialogs, "dialogs", "dialogs now")                                                  \
 	X(connections, "connections", "TCP, TLS and WebSocket connections now")               \
 	X(tls_failed, "tls-failed", "TLS handshakes that failed, from and to far ends")       \
+	X(sources_blocked, "sources-blocked", "sources that were blocked")                    \
+	X(blocked_drops, "blocked-drops", "messages and connections of blocked sources")      \
+	X(block_refused, "block-refused", "sources not blocked: too many in one second")      \
 	X(calls_active, "calls-active", "calls now")                                          \
 	X(calls_attempted, "calls-attempted", "initial INVITEs")                              \
 	X(calls_answered, "calls-answered", "calls answered with 2xx")                        \

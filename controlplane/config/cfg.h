@@ -40,6 +40,10 @@ const struct cfg_interface *cfg_interface_parent(
 	const struct cfg *cfg, const struct cfg_interface *interface);
 
 const struct cfg_realm *cfg_find_realm(const struct cfg *cfg, const char *name);
+/* Of the realms on its interface the first: who is blocked in one of them is in all. */
+const struct cfg_realm *cfg_realm_network(const struct cfg *cfg, const struct cfg_realm *realm);
+/* Whether limits per source are kept there. */
+bool cfg_realm_defends(const struct cfg_realm *realm);
 const struct cfg_trunk *cfg_find_trunk(const struct cfg *cfg, const char *name);
 /* family 4 or 6. */
 const struct cfg_access_list *cfg_find_access_list(

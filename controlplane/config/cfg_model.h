@@ -17,6 +17,7 @@
 #define CFG_TEXT_MAX   80
 #define CFG_IF_MAX     16
 #define CFG_DEVICE_MAX 160
+#define CFG_AGENT_MAX  40
 #define CFG_LIST_MAX   16 /* members of a small list inside an object */
 
 struct cfg_prefix {
@@ -39,6 +40,9 @@ enum cfg_tls_client { CFG_TLS_CLIENT_NONE, CFG_TLS_CLIENT_OPTIONAL, CFG_TLS_CLIE
 enum cfg_tls_version { CFG_TLS_1_2, CFG_TLS_1_3 };
 /* Whose new calls a realm takes: of configured trunks, of these and users with a password, anybody's. */
 enum cfg_admission { CFG_ADMIT_TRUNKS, CFG_ADMIT_ANY, CFG_ADMIT_USERS };
+
+/* Whether a realm keeps limits per source; BY_CLASS: one of class access does. */
+enum cfg_defence { CFG_DEFENCE_BY_CLASS, CFG_DEFENCE_ALWAYS, CFG_DEFENCE_NEVER };
 
 /* SRTP of a realm's or trunk's far ends; CFG_SRTP_REALM: a trunk does as its realm says. */
 enum cfg_srtp { CFG_SRTP_NEVER, CFG_SRTP_PREFER, CFG_SRTP_REQUIRE, CFG_SRTP_REALM };
@@ -541,6 +545,7 @@ struct cfg_realm {
 	uint32_t bandwidth_kbps;       /* media of one direction; 0: no limit */
 	char link[CFG_NAME_MAX];       /* that its media goes by; empty: none */
 	bool emergency_unregistered;   /* emergency calls are taken from anybody */
+	uint8_t defence;	       /* enum cfg_defence */
 	uint32_t tenant;	       /* tag of a voice class; 0: none */
 	/* Web sites whose pages may connect: "https://phone.example.com"; none: all */
 	char ws_origins[CFG_LIST_MAX][CFG_ORIGIN_MAX];
@@ -744,6 +749,18 @@ struct cfg {
 	uint32_t video_kbps;	  /* of media that is not audio and does not say it (b=) */
 	/* What calls beyond a limit are refused with. */
 	uint32_t conn_status, spike_status, bandwidth_status, user_status, toll_status;
+	/* Limits of one source; 0: none */
+	uint32_t defence_messages, defence_calls;	  /* a second */
+	uint32_t defence_malformed, defence_unknown;	  /* a minute */
+	uint32_t defence_challenges, defence_passwords;	  /* a minute */
+	uint32_t defence_trusted;			  /* times as much for registered phones */
+	uint32_t defence_block_s, defence_block_max_s;	  /* the first time; at most */
+	uint8_t defence_prefix6;			  /* of IPv6 that is one source */
+	bool defence_scanners;				  /* the names that the box knows */
+	char defence_agents[CFG_LIST_MAX][CFG_AGENT_MAX]; /* more of them */
+	uint32_t n_defence_agents;
+	struct cfg_prefix defence_exempt[CFG_LIST_MAX];
+	uint32_t n_defence_exempt;
 	uint32_t trace_memory_mb; /* SIP messages of calls in limen-sip; 0: none are kept */
 	/* sip-ua */
 	uint32_t max_forwards;	      /* of requests that the box originates */

@@ -581,6 +581,21 @@ const struct cfg_interface *cfg_interface_parent(
 	return cfg_find_interface(cfg, name);
 }
 
+const struct cfg_realm *cfg_realm_network(const struct cfg *cfg, const struct cfg_realm *realm)
+{
+	for (uint32_t i = 0; realm->interface[0] != 0 && i < cfg->n_realms; i++) {
+		if (strcmp(cfg->realms[i].interface, realm->interface) == 0)
+			return &cfg->realms[i];
+	}
+	return realm;
+}
+
+bool cfg_realm_defends(const struct cfg_realm *realm)
+{
+	return realm->defence == CFG_DEFENCE_ALWAYS ||
+	       (realm->defence == CFG_DEFENCE_BY_CLASS && realm->class == CFG_REALM_ACCESS);
+}
+
 const struct cfg_realm *cfg_find_realm(const struct cfg *cfg, const char *name)
 {
 	return find(cfg, CFG_REALM, name);

@@ -16,6 +16,26 @@ static const struct cfg_word rec_full_words[] = {
 	{NULL, 0, NULL},
 };
 
+static const struct cfg_word prefix6_words[] = {
+	{"48", 48, "A site"},
+	{"56", 56, "A household"},
+	{"64", 64, "A link"},
+	{"128", 128, "A single address"},
+	{NULL, 0, NULL},
+};
+
+/* A limit of one source: its words behind "defence", what is counted, in what time. */
+#define DEFENCE_ROW(field_, words_, max_, def_, help_, value_)                                 \
+	{                                                                                      \
+		.kind = CFG_VOICE, .type = CFG_T_U32, .flags = CFG_F_ZERO_NONE,                \
+		.name = "defence_" #field_, .syntax = "defence " words_,                       \
+		FIELD(cfg, defence_##field_), .min = 1, .max = max_, .def = def_, NO_REF,      \
+		.help = "Limits of one source; who goes beyond is blocked for a time\n" help_, \
+		.value_help = value_                                                           \
+	}
+#define A_SECOND "A second"
+#define A_MINUTE "A minute"
+
 /* The defaults of DP_POLICE, by class. */
 #define X(sym, word, rate, source_rate, text)          \
 	enum {                                         \
@@ -165,6 +185,92 @@ static const struct cfg_leaf rows[] = {
 		NO_REF,
 		.help = "Calls to this number are refused by no limit; several may be given",
 		.value_help = "Digits as they are dialled: 112"},
+	DEFENCE_ROW(messages, "messages", 1000000, 200, "SIP messages", A_SECOND),
+	DEFENCE_ROW(calls, "calls", 100000, 30, "New calls", A_SECOND),
+	DEFENCE_ROW(malformed, "malformed", 100000, 30, "Messages that do not parse", A_MINUTE),
+	DEFENCE_ROW(unknown, "unknown-targets", 100000, 60,
+		"Requests that are answered with 403, 404, 484 or 604", A_MINUTE),
+	DEFENCE_ROW(challenges, "unanswered-challenges", 100000, 60,
+		"Requests without the credentials that were asked for", A_MINUTE),
+	DEFENCE_ROW(passwords, "wrong-passwords", 100000, 60, "Wrong user names and passwords",
+		A_MINUTE),
+	{.kind = CFG_VOICE,
+		.type = CFG_T_U32,
+		.name = "defence_trusted",
+		.syntax = "defence registered-factor",
+		FIELD(cfg, defence_trusted),
+		.min = 1,
+		.max = 1000,
+		.def = 10,
+		NO_REF,
+		.help = "Limits of one source; who goes beyond is blocked for a time\n"
+			"Where a user has proved his password the limits are so many times higher",
+		.value_help = "Times"},
+	{.kind = CFG_VOICE,
+		.type = CFG_T_U32,
+		.name = "defence_block_s",
+		.syntax = "defence block-time",
+		FIELD(cfg, defence_block_s),
+		.min = 1,
+		.max = 604800,
+		.def = 300,
+		NO_REF,
+		.help = "Limits of one source; who goes beyond is blocked for a time\n"
+			"How long the first time; each further time it is doubled",
+		.value_help = "Seconds"},
+	{.kind = CFG_VOICE,
+		.type = CFG_T_U32,
+		.name = "defence_block_max_s",
+		.syntax = "defence block-time maximum",
+		FIELD(cfg, defence_block_max_s),
+		.min = 1,
+		.max = 604800,
+		.def = 86400,
+		NO_REF,
+		.help = "Limits of one source; who goes beyond is blocked for a time\n"
+			"How long the first time; each further time it is doubled\nAt most",
+		.value_help = "Seconds"},
+	{.kind = CFG_VOICE,
+		.type = CFG_T_ENUM,
+		.name = "defence_prefix6",
+		.syntax = "defence ipv6-prefix",
+		FIELD(cfg, defence_prefix6),
+		.words = prefix6_words,
+		.min = 48,
+		.max = 128,
+		.def = 64,
+		NO_REF,
+		.help = "Limits of one source; who goes beyond is blocked for a time\n"
+			"How much of an IPv6 address is one source"},
+	{.kind = CFG_VOICE,
+		.type = CFG_T_BOOL,
+		.name = "defence_scanners",
+		.syntax = "defence known-scanners",
+		FIELD(cfg, defence_scanners),
+		.def = true,
+		NO_REF,
+		.help = "Limits of one source; who goes beyond is blocked for a time\n"
+			"Block who says that it is a tool that looks for victims (User-Agent)"},
+	{.kind = CFG_VOICE,
+		.type = CFG_T_WORD,
+		.flags = CFG_F_LIST,
+		.name = "defence_agents",
+		.syntax = "defence user-agent",
+		LIST(cfg, defence_agents),
+		NO_REF,
+		.help = "Limits of one source; who goes beyond is blocked for a time\n"
+			"Block who has this in its User-Agent, too; several may be given",
+		.value_help = "Part of the name, in small letters or capitals"},
+	{.kind = CFG_VOICE,
+		.type = CFG_T_NET,
+		.flags = CFG_F_LIST,
+		.name = "defence_exempt",
+		.syntax = "defence exempt",
+		LIST(cfg, defence_exempt),
+		NO_REF,
+		.help = "Limits of one source; who goes beyond is blocked for a time\n"
+			"Sources of this network are never blocked; several may be given",
+		.value_help = "Network: 192.0.2.0/24"},
 	{.kind = CFG_VOICE,
 		.type = CFG_T_U32,
 		.flags = CFG_F_ZERO_NONE,

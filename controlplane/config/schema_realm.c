@@ -2,6 +2,13 @@
 /* Rows of "realm NAME". */
 #include "controlplane/config/schema_rows.h"
 
+static const struct cfg_word defence_words[] = {
+	{"by-class", CFG_DEFENCE_BY_CLASS, "In a realm of class access"},
+	{"always", CFG_DEFENCE_ALWAYS, "Here"},
+	{"never", CFG_DEFENCE_NEVER, "Not here"},
+	{NULL, 0, NULL},
+};
+
 static const struct cfg_leaf rows[] = {
 	/* ---- realm NAME ---- */
 	{.kind = CFG_REALM,
@@ -232,6 +239,16 @@ static const struct cfg_leaf rows[] = {
 	SIP_PROFILE_ROW(CFG_REALM, cfg_realm, sip_profile_out, "$", ""),
 	SIP_PROFILE_ROW(CFG_REALM, cfg_realm, sip_profile_in, "$ inbound",
 		", or received\nThose that are received"),
+	{.kind = CFG_REALM,
+		.type = CFG_T_ENUM,
+		.name = "defence",
+		.syntax = "defence",
+		FIELD(cfg_realm, defence),
+		.words = defence_words,
+		.max = CFG_DEFENCE_NEVER,
+		.def = CFG_DEFENCE_BY_CLASS,
+		NO_REF,
+		.help = "Limits of one source, as voice service voip has them"},
 	CLASS_ROW(CFG_REALM, cfg_realm, tenant, "sip tenant", CFG_TENANT,
 		"SIP\nIdentity of callers, headers and methods"),
 	CLASS_ROW(CFG_REALM, cfg_realm, voice_codec, "codec", CFG_VOICE_CODEC,

@@ -142,6 +142,11 @@ static void on_media_dirty(void *arg)
 	dpclient_pump_later(((struct control *)arg)->dp);
 }
 
+static uint64_t ops_block_drops(void *arg, uint32_t row)
+{
+	return dpclient_block_drops(((struct control *)arg)->dp, row);
+}
+
 static bool get_sums(
 	void *arg, const struct media_session *session, struct dp_stream_sum ret_sums[DP_LEGS])
 {
@@ -295,6 +300,7 @@ static void media_apply(void *arg, const struct cfg *old, const struct cfg *next
 		log_err("memory is short: not all realms have media ports");
 	prompts_apply(c->prompts, clock_mono_ms());
 	dpclient_apply(c->dp, next);
+	blocks_config(c->blocks, next);
 	spool_set_node(c->spool, next->hostname);
 	recordings_policy(c->recordings, next);
 	target_store_config(c->targets, next);
@@ -385,7 +391,7 @@ static void on_started(void *arg, int status, const char *text)
 	}
 	static const struct timeval grace = {.tv_sec = GRACE_S};
 	event_add(c->grace_event, &grace);
-	dpclient_start(c->dp, c->sessions, c->prompts);
+	dpclient_start(c->dp, c->sessions, c->prompts, c->blocks);
 	log_notice("running: revision %llu of the configuration, generation %u",
 		(unsigned long long)cfg_store_revision(c->store), c->generation);
 	notify_send("READY=1");
@@ -400,6 +406,7 @@ static void second_cb(evutil_socket_t fd, short what, void *arg)
 	calls_tick(c->calls);
 	windows_tick(c->windows, now_ms);
 	traces_tick(c->traces);
+	blocks_second(c->blocks, clock_mono_ms());
 	look_at_transcoder(c);
 	cfg_store_tick(c->store, now_ms);
 	if (++c->seconds == KEYS_GRACE_S)
@@ -472,6 +479,10 @@ static int make_media(struct control *c)
 	c->capacity = capacity_store_new();
 	if (c->targets == NULL || c->windows == NULL || c->capacity == NULL)
 		return -ENOMEM;
+	struct blocks_ops blocks_ops = {ops_block_drops, on_media_dirty, c};
+	c->blocks = blocks_new(&blocks_ops);
+	if (c->blocks == NULL)
+		return -ENOMEM;
 	struct registrations_ops reg_ops = {ops_send, ops_room, ops_wall_ms, c};
 	int ret = registrations_new(c->base, c->options.state_dir, &reg_ops, &c->registrations);
 	if (ret < 0)
@@ -502,6 +513,7 @@ static int make_peers(struct control *c, char *error)
 		.windows = c->windows,
 		.capacity = c->capacity,
 		.registrations = c->registrations,
+		.blocks = c->blocks,
 		.transcoder = &c->transcoder,
 		.boot_id = c->boot_id,
 		.generation = get_generation,
@@ -631,6 +643,7 @@ void control_free(struct control *c)
 	windows_free(c->windows);
 	capacity_store_free(c->capacity);
 	registrations_free(c->registrations);
+	blocks_free(c->blocks);
 	media_realms_free(c->realms);
 	spool_close(c->spool);
 	cfg_store_close(c->store);

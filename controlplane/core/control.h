@@ -47,6 +47,7 @@ struct control {
 	struct windows *windows;
 	struct capacity_store *capacity;
 	struct registrations *registrations;
+	struct blocks *blocks;
 	struct peers *peers;
 	struct sipconf *sipconf;
 	struct ctl_transcoder transcoder; /* as limen-sip knows it */

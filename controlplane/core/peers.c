@@ -64,6 +64,42 @@ static struct peer_sip *sip_of(struct peer *peer)
 	return &peer->peers->sip[peer->worker];
 }
 
+/* ---- blocked sources ---- */
+
+struct block_batch {
+	struct peers *peers;
+	uint32_t worker;
+	struct ctl_blocks head;
+	struct ctl_block list[CTL_BLOCKS_BATCH];
+};
+
+static void blocks_flush(struct block_batch *batch)
+{
+	if (batch->head.n > 0)
+		peers_sip_send(batch->peers, batch->worker, CTL_BLOCKS_PUT, &batch->head,
+			sizeof(batch->head), batch->list, batch->head.n * sizeof(batch->list[0]));
+	batch->head.n = 0;
+}
+
+static int block_give(const struct ctl_block *block, uint64_t dp_drops, void *arg)
+{
+	struct block_batch *batch = arg;
+
+	batch->list[batch->head.n++] = *block;
+	if (batch->head.n == CTL_BLOCKS_BATCH)
+		blocks_flush(batch);
+	return 0;
+}
+
+/* To the first worker of a limen-sip that has just started: all workers share them. */
+static void blocks_give(struct peers *peers, uint32_t worker)
+{
+	struct block_batch batch = {.peers = peers, .worker = worker};
+
+	blocks_each(peers->conf.blocks, true, clock_mono_ms(), block_give, &batch);
+	blocks_flush(&batch);
+}
+
 /* ---- HELLO ---- */
 
 static void check_replayed(struct peers *peers)
@@ -238,6 +274,8 @@ static int on_hello(struct ipc_peer *ipc, const struct ipc_hdr *hdr, const void 
 		memcpy(reply.token_key, peers->conf.token_key, sizeof(reply.token_key));
 	ret = ipc_reply(ipc, hdr, 0, &reply, sizeof(reply));
 	if (ret == 0 && peer->role == IPC_ROLE_SIP) {
+		if (peers->conf.blocks != NULL && hello.config_revision == 0 && peer->worker == 0)
+			blocks_give(peers, 0);
 		peers->conf.sip_up(peers->conf.arg, peer->worker);
 		nat_tell(peers, ipc);
 		transcoder_tell(peers, ipc);
@@ -479,6 +517,55 @@ int peers_conn_end(struct peers *peers, uint32_t number, uint8_t transport)
 		       : -ENOTCONN;
 }
 
+static int on_blocks(struct ipc_peer *ipc, const struct ipc_hdr *hdr, const void *body, size_t len)
+{
+	struct blocks *blocks = ((struct peer *)ipc_peer_ctx(ipc))->peers->conf.blocks;
+	const struct ctl_block *list = ctl_blocks_of(body, len);
+	const struct ctl_blocks *head = body;
+
+	if (list == NULL)
+		return -EPROTO;
+	for (uint32_t i = 0; blocks != NULL && i < head->n; i++) {
+		if (hdr->type == CTL_BLOCKS_DEL)
+			(void)blocks_del(blocks, &list[i], clock_mono_ms());
+		else if (blocks_put(blocks, &list[i], clock_mono_ms()) < 0)
+			log_warning("a source that limen-sip blocks is not in the book: too many");
+	}
+	return 0;
+}
+
+static int blocks_send(struct peers *peers, uint16_t type, const struct ctl_block *block)
+{
+	const struct ctl_blocks head = {.n = block != NULL};
+
+	for (uint32_t i = 0; i < CALLS_WORKERS_MAX; i++) {
+		if (peers_sip_send(peers, i, type, &head, sizeof(head), block,
+			    block != NULL ? sizeof(*block) : 0))
+			return 0;
+	}
+	return -ENOTCONN;
+}
+
+int peers_block(struct peers *peers, const struct ctl_block *block)
+{
+	int ret = blocks_send(peers, CTL_BLOCKS_PUT, block);
+
+	return ret < 0 ? ret : blocks_put(peers->conf.blocks, block, clock_mono_ms());
+}
+
+int peers_unblock(struct peers *peers, const struct ctl_block *block)
+{
+	int ret = blocks_send(peers, CTL_BLOCKS_DEL, block);
+
+	if (ret < 0)
+		return ret;
+	if (block == NULL) {
+		blocks_del_all(peers->conf.blocks);
+		return 0;
+	}
+	return blocks_del(peers->conf.blocks, block, clock_mono_ms()) ? 0 : -ENOENT;
+}
+
 static int on_reg_put(struct ipc_peer *ipc, const struct ipc_hdr *hdr, const void *body, size_t len)
 {
 	struct peer *peer = ipc_peer_ctx(ipc);
@@ -646,6 +733,10 @@ static const struct ipc_row rows[] = {
 		on_reg_status},
 	{CTL_CONN, 0, IPC_ROLE_SIP, SIZED(struct ctl_conn), "CTL_CONN", on_conn},
 	{CTL_CONN_GONE, 0, IPC_ROLE_SIP, SIZED(struct ctl_conn_id), "CTL_CONN_GONE", on_conn_gone},
+	{CTL_BLOCKS_PUT, 0, IPC_ROLE_SIP, sizeof(struct ctl_blocks), BODY_MAX, "CTL_BLOCKS_PUT",
+		on_blocks},
+	{CTL_BLOCKS_DEL, 0, IPC_ROLE_SIP, sizeof(struct ctl_blocks), BODY_MAX, "CTL_BLOCKS_DEL",
+		on_blocks},
 	{CTL_NAT_KEYS, 0, IPC_ROLE_NAT, SIZED(struct ctl_nat_keys), "CTL_NAT_KEYS", on_nat},
 	{CTL_NAT_FAILED, 0, IPC_ROLE_NAT, SIZED(struct ctl_nat_id), "CTL_NAT_FAILED", on_nat},
 	{CTL_NAT_INFO, 0, IPC_ROLE_NAT, SIZED(struct ctl_nat_info), "CTL_NAT_INFO", on_nat},

@@ -20,6 +20,7 @@
 #include "controlplane/core/targets.h"
 #include "controlplane/core/registrations.h"
 #include "controlplane/quality/windows.h"
+#include "controlplane/media/blocks.h"
 
 struct peers;
 struct peer;
@@ -34,6 +35,7 @@ struct peers_conf {
 	struct windows *windows;	     /* how calls to trunks go; NULL: nobody counts that */
 	struct capacity_store *capacity;     /* the same */
 	struct registrations *registrations; /* NULL: none are kept */
+	struct blocks *blocks;		     /* NULL: who is blocked is not kept */
 	const struct ctl_transcoder *transcoder; /* for limen-sip; NULL: it is not told */
 	uint64_t boot_id;
 	uint8_t token_key[CTL_TOKEN_KEY];
@@ -103,6 +105,12 @@ bool peers_trunk(const struct peers *peers, const char *name, struct ctl_trunk_s
 bool peers_registration(
 	const struct peers *peers, const char *trunk, struct ctl_reg_status *ret_status);
 const struct conns *peers_conns(const struct peers *peers);
+/*
+ * An operator blocks a source, or (NULL: all) lets it in again. -ENOTCONN: limen-sip is away, and nothing
+ * has changed; -ENOENT: it is not blocked; -ENOSPC, -ENOMEM.
+ */
+int peers_block(struct peers *peers, const struct ctl_block *block);
+int peers_unblock(struct peers *peers, const struct ctl_block *block);
 /* Ends a connection of SIP. -ENOENT: none of that number and transport; -ENOTCONN. */
 int peers_conn_end(struct peers *peers, uint32_t number, uint8_t transport);
 struct ipc_stats peers_sip_stats(const struct peers *peers, uint32_t worker);

@@ -479,6 +479,23 @@ static int conn_end(void *ctx, uint32_t number, uint8_t transport)
 	return peers_conn_end(c->peers, number, transport);
 }
 
+static void blocks(void *ctx, cli_block_fn row, void *arg)
+{
+	const struct control *c = ctx;
+
+	blocks_each(c->blocks, false, clock_mono_ms(), row, arg);
+}
+
+static int block(void *ctx, const struct ctl_block *source)
+{
+	return peers_block(((struct control *)ctx)->peers, source);
+}
+
+static int unblock(void *ctx, const struct ctl_block *source)
+{
+	return peers_unblock(((struct control *)ctx)->peers, source);
+}
+
 static int call_clear(void *ctx, uint64_t call_id, uint32_t q850, const char *reason)
 {
 	const struct control *c = ctx;
@@ -616,5 +633,8 @@ void status_source(struct control *control, struct cli_source *ret_source)
 		.registration = registration,
 		.conns = conns,
 		.conn_end = conn_end,
+		.blocks = blocks,
+		.block = block,
+		.unblock = unblock,
 		.call_clear = call_clear};
 }

@@ -35,6 +35,7 @@ struct dpclient {
 	struct dpclient_ops ops;
 	struct sessions *sessions;
 	struct prompts *prompts;
+	struct blocks *blocks;
 	struct ipc_peer *peer; /* NULL: not connected */
 	bool up;	       /* HELLO was answered */
 	bool pump_pending, sweep_wanted, sweep_under_way;
@@ -144,12 +145,28 @@ static void pump_sessions(struct dpclient *dp)
 	}
 }
 
+/* Before ports: whose port is not there yet is blocked from its first frame on. */
+static bool pump_blocks(struct dpclient *dp)
+{
+	struct blocks_request body;
+	uint16_t type = may_send(dp) ? blocks_next(dp->blocks, clock_mono_ms(), &body) : 0;
+
+	if (type == 0)
+		return true;
+	int ret = request(
+		dp, type, 0, &body, sizeof(body.head) + body.head.n * sizeof(body.list[0]));
+	if (ret < 0)
+		cannot_send(dp, ret);
+	return ret == 0;
+}
+
 static void pump(struct dpclient *dp)
 {
-	if (!dp->up || !pump_objs(dp) || !pump_prompts(dp))
+	if (!dp->up || !pump_blocks(dp) || !pump_objs(dp) || !pump_prompts(dp))
 		return;
 	pump_sessions(dp);
-	if (dp->sweep_wanted && !dp->sweep_under_way && sessions_idle(dp->sessions)) {
+	if (dp->up && dp->sweep_wanted && !dp->sweep_under_way && sessions_idle(dp->sessions) &&
+		blocks_settled(dp->blocks, clock_mono_ms())) {
 		int ret = request(dp, DP_SESSION_SWEEP, 0, NULL, 0);
 		dp->sweep_under_way = ret == 0;
 		dp->sweep_wanted = ret < 0;
@@ -175,6 +192,22 @@ void dpclient_pump_later(struct dpclient *dp)
 }
 
 /* ---- answers ---- */
+
+static int block_reply(
+	struct dpclient *dp, uint16_t type, int32_t status, const void *body, size_t len)
+{
+	const struct dp_blocks_reply *reply = body;
+	size_t head = offsetof(struct dp_blocks_reply, rows);
+
+	if (type == DP_BLOCK_SET && status >= 0 &&
+		(len < head || reply->n > DP_BLOCKS_BATCH ||
+			len != head + reply->n * sizeof(reply->rows[0])))
+		return -EPROTO;
+	bool rows = type == DP_BLOCK_SET && status >= 0;
+	blocks_done(dp->blocks, status, rows ? reply->rows : NULL, rows ? reply->n : 0,
+		clock_mono_ms());
+	return 0;
+}
 
 static int on_reply(struct ipc_peer *peer, const struct ipc_hdr *hdr, const void *body, size_t len)
 {
@@ -205,6 +238,8 @@ static int on_reply(struct ipc_peer *peer, const struct ipc_hdr *hdr, const void
 				strerror(-hdr->status));
 		return 0;
 	}
+	if (type == DP_BLOCK_SET || type == DP_BLOCK_DEL)
+		return block_reply(dp, type, hdr->status, body, len);
 	if (type == DP_ACL_CLEAR)
 		return 0;
 	if (type < DP_SESSION_ADD || type >= DP_ACL_SET) {
@@ -247,6 +282,7 @@ static int take_segment(struct dpclient *dp, int fd, const struct dp_hello_reply
 	dp->generation = dp->ops.generation(dp->ops.arg, same_boot);
 	dpobjs_reset(&dp->objs, same_boot);
 	prompts_reset(dp->prompts);
+	blocks_reset(dp->blocks);
 	sessions_up(dp->sessions, hello->n_workers, same_boot);
 	segment_unmap(&dp->segment);
 	dp->segment = map;
@@ -449,6 +485,9 @@ static const struct ipc_row rows[] = {
 	REPLY(DP_ACL_DEL, 0),
 	REPLY(DP_ACL_CLEAR, 0),
 	REPLY(DP_ACCESS_SET, 0),
+	{DP_BLOCK_SET | IPC_TYPE_REPLY, 0, IPC_ROLE_DATAPLANE, 0, sizeof(struct dp_blocks_reply),
+		"DP_BLOCK_SET reply", on_reply},
+	REPLY(DP_BLOCK_DEL, 0),
 	REPLY(DP_SESSION_ADD, sizeof(struct dp_session_reply)),
 	REPLY(DP_SESSION_MODIFY, sizeof(struct dp_session_reply)),
 	REPLY(DP_SESSION_REMOVE, sizeof(struct dp_session_final)),
@@ -549,12 +588,14 @@ void dpclient_free(struct dpclient *dp)
 	free(dp);
 }
 
-void dpclient_start(struct dpclient *dp, struct sessions *sessions, struct prompts *prompts)
+void dpclient_start(struct dpclient *dp, struct sessions *sessions, struct prompts *prompts,
+	struct blocks *blocks)
 {
 	static const struct timeval tick = {.tv_usec = TICK_MS * 1000};
 
 	dp->sessions = sessions;
 	dp->prompts = prompts;
+	dp->blocks = blocks;
 	event_add(dp->tick_event, &tick);
 	connect_now(dp);
 }
@@ -566,6 +607,11 @@ bool dpclient_sums(const struct dpclient *dp, const struct media_session *s,
 		return false;
 	return segment_sum(&dp->segment, s->stream[0], &ret_sums[0]) &&
 	       segment_sum(&dp->segment, s->stream[1], &ret_sums[1]);
+}
+
+uint64_t dpclient_block_drops(const struct dpclient *dp, uint32_t row)
+{
+	return dp->up ? segment_block_drops(&dp->segment, row) : 0;
 }
 
 bool dpclient_srtp(

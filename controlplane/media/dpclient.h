@@ -14,6 +14,7 @@
 #include <sys/types.h>
 
 #include "controlplane/config/cfg.h"
+#include "controlplane/media/blocks.h"
 #include "controlplane/media/prompts.h"
 #include "controlplane/media/segment.h"
 #include "controlplane/media/sessions.h"
@@ -52,11 +53,15 @@ struct dpclient_state {
 struct dpclient *dpclient_new(
 	struct event_base *base, const char *path, const struct dpclient_ops *ops);
 void dpclient_free(struct dpclient *dp);
-/* The sessions and prompts it serves; the sessions' ops.dirty and ops.sums are the two functions below. */
-void dpclient_start(struct dpclient *dp, struct sessions *sessions, struct prompts *prompts);
+/* The sessions, prompts and blocked sources it serves; the sessions' ops.dirty and ops.sums are the two
+ * functions below. */
+void dpclient_start(struct dpclient *dp, struct sessions *sessions, struct prompts *prompts,
+	struct blocks *blocks);
 void dpclient_pump_later(struct dpclient *dp);
 bool dpclient_sums(const struct dpclient *dp, const struct media_session *session,
 	struct dp_stream_sum ret_sums[DP_LEGS]);
+/* struct blocks_ops: what the workers have dropped of a blocked source's. */
+uint64_t dpclient_block_drops(const struct dpclient *dp, uint32_t row);
 /* How far its SRTP has come, as the segment has it now: into conf. */
 bool dpclient_srtp(
 	const struct dpclient *dp, const struct media_session *s, struct dp_session *conf);

@@ -11,7 +11,7 @@
 
 LOG_TOPIC("dataplane");
 
-static bool interface_has_port(const struct cfg *cfg, const struct cfg_interface *interface)
+bool dpobjs_interface_has_port(const struct cfg *cfg, const struct cfg_interface *interface)
 {
 	const struct cfg_interface *parent = cfg_interface_parent(cfg, interface);
 
@@ -24,7 +24,8 @@ static bool addr_wanted(
 	const struct cfg *cfg, const struct cfg_realm *realm, const struct ipaddr *addr)
 {
 	const struct cfg_interface *interface = cfg_find_interface(cfg, realm->interface);
-	return ipaddr_is_set(addr) && interface != NULL && interface_has_port(cfg, interface);
+	return ipaddr_is_set(addr) && interface != NULL &&
+	       dpobjs_interface_has_port(cfg, interface);
 }
 
 /* Lists of either family that an interface with a device uses; each is given to fn, once. */
@@ -41,7 +42,7 @@ static uint32_t acls_walk(const struct cfg *cfg, struct dpobjs *set,
 			bool in_use = false;
 			for (uint32_t k = 0; k < cfg->n_interfaces; k++) {
 				const struct cfg_interface *interface = &cfg->interfaces[k];
-				in_use |= interface_has_port(cfg, interface) &&
+				in_use |= dpobjs_interface_has_port(cfg, interface) &&
 					  strcmp(family == 4 ? interface->access4
 							     : interface->access6,
 						  list->name) == 0;
@@ -59,7 +60,7 @@ int dpobjs_check(const struct cfg *cfg, char error[CFG_ERROR_MAX])
 	uint32_t n_ports = 0, n_addrs = 0;
 
 	for (uint32_t i = 0; i < cfg->n_interfaces; i++)
-		n_ports += interface_has_port(cfg, &cfg->interfaces[i]);
+		n_ports += dpobjs_interface_has_port(cfg, &cfg->interfaces[i]);
 	for (uint32_t i = 0; i < cfg->n_realms; i++) {
 		n_addrs += addr_wanted(cfg, &cfg->realms[i], &cfg->realms[i].media_ipv4);
 		n_addrs += addr_wanted(cfg, &cfg->realms[i], &cfg->realms[i].media_ipv6);
@@ -285,7 +286,7 @@ static void want_access(struct dpobjs *set, const struct cfg *cfg)
 	for (uint32_t i = 0; i < cfg->n_interfaces; i++) {
 		const struct cfg_interface *interface = &cfg->interfaces[i];
 		struct dp_access_port *port = &access.ports[access.n];
-		if (!interface_has_port(cfg, interface) || access.n == DP_PORTS_MAX ||
+		if (!dpobjs_interface_has_port(cfg, interface) || access.n == DP_PORTS_MAX ||
 			(interface->access4[0] == 0 && interface->access6[0] == 0))
 			continue;
 		snprintf(port->port, sizeof(port->port), "%s", interface->name);
@@ -319,7 +320,7 @@ void dpobjs_apply(struct dpobjs *set, const struct cfg *cfg)
 	for (uint32_t i = 0; i < cfg->n_interfaces; i++) {
 		const struct cfg_interface *interface = &cfg->interfaces[i];
 		struct dpobj obj;
-		if (!interface_has_port(cfg, interface))
+		if (!dpobjs_interface_has_port(cfg, interface))
 			continue;
 		memset(&obj, 0, sizeof(obj));
 		snprintf(obj.port.name, sizeof(obj.port.name), "%s", interface->name);

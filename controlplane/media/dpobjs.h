@@ -36,6 +36,9 @@ struct dpobj {
 	};
 };
 
+/* The interface is a port of the data plane; one that is shut down is not. */
+bool dpobjs_interface_has_port(const struct cfg *cfg, const struct cfg_interface *interface);
+
 struct dpobjs {
 	bool in_step; /* all is as wanted: asked after each message, so worth remembering */
 	struct dp_access access; /* of the one DPOBJ_ACCESS */

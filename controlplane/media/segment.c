@@ -51,7 +51,9 @@ static bool header_ok(const struct dp_stats_header *h, const struct dp_hello_rep
 	       array_fits(len, h->off_srtp, h->n_streams, sizeof(struct dp_stream_srtp)) &&
 	       array_fits(len, h->off_acls, DP_ACLS_MAX, sizeof(struct dp_acl_info)) &&
 	       array_fits(len, h->off_acl_counts,
-		       (uint64_t)h->n_workers * DP_ACLS_MAX * DP_ACL_ROWS, sizeof(uint64_t));
+		       (uint64_t)h->n_workers * DP_ACLS_MAX * DP_ACL_ROWS, sizeof(uint64_t)) &&
+	       array_fits(len, h->off_block_counts, (uint64_t)h->n_workers * DP_BLOCKS_MAX,
+		       sizeof(uint64_t));
 }
 
 int segment_map(int fd, const struct dp_hello_reply *hello, struct segment_map *ret_map)
@@ -85,6 +87,8 @@ int segment_map(int fd, const struct dp_hello_reply *hello, struct segment_map *
 		.n_streams = h->n_streams,
 		.n_ports = h->n_ports,
 		.off_acls = h->off_acls,
+		.off_block_counts = h->off_block_counts,
+		.n_workers = h->n_workers,
 		.off_ports = h->off_ports,
 		.n_mcores = h->n_mcores,
 		.off_mcore_loads = h->off_loads +
@@ -125,6 +129,17 @@ bool segment_acl(const struct segment_map *map, uint32_t i, struct dp_acl_name *
 	memcpy(ret_acl->name, info->name, sizeof(ret_acl->name));
 	ret_acl->family = info->family;
 	return ret_acl->name[0] != 0 && ipc_str_ok(ret_acl->name, sizeof(ret_acl->name));
+}
+
+uint64_t segment_block_drops(const struct segment_map *map, uint32_t row)
+{
+	const uint8_t *base = (const uint8_t *)map->header;
+	const uint64_t *counts = (const void *)(base + map->off_block_counts);
+	uint64_t sum = 0;
+
+	for (uint32_t w = 0; base != NULL && row < DP_BLOCKS_MAX && w < map->n_workers; w++)
+		sum += __atomic_load_n(&counts[(size_t)w * DP_BLOCKS_MAX + row], __ATOMIC_RELAXED);
+	return sum;
 }
 
 bool segment_sum(const struct segment_map *map, uint32_t slot, struct dp_stream_sum *ret_sum)

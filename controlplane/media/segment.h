@@ -16,7 +16,8 @@ struct segment_map {
 	/* Copied from the header when it was checked: the writer could change its own later. */
 	uint64_t off_streams, off_rare, off_srtp, tsc_hz, boot_id;
 	uint32_t n_streams, n_ports, off_ports;
-	uint64_t off_acls;
+	uint64_t off_acls, off_block_counts;
+	uint32_t n_workers;
 	uint32_t n_mcores, off_mcore_loads, codecs;
 };
 
@@ -31,6 +32,8 @@ void segment_unmap(struct segment_map *map);
 bool segment_port(const struct segment_map *map, uint32_t i, struct dp_port_stats *ret_port);
 /* Name and family of the access list in a row; false: none. */
 bool segment_acl(const struct segment_map *map, uint32_t i, struct dp_acl_name *ret_acl);
+/* What all workers have dropped of a blocked source's. */
+uint64_t segment_block_drops(const struct segment_map *map, uint32_t row);
 /* Counters of one stream; false when there is no such slot. */
 bool segment_sum(const struct segment_map *map, uint32_t slot, struct dp_stream_sum *ret_sum);
 /* How far the SRTP of one stream has come; false when there is no such slot. */

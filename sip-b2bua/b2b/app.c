@@ -101,7 +101,13 @@ static int env_worker_tell(void *ctx, unsigned int worker, const void *bytes, si
 	return sip_worker_tell(ctx, worker, bytes, n);
 }
 
+static void env_proof(void *ctx, const struct sip_path *path, bool good)
+{
+	sip_worker_proof(ctx, path, good);
+}
+
 static const struct b2b_env_ops env_ops = {
+	.proof = env_proof,
 	.listener = env_listener,
 	.find = env_find,
 	.own_vias = env_own_vias,
@@ -230,6 +236,11 @@ static bool app_rules_out(void *app, const struct sip_path *path, struct view ms
 	return b2b_rules_out(app, path, msg, ret);
 }
 
+static bool app_trusted(void *app, const char *realm, const struct ipaddr *remote)
+{
+	return b2b_trusted(app, realm, remote);
+}
+
 static bool app_urgent(void *app, const struct sip_msg *msg)
 {
 	return b2b_urgent(app, msg);
@@ -342,6 +353,7 @@ const struct sip_app_ops b2b_app_ops = {
 	.registration = app_registration,
 	.routing = app_routing,
 	.told = app_told,
+	.trusted = app_trusted,
 	.urgent = app_urgent,
 	.rules_in = app_rules_in,
 	.rules_out = app_rules_out,

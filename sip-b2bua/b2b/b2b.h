@@ -96,6 +96,8 @@ struct b2b_env_ops {
 	void (*tls_far_ends)(void *ctx, const struct sip_tls_far *far_ends, unsigned int n);
 	/* To the app of another worker, which gets it by b2b_told(). 0 or a negative errno. */
 	int (*worker_tell)(void *ctx, unsigned int worker, const void *bytes, size_t n);
+	/* As sip_worker_proof(). May be NULL. */
+	void (*proof)(void *ctx, const struct sip_path *path, bool good);
 };
 
 struct b2b_env {
@@ -126,6 +128,7 @@ void b2b_config_abort(struct b2b *b);
 enum sip_admit b2b_admit(struct b2b *b, const struct sip_msg *msg, const struct sip_path *path);
 bool b2b_register_owner(struct b2b *b, const struct sip_msg *msg, const struct sip_path *path,
 	uint64_t *ret_number);
+bool b2b_trusted(const struct b2b *b, const char *realm, const struct ipaddr *remote);
 bool b2b_urgent(struct b2b *b, const struct sip_msg *msg);
 
 /* Names have other addresses now. */

@@ -55,6 +55,8 @@ static unsigned int listeners_list(
 				.dscp = realm->dscp_signaling,
 				.tls = realm->tls_profile,
 				.origins = {realm->n_ws_origins, realm->ws_origins},
+				.scope = defence_scope(cfg, realm),
+				.defended = cfg_realm_defends(realm),
 				.addr = realm->listen[i].addr};
 			snprintf(list[n].realm, sizeof(list[n].realm), "%s", realm->name);
 		}
@@ -212,6 +214,7 @@ static void config_apply(struct sip_worker *w)
 		twheel_start(w->wheel, &w->overload_timer, OVERLOAD_PERIOD_MS);
 	}
 	w->ops->config_apply(w->app, old, w->cfg);
+	defence_config(w);
 	cfg_free(old);
 	log_notice("worker %u: configuration %llu applied", w->id,
 		(unsigned long long)w->cfg_revision);
@@ -277,6 +280,7 @@ static int on_hello_reply(
 	ipc_peer_set_role(peer, IPC_ROLE_CONTROL);
 	log_notice("worker %u: limen-control is there, generation %u", w->id, reply->generation);
 	w->hosts_told = 0;
+	defence_tell_all(w); /* before the configuration's answer: then all is claimed */
 	w->ops->control_up(w->app, reply, w->control.n_hellos++ > 0);
 	return 0;
 }
@@ -481,6 +485,11 @@ static int on_limits(struct ipc_peer *peer, const struct ipc_hdr *hdr, const voi
 	return w->ops->limits(w->app, hdr->type, body);
 }
 
+static int on_blocks(struct ipc_peer *peer, const struct ipc_hdr *hdr, const void *body, size_t len)
+{
+	return defence_message(ipc_peer_ctx(peer), hdr, body, len);
+}
+
 #define BODY_MAX (IPC_MSG_MAX - sizeof(struct ipc_hdr))
 #define SIZED(t) sizeof(t), sizeof(t)
 static const struct ipc_row rows[] = {
@@ -516,6 +525,10 @@ static const struct ipc_row rows[] = {
 		on_trace_get},
 	{CTL_DNS_CLEAR, 0, IPC_ROLE_CONTROL, SIZED(struct ctl_dns_clear), "CTL_DNS_CLEAR",
 		on_dns_clear},
+	{CTL_BLOCKS_PUT, 0, IPC_ROLE_CONTROL, sizeof(struct ctl_blocks), BODY_MAX, "CTL_BLOCKS_PUT",
+		on_blocks},
+	{CTL_BLOCKS_DEL, 0, IPC_ROLE_CONTROL, sizeof(struct ctl_blocks), BODY_MAX, "CTL_BLOCKS_DEL",
+		on_blocks},
 	{CTL_REG_ACK, 0, IPC_ROLE_CONTROL, SIZED(struct ctl_reg_ack), "CTL_REG_ACK",
 		on_registration},
 	{CTL_REG_RESTORE, 0, IPC_ROLE_CONTROL, 1, CTL_REG_STATE_MAX, "CTL_REG_RESTORE",

@@ -113,6 +113,8 @@ static void malformed(struct sip_worker *w, const struct sip_msg *msg, const str
 {
 	char addr[IPADDR_TEXT_MAX];
 	w->stats.rx_malformed++;
+	if (!defence_malformed(w, path))
+		return;
 	log_debug("malformed message from %s: %s", ipaddr_print_port(&path->remote, addr),
 		msg->error);
 	if (msg->answerable)
@@ -145,6 +147,8 @@ void worker_receive(struct sip_worker *w, const struct sip_path *path, const cha
 	}
 	bool known;
 	unsigned int owner = owner_of(w, msg, path, &known);
+	if (!handed_over && msg->is_request && !known && !defence_request(w, msg, path))
+		return;
 	if (!handed_over) {
 		conn_learn(w, msg, path);
 		if (msg->is_request)
@@ -175,7 +179,8 @@ void worker_receive(struct sip_worker *w, const struct sip_path *path, const cha
 static void on_receive(void *ctx, const struct sip_path *path, const char *bytes, size_t n)
 {
 	worker_time(ctx);
-	worker_receive(ctx, path, bytes, n, false);
+	if (defence_octets(ctx, path))
+		worker_receive(ctx, path, bytes, n, false);
 }
 
 static void on_send_failed(void *ctx, uint64_t origin, int err)
@@ -225,6 +230,8 @@ static void on_conn_gone(void *ctx, uint64_t conn)
 
 const struct sip_transport_ops worker_transport_ops = {
 	.conn_gone = on_conn_gone,
+	.admits = defence_admits,
+	.misbehaved = defence_misbehaved,
 	.receive = on_receive,
 	.send_failed = on_send_failed,
 	.before_flush = on_before_flush,
@@ -293,7 +300,14 @@ static void on_stray(void *ctx, const struct sip_msg *msg, const struct sip_path
 	w->ops->stray(w->app, msg, path);
 }
 
+static void on_answered(
+	void *ctx, const struct sip_path *path, const struct ipaddr *source, unsigned int status)
+{
+	defence_answered(ctx, path, source, status);
+}
+
 const struct sip_txn_user worker_txn_user = {
+	.answered = on_answered,
 	.send = on_send,
 	.request = on_request,
 	.ack = on_ack,

@@ -70,6 +70,7 @@ static void stats_send(struct twheel_timer *timer, void *arg)
 	control_stats_send(w, &s);
 	names_tell(w);
 	control_conns_send(w);
+	defence_second(w);
 	twheel_start(w->wheel, &w->stats_timer, STATS_MS);
 }
 
@@ -228,7 +229,8 @@ int sip_workers_start(const struct sip_workers_opts *opts, struct sip_workers **
 	sem_init(&group->started, 0, 0);
 	int rc = -ENOMEM;
 	group->rings = aligned_alloc(64, n * n * sizeof(group->rings[0]));
-	if (group->rings == NULL)
+	group->defence = defence_new();
+	if (group->rings == NULL || group->defence == NULL)
 		goto fail;
 	memset(group->rings, 0, n * n * sizeof(group->rings[0]));
 	for (unsigned int i = 0; i < n; i++) {
@@ -262,6 +264,7 @@ void sip_workers_stop(struct sip_workers *group)
 	for (unsigned int i = 0; i < group->opts.n_workers; i++)
 		worker_free(group->workers[i]);
 	sem_destroy(&group->started);
+	defence_free(group->defence);
 	free(group);
 }
 

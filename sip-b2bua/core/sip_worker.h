@@ -75,6 +75,10 @@ struct sip_app_ops {
 	 */
 	void (*conn_gone)(void *app, uint8_t conn_worker, uint64_t conn);
 
+	/* Whether a far end is a trunk of the realm, or of one on the same interface: no limit of a
+	 * source concerns it. NULL: none is. */
+	bool (*trusted)(void *app, const char *realm, const struct ipaddr *remote);
+
 	/* Whether a new INVITE is let in even while the worker has too much to do. NULL: none. */
 	bool (*urgent)(void *app, const struct sip_msg *msg);
 
@@ -155,6 +159,10 @@ struct ctl_sip_stats *sip_worker_stats(struct sip_worker *w);
 
 /* As sip_transport_conn_silent(), of the worker whose connection the path names. */
 void sip_worker_flow_timer(struct sip_worker *w, const struct sip_path *path, uint32_t silent_ms);
+
+/* Credentials that came along a path were good, or wrong; who has good ones may send more. */
+void sip_worker_proof(struct sip_worker *w, const struct sip_path *path, bool good);
+
 /* A copy of the bytes goes to the app of another worker. 0, -ENOBUFS (too many wait), -ENOMEM. */
 int sip_worker_tell(struct sip_worker *w, unsigned int to, const void *bytes, size_t n)
 	__attribute__((warn_unused_result));

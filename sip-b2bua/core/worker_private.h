@@ -11,6 +11,7 @@
 
 #include "controlplane/base/pace.h"
 #include "sip-b2bua/core/overload.h"
+#include "sip-b2bua/defence/defence.h"
 #include "sip-b2bua/core/sip_worker.h"
 #include "sip-b2bua/trace/trace.h"
 #include "sip-b2bua/resolver/resolver.h"
@@ -79,6 +80,8 @@ struct sip_worker {
 	struct trace *trace;
 	struct resolver *resolver;
 	uint64_t hosts_told; /* hash of what limen-control knows of names; sip_names.c */
+	struct defence_conf defence_conf;
+	unsigned int defence_lines; /* of the log, in this second */
 	struct overload overload;
 	struct twheel_timer overload_timer;
 	struct cfg *cfg;
@@ -97,6 +100,7 @@ struct sip_workers {
 	atomic_uint n_ready;
 	sem_t started;
 	struct handover_ring *rings; /* [to * n + from] */
+	struct defence *defence;
 	struct sip_worker *workers[SIP_WORKERS_MAX];
 	atomic_uint refuses[SIP_WORKERS_MAX]; /* percent of new calls, each written by its worker */
 };
@@ -113,6 +117,23 @@ void worker_receive(struct sip_worker *w, const struct sip_path *path, const cha
 
 /* A connection of a worker, on which somebody registered, has ended. */
 void worker_conn_gone(struct sip_worker *w, unsigned int conn_worker, uint64_t conn);
+
+/* sip_defence.c */
+/* As in struct sip_transport_ops; ctx: the worker. */
+bool defence_admits(void *ctx, const struct sip_listener *l, const struct ipaddr *remote);
+void defence_misbehaved(void *ctx, const struct sip_listener *l, const struct ipaddr *remote);
+/* What came, in this order; false: its source is over a limit, and it is dropped. */
+bool defence_octets(struct sip_worker *w, const struct sip_path *path);
+bool defence_malformed(struct sip_worker *w, const struct sip_path *path);
+bool defence_request(struct sip_worker *w, const struct sip_msg *msg, const struct sip_path *path);
+/* A request outside of dialogs got a final answer. */
+void defence_answered(struct sip_worker *w, const struct sip_path *path,
+	const struct ipaddr *source, unsigned int status);
+void defence_config(struct sip_worker *w); /* w->cfg is another one */
+void defence_second(struct sip_worker *w);
+void defence_tell_all(struct sip_worker *w); /* limen-control is there (again) */
+/* CTL_BLOCKS_PUT, CTL_BLOCKS_DEL. 0 or -EPROTO. */
+int defence_message(struct sip_worker *w, const struct ipc_hdr *hdr, const void *body, size_t len);
 
 /* sip_handover.c */
 /* A copy goes to worker `to`. 0, -ENOBUFS (ring full), -ENOMEM. */

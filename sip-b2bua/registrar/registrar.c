@@ -233,7 +233,10 @@ struct registrar_proof registrar_prove(struct registrar *r, const struct cfg_reg
 			view_of(conf->realm), view_of(pool->username));
 		attempt.known_source = is_registered_from(r, aor, &path->remote);
 	}
-	switch (digest_server_verify(r->digest, &c, &attempt)) {
+	enum digest_verdict verdict = digest_server_verify(r->digest, &c, &attempt);
+	if (r->env.ops->proof && verdict != DIGEST_STALE)
+		r->env.ops->proof(r->env.ctx, path, verdict == DIGEST_OK);
+	switch (verdict) {
 	case DIGEST_OK:
 		proof.pool = pool;
 		proof.hash = c.hash;

@@ -299,6 +299,9 @@ int sip_stxn_respond(struct sip_stxn *s, struct view response)
 	s->response = copy;
 	s->response_n = response.n;
 	s->answered = status >= 200;
+	const struct sip_msg *request = s->answered ? sip_stxn_request(s) : NULL;
+	if (request != NULL && request->to.tag.n == 0 && s->txns->user.answered != NULL)
+		s->txns->user.answered(s->txns->ctx, &s->path, &s->source, (unsigned int)status);
 	if (s->answered) {
 		sip_msg_free(s->request);
 		s->request = NULL;

@@ -60,6 +60,10 @@ struct sip_txn_user {
 	/* A response that no transaction takes; a late 2xx to INVITE still wants ACK and BYE. The
 	 * layer has counted it. */
 	void (*stray)(void *ctx, const struct sip_msg *msg, const struct sip_path *path);
+	/* A request outside of dialogs, which came from source, gets this final answer along path.
+	 * May be NULL. */
+	void (*answered)(void *ctx, const struct sip_path *path, const struct ipaddr *source,
+		unsigned int status);
 };
 
 /* limit: transactions of each sort. worker and key go into the branches. key may change its

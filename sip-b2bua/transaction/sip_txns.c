@@ -181,6 +181,8 @@ int sip_txns_reply_stateless(struct sip_txns *txns, const struct sip_msg *reques
 	if (rc != 0)
 		return rc;
 	txns->counters.tx_responses++;
+	if (request->to.tag.n == 0 && txns->user.answered != NULL)
+		txns->user.answered(txns->ctx, path, &path->remote, status);
 	return txns->user.send(txns->ctx, &back, b.p, b.n, 0);
 }
 

@@ -28,6 +28,10 @@ static void message_give(struct tcp_conn *c, const char *p, size_t n)
 		.conn = conn_id(c),
 		.local = c->local,
 		.remote = c->remote};
+	if (!source_admitted(t, listener_find(t, c->listener), &c->remote)) {
+		conn_kill(c, -ECONNABORTED);
+		return;
+	}
 	t->counters.rx_stream_msgs++;
 	t->ops.receive(t->ctx, &path, p, n);
 }
@@ -120,6 +124,7 @@ static size_t upgrade_take(struct tcp_conn *c)
 	if (answer.status == WS_SWITCHING)
 		return answer.request_n;
 	t->counters.ws_refused++;
+	source_misbehaved(c);
 	log_info("WebSocket from %s refused with %u: %s", ipaddr_print_port(&c->remote, addr),
 		answer.status, answer.reason);
 	finish(c);
@@ -136,6 +141,7 @@ static void ws_octets_take(struct tcp_conn *c, size_t at)
 	if (rc != -ECONNRESET) {
 		c->t->counters.rx_bad_frames++;
 		c->t->counters.ws_broken++;
+		source_misbehaved(c);
 		log_info("WebSocket from %s is closed: %s", ipaddr_print_port(&c->remote, addr),
 			rc == -EPROTO ? "it broke the rules of RFC 6455 or its limits"
 				      : strerror(-rc));

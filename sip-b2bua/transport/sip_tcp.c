@@ -129,6 +129,7 @@ static void partial_fired(struct twheel_timer *timer, void *arg)
 	struct tcp_conn *c = arg;
 	c->t->counters.rx_bad_frames++;
 	c->t->counters.conns_slow_closed++;
+	source_misbehaved(c);
 	conn_kill(c, -ETIMEDOUT);
 }
 
@@ -314,6 +315,7 @@ static void handshake_failed(struct tcp_conn *c)
 	char addr[IPADDR_TEXT_MAX], reason[160];
 	c->t->counters.tls_failed++;
 	c->t->counters.tls_no_name += tls_is_no_server(c->ssl);
+	source_misbehaved(c);
 	c->broken = true;
 	log_info("TLS %s %s failed: %s", c->accepted ? "from" : "to",
 		ipaddr_print_port(&c->remote, addr), tls_reason(c->ssl, reason, sizeof(reason)));
@@ -461,8 +463,12 @@ void tcp_acceptable(evutil_socket_t fd, short what, void *arg)
 		if (conn_fd < 0)
 			return;
 		struct tcp_conn *c = NULL;
-		if (ipaddr_from_sockaddr((struct sockaddr *)&sa, &remote) == 0 &&
-			accepted_of(t, &remote) < t->limits.max_conns_per_peer)
+		bool known = ipaddr_from_sockaddr((struct sockaddr *)&sa, &remote) == 0;
+		if (known && !source_admitted(t, l, &remote)) {
+			close(conn_fd);
+			continue;
+		}
+		if (known && accepted_of(t, &remote) < t->limits.max_conns_per_peer)
 			c = conn_new(t, l, conn_fd, &remote, true);
 		if (c == NULL) {
 			t->counters.conns_refused++;

@@ -63,6 +63,20 @@ void failure_add(struct sip_transport *t, uint64_t origin, int err)
 	event_active(t->failure_event, 0, 0);
 }
 
+bool source_admitted(
+	const struct sip_transport *t, const struct listener *l, const struct ipaddr *remote)
+{
+	return t->ops.admits == NULL || l == NULL || t->ops.admits(t->ctx, &l->pub, remote);
+}
+
+/* Who connects to us; of a far end to which we connect it is known who it is. */
+void source_misbehaved(struct tcp_conn *c)
+{
+	const struct listener *l = listener_find(c->t, c->listener);
+	if (c->accepted && l != NULL && c->t->ops.misbehaved != NULL)
+		c->t->ops.misbehaved(c->t->ctx, &l->pub, &c->remote);
+}
+
 static void tls_refresh_fired(struct twheel_timer *timer, void *arg)
 {
 	struct sip_transport *t = arg;

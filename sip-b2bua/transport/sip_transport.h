@@ -76,6 +76,8 @@ struct sip_listener {
 	struct ipaddr addr;
 	uint32_t tls;		   /* SIP_TLS, SIP_WSS: tag of its profile */
 	char realm[SIP_REALM_MAX]; /* name of the realm it belongs to */
+	uint32_t scope;		   /* for who decides about sources; see struct sip_transport_ops */
+	bool defended;
 	/* SIP_WS, SIP_WSS: whose pages may connect; must live until the next apply is over. */
 	struct ws_origins origins;
 };
@@ -120,6 +122,13 @@ struct sip_transport_ops {
 		uint64_t origin);
 	/* A connection that was watched has ended. May be NULL. */
 	void (*conn_gone)(void *ctx, uint64_t conn);
+	/* Of each datagram, connection and message that comes: false drops it without a word, and ends
+	 * the connection. NULL: all are taken. */
+	bool (*admits)(void *ctx, const struct sip_listener *listener, const struct ipaddr *remote);
+	/* A far end broke the rules below SIP: TLS, HTTP, frames, a message that did not end. May be
+	 * NULL. */
+	void (*misbehaved)(
+		void *ctx, const struct sip_listener *listener, const struct ipaddr *remote);
 };
 
 struct sip_transport;

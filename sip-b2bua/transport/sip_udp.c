@@ -55,17 +55,21 @@ static void stun_take(struct listener *l, const struct sip_path *path, const cha
 {
 	char answer[STUN_ANSWER_MAX];
 	size_t answer_n = stun_answer(p, n, &path->remote, answer);
-	if (answer_n == 0)
+	if (answer_n == 0) {
 		l->t->counters.rx_bad_frames++;
-	else if (udp_send(l->t, l, path, answer, answer_n, 0) == 0)
+		if (l->t->ops.misbehaved != NULL)
+			l->t->ops.misbehaved(l->t->ctx, &l->pub, &path->remote);
+	} else if (udp_send(l->t, l, path, answer, answer_n, 0) == 0) {
 		l->t->counters.rx_stun++;
+	}
 }
 
 static void datagram_take(struct listener *l, const struct msghdr *hdr, const char *p, size_t n)
 {
 	struct sip_transport *t = l->t;
 	struct sip_path path = {.transport = SIP_UDP, .listener = l->pub.id, .local = l->pub.addr};
-	if (ipaddr_from_sockaddr(hdr->msg_name, &path.remote) != 0)
+	if (ipaddr_from_sockaddr(hdr->msg_name, &path.remote) != 0 ||
+		!source_admitted(t, l, &path.remote))
 		return;
 	if (stun_is(p, n)) {
 		stun_take(l, &path, p, n);

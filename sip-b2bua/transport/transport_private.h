@@ -117,6 +117,10 @@ struct sip_transport {
 
 /* sip_transport.c */
 struct listener *listener_find(const struct sip_transport *t, uint16_t id);
+/* Whether what comes from there is taken. */
+bool source_admitted(
+	const struct sip_transport *t, const struct listener *l, const struct ipaddr *remote);
+void source_misbehaved(struct tcp_conn *c);
 void failure_add(struct sip_transport *t, uint64_t origin, int err);
 void dscp_set(int fd, uint8_t family, uint8_t dscp);
 

@@ -698,6 +698,37 @@ static void conns(void *ctx, cli_conn_fn row, void *arg)
 		row(&carrier, arg);
 }
 
+static void blocks(void *ctx, cli_block_fn row, void *arg)
+{
+	struct ctl_block scanner = {.addr = addr("192.0.2.66"),
+		.prefix_len = 32,
+		.reason = CTL_BLOCK_SCANNER,
+		.since_ms = now_ms(ctx) - 60000,
+		.remaining_ms = 240000,
+		.drops = 3,
+		.realm = "access"};
+	struct ctl_block site = {.addr = addr("[2001:db8:0:66::]"),
+		.prefix_len = 64,
+		.reason = CTL_BLOCK_OPERATOR,
+		.level = 2,
+		.since_ms = now_ms(ctx) - 1000,
+		.remaining_ms = 1,
+		.realm = "access"};
+
+	if (row(&scanner, 100000, arg) == 0)
+		row(&site, 0, arg);
+}
+
+static int block(void *ctx, const struct ctl_block *source)
+{
+	return source->addr.family == 6 ? -ENOTCONN : 0;
+}
+
+static int unblock(void *ctx, const struct ctl_block *source)
+{
+	return source == NULL ? 0 : -ENOTCONN;
+}
+
 static int conn_end(void *ctx, uint32_t number, uint8_t transport)
 {
 	return number == 7 && transport == 5 ? 0 : number == 9 ? -ENOTCONN : -ENOENT;
@@ -780,4 +811,7 @@ const struct cli_source fake_source = {.now_ms = now_ms,
 	.registration = registration,
 	.conns = conns,
 	.conn_end = conn_end,
+	.blocks = blocks,
+	.block = block,
+	.unblock = unblock,
 	.call_clear = call_clear};

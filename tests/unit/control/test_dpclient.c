@@ -37,6 +37,7 @@ static struct {
 	uint32_t generation;
 	unsigned int n_answers, n_timeouts, n_bumps, n_played, n_prompt_fds;
 	struct prompts *prompts;
+	struct blocks *blocks;
 	char prompts_dir[48];
 	int32_t answer_status;
 	/* the played data plane */
@@ -160,7 +161,8 @@ static void segment_make(uint64_t boot_id)
 	size_t streams = 8;
 
 	w.boot_id = boot_id;
-	w.segment_len = 65536 + 200000 + w.n_workers * DP_ACLS_MAX * DP_ACL_ROWS * 8;
+	w.segment_len = 65536 + 200000 +
+			w.n_workers * (DP_ACLS_MAX * DP_ACL_ROWS + DP_BLOCKS_MAX) * 8;
 	w.segment_fd = memfd_create("test", MFD_ALLOW_SEALING | MFD_CLOEXEC);
 	assert_int_equal(ftruncate(w.segment_fd, w.segment_len), 0);
 	w.header = mmap(NULL, w.segment_len, PROT_READ | PROT_WRITE, MAP_SHARED, w.segment_fd, 0);
@@ -178,7 +180,8 @@ static void segment_make(uint64_t boot_id)
 		.off_rare = 49152,
 		.off_srtp = 57344,
 		.off_acls = 65536,
-		.off_acl_counts = 65536 + 200000};
+		.off_acl_counts = 65536 + 200000,
+		.off_block_counts = 65536 + 200000 + w.n_workers * DP_ACLS_MAX * DP_ACL_ROWS * 8};
 	assert_int_equal(fcntl(w.segment_fd, F_ADD_SEALS, F_SEAL_SHRINK), 0);
 }
 
@@ -257,6 +260,16 @@ static void on_play_done(
 		assert_true(done);                            \
 	} while (0)
 
+static uint64_t block_drops(void *arg, uint32_t row)
+{
+	return dpclient_block_drops(w.dp, row);
+}
+
+static void blocks_dirty(void *arg)
+{
+	dpclient_pump_later(w.dp);
+}
+
 static int setup(void **state)
 {
 	struct sessions_ops ops = {on_answer, on_gone, on_lost, on_dtls, on_dirty, get_sums,
@@ -278,6 +291,9 @@ static int setup(void **state)
 	w.dp = dpclient_new(w.base, w.path, &dp_ops);
 	snprintf(w.prompts_dir, sizeof(w.prompts_dir), "%s/prompts", w.dir);
 	assert_int_equal(prompts_new(w.prompts_dir, &w.prompts), 0);
+	const struct blocks_ops blocks_ops = {block_drops, blocks_dirty, NULL};
+	w.blocks = blocks_new(&blocks_ops);
+	assert_non_null(w.blocks);
 	dpclient_apply(w.dp, &w.cfg);
 	segment_make(77);
 	assert_int_equal(ipc_listen(w.base, w.path, 0600, dp_on_accept, NULL, &w.listener), 0);
@@ -294,6 +310,7 @@ static int teardown(void **state)
 	segment_drop();
 	event_base_free(w.base);
 	prompts_free(w.prompts);
+	blocks_free(w.blocks);
 	assert_int_equal(rmdir(w.prompts_dir), 0);
 	return rmdir(w.dir);
 }
@@ -329,7 +346,7 @@ static void dp_kill(uint64_t next_boot_id)
 
 static void test_replay_order(void **state)
 {
-	dpclient_start(w.dp, w.ss, w.prompts);
+	dpclient_start(w.dp, w.ss, w.prompts, w.blocks);
 	RUN_UNTIL(w.n_seen == 5);
 	/* Ports, then media addresses (two of access, one of peering), nothing else. */
 	assert_int_equal(w.seen[0].type, DP_PORT_SET);
@@ -363,7 +380,7 @@ static void test_replay_order(void **state)
 
 static void test_broken_connection(void **state)
 {
-	dpclient_start(w.dp, w.ss, w.prompts);
+	dpclient_start(w.dp, w.ss, w.prompts, w.blocks);
 	RUN_UNTIL(w.n_seen == 5);
 	struct media_session *s = add_session(1);
 	add_session(2);
@@ -388,7 +405,7 @@ static void test_broken_connection(void **state)
 static void test_refused_port(void **state)
 {
 	w.refuse_port = -ENODEV;
-	dpclient_start(w.dp, w.ss, w.prompts);
+	dpclient_start(w.dp, w.ss, w.prompts, w.blocks);
 	/* The other port and its address do not wait; the refused one comes again, then its own. */
 	RUN_UNTIL(count(DP_MEDIA_ADDR_SET) == 1);
 	assert_int_equal(count(DP_PORT_SET), 2);
@@ -399,7 +416,7 @@ static void test_refused_port(void **state)
 static void test_port_with_other_device(void **state)
 {
 	w.refuse_port = -EBUSY;
-	dpclient_start(w.dp, w.ss, w.prompts);
+	dpclient_start(w.dp, w.ss, w.prompts, w.blocks);
 	RUN_UNTIL(count(DP_MEDIA_ADDR_SET) == 3);
 	assert_int_equal(count(DP_PORT_DEL), 1);
 	assert_int_equal(count(DP_PORT_SET), 3);
@@ -427,7 +444,7 @@ static void test_old_port(void **state)
 
 	strcpy(ports[1].name, "gone0");
 	ports[1].used = 1;
-	dpclient_start(w.dp, w.ss, w.prompts);
+	dpclient_start(w.dp, w.ss, w.prompts, w.blocks);
 	RUN_UNTIL(count(DP_PORT_DEL) == 1 && count(DP_MEDIA_ADDR_SET) == 3);
 	assert_int_equal(count(DP_PORT_SET), 2);
 }
@@ -447,7 +464,7 @@ static void send_event(uint16_t type, uint64_t session_id, uint32_t leg, uint32_
 
 static void test_events(void **state)
 {
-	dpclient_start(w.dp, w.ss, w.prompts);
+	dpclient_start(w.dp, w.ss, w.prompts, w.blocks);
 	RUN_UNTIL(w.n_seen == 5);
 	struct media_session *s = add_session(1);
 	RUN_UNTIL(w.n_answers == 1);
@@ -470,7 +487,7 @@ static void test_bad_replies(void **state)
 {
 	struct dp_session_reply reply = {.id = 1};
 
-	dpclient_start(w.dp, w.ss, w.prompts);
+	dpclient_start(w.dp, w.ss, w.prompts, w.blocks);
 	RUN_UNTIL(w.n_seen == 5);
 	static const uint32_t seqs[] = {0, 99999, 2};
 	for (unsigned int i = 0; i < 3; i++) {
@@ -520,7 +537,8 @@ static void test_segment(void **state)
 	BAD(w.header->n_streams = UINT32_MAX);
 	BAD(w.header->off_rare = w.segment_len - 8 * 64 + 8);
 	BAD(w.header->off_acls = w.segment_len - 8);
-	BAD(w.header->off_acl_counts += 8);
+	BAD(w.header->off_acl_counts = w.segment_len - 8);
+	BAD(w.header->off_block_counts += 8);
 	*w.header = good;
 	hello.stats_len = 100;
 	assert_int_equal(segment_map(w.segment_fd, &hello, &map), -EPROTO);
@@ -550,7 +568,7 @@ static void test_segment(void **state)
 static void test_other_version(void **state)
 {
 	w.hello_version = DP_API_VERSION + 1;
-	dpclient_start(w.dp, w.ss, w.prompts);
+	dpclient_start(w.dp, w.ss, w.prompts, w.blocks);
 	RUN_UNTIL(w.n_closed == 2); /* it tries again, and sends nothing */
 	assert_int_equal(w.n_seen, 0);
 	w.hello_version = DP_API_VERSION;
@@ -576,7 +594,7 @@ static void test_prompts(void **state)
 	fclose(file);
 	assert_int_equal(prompts_prepare(w.prompts, &cfg, false, error), 0);
 	prompts_apply(w.prompts, 0);
-	dpclient_start(w.dp, w.ss, w.prompts);
+	dpclient_start(w.dp, w.ss, w.prompts, w.blocks);
 	RUN_UNTIL(count(DP_PROMPT_SET) == 1);
 	struct ctl_media m = sample_media(1, 0);
 	struct media_ticket ticket = {.connection = 1};

@@ -147,6 +147,21 @@ static const char *dtmf_word(const struct ctl_call *call, unsigned int leg)
 	return words[call->dtmf[leg] < CTL_DTMF_N_WAYS ? call->dtmf[leg] : 0];
 }
 
+static const char *transfer_text(const struct ctl_call *call)
+{
+	static const char *const texts[] = {
+#define X(sym, text) text,
+		CTL_TRANSFERS(X)
+#undef X
+	};
+	return texts[call->transfer < CTL_TRANSFER_N ? call->transfer : 0];
+}
+
+static const char *refresher(const struct ctl_call *call, unsigned int leg)
+{
+	return !call->se_interval_s[leg] ? "" : call->se_we[leg] ? "box" : "far end";
+}
+
 static json_t *leg_json(const struct ctl_call *call, unsigned int leg,
 	const struct dp_stream_sum from[DP_LEGS], const struct cli_media *media)
 {
@@ -172,6 +187,9 @@ static json_t *leg_json(const struct ctl_call *call, unsigned int leg,
 	json_object_set_new(json, "codec", json_string(call->codec[leg]));
 	json_object_set_new(json, "dtmf_relay", json_string(dtmf_word(call, leg)));
 	json_object_set_new(json, "dtmf_digits", json_integer(call->digits[leg]));
+	json_object_set_new(json, "session_interval_s", json_integer(call->se_interval_s[leg]));
+	json_object_set_new(json, "session_refresher", json_string(refresher(call, leg)));
+	json_object_set_new(json, "session_end_ms", json_integer((json_int_t)call->se_end_ms[leg]));
 	json_object_set_new(json, "srtp", json_string(srtp_suite(call, leg)));
 	json_object_set_new(json, "srtp_keying", json_string(srtp_keying(call, leg)));
 	json_object_set_new(json, "srtp_note", json_string(srtp_note(call, leg)));
@@ -215,6 +233,11 @@ static json_t *call_json(const struct ctl_call *call, const struct dp_stream_sum
 	json_object_set_new(json, "q850", json_integer(call->q850));
 	json_object_set_new(json, "released_by", json_string(cli_released_word(call->released_by)));
 	json_object_set_new(json, "reason", json_string(call->reason));
+	json_object_set_new(
+		json, "transfer", call->transfer ? json_string(transfer_text(call)) : json_null());
+	snprintf(id, sizeof(id), ID, call->transfer_call);
+	json_object_set_new(
+		json, "transfer_call", call->transfer_call ? json_string(id) : json_null());
 	for (unsigned int leg = 0; leg < DP_LEGS; leg++)
 		json_array_append_new(legs, leg_json(call, leg, from, media));
 	json_object_set_new(json, "legs", legs);
@@ -282,6 +305,16 @@ static void print_brief_leg(struct cli_ctx *ctx, const struct ctl_call *call, un
 		buf_printf(ctx->out, " SRTP: %s\n", srtp_note(call, leg));
 	if (call->session_id[leg][0])
 		buf_printf(ctx->out, " Session-ID: %s\n", call->session_id[leg]);
+	if (call->se_interval_s[leg])
+		buf_printf(ctx->out,
+			" Session timer: %u s, refreshed by the %s, ends in %" PRIu64 " s\n",
+			call->se_interval_s[leg], refresher(call, leg),
+			call->se_end_ms[leg] > end_ms ? (call->se_end_ms[leg] - end_ms) / 1000 : 0);
+	if (leg == 0 && call->transfer && call->transfer_call)
+		buf_printf(ctx->out, " Transfer: %s, call " ID "\n", transfer_text(call),
+			call->transfer_call);
+	else if (leg == 0 && call->transfer)
+		buf_printf(ctx->out, " Transfer: %s\n", transfer_text(call));
 	if (leg == 0 && call->target[0])
 		buf_printf(ctx->out, " Target: %s\n", call->target);
 }

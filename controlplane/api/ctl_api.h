@@ -317,6 +317,21 @@ enum ctl_limit {
 		CTL_LIMIT_N,
 };
 
+/* What a REFER that the box acts on has to do with a call. X(symbol, text). */
+#define CTL_TRANSFERS(X)                     \
+	X(NONE, "")                          \
+	X(ASKED, "is being transferred")     \
+	X(FAILED, "a transfer of it failed") \
+	X(DONE, "was transferred")           \
+	X(JOINING, "is made for a transfer") \
+	X(MADE, "comes of a transfer")
+enum ctl_transfer {
+#define X(sym, text) CTL_TRANSFER_##sym,
+	CTL_TRANSFERS(X)
+#undef X
+		CTL_TRANSFER_N,
+};
+
 /* What is known of a call outside of limen-sip. Text is NUL-terminated, empty when unknown. */
 struct ctl_call {
 	uint64_t id;	/* unique over restarts; the key of the record */
@@ -352,7 +367,14 @@ struct ctl_call {
 	uint8_t stir_verdict; /* enum ctl_stir_verdict */
 	uint8_t limit;	      /* enum ctl_limit: it was refused for that */
 	uint8_t toll_alarm;   /* 1: it is beyond a toll-limit, and went on */
-	uint8_t zero2[3];
+	uint8_t transfer;     /* enum ctl_transfer */
+	uint8_t zero2[2];
+	uint64_t transfer_call; /* the call that it was transferred to, or comes of; 0: none */
+	/* Session timers (RFC 4028): the interval, 0: none; when it ends unless it is refreshed. */
+	uint32_t se_interval_s[DP_LEGS];
+	uint64_t se_end_ms[DP_LEGS]; /* wall clock */
+	uint8_t se_we[DP_LEGS];	     /* 1: the box refreshes, else the far end */
+	uint8_t zero3[6];
 	char session_id[DP_LEGS][CTL_SESSION_ID]; /* UUIDs of both ends (RFC 7989) */
 	char reason[160];			  /* one sentence: why it ended, or was refused */
 };
@@ -629,11 +651,14 @@ struct ctl_reg_clear {
 	X(prack_out, "prack-out", "reliable provisionals that the box acknowledged")          \
 	X(prack_missed, "prack-missed", "calls refused since no acknowledgement came")        \
 	X(se_refreshes, "session-refreshes", "session refreshes sent")                        \
+	X(se_followed, "session-changed", "refreshes answered with another description")      \
 	X(se_refused, "session-too-short", "requests refused with 422")                       \
 	X(se_expired, "session-expired", "calls ended by a session timer")                    \
 	X(redirected, "redirected", "redirections that were followed or passed on")           \
 	X(refer_in, "refer-in", "REFER requests in calls")                                    \
 	X(refer_refused, "refer-refused", "those that a side does not allow")                 \
+	X(transfers, "transfers", "transfers that the box made")                              \
+	X(transfers_failed, "transfers-failed", "those that came to nothing")                 \
 	X(replaced, "replaced", "calls that took the place of another (Replaces)")            \
 	X(update_in, "update-in", "UPDATE requests in dialogs, and offers in PRACK")          \
 	X(update_out, "update-out", "offers sent by UPDATE")                                  \

@@ -107,6 +107,14 @@ enum cfg_transcoding {
 /* Reliable provisional answers (RFC 3262); CFG_REL1XX_REALM: a trunk does as its realm says. */
 enum cfg_rel1xx { CFG_REL1XX_REALM, CFG_REL1XX_SUPPORTED, CFG_REL1XX_REQUIRE, CFG_REL1XX_DISABLE };
 
+/* What comes of a REFER in a call, supplementary-service sip refer; CFG_REFER_REALM: of a trunk. */
+enum cfg_refer {
+	CFG_REFER_REALM,
+	CFG_REFER_REFUSE,
+	CFG_REFER_RELAY, /* it passes, where the other side relays as well */
+	CFG_REFER_LOCAL, /* the box makes the transfer */
+};
+
 /* What comes of a 3xx of the called side; CFG_REDIRECTION_REALM: a trunk does as its realm says. */
 enum cfg_redirection {
 	CFG_REDIRECTION_REALM,
@@ -512,7 +520,7 @@ struct cfg_realm {
 	uint8_t admission;				/* enum cfg_admission */
 	uint8_t rel1xx;		    /* enum cfg_rel1xx; REALM counts as SUPPORTED */
 	uint8_t redirection;	    /* enum cfg_redirection; REALM counts as HUNT */
-	bool refer;		    /* supplementary-service sip refer: REFER passes */
+	uint8_t refer;		    /* enum cfg_refer; REALM counts as REFUSE */
 	bool replaces;		    /* supplementary-service sip handle-replaces */
 	bool session_refresh;	    /* session timers are asked for, and kept alive by the box */
 	uint32_t session_expires_s; /* what is asked for */
@@ -615,7 +623,8 @@ struct cfg_trunk {
 	uint8_t dtmf_fallback;		  /* enum cfg_dtmf */
 	uint8_t rel1xx;			  /* enum cfg_rel1xx */
 	uint8_t redirection;		  /* enum cfg_redirection */
-	bool refer, replaces;		  /* or the realm's */
+	uint8_t refer;			  /* enum cfg_refer */
+	bool replaces;			  /* or the realm's */
 	bool session_refresh;		  /* or the realm's */
 	uint32_t session_expires_s;	  /* 0: the realm's */
 	uint32_t min_se_s;		  /* 0: the realm's */

@@ -20,7 +20,7 @@ extern const struct cfg_word cfg_class_words[], cfg_admission_words[], cfg_trunk
 	cfg_trunk_keying_words[], cfg_transcoding_words[], cfg_trunk_transcoding_words[],
 	cfg_dtmf_words[], cfg_trunk_dtmf_words[], cfg_dtmf_fallback_words[], cfg_rel1xx_words[],
 	cfg_trunk_rel1xx_words[], cfg_redirection_words[], cfg_trunk_redirection_words[],
-	cfg_cptone_words[], cfg_tone_words[];
+	cfg_refer_words[], cfg_trunk_refer_words[], cfg_cptone_words[], cfg_tone_words[];
 
 #define CFG_ROWS(rows_)                                               \
 	{                                                             \

@@ -209,6 +209,19 @@ const struct cfg_word cfg_trunk_redirection_words[] = {
 	{NULL, 0, NULL},
 };
 
+#define REFER_WORDS                                                                               \
+	{"refuse", CFG_REFER_REFUSE, "It is refused"},                                            \
+		{"relay", CFG_REFER_RELAY, "It goes on to the other side, if that says so, too"}, \
+		{"local", CFG_REFER_LOCAL, "The box makes the transfer"},                         \
+	{                                                                                         \
+		NULL, 0, NULL                                                                     \
+	}
+
+const struct cfg_word cfg_refer_words[] = {REFER_WORDS};
+
+const struct cfg_word cfg_trunk_refer_words[] = {
+	{"realm", CFG_REFER_REALM, "As the realm says"}, REFER_WORDS};
+
 const struct cfg_word cfg_cptone_words[] = {
 	{"eu", CFG_CPTONE_EU, "As ETSI recommends, for countries without a word of their own"},
 	{"de", CFG_CPTONE_DE, "Germany"},

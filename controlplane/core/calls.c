@@ -88,7 +88,8 @@ bool ctl_call_ok(const struct ctl_call *c)
 		c->released_by > CTL_BY_OPERATOR || c->n_media > CTL_MEDIA_MAX ||
 		c->transcoded > 1 || c->zero[0] != 0 || c->zero[1] != 0 ||
 		c->stir_verdict >= CTL_STIR_N_VERDICTS || c->limit >= CTL_LIMIT_N ||
-		c->toll_alarm > 1 || !ipc_str_ok(c->target, sizeof(c->target)) ||
+		c->toll_alarm > 1 || c->transfer >= CTL_TRANSFER_N ||
+		!ipc_str_ok(c->target, sizeof(c->target)) ||
 		!ipc_str_ok(c->reason, sizeof(c->reason)))
 		return false;
 	for (unsigned int i = 0; i < DP_LEGS; i++) {

@@ -3,6 +3,7 @@
 #include "controlplane/records/record.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -371,6 +372,28 @@ static void print_limit(struct json_out *out, const struct ctl_call *call)
 	jout_bool(out, call->toll_alarm != 0);
 }
 
+/* Null: the box had no REFER to act on. */
+static void print_transfer(struct json_out *out, const struct ctl_call *call)
+{
+	static const char *const texts[] = {
+#define X(sym, text) text,
+		CTL_TRANSFERS(X)
+#undef X
+	};
+	char id[20];
+
+	jout_key(out, "transfer");
+	if (call->transfer == CTL_TRANSFER_NONE || call->transfer >= CTL_TRANSFER_N) {
+		jout_null(out);
+		return;
+	}
+	jout_open(out, '{');
+	jout_key_str(out, "what", texts[call->transfer]);
+	snprintf(id, sizeof(id), "%016" PRIx64, call->transfer_call);
+	jout_key_str(out, "call", call->transfer_call ? id : "");
+	jout_close(out, '}');
+}
+
 /* Null: nobody was asked to sign or check. */
 static void print_stir(struct json_out *out, const struct ctl_call *call)
 {
@@ -468,6 +491,7 @@ size_t record_print(const struct record *record, const char *node, char *buf, si
 	jout_bool(&out, call->transcoded);
 	print_limit(&out, call);
 	print_stir(&out, call);
+	print_transfer(&out, call);
 	jout_key(&out, "target");
 	if (call->target[0] != '\0')
 		jout_str(&out, call->target);

@@ -135,6 +135,7 @@ static void leg_clear(struct leg *leg)
 	leg_timer_stop(leg);
 	leg_refer_end(leg);
 	call_copy_set(&leg->told, &leg->told_len, (struct view){NULL, 0});
+	call_copy_set(&leg->heard, &leg->heard_len, (struct view){NULL, 0});
 	call_copy_set(&leg->telling, &leg->telling_len, (struct view){NULL, 0});
 	leg->update.in = NULL;
 	leg->update.out = NULL;
@@ -144,6 +145,7 @@ static void leg_clear(struct leg *leg)
 	secret_free(leg->ack, leg->ack_len);
 	leg->ack = NULL;
 	leg_auth_forget(leg);
+	leg_alias_drop(leg);
 	call_dialog_free(leg->call, &leg->dialog);
 }
 
@@ -169,6 +171,7 @@ void call_release(struct call *call)
 	call_forks_clear(call);
 	call_ring_lose(call, (struct view){NULL, 0});
 	free(call->phones);
+	call_transfer_free(call);
 	leg_clear(&call->leg[LEG_A]);
 	leg_clear(&call->leg[LEG_B]);
 	media_map_clear(&call->media);
@@ -198,12 +201,22 @@ struct leg *call_find(struct b2b *b, struct view tag)
 {
 	struct sip_token token;
 	struct call *call;
+	struct leg *leg;
 
-	if (sip_token_parse(b->env.key, tag, &token) < 0 || token.kind != SIP_TOKEN_DIALOG ||
-		token.worker != b->env.worker)
+	if (sip_token_parse(b->env.key, tag, &token) < 0 || token.kind != SIP_TOKEN_DIALOG)
 		return NULL;
+	leg = leg_by_alias(b, &token, tag);
+	if (leg || token.worker != b->env.worker)
+		return leg;
 	call = sip_slab_find(b->calls, token.index >> 4, token.generation);
 	return call ? &call->leg[token.index >> 3 & 1] : NULL;
+}
+
+const struct sip_msg *call_invite(const struct call *call)
+{
+	struct sip_stxn *in = call->leg[LEG_A].in;
+
+	return in ? sip_stxn_request(in) : call_transfer_invite(call);
 }
 
 void call_copy_set(char **text, uint32_t *len, struct view v)
@@ -424,6 +437,8 @@ static void record_finish(struct call *call, const struct call_why *why)
 	struct ctl_call *rec = &call->rec;
 
 	call_record_media(call);
+	if (call->transfer)
+		rec->transfer = CTL_TRANSFER_FAILED;
 	rec->state = CTL_CALL_ENDED;
 	rec->released_by = why->by;
 	rec->end_ms = b->env.ops->wall_ms(b->env.ctx);
@@ -477,6 +492,7 @@ void call_end(struct call *call, const struct call_why *why)
 	leg_timer_stop(&call->leg[LEG_B]);
 	/* Told before the answers leave, so that the record is safe when the peers know. */
 	control_call_end(b, &call->rec);
+	call_transfer_ends(call, why);
 	b->n_calls--;
 	atomic_fetch_sub_explicit(&b->env.shared->n_calls, 1, memory_order_relaxed);
 	leg_end(&call->leg[LEG_A], why);

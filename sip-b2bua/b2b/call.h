@@ -45,6 +45,7 @@ enum call_then {
 	THEN_UPDATE,   /* in an UPDATE */
 	THEN_LOCAL,    /* nowhere: the box answers for the other leg; call_update.c */
 	THEN_SUCCESS,  /* in the 2xx to the other leg's INVITE that had no offer */
+	THEN_JOIN,     /* in a re-INVITE to who is transferred; call_transfer.c */
 	THEN_ANSWER,   /* the answer goes on in a 2xx, and the ACK to its sender */
 };
 
@@ -59,6 +60,7 @@ struct call_tolls;
 struct digest_client;
 struct registrar_targets;
 struct call_branch;
+struct call_transfer;
 
 #define LEG_DIGITS_MAX 16 /* that wait for INFO to a leg */
 
@@ -110,12 +112,14 @@ struct leg {
 	struct leg_timer se;
 	char *told;    /* our last description that was agreed; NULL where none is needed */
 	char *telling; /* the one on its way */
-	uint32_t told_len, telling_len;
+	char *heard;   /* the far end's last description; NULL where none is needed */
+	uint32_t told_len, telling_len, heard_len;
 	uint8_t rel1xx;	  /* enum cfg_rel1xx of its side */
 	bool peer_100rel; /* A: it knows reliable provisionals; B: it was told that we do */
 	bool peer_requires_100rel;
 	/* Its REFER, which goes to the other leg. call_refer.c. */
 	struct {
+		uint8_t n;	 /* that the box has acted on */
 		bool subscribed; /* NOTIFYs of the other leg come back */
 		uint32_t cseq_in, cseq_out;
 		struct sip_stxn *in;  /* without its answer */
@@ -134,6 +138,9 @@ struct leg {
 	struct digest_client *auth; /* call_auth.c; NULL: nobody asked for credentials */
 	struct leg_dtmf dtmf;
 	uint64_t tried_targets; /* bits by target of its trunk, by a request in its dialog */
+	/* call_swap.c: in b2b->aliases, while its tag names another place than this */
+	LIST_ENTRY(leg) alias_link; /* le_prev NULL: not there */
+	bool reverts;		    /* out is void: after its answer the leg is told what holds */
 };
 
 struct candidate {
@@ -203,6 +210,8 @@ struct call {
 	uint8_t map_fork; /* whose answer the media map has */
 	bool early_changed; /* by an UPDATE before the 2xx: the caller's offer is not the pending one */
 	bool success_held; /* the 2xx to the caller waits for a PRACK (RFC 3262 3) */
+	bool follows;	   /* the pending offer was an answer; call_told.c */
+	uint8_t n_follows; /* in a row */
 	/* The called side's offer in a reliable provisional: its PRACK is to bring the answer. */
 	struct {
 		bool wanted;
@@ -211,6 +220,7 @@ struct call {
 		uint32_t rseq, cseq;
 	} prack;
 	struct call_redirect *redirect; /* call_moved.c; NULL: it was not redirected */
+	struct call_transfer *transfer; /* call_transfer.c; NULL: there is none */
 	char *replaces;			/* of the INVITE to the called side */
 	uint32_t replaces_len;
 	struct sip_ctxn *prack_out; /* that PRACK */
@@ -271,6 +281,7 @@ struct rules;
 struct regclient;
 
 #define INVITE_BUCKETS 2048
+#define LEG_ALIASES    1024
 
 /* An outstanding CTL_MEDIA_SET: whose. */
 #define MEDIA_WAITS 16384
@@ -301,6 +312,7 @@ struct b2b {
 	struct registrar *registrar;
 	struct regclient *regclient;
 	LIST_HEAD(, call) invites[INVITE_BUCKETS]; /* initial INVITEs without a final answer */
+	LIST_HEAD(, leg) aliases[LEG_ALIASES];	   /* call_swap.c */
 	uint64_t id_key[2];			   /* makes call and session ids from counters */
 	uint64_t n_ids;
 	uint32_t n_calls, n_dialogs; /* now */
@@ -388,6 +400,8 @@ void call_invite_over(struct call *call);
 void call_hunt(struct call *call);
 /* The called side is elsewhere now: the lines get other ports, then the pending offer goes on. */
 void call_reroute(struct call *call);
+/* A call that the box makes for a transfer: its invite takes the place of the caller's. */
+void call_setup_transfer(struct call *call);
 /* The candidates of a call to a user are known, and where the user is: it goes on. */
 void call_routed(struct call *call);
 /* One INVITE of the call to the called side. On failure there is no transaction. */
@@ -491,6 +505,8 @@ void call_setup_go_on(struct call *call);
 
 /* ---- call_identity.c: what crosses of who calls and why it ends ---- */
 const struct cfg_tenant *leg_tenant(const struct leg *leg); /* NULL: none */
+const struct cfg_realm *leg_realm(const struct leg *leg);   /* NULL: it is gone */
+const struct cfg_trunk *leg_trunk(const struct leg *leg);   /* NULL: none */
 /* Between caller and called side as they are now; valid while call and configuration are. */
 void call_identity(struct call *call, struct identity *ret);
 /* The caller's number in the called side's form, in the record. */
@@ -605,14 +621,61 @@ void call_toll_checkpoint(const struct call *call, struct ckpt_out *out);
 void call_toll_read(struct call *call, struct ckpt_in *in); /* faults in in->failed */
 void call_toll_restored(struct call *call);		    /* the call lives again */
 
-/* ---- call_refer.c: transfers ---- */
+/* The caller's INVITE while it is open, or what stands for it in a transfer; NULL: it is gone. */
+const struct sip_msg *call_invite(const struct call *call);
+
+/* ---- call_swap.c: legs that change their call ---- */
+/* After a change of its dialog or place, and before its dialog is freed. */
+void leg_alias_set(struct leg *leg);
+void leg_alias_drop(struct leg *leg);
+struct leg *leg_by_alias(struct b2b *b, const struct sip_token *token, struct view tag);
+/* In a confirmed dialog, with nothing under way in its call. */
+bool leg_is_idle(const struct leg *leg);
+/* Two legs of a worker change places, with all that belongs to their far ends and dialogs. */
+void leg_swap(struct leg *a, struct leg *b);
+
+/* ---- call_transfer.c: transfers by the box ---- */
+/*
+ * Acts on a REFER of a leg in an answered call; named: the leg whose dialog its Replaces names, or
+ * NULL; no_sub: RFC 4488. 0: it has its 202; else the status to refuse it with.
+ */
+unsigned int call_transfer_start(struct leg *leg, struct sip_stxn *stxn,
+	const struct sip_msg *refer, const struct sip_uri *uri, struct leg *named, bool no_sub);
+bool call_is_transfer(const struct call *call); /* it is made for one, and not answered by both */
+const struct sip_msg *call_transfer_invite(const struct call *call);
+/* Whose call it is, for routing and toll limits: the caller's, or of who transfers. */
+void call_authority(const struct call *call, const char **ret_realm, const char **ret_trunk);
+void call_transfer_progress(struct call *to, unsigned int status); /* a provisional came */
+/* The offer of its called side has its ports. */
+void call_transfer_join(struct call *to);
+/* The answer of a leg to a re-INVITE is in call->answer. true: the transfer is made. */
+bool call_transfer_answered(struct leg *from);
+/* A re-INVITE to a leg was refused for good. true: it belonged to a transfer. */
+bool call_transfer_refused(struct leg *leg, unsigned int status);
+/* A BYE of a leg. true: it was the transferor, and the call stays for the transfer. */
+bool call_transfer_bye(struct leg *leg);
+/* No exchange may begin: a far end is lent, or the transferor has gone. */
+bool call_transfer_holds(const struct call *call);
+void call_transfer_ends(struct call *call, const struct call_why *why); /* the call ends */
+void call_transfer_free(struct call *call);
+
+/* ---- call_replaces.c: names of dialogs ---- */
+struct replaces {
+	struct view call_id, to_tag, from_tag;
+	bool early_only;
+};
+int replaces_parse(struct view value, struct replaces *ret) __attribute__((warn_unused_result));
+/* The leg whose dialog with us is meant, by its far end or by the name that we have given it. */
+struct leg *replaces_find(struct b2b *b, const struct replaces *r);
+
+/* ---- call_refer.c: REFER to the other leg ---- */
 
 void call_refer(struct leg *leg, struct sip_stxn *stxn, const struct sip_msg *msg);
 /* A NOTIFY of a leg: true when it is one of a transfer, which is answered then. */
 bool call_refer_notify(struct leg *leg, struct sip_stxn *stxn, const struct sip_msg *msg);
 void leg_refer_end(struct leg *leg); /* the call ends */
-/* What the settings of its side allow. */
-bool leg_may_refer(const struct leg *leg);
+/* What the settings of its side say; enum cfg_refer, never REALM. */
+uint8_t leg_refer(const struct leg *leg);
 bool leg_may_replace(const struct leg *leg);
 /*
  * An INVITE with Replaces: who is behind the dialog that it names becomes the called side. Negative:
@@ -623,11 +686,32 @@ int call_replaces_take(struct call *call, const struct sip_msg *msg, unsigned in
 /* Replaces and Require of such a call's INVITE. */
 void call_put_replaces(const struct call *call, struct sip_buf *buf);
 
+/* ---- call_told.c: what was said last ---- */
+/* A description goes to the leg; its exchange is over; one of the far end's was taken. */
+void leg_tell(struct leg *leg, struct view sdp);
+void leg_told(struct leg *leg, bool agreed);
+void leg_hear(struct leg *leg, struct view sdp);
+/* One of its sides has transfers made by the box. */
+bool call_may_be_transferred(const struct call *call);
+/* The leg answered a description that it had already: if it has changed its own, media follow. */
+void call_follow(struct leg *leg, struct view sdp);
+/* The answer of from in call->answer is one to such a change. */
+bool call_followed(struct leg *from);
+/* An exchange is over, in which nobody asked for this description: the leg is told if need be. */
+void leg_tell_if_news(struct leg *leg, struct view sdp);
+
 /* ---- call_timer.c: session timers ---- */
 
 void leg_timer_init(struct leg *leg);
 /* The settings of its side, for a new call or another trunk. */
 void leg_timer_terms(struct leg *leg, const struct cfg_realm *realm, const struct cfg_trunk *trunk);
+/* The leg changes its place: before, and after leg_timer_init() of the new one. */
+void leg_timer_pause(struct leg *leg);
+void leg_timer_resume(struct leg *leg);
+/* A re-INVITE with what the leg was told last, so that it holds again. */
+void leg_revert(struct leg *leg);
+/* The answer to leg->out came, which is void by now. true: it was that. */
+bool leg_reverted(struct leg *leg, const struct sip_msg *msg);
 /* Stops the timer and forgets a refresh that is under way. */
 void leg_timer_stop(struct leg *leg);
 /* false: the interval of an INVITE or UPDATE is too short, headers of the 422 are in headers. */
@@ -642,9 +726,6 @@ bool leg_timer_take_422(struct leg *leg, unsigned int status, const struct sip_m
 /* Answers to leg->out; true when that was a refresh, and all is done. */
 bool leg_timer_success(struct leg *leg, const struct sip_msg *msg);
 bool leg_timer_refused(struct leg *leg, unsigned int status, const struct sip_msg *msg);
-/* A description goes to the leg; its exchange is over. */
-void leg_tell(struct leg *leg, struct view sdp);
-void leg_told(struct leg *leg, bool agreed);
 void leg_timer_checkpoint(const struct leg *leg, struct ckpt_out *out);
 void leg_timer_restore(struct leg *leg, struct ckpt_in *in); /* faults in in->failed */
 void leg_timer_restored(struct leg *leg);		     /* the call lives again */
@@ -679,6 +760,8 @@ void call_ack(struct b2b *b, const struct sip_msg *msg, const struct sip_path *p
 extern const struct sip_stxn_ops leg_invite_in_ops;
 /* An exchange in an answered call is open on either leg: then both sides have to wait. */
 bool call_exchange_open(const struct call *call);
+/* The same, whatever is being transferred. */
+bool call_is_busy(const struct call *call);
 /* What a leg's far end says of itself in any message. */
 void leg_learn(struct leg *leg, const struct sip_msg *msg);
 

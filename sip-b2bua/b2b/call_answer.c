@@ -389,7 +389,7 @@ static void success(struct leg *leg, const struct sip_msg *msg, const struct sip
 	spot_worked(call->b, call->targets.spot);
 	leg->out_cseq = msg->cseq.number;
 	leg_timer_take_response(leg, msg);
-	if (leg_timer_success(leg, msg))
+	if (leg_timer_success(leg, msg) || leg_reverted(leg, msg))
 		return;
 	if (call->state != CALL_UP && !call->forks[call->fork].dialog)
 		f = &call->forks[call->fork];
@@ -403,7 +403,8 @@ static void success(struct leg *leg, const struct sip_msg *msg, const struct sip
 		call_early_settle(call, f);
 	if (event == OA_OFFER) {
 		leg->ack_owed = true;
-		rc = call_offer(leg, body, THEN_SUCCESS, &reason);
+		rc = call_offer(
+			leg, body, call_is_transfer(call) ? THEN_JOIN : THEN_SUCCESS, &reason);
 		if (rc == -EDQUOT)
 			call_end_limited(call, reason);
 		else if (rc < 0)
@@ -459,6 +460,8 @@ static void reinvite_refused(struct leg *leg, unsigned int status, const struct 
 	if ((leg_auth_take(leg, status, msg) || leg_timer_take_422(leg, status, msg) ||
 		    leg_other_target(leg, msg)) &&
 		leg_reinvite(leg) == 0)
+		return;
+	if (call_transfer_refused(leg, status))
 		return;
 	sip_buf_init(&headers, text, sizeof(text));
 	if (msg)
@@ -630,6 +633,8 @@ static void refused(struct leg *leg, unsigned int status, int err, const struct 
 		call_release(call);
 	else if (call->state == CALL_UP && leg_timer_refused(leg, status, msg))
 		return;
+	else if (call->state == CALL_UP && leg->reverts && status != 408 && status != 481)
+		leg->reverts = false; /* it stays with what it had */
 	else if (call->state == CALL_UP)
 		reinvite_refused(leg, status, msg);
 	else if (leg->dialog)

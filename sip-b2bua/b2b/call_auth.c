@@ -9,16 +9,9 @@
 #include "sip-b2bua/auth/digest.h"
 #include "sip-b2bua/b2b/call.h"
 
-static const struct cfg_trunk *trunk_of(const struct leg *leg)
-{
-	const struct call *call = leg->call;
-
-	return cfg_find_trunk(call->b->cfg, call->rec.trunk[leg->side]);
-}
-
 bool leg_auth_take(struct leg *leg, unsigned int status, const struct sip_msg *answer)
 {
-	const struct cfg_trunk *trunk = trunk_of(leg);
+	const struct cfg_trunk *trunk = leg_trunk(leg);
 
 	if ((status != 401 && status != 407) || !answer || !trunk || !trunk->auth_username[0])
 		return false;
@@ -41,7 +34,7 @@ void leg_auth_forget(struct leg *leg)
 
 void leg_put_auth(struct leg *leg, struct sip_buf *b, enum sip_method method, struct view uri)
 {
-	const struct cfg_trunk *trunk = leg->auth ? trunk_of(leg) : NULL;
+	const struct cfg_trunk *trunk = leg->auth ? leg_trunk(leg) : NULL;
 
 	if (trunk && trunk->auth_username[0])
 		digest_client_put(leg->auth, b, sip_method_text(method), uri, trunk->auth_username,
@@ -50,7 +43,7 @@ void leg_put_auth(struct leg *leg, struct sip_buf *b, enum sip_method method, st
 
 const char *leg_auth_problem(const struct leg *leg)
 {
-	const struct cfg_trunk *trunk = trunk_of(leg);
+	const struct cfg_trunk *trunk = leg_trunk(leg);
 
 	if (!trunk || !trunk->auth_username[0])
 		return "it wants credentials, and \"authentication username\" is not set";

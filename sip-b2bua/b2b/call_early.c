@@ -216,6 +216,11 @@ void call_send_early(struct leg *to, unsigned int status, unsigned int fork,
 	struct sip_buf buf;
 	int rc;
 
+	if (call_is_transfer(call)) {
+		call_transfer_progress(call, status);
+		return;
+	}
+
 	/* After a reliable answer none follows in that dialog (RFC 6337 3.1.1). */
 	if (f->settled & 1u << LEG_A)
 		sdp = none;
@@ -574,6 +579,7 @@ void call_provisional(
 		if (prack_send(leg, f->dialog, rseq, msg->cseq.number, none) < 0)
 			log_warning("call %016" PRIx64 ": a PRACK was not sent", call->rec.id);
 	}
+	heard = heard && !call_is_transfer(call);
 	if (event == OA_EARLY_ANSWER && heard)
 		sdp = early_answer(leg, msg, fork, verdict == REL_NEXT);
 	else if (event == OA_EARLY_ANSWER && verdict == REL_NEXT)

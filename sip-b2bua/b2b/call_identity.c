@@ -17,6 +17,16 @@ const struct cfg_tenant *leg_tenant(const struct leg *leg)
 		cfg_find_trunk(cfg, rec->trunk[leg->side]));
 }
 
+const struct cfg_realm *leg_realm(const struct leg *leg)
+{
+	return cfg_find_realm(leg->call->b->cfg, leg->call->rec.realm[leg->side]);
+}
+
+const struct cfg_trunk *leg_trunk(const struct leg *leg)
+{
+	return cfg_find_trunk(leg->call->b->cfg, leg->call->rec.trunk[leg->side]);
+}
+
 /* By the translation profiles on the call's way. */
 static bool redirecting_number(void *arg, char number[IDENTITY_NUMBER_MAX])
 {

@@ -54,6 +54,8 @@ static void bye(
 		call_release(call); /* glare: our own BYE is answered by itself */
 		return;
 	}
+	if (call_transfer_bye(leg))
+		return;
 	call_end(call,
 		&(struct call_why){.by = caller ? CTL_BY_CALLER : CTL_BY_CALLED,
 			.status = call->rec.answer_ms ? 200 : 487,
@@ -64,7 +66,7 @@ static void bye(
 						       : "the called party hung up"});
 }
 
-bool call_exchange_open(const struct call *call)
+bool call_is_busy(const struct call *call)
 {
 	for (unsigned int side = 0; side < DP_LEGS; side++) {
 		const struct leg *leg = &call->leg[side];
@@ -73,6 +75,11 @@ bool call_exchange_open(const struct call *call)
 			return true;
 	}
 	return call->then != THEN_NOTHING;
+}
+
+bool call_exchange_open(const struct call *call)
+{
+	return call_is_busy(call) || call_transfer_holds(call);
 }
 
 void leg_learn(struct leg *leg, const struct sip_msg *msg)
@@ -129,6 +136,8 @@ static unsigned int fork_of(
 	const struct call *call = leg->call;
 	struct sip_token token;
 
+	if (leg->side == LEG_A && leg->alias_link.le_prev)
+		return call->fork; /* its tag is one of another call */
 	if (leg->side == LEG_A)
 		return sip_token_parse(call->b->env.key, msg->to.tag, &token) == 0
 			       ? token.index & (B2B_FORKS_MAX - 1)

@@ -51,7 +51,8 @@ static void exchange_refuse(struct call *call, unsigned int status, const char *
 	if (status == 503)
 		sip_put_hdr_u64(&buf, SIP_H_RETRY_AFTER, B2B_RETRY_AFTER_S);
 	/* An offer in a 2xx cannot be refused any more; a re-offer in an INVITE can. */
-	if ((call->state != CALL_UP && !from->update.on) || call->then == THEN_SUCCESS) {
+	if ((call->state != CALL_UP && !from->update.on) || call->then == THEN_SUCCESS ||
+		call->then == THEN_JOIN) {
 		call_end(call, &(struct call_why){.by = CTL_BY_BOX,
 				       .status = (uint16_t)status,
 				       .headers = sip_buf_view(&buf),
@@ -72,6 +73,8 @@ static void answer_proceed(struct call *call)
 
 	if (from->ack_owed)
 		leg_ack(from, (struct view){NULL, 0});
+	if (call_transfer_answered(from) || call_followed(from))
+		return;
 	call_forward_success(leg_other(from), (struct view){call->answer, call->answer_len});
 }
 
@@ -159,6 +162,8 @@ static void call_proceed(struct call *call)
 		} else {
 			call_send_success(to, sdp);
 		}
+	} else if (then == THEN_JOIN) {
+		call_transfer_join(call);
 	} else if (then == THEN_ANSWER) {
 		answer_proceed(call);
 	}
@@ -281,6 +286,8 @@ int call_offer(struct leg *from, struct view sdp, enum call_then then, const cha
 		return -ENOMEM;
 	}
 	call->offer_leg = from->side;
+	if (sdp.p != from->heard)
+		leg_hear(from, sdp);
 	call_offer_wait(call, then);
 	return 0;
 }
@@ -343,6 +350,7 @@ int call_answer(struct leg *from, struct view sdp, struct view *ret_sdp, const c
 	memcpy(call->rec.codec, call->media.codec, sizeof(call->rec.codec));
 	memcpy(call->rec.dtmf, call->media.dtmf, sizeof(call->rec.dtmf));
 	call->rec.transcoded = media_map_transcoded(&call->media);
+	leg_hear(from, sdp);
 	*ret_sdp = sip_buf_view(&out);
 	return 0;
 }
@@ -359,6 +367,7 @@ void call_exchange_done(struct call *call)
 
 void call_exchange_fail(struct call *call)
 {
+	call->follows = false;
 	call_close_lines(call, media_map_fail(&call->media));
 	admission_failed(call);
 	leg_told(&call->leg[LEG_A], false);

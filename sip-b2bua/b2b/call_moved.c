@@ -154,6 +154,9 @@ bool call_redirected(struct call *call, const struct sip_msg *msg, const char *r
 
 	if (way == CFG_REDIRECTION_REALM)
 		way = realm ? realm->redirection : CFG_REDIRECTION_HUNT;
+	/* A transfer has no caller who could follow it. */
+	if (way == CFG_REDIRECTION_RELAY && call_is_transfer(call))
+		way = CFG_REDIRECTION_HUNT;
 	if (msg->status > 302 || (way != CFG_REDIRECTION_FOLLOW && way != CFG_REDIRECTION_RELAY))
 		return false;
 	n = contacts_read(msg, contacts);

@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Transfers. A REFER in an answered call (RFC 3515) goes on to the other leg, if both sides say
- * "supplementary-service sip refer", with our address in its Refer-To, so that the far end's new call
- * comes through the box; its NOTIFYs come back with no more than the status of that call.
- *
- * Dialogs that a Replaces names (RFC 3891) are those that one far end has with the box. To the other
- * far end the name is our tag alone, which says which call is meant; in the INVITE that comes of it the
- * name becomes that of the dialog behind the call, with whom the call is to be (RFC 5589 7).
+ * REFER in an answered call (RFC 3515). If both sides say "supplementary-service sip refer relay" it
+ * goes on to the other leg, with our address in its Refer-To, so that the far end's new call comes
+ * through the box; its NOTIFYs come back with no more than the status of that call. Where a side says
+ * "local" the box acts on it: call_transfer.c.
  */
 #include "sip-b2bua/b2b/call.h"
 
@@ -24,41 +21,15 @@ LOG_TOPIC("refer");
 
 static const struct view none = {NULL, 0};
 
-/* ---- names of dialogs ---- */
-
-struct replaces {
-	struct view call_id, to_tag, from_tag;
-	bool early_only;
-};
-
-static int replaces_parse(struct view value, struct replaces *ret)
+uint8_t leg_refer(const struct leg *leg)
 {
-	const char *semi = value.n ? memchr(value.p, ';', value.n) : NULL;
-	struct view params;
+	const struct cfg_realm *realm = leg_realm(leg);
+	const struct cfg_trunk *trunk = leg_trunk(leg);
+	uint8_t refer = trunk && trunk->refer != CFG_REFER_REALM ? trunk->refer
+			: realm					 ? realm->refer
+								 : CFG_REFER_REFUSE;
 
-	if (!semi)
-		return -EINVAL;
-	params = (struct view){semi + 1, value.n - (size_t)(semi + 1 - value.p)};
-	ret->call_id = view_trim((struct view){value.p, (size_t)(semi - value.p)});
-	ret->early_only = sip_params_has(params, VIEW("early-only"));
-	return ret->call_id.n > 0 && sip_params_get(params, VIEW("to-tag"), &ret->to_tag) &&
-			       sip_params_get(params, VIEW("from-tag"), &ret->from_tag)
-		       ? 0
-		       : -EINVAL;
-}
-
-/* The leg whose dialog with us is meant, by its far end or by the name that we have given it. */
-static struct leg *replaces_find(struct b2b *b, const struct replaces *r)
-{
-	struct leg *leg = call_find(b, r->to_tag);
-	const struct dialog *d = leg ? leg->dialog : NULL;
-
-	if (!d || leg->call->state != CALL_UP)
-		return NULL;
-	if (view_eq(r->call_id, r->to_tag) && view_eq(r->from_tag, r->to_tag))
-		return leg;
-	return view_eq(d->call_id, r->call_id) && view_eq_nocase(d->remote_tag, r->from_tag) ? leg
-											     : NULL;
+	return refer == CFG_REFER_REALM ? CFG_REFER_REFUSE : refer;
 }
 
 static int hex(char c)
@@ -102,34 +73,6 @@ static int uri_header(
 		headers.n -= n + (amp != NULL);
 	}
 	return -ENOENT;
-}
-
-/* ---- who may ---- */
-
-static const struct cfg_realm *realm_of(const struct leg *leg)
-{
-	return cfg_find_realm(leg->call->b->cfg, leg->call->rec.realm[leg->side]);
-}
-
-static const struct cfg_trunk *trunk_of(const struct leg *leg)
-{
-	return cfg_find_trunk(leg->call->b->cfg, leg->call->rec.trunk[leg->side]);
-}
-
-bool leg_may_refer(const struct leg *leg)
-{
-	const struct cfg_realm *realm = realm_of(leg);
-	const struct cfg_trunk *trunk = trunk_of(leg);
-
-	return (realm && realm->refer) || (trunk && trunk->refer);
-}
-
-bool leg_may_replace(const struct leg *leg)
-{
-	const struct cfg_realm *realm = realm_of(leg);
-	const struct cfg_trunk *trunk = trunk_of(leg);
-
-	return (realm && realm->replaces) || (trunk && trunk->replaces);
 }
 
 /* ---- REFER to the other leg ---- */
@@ -241,22 +184,31 @@ static int refer_replaces(struct b2b *b, const struct sip_uri *uri, struct leg *
 	return *ret_leg ? 0 : -ENOENT;
 }
 
+/* Who is meant, and which dialog. -EINVAL; -ENOENT: a dialog that is none of ours. */
+static int refer_target(struct b2b *b, const struct sip_msg *msg, struct sip_addr *ret_target,
+	struct leg **ret_named)
+{
+	struct view value;
+
+	if (sip_addr_parse(sip_msg_value(msg, SIP_H_REFER_TO), ret_target) < 0 ||
+		ret_target->star || ret_target->uri.user.n == 0 ||
+		(ret_target->uri.scheme != SIP_SCHEME_SIP &&
+			ret_target->uri.scheme != SIP_SCHEME_TEL) ||
+		(sip_params_get(ret_target->uri.params, VIEW("method"), &value) &&
+			!view_eq(value, VIEW("INVITE"))))
+		return -EINVAL;
+	return refer_replaces(b, &ret_target->uri, ret_named);
+}
+
 /* Refer-To for the other leg: who is meant, at our address; which dialog, by our name for it. */
 static int put_refer_to(struct leg *to, const struct sip_msg *msg, struct sip_buf *buf)
 {
 	char user[POLICY_USER_MAX], text[SIP_TOKEN_LEN];
 	struct sip_addr target;
-	struct view value, name;
+	struct view name;
 	struct leg *named;
-	int rc;
+	int rc = refer_target(to->call->b, msg, &target, &named);
 
-	if (sip_addr_parse(sip_msg_value(msg, SIP_H_REFER_TO), &target) < 0 || target.star ||
-		target.uri.user.n == 0 ||
-		(target.uri.scheme != SIP_SCHEME_SIP && target.uri.scheme != SIP_SCHEME_TEL) ||
-		(sip_params_get(target.uri.params, VIEW("method"), &value) &&
-			!view_eq(value, VIEW("INVITE"))))
-		return -EINVAL;
-	rc = refer_replaces(to->call->b, &target.uri, &named);
 	if (rc < 0)
 		return rc;
 	/* The URI may be our Contact in that dialog; its number is what others know. */
@@ -283,7 +235,6 @@ static int refer_build(
 {
 	struct leg *to = leg_other(leg);
 	struct b2b *b = leg->call->b;
-	struct sip_addr by;
 	int rc;
 
 	leg->refer.cseq_out = dialog_next_cseq(to->dialog);
@@ -293,12 +244,7 @@ static int refer_build(
 	rc = put_refer_to(to, msg, buf);
 	if (rc < 0)
 		return rc;
-	if (sip_addr_parse(sip_msg_value(msg, SIP_H_REFERRED_BY), &by) == 0 && !by.star) {
-		sip_put_hdr_start(buf, SIP_H_REFERRED_BY);
-		sip_put_char(buf, '<');
-		policy_put_uri(buf, &by.uri, &to->dialog->path.local);
-		sip_put_lit(buf, ">\r\n");
-	}
+	policy_put_referred_by(buf, msg, &to->dialog->path.local);
 	if (refer_sub_false(msg))
 		sip_put_lit(buf, "Refer-Sub: false\r\n");
 	sip_put_hdr(buf, SIP_H_USER_AGENT, VIEW(POLICY_PRODUCT));
@@ -331,6 +277,14 @@ static int refer_send(struct leg *leg)
 	return rc;
 }
 
+/* One of its sides says so. */
+static bool is_local(const struct leg *leg)
+{
+	return leg_refer(leg) == CFG_REFER_LOCAL ||
+	       (leg_refer(leg) == CFG_REFER_RELAY &&
+		       leg_refer(&leg->call->leg[!leg->side]) == CFG_REFER_LOCAL);
+}
+
 static unsigned int refused(const struct leg *leg)
 {
 	const struct call *call = leg->call;
@@ -338,10 +292,26 @@ static unsigned int refused(const struct leg *leg)
 	if (call->state == CALL_ENDING)
 		return 481;
 	/* Who is not in an answered call with somebody has nobody to transfer. */
-	if (call->state != CALL_UP || call->local.on || !leg_may_refer(leg) ||
-		!leg_may_refer(&call->leg[!leg->side]))
+	if (call->state != CALL_UP || call->local.on || leg_refer(leg) == CFG_REFER_REFUSE ||
+		(!is_local(leg) && leg_refer(&call->leg[!leg->side]) == CFG_REFER_REFUSE))
 		return 403;
-	return leg->refer.in || leg->refer.out ? 491 : 0;
+	return leg->refer.in || leg->refer.out || call_transfer_holds(call) ? 491 : 0;
+}
+
+/* The box acts on it. */
+static void refer_local(struct leg *leg, struct sip_stxn *stxn, const struct sip_msg *msg)
+{
+	struct sip_addr target;
+	struct leg *named;
+	int rc = refer_target(leg->call->b, msg, &target, &named);
+	/* A 481 would end the dialog that the REFER came in (RFC 5057 5.1). */
+	unsigned int status = rc == -ENOENT ? 404 : 400;
+
+	if (rc == 0)
+		status = call_transfer_start(
+			leg, stxn, msg, &target.uri, named, refer_sub_false(msg));
+	if (status != 0)
+		call_reply(stxn, status, none);
 }
 
 void call_refer(struct leg *leg, struct sip_stxn *stxn, const struct sip_msg *msg)
@@ -354,6 +324,10 @@ void call_refer(struct leg *leg, struct sip_stxn *stxn, const struct sip_msg *ms
 	if (status != 0) {
 		stats->refer_refused += status == 403;
 		call_reply(stxn, status, none);
+		return;
+	}
+	if (is_local(leg)) {
+		refer_local(leg, stxn, msg);
 		return;
 	}
 	leg->refer.in = stxn;
@@ -495,103 +469,4 @@ bool call_refer_notify(struct leg *leg, struct sip_stxn *stxn, const struct sip_
 	rc = notify_send(to, msg, sipfrag_status(msg));
 	call_reply(stxn, rc == -EINVAL ? 400 : rc < 0 ? 500 : 200, none);
 	return true;
-}
-
-/* ---- INVITE with Replaces ---- */
-
-/* The leg behind the dialog that is to be replaced; else the status and a sentence. */
-static struct leg *behind(struct call *call, const struct sip_msg *msg, unsigned int *ret_status,
-	const char **ret_reason)
-{
-	struct leg *a = &call->leg[LEG_A], *named;
-	struct replaces replaces;
-	struct sip_values it;
-	struct view value, second;
-
-	*ret_status = 400;
-	*ret_reason = "the Replaces of the INVITE cannot be read";
-	sip_values_start(&it, msg, SIP_H_REPLACES);
-	if (!sip_values_next(&it, &value) || sip_values_next(&it, &second) ||
-		replaces_parse(value, &replaces) < 0)
-		return NULL;
-	*ret_status = 403;
-	*ret_reason = "its side may replace no calls (supplementary-service sip handle-replaces)";
-	if (!leg_may_replace(a))
-		return NULL;
-	*ret_status = 481;
-	*ret_reason = "the call that its Replaces names is not there";
-	named = replaces_find(call->b, &replaces);
-	if (!named || named->call->local.on)
-		return NULL;
-	*ret_status = 486;
-	*ret_reason = "the call that its Replaces names is answered (early-only)";
-	if (replaces.early_only)
-		return NULL;
-	*ret_status = 501;
-	*ret_reason = "the far end of the call that its Replaces names does not know Replaces";
-	return leg_other(named)->peer_replaces ? leg_other(named) : NULL;
-}
-
-int call_replaces_take(struct call *call, const struct sip_msg *msg, unsigned int *ret_status,
-	const char **ret_reason)
-{
-	struct leg *far, *b_leg = &call->leg[LEG_B];
-	const struct cfg_realm *realm;
-	const struct ctl_call *rec;
-	const struct dialog *d;
-	struct sip_buf text;
-	char replaces[REPLACES_TEXT_MAX];
-
-	far = behind(call, msg, ret_status, ret_reason);
-	if (!far)
-		return -ENOENT;
-	d = far->dialog;
-	rec = &far->call->rec;
-	realm = realm_of(far);
-	*ret_status = 500;
-	*ret_reason = "the far end of the call that its Replaces names cannot be called";
-	sip_buf_init(&text, replaces, sizeof(replaces));
-	sip_put(&text, d->call_id);
-	sip_put_lit(&text, ";to-tag=");
-	sip_put(&text, d->remote_tag);
-	sip_put_lit(&text, ";from-tag=");
-	sip_put(&text, d->local_tag);
-	if (!realm || text.overflow || d->n_routes > 0 || d->remote_tag.n == 0 ||
-		view_copy(d->target, call->uri, sizeof(call->uri)) < 0)
-		return -EINVAL;
-	call_copy_set(&call->replaces, &call->replaces_len, sip_buf_view(&text));
-	if (!call->replaces)
-		return -ENOMEM;
-	leg_set_terms(b_leg, realm, trunk_of(far));
-	leg_auth_forget(b_leg);
-	call->out_path = d->path;
-	media_map_set_own(&call->media, &call->b->dtls_own);
-	media_map_set_srtp(&call->media, LEG_B, call->b->cfg, realm, trunk_of(far));
-	media_map_set_codecs(&call->media, LEG_B, call->b->cfg, realm, trunk_of(far));
-	media_map_set_side(&call->media, LEG_B, realm, &d->path.local);
-	media_map_set_music(&call->media, LEG_B, realm, trunk_of(far));
-	memcpy(call->rec.realm[LEG_B], rec->realm[far->side], CTL_NAME_MAX);
-	memcpy(call->rec.trunk[LEG_B], rec->trunk[far->side], CTL_NAME_MAX);
-	if (rec->trunk[far->side][0])
-		snprintf(call->far, sizeof(call->far), "trunk %s", rec->trunk[far->side]);
-	else
-		snprintf(call->far, sizeof(call->far), "the far end of the replaced call");
-	call->rec.peer_sig[LEG_B] = d->path.remote;
-	call->rec.transport[LEG_B] = d->path.transport;
-	memcpy(call->rec.calling[LEG_B], call->rec.calling[LEG_A], CTL_NUMBER_MAX);
-	/* Who is called is the far end, whatever name its dialog has. */
-	memcpy(call->rec.called[LEG_B],
-		far->side == LEG_A ? rec->calling[LEG_A] : rec->called[LEG_B], CTL_NUMBER_MAX);
-	call->b->env.stats->replaced++;
-	log_info("call %016" PRIx64 ": replaces a dialog of call %016" PRIx64, call->rec.id,
-		rec->id);
-	return 0;
-}
-
-void call_put_replaces(const struct call *call, struct sip_buf *buf)
-{
-	if (!call->replaces)
-		return;
-	sip_put_hdr(buf, SIP_H_REPLACES, (struct view){call->replaces, call->replaces_len});
-	sip_put_hdr(buf, SIP_H_REQUIRE, VIEW("replaces"));
 }

@@ -195,7 +195,7 @@ static void candidates_look_up(
 	struct call *call, const char *number, struct route_result *ret_result)
 {
 	struct b2b *b = call->b;
-	const struct route_query query = {.realm = call->rec.realm[LEG_A],
+	struct route_query query = {.realm = call->rec.realm[LEG_A],
 		.trunk = call->rec.trunk[LEG_A],
 		.calling = call->rec.calling[LEG_A],
 		.called = view_of(number),
@@ -205,7 +205,10 @@ static void candidates_look_up(
 		.up = way_up,
 		.quality = way_quality,
 		.arg = b};
-	int rc = route_lookup(b->routes, &query, ret_result);
+	int rc;
+
+	call_authority(call, &query.realm, &query.trunk);
+	rc = route_lookup(b->routes, &query, ret_result);
 
 	call->numbers = ret_result->in;
 	call->rec.dial_peer_in = ret_result->peer_in ? ret_result->peer_in->tag : 0;
@@ -250,7 +253,7 @@ static bool find_candidates(struct call *call, const struct sip_msg *msg)
 		return false;
 	}
 	if (call->n_candidates > 0)
-		return !call_redirect(call, msg, &result);
+		return call_is_transfer(call) || !call_redirect(call, msg, &result);
 	route_result_explain(&result, call->rec.realm[LEG_A], reason);
 	refuse(call, route_result_status(&result), none, reason);
 	return false;
@@ -488,6 +491,13 @@ static int candidate_take(struct call *call, const struct sip_msg *invite)
 
 			if (!peer || peer->shutdown || !cfg_dial_peer_is_local(peer))
 				continue;
+			if (call_is_transfer(call)) {
+				snprintf(call->rec.reason, sizeof(call->rec.reason),
+					"dial-peer %u ends in the box, where nobody is transferred "
+					"to",
+					c->tag);
+				continue;
+			}
 			spot_leave(b, &call->targets.spot);
 			admission_drop(call, LEG_B);
 			control_attempt(call);
@@ -606,8 +616,7 @@ static void route(struct call *call, const struct sip_msg *msg)
 
 void call_routed(struct call *call)
 {
-	const struct leg *a = &call->leg[LEG_A];
-	const struct sip_msg *msg = a->in ? sip_stxn_request(a->in) : NULL;
+	const struct sip_msg *msg = call_invite(call);
 
 	if (!msg)
 		return;
@@ -638,6 +647,17 @@ static void start(struct call *call, const struct sip_msg *msg, const struct sip
 		call->max_forwards = (uint32_t)msg->max_forwards - 1;
 	if (call_stir_check(call, msg) == STIR_GOES_ON)
 		route(call, msg);
+}
+
+void call_setup_transfer(struct call *call)
+{
+	const struct sip_msg *msg = call_invite(call);
+
+	if (policy_user_text(&msg->from.uri, call->rec.calling[LEG_A], CTL_NUMBER_MAX) < 0)
+		call->rec.calling[LEG_A][0] = '\0';
+	record_called(call, msg);
+	call->emergency = admission_is_emergency(call->b->cfg, call->rec.called[LEG_A]);
+	route(call, msg);
 }
 
 void call_setup_go_on(struct call *call)
@@ -723,7 +743,7 @@ static void hunt_over(struct call *call)
 	char why[sizeof(call->rec.reason)] = "the caller's INVITE is gone", text[CALL_HEADERS_MAX];
 	struct sip_buf headers;
 
-	if (call->leg[LEG_A].in && call_redirect_next(call)) {
+	if (call_invite(call) && call_redirect_next(call)) {
 		call_hunt(call);
 		return;
 	}
@@ -757,7 +777,7 @@ void call_reroute(struct call *call)
 void call_hunt(struct call *call)
 {
 	struct leg *a = &call->leg[LEG_A], *b_leg = &call->leg[LEG_B];
-	const struct sip_msg *invite = a->in ? sip_stxn_request(a->in) : NULL;
+	const struct sip_msg *invite = call_invite(call);
 	struct ipaddr before = call->rec.peer_sig[LEG_B];
 	char realm[CTL_NAME_MAX], addr[IPADDR_TEXT_MAX];
 
@@ -856,6 +876,7 @@ static int invite_build(struct call *call, const struct sip_msg *from, struct vi
 	sip_put_hdr(buf, SIP_H_USER_AGENT, VIEW(POLICY_PRODUCT));
 	leg_put_auth(leg, buf, SIP_M_INVITE, uri);
 	policy_put_headers(buf, from, POLICY_INVITE);
+	policy_put_referred_by(buf, from, &path->local);
 	identity_put_headers(buf, &identity, from);
 	identity_put_redirecting(buf, &identity, from);
 	call_stir_sign(call, &identity, from, buf);
@@ -905,7 +926,7 @@ int call_invite_to(struct call *call, struct view uri, const struct sip_path *pa
 {
 	struct b2b *b = call->b;
 	struct leg *leg = &call->leg[LEG_B];
-	const struct sip_msg *from = sip_stxn_request(call->leg[LEG_A].in);
+	const struct sip_msg *from = call_invite(call);
 	struct sip_path way = *path;
 	struct sip_ctxn *ctxn;
 	struct sip_buf buf;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * Session timers (RFC 4028), each leg for itself: what the box asks for and grants, the refresh by
- * UPDATE or, where a far end does not take that, by a re-INVITE with the description it has already,
+ * UPDATE or, where a far end does not take that, by a re-INVITE with the description it has already
+ * (call_told.c),
  * and the end of a call whose far end does not refresh. A far end without session timers is
  * refreshed by the box, if its side says "session refresh"; so one that is gone is found.
  *
@@ -100,6 +101,19 @@ static void wait_ms(struct leg *leg, uint64_t ms)
 	twheel_start(leg->call->b->env.wheel, &t->timer, ms < left ? ms : left);
 }
 
+/* For show commands. */
+static void record(struct leg *leg)
+{
+	const struct leg_timer *t = &leg->se;
+	struct ctl_call *rec = &leg->call->rec;
+	const struct b2b *b = leg->call->b;
+	uint64_t left = t->end_ms > now_ms(leg) ? t->end_ms - now_ms(leg) : 0;
+
+	rec->se_interval_s[leg->side] = t->interval_s;
+	rec->se_we[leg->side] = t->interval_s && t->we;
+	rec->se_end_ms[leg->side] = t->interval_s ? b->env.ops->wall_ms(b->env.ctx) + left : 0;
+}
+
 /* The interval begins. */
 static void begin(struct leg *leg, uint32_t interval_s, bool we)
 {
@@ -109,6 +123,23 @@ static void begin(struct leg *leg, uint32_t interval_s, bool we)
 	t->we = we;
 	t->end_ms = now_ms(leg) + (uint64_t)t->interval_s * 1000 - guard_ms(t);
 	wait_ms(leg, we ? (uint64_t)t->interval_s * 500 : UINT64_MAX);
+	record(leg);
+}
+
+void leg_timer_pause(struct leg *leg)
+{
+	twheel_stop(leg->call->b->env.wheel, &leg->se.timer);
+}
+
+void leg_timer_resume(struct leg *leg)
+{
+	const struct leg_timer *t = &leg->se;
+	uint64_t due = t->end_ms + guard_ms(t) - (uint64_t)t->interval_s * 500;
+
+	record(leg);
+	if (t->interval_s == 0)
+		return;
+	wait_ms(leg, !t->we ? UINT64_MAX : due > now_ms(leg) ? due - now_ms(leg) : 1);
 }
 
 void leg_timer_stop(struct leg *leg)
@@ -292,6 +323,7 @@ static void update_response(
 		log_info(
 			"call %016" PRIx64 ": the Contact of a 200 is not used", leg->call->rec.id);
 	leg_timer_take_response(leg, msg);
+	call_checkpoint(leg->call);
 }
 
 static void update_failed(struct sip_ctxn *ctxn, int err, void *arg)
@@ -306,11 +338,10 @@ static void update_failed(struct sip_ctxn *ctxn, int err, void *arg)
 static const struct sip_ctxn_ops update_ops = {
 	.response = update_response, .failed = update_failed};
 
-static int refresh_send(struct leg *leg)
+static int refresh_send(struct leg *leg, bool update)
 {
 	struct call *call = leg->call;
 	struct b2b *b = call->b;
-	bool update = leg->peer_update;
 	struct view sdp = update ? none : (struct view){leg->told, leg->told_len};
 	struct sip_ctxn *ctxn;
 	struct sip_buf buf;
@@ -365,7 +396,7 @@ static void refresh(struct leg *leg)
 		wait_ms(leg, BUSY_MS);
 		return;
 	}
-	rc = refresh_send(leg);
+	rc = refresh_send(leg, leg->peer_update);
 	if (rc < 0) {
 		log_warning("call %016" PRIx64 ": its %s is not refreshed: %s", call->rec.id,
 			side_text(leg), strerror(-rc));
@@ -383,6 +414,37 @@ bool leg_timer_success(struct leg *leg, const struct sip_msg *msg)
 	leg->se.reinvite = false;
 	oa_receive(&leg->oa, OA_SUCCESS, sip_msg_is_sdp(msg));
 	leg_ack(leg, none);
+	call_checkpoint(leg->call);
+	call_follow(leg, sip_msg_is_sdp(msg) ? msg->body : none);
+	return true;
+}
+
+void leg_revert(struct leg *leg)
+{
+	int rc = refresh_send(leg, false);
+
+	if (rc == 0)
+		return;
+	call_end(leg->call,
+		&(struct call_why){.by = CTL_BY_BOX,
+			.status = 200,
+			.q850 = 41,
+			.reason = reason_say(leg->call->b,
+				"the %s could not be told that a transfer has failed: %s",
+				side_text(leg), strerror(-rc))});
+}
+
+bool leg_reverted(struct leg *leg, const struct sip_msg *msg)
+{
+	enum oa_event event;
+
+	if (!leg->reverts)
+		return false;
+	leg->reverts = false;
+	event = oa_receive(&leg->oa, OA_SUCCESS, sip_msg_is_sdp(msg));
+	leg_ack(leg, event == OA_OFFER ? (struct view){leg->told, leg->told_len} : none);
+	leg_told(leg, false);
+	leg_revert(leg);
 	return true;
 }
 
@@ -418,40 +480,21 @@ void leg_timer_init(struct leg *leg)
 	twheel_timer_init(&leg->se.timer, timer_fired, leg);
 }
 
-/* ---- the description that a refresh repeats ---- */
-
-void leg_tell(struct leg *leg, struct view sdp)
-{
-	if (sdp.n > 0)
-		call_copy_set(&leg->telling, &leg->telling_len, sdp);
-}
-
-void leg_told(struct leg *leg, bool agreed)
-{
-	bool needed = leg->se.interval_s || leg->se.wanted;
-
-	if (agreed && leg->telling && needed) {
-		call_copy_set(&leg->told, &leg->told_len, none);
-		leg->told = leg->telling;
-		leg->told_len = leg->telling_len;
-		leg->telling = NULL;
-		leg->telling_len = 0;
-	}
-	call_copy_set(&leg->telling, &leg->telling_len, none);
-}
-
 /* ---- checkpoint ---- */
 
 void leg_timer_checkpoint(const struct leg *leg, struct ckpt_out *out)
 {
 	const struct leg_timer *t = &leg->se;
-	bool repeats = t->interval_s && t->we && leg->told_len <= LEG_TOLD_CKPT_MAX;
+	bool repeats = ((t->interval_s && t->we) || call_may_be_transferred(leg->call)) &&
+		       leg->told_len <= LEG_TOLD_CKPT_MAX;
 
 	ckpt_put_u(out, t->interval_s, 4);
 	ckpt_put_u(out, t->min_s, 4);
 	ckpt_put_u(out, t->expires_s, 4);
 	ckpt_put_u(out, (t->we ? 1u : 0u) | (t->known ? 2u : 0u) | (t->wanted ? 4u : 0u), 1);
 	ckpt_put_view(out, repeats ? (struct view){leg->told, leg->told_len} : none);
+	repeats = repeats && leg->heard_len <= LEG_TOLD_CKPT_MAX;
+	ckpt_put_view(out, repeats ? (struct view){leg->heard, leg->heard_len} : none);
 }
 
 void leg_timer_restore(struct leg *leg, struct ckpt_in *in)
@@ -469,4 +512,5 @@ void leg_timer_restore(struct leg *leg, struct ckpt_in *in)
 	t->known = flags & 2;
 	t->wanted = flags & 4;
 	call_copy_set(&leg->told, &leg->told_len, ckpt_get_view(in, LEG_TOLD_CKPT_MAX));
+	call_copy_set(&leg->heard, &leg->heard_len, ckpt_get_view(in, LEG_TOLD_CKPT_MAX));
 }

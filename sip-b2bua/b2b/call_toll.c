@@ -147,12 +147,15 @@ static bool take_user(struct call *call, const struct cfg_pool *pool)
 bool call_toll_take(struct call *call)
 {
 	const struct cfg *cfg = call->b->cfg;
-	const struct cfg_realm *realm = cfg_find_realm(cfg, call->rec.realm[LEG_A]);
-	const struct cfg_trunk *trunk = cfg_find_trunk(cfg, call->rec.trunk[LEG_A]);
-	const struct cfg_tenant *tenant = cfg_tenant_of(cfg, realm, trunk);
 	const struct cfg_pool *pool = call->user_pool ? cfg_find_pool(cfg, call->user_pool) : NULL;
+	const char *realm_name, *trunk_name;
 	char subject[CTL_CAPACITY_KEY];
+	const struct cfg_tenant *tenant;
+	const struct cfg_trunk *trunk;
 
+	call_authority(call, &realm_name, &trunk_name);
+	trunk = cfg_find_trunk(cfg, trunk_name);
+	tenant = cfg_tenant_of(cfg, cfg_find_realm(cfg, realm_name), trunk);
 	call_toll_drop(call);
 	if (cfg->n_tolls == 0 || call->emergency)
 		return true;

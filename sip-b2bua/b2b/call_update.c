@@ -466,6 +466,8 @@ void call_update(
 		if (!leg->update.on)
 			leg->update.fork = (uint8_t)fork;
 		respond(leg, stxn, none);
+		if (call->state == CALL_UP)
+			call_checkpoint(call); /* its session timer */
 		return;
 	}
 	status = bad_time(leg, fork);

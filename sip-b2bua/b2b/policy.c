@@ -187,6 +187,18 @@ static int hex_digit(char c)
 	return -1;
 }
 
+void policy_put_referred_by(struct sip_buf *b, const struct sip_msg *msg, const struct ipaddr *host)
+{
+	struct sip_addr by;
+
+	if (sip_addr_parse(sip_msg_value(msg, SIP_H_REFERRED_BY), &by) < 0 || by.star)
+		return;
+	sip_put_hdr_start(b, SIP_H_REFERRED_BY);
+	sip_put_char(b, '<');
+	policy_put_uri(b, &by.uri, host);
+	sip_put_lit(b, ">\r\n");
+}
+
 int policy_user_text(const struct sip_uri *uri, char *dst, size_t dst_size)
 {
 	struct view user = user_of(uri);

@@ -36,6 +36,10 @@ void policy_put_uri(struct sip_buf *b, const struct sip_uri *uri, const struct i
 void policy_put_uri_name(
 	struct sip_buf *b, const struct sip_uri *uri, const char *name, uint32_t port);
 
+/* Referred-By of msg (RFC 3892) with that host, if there is one. */
+void policy_put_referred_by(
+	struct sip_buf *b, const struct sip_msg *msg, const struct ipaddr *host);
+
 /* The user part without its parameters and escapes. -ENAMETOOLONG, -EINVAL (none, bad escape). */
 int policy_user_text(const struct sip_uri *uri, char *dst, size_t dst_size)
 	__attribute__((warn_unused_result));

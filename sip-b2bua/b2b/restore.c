@@ -16,7 +16,7 @@
 LOG_TOPIC("restore");
 
 #define CKPT_MAGIC   0x434d494c /* "LIMC" */
-#define CKPT_VERSION 6
+#define CKPT_VERSION 7
 
 /* A call that ends in the box has its caller alone. */
 static unsigned int n_legs(const struct call *call)
@@ -74,7 +74,8 @@ static bool record_valid(const struct ctl_call *rec)
 	return ok && rec->transcoded <= 1 && rec->dtmf[0] < CTL_DTMF_N_WAYS &&
 	       rec->dtmf[1] < CTL_DTMF_N_WAYS && !rec->zero[0] && !rec->zero[1] &&
 	       rec->stir_verdict < CTL_STIR_N_VERDICTS && rec->limit < CTL_LIMIT_N &&
-	       rec->toll_alarm <= 1 && ipc_str_ok(rec->target, sizeof(rec->target)) &&
+	       rec->toll_alarm <= 1 && rec->transfer < CTL_TRANSFER_N &&
+	       ipc_str_ok(rec->target, sizeof(rec->target)) &&
 	       ipc_str_ok(rec->reason, sizeof(rec->reason));
 }
 
@@ -99,6 +100,7 @@ static int read_legs(struct call *call, struct ckpt_in *in)
 		if (rc < 0)
 			return rc;
 		call->b->n_dialogs++;
+		leg_alias_set(leg);
 	}
 	return in->failed || in->n != 0 ? -EINVAL : 0;
 }
@@ -110,8 +112,10 @@ static void discard(struct call *call)
 	for (unsigned int side = 0; side < DP_LEGS; side++) {
 		struct leg *leg = &call->leg[side];
 
+		leg_alias_drop(leg);
 		call_dialog_free(call, &leg->dialog);
 		call_copy_set(&leg->told, &leg->told_len, (struct view){NULL, 0});
+		call_copy_set(&leg->heard, &leg->heard_len, (struct view){NULL, 0});
 	}
 	media_map_clear(&call->media);
 	free(call->tolls);

@@ -10,7 +10,7 @@ from limenlab.ua import Endpoint, answered_call, hang_up, tag_of, token
 def run(t):
     c = conf()
     for realm in c["realms"]:
-        realm.update(refer=True, handle_replaces=True)
+        realm.update(refer="relay", handle_replaces=True)
     c["trunks"] += [boxconf.trunk("third", f"ipv4:{net.CARRIER4}:5064"),
                     boxconf.trunk("other", f"ipv4:{net.CARRIER4}:5062")]
     c["dial_peers"] += [boxconf.peer(305, "+49305T", "third"), boxconf.peer(306, "+49306T", "other")]

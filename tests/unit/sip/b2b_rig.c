@@ -261,8 +261,10 @@ static void control_media(struct rig *r, uint32_t seq, const struct ctl_media *m
 	int status = r->media_status;
 
 	assert_true(media->media_index < CTL_MEDIA_MAX);
-	assert_string_equal(media->realm[0], "access");
-	assert_string_equal(media->realm[1], ctl_media_n_legs(media) == 1 ? "" : "peering");
+	if (!r->any_realm) {
+		assert_string_equal(media->realm[0], "access");
+		assert_string_equal(media->realm[1], ctl_media_n_legs(media) == 1 ? "" : "peering");
+	}
 	assert_false(call->ended);
 	if (media->media_index == 0) {
 		call->conf = *media;
@@ -274,7 +276,8 @@ static void control_media(struct rig *r, uint32_t seq, const struct ctl_media *m
 	for (unsigned int leg = 0; status == 0 && leg < ctl_media_n_legs(media); leg++) {
 		if (out.leg[leg].local.port_be16 != 0)
 			continue;
-		out.leg[leg].local = rig_addr(leg == 0 ? "10.0.0.1" : "10.0.1.1");
+		out.leg[leg].local = rig_addr(
+			strcmp(media->realm[leg], "access") == 0 ? "10.0.0.1" : "10.0.1.1");
 		out.leg[leg].local.port_be16 = htons((uint16_t)(r->next_port += 2));
 	}
 	if (status == 0)

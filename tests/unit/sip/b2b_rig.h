@@ -175,6 +175,7 @@ struct rig {
 	unsigned int n_fetches;
 	bool trace;
 	bool allow_inner; /* addresses of the other side may show */
+	bool any_realm;	  /* calls of two far ends of one side are expected */
 };
 
 struct rig *rig_new(uint64_t seed);

@@ -23,7 +23,7 @@
 
 static unsigned int n_answered, n_refused, n_restarts, n_reinvites_ok;
 static uint64_t n_prack_in, n_prack_out, n_update_in, n_update_out, n_update_local;
-static uint64_t n_refer_in, n_replaced, n_redirected;
+static uint64_t n_refer_in, n_replaced, n_redirected, n_transfers, n_transfers_failed;
 
 static struct rig_ua *pick(struct rig *r, unsigned int side)
 {
@@ -67,6 +67,24 @@ static void invite_in_place_of(struct rig *r, const struct rig_ua *ua)
 	r->side[RIG_CALLER].lines = NULL;
 }
 
+/* Blind, or to the far end of another dialog of the same side. */
+static void refer(struct rig *r, struct rig_ua *ua)
+{
+	const struct rig_ua *other = &r->side[ua->side].ua[rig_random(r, 6)];
+	char lines[1024] = "Refer-To: <sip:100@10.9.9.9>\r\n";
+
+	if (rig_random(r, 2) && other->used && other->dialog)
+		snprintf(lines, sizeof(lines),
+			"Refer-To: <sip:100@10.9.9.9?Replaces=%.*s%%3Bto-tag%%3D%.*s%%3Bfrom-tag%%"
+			"3D%.*s>\r\n",
+			VIEW_ARG(other->dialog->call_id), VIEW_ARG(other->dialog->remote_tag),
+			VIEW_ARG(other->dialog->local_tag));
+	/* Mostly somebody takes it. */
+	if (rig_random(r, 3))
+		r->side[RIG_CALLER].answer = r->side[RIG_CALLEE].answer = 200;
+	rig_send(r, ua, SIP_M_REFER, lines);
+}
+
 static void ua_act(struct rig *r)
 {
 	static const char *const directions[] = {"sendrecv", "sendonly", "recvonly", "inactive"};
@@ -74,10 +92,12 @@ static void ua_act(struct rig *r)
 	unsigned int side = RIG_CALLER + rig_random(r, 2);
 	struct rig_ua *ua = pick(r, side);
 
-	switch (rig_random(r, 15)) {
+	switch (rig_random(r, 17)) {
 	case 10:
+	case 15:
+	case 16:
 		if (ua)
-			rig_send(r, ua, SIP_M_REFER, "Refer-To: <sip:100@10.9.9.9>\r\n");
+			refer(r, ua);
 		break;
 	case 11:
 		if (ua)
@@ -245,8 +265,8 @@ static void expect_no_orphans(struct rig *r)
 	if (r->control_away)
 		rig_control_up(r, false);
 	rig_pass(r, 250000); /* the no-answer timer and 64*T1 are in it */
-	assert_int_equal(n_live(r, RIG_CALLER), b2b_n_calls(r->b));
-	assert_int_equal(n_live(r, RIG_CALLEE), b2b_n_calls(r->b));
+	/* after a transfer both may be of one side */
+	assert_int_equal(n_live(r, RIG_CALLER) + n_live(r, RIG_CALLEE), 2 * b2b_n_calls(r->b));
 	for (unsigned int i = 0; i < RIG_UAS; i++) {
 		const struct rig_ua *ua = &r->side[RIG_CALLEE].ua[i];
 
@@ -281,7 +301,8 @@ static void run(uint64_t seed, bool trace)
 	for (unsigned int side = 0; side < 2; side++) {
 		r->cfg->realms[side].redirection = (uint8_t)rig_random(r, 4);
 		r->side[RIG_CALLER + side].contacts = "<sip:200@x.example>";
-		r->cfg->realms[side].refer = r->cfg->realms[side].replaces = true;
+		r->cfg->realms[side].refer = rig_random(r, 2) ? CFG_REFER_LOCAL : CFG_REFER_RELAY;
+		r->cfg->realms[side].replaces = true;
 		r->side[RIG_CALLER + side].replaces = rig_random(r, 4) > 0;
 		r->side[RIG_CALLER + side].on_refer = rig_random(r, 4) ? 202 : 0;
 		r->cfg->realms[side].session_refresh = rig_random(r, 3) == 0;
@@ -291,6 +312,7 @@ static void run(uint64_t seed, bool trace)
 								 : intervals[rig_random(r, 4)];
 		r->side[RIG_CALLER + side].min_se = rig_random(r, 2) ? 150 : 0;
 	}
+	r->any_realm = true;
 	sides_change(r);
 	for (unsigned int step = 0; step < STEPS; step++) {
 		unsigned int what = rig_random(r, 100);
@@ -316,6 +338,8 @@ static void run(uint64_t seed, bool trace)
 	n_update_in += r->stats.update_in;
 	n_refer_in += r->stats.refer_in;
 	n_replaced += r->stats.replaced;
+	n_transfers += r->stats.transfers;
+	n_transfers_failed += r->stats.transfers_failed;
 	n_redirected += r->stats.redirected;
 	n_update_out += r->stats.update_out;
 	n_update_local += r->stats.update_local;
@@ -348,6 +372,8 @@ static void test_reached(void **state)
 	assert_true(n_update_local > 0);
 	assert_true(n_refer_in > RUNS / 20);
 	assert_true(n_replaced > 0);
+	assert_true(n_transfers > 0);
+	assert_true(n_transfers_failed > 0);
 	assert_true(n_redirected > RUNS / 20);
 }
 

@@ -37,7 +37,8 @@ static struct rig *rig_refer(uint64_t seed)
 	struct rig *r = rig_new(seed);
 
 	for (unsigned int side = 0; side < 2; side++) {
-		r->cfg->realms[side].refer = r->cfg->realms[side].replaces = true;
+		r->cfg->realms[side].refer = CFG_REFER_RELAY;
+		r->cfg->realms[side].replaces = true;
 		r->side[RIG_CALLER + side].replaces = true;
 	}
 	return r;
@@ -167,7 +168,7 @@ static void test_policy(void **state)
 		struct rig_ua *a;
 
 		if (i < 2)
-			r->cfg->realms[i].refer = false;
+			r->cfg->realms[i].refer = CFG_REFER_REFUSE;
 		r->side[RIG_CALLEE].on_refer = 0;
 		a = rig_invite(r, "100", false);
 		rig_settle(r);

@@ -305,6 +305,96 @@ static void test_glare(void **state)
 	finish(r);
 }
 
+/* A refresh is answered with another description than the last one: the other side hears of it. */
+static void test_changed_answer(void **state)
+{
+	static const struct {
+		const char *says;   /* from now on, NULL: as before, but for a number in o= */
+		const char *caller; /* what the caller then says, NULL: as before */
+		unsigned int invites[2], followed;
+	} rows[] = {
+		{NULL, NULL, {0, 2}, 0},
+		{"m=audio 4100 RTP/AVP 8 0\r\n", NULL, {1, 2}, 1},
+		/* the caller changes, too: that is told */
+		{"m=audio 4100 RTP/AVP 0\r\n", "m=audio 4300 RTP/AVP 0\r\na=ptime:40\r\n", {1, 3},
+			1},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct rig *r = rig_new(60 + i);
+		struct rig_ua *a, *b;
+		const struct ctl_media *m = &r->calls[0].conf;
+
+		r->cfg->realms[1].session_refresh = true;
+		r->cfg->realms[1].session_expires_s = 100;
+		a = rig_invite(r, "100", false);
+		rig_settle(r);
+		b = rig_callee(r);
+		r->side[RIG_CALLEE].m_line = rows[i].says;
+		r->side[RIG_CALLER].m_line = rows[i].caller;
+		b->version++;
+		rig_pass(r, 51000);
+		assert_int_equal(a->n_invites, rows[i].invites[0]);
+		assert_int_equal(b->n_invites, rows[i].invites[1]);
+		assert_int_equal(r->stats.se_followed, rows[i].followed);
+		assert_int_equal(ntohs(m->leg[1].remote_rtp.port_be16), rows[i].says ? 4100 : 4000);
+		assert_int_equal(
+			ntohs(m->leg[0].remote_rtp.port_be16), rows[i].caller ? 4300 : 4000);
+		if (rows[i].caller)
+			assert_non_null(strstr(b->last_sdp, "a=ptime:40"));
+		/* and nothing more of it */
+		rig_pass(r, 51000);
+		assert_int_equal(a->n_invites, rows[i].invites[0]);
+		rig_bye(r, a);
+		finish(r);
+	}
+}
+
+/* Who does not follow keeps what it had, and so does the call. */
+static void test_changed_refused(void **state)
+{
+	struct rig *r = rig_new(70);
+	struct rig_ua *a;
+
+	r->cfg->realms[1].session_refresh = true;
+	r->cfg->realms[1].session_expires_s = 100;
+	a = rig_invite(r, "100", false);
+	rig_settle(r);
+	r->side[RIG_CALLEE].m_line = "m=audio 4100 RTP/AVP 8 0\r\n";
+	r->side[RIG_CALLER].answer = 488;
+	rig_pass(r, 51000);
+	assert_int_equal(a->n_invites, 1);
+	assert_int_equal(b2b_n_calls(r->b), 1);
+	assert_int_equal(ntohs(r->calls[0].conf.leg[1].remote_rtp.port_be16), 4000);
+	rig_bye(r, a);
+	finish(r);
+}
+
+/* What show commands say of it. */
+static void test_shown(void **state)
+{
+	struct rig *r = rig_new(80);
+	struct rig_ua *a;
+	const struct ctl_call *rec = &r->calls[0].rec;
+
+	r->cfg->realms[1].session_refresh = true;
+	r->cfg->realms[1].session_expires_s = 600;
+	r->side[RIG_CALLER].se = "1800;refresher=uac";
+	r->side[RIG_CALLER].timer = true;
+	r->side[RIG_CALLEE].update = true;
+	a = rig_invite(r, "100", false);
+	rig_settle(r);
+	assert_int_equal(rec->se_interval_s[0], 1800);
+	assert_int_equal(rec->se_we[0], 0);
+	assert_int_equal(rec->se_interval_s[1], 600);
+	assert_int_equal(rec->se_we[1], 1);
+	assert_int_equal(rec->se_end_ms[1] - rec->answer_ms, 568000);
+	rig_pass(r, 301000); /* refreshed at half of it */
+	assert_in_range(rec->se_end_ms[1] - rec->answer_ms, 868000, 869000);
+	rig_bye(r, a);
+	finish(r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -315,6 +405,9 @@ int main(void)
 		cmocka_unit_test(test_update_after_all_not),
 		cmocka_unit_test(test_restart),
 		cmocka_unit_test(test_glare),
+		cmocka_unit_test(test_changed_answer),
+		cmocka_unit_test(test_changed_refused),
+		cmocka_unit_test(test_shown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -363,16 +363,12 @@ static bool locate(const struct cfg *cfg, const struct cfg_object *object, const
 	unsigned int *ret_i)
 {
 	const struct cfg_leaf *key = cfg_leaf_key(object->kind);
-	unsigned int lo = 0, hi = *object_count(cfg, object);
+	unsigned int lo = 0, hi = *object_count(cfg, object), mid = hi - 1;
+	const char *keys = hi ? array_get(cfg, object) + key->offset : NULL;
 
-	/* Files are sorted: most often it belongs behind the last one. */
-	if (hi && compare_key(key, field_of(key, cfg_object_at(cfg, object->kind, hi - 1)),
-			  key_value) < 0)
-		lo = hi;
-	while (lo < hi) {
-		unsigned int mid = lo + (hi - lo) / 2;
-		int c = compare_key(
-			key, field_of(key, cfg_object_at(cfg, object->kind, mid)), key_value);
+	/* Files are sorted: most often it belongs behind the last one, which is looked at first. */
+	for (; lo < hi; mid = lo + (hi - lo) / 2) {
+		int c = compare_key(key, keys + (size_t)mid * object->size, key_value);
 		if (c == 0) {
 			*ret_i = mid;
 			return true;

@@ -124,7 +124,7 @@ def fuzz(targets, totals_path, totals, wanted, seconds):
 def main(argv):
     parser = argparse.ArgumentParser(prog="tools/dev/fuzz", description=__doc__)
     parser.add_argument("--executions", type=lambda s: int(float(s)), default=1_000_000, help="of all targets together, e.g. 1e8")
-    parser.add_argument("--seconds", type=float, default=float("inf"), help="end after this time at the latest")
+    parser.add_argument("--seconds", type=float, default=86400.0, help="end after this time at the latest (a day)")
     parser.add_argument("targets", nargs="*", default=DEFAULT, help=f"default: {' '.join(DEFAULT)}")
     args = parser.parse_args(argv)
     unknown = [t for t in args.targets if t not in fuzz_names()]

@@ -300,6 +300,17 @@ static uint8_t family_of(const struct admission_place *place)
 	return ipaddr_is_set(&place->realm->media_ipv6) ? 6 : 4;
 }
 
+/* Only where bandwidth is limited the worst of an offer is worked out: what was agreed always counts. */
+static bool any_limits_bps(struct b2b *b, const uint32_t *list, unsigned int n)
+{
+	for (unsigned int i = 0; i < n; i++) {
+		if (list[i] != BUDGET_NONE &&
+			budget_limits_bps(budget_at(&b->env.shared->budgets, list[i])))
+			return true;
+	}
+	return false;
+}
+
 /* The worst of what a leg gets to see of the caller's first offer. */
 static uint64_t first_bps(struct call *call, unsigned int side, const struct admission_place *place,
 	bool vlan, struct view offer)
@@ -334,7 +345,8 @@ bool admission_take(struct call *call, unsigned int side, const struct admission
 	admission_drop(call, side);
 	held->vlan = on_vlan(b->cfg, place->realm);
 	held->pool = place->pool ? place->pool->tag : 0;
-	held->bps = first_bps(call, side, place, held->vlan, offer);
+	if (any_limits_bps(b, wanted, n))
+		held->bps = first_bps(call, side, place, held->vlan, offer);
 	for (unsigned int i = 0; ok && i < n; i++)
 		ok = take_one(call, held, wanted[i], held->bps);
 	ok = ok && take_rates(call, held);
@@ -452,7 +464,9 @@ bool admission_offer(struct call *call, unsigned int from, bool must, const char
 	memcpy(before, call->rec.reason, sizeof(before));
 	for (unsigned int side = 0; side < DP_LEGS; side++) {
 		struct admission_held *held = &call->held[side];
-		uint64_t bps = held->n > 0 ? offer_bps(call, from, side) : 0;
+		uint64_t bps = any_limits_bps(call->b, held->budget, held->n)
+				       ? offer_bps(call, from, side)
+				       : 0;
 
 		/* Before an answer, other answers to the first offer may still come. */
 		if (bps < held->bps)

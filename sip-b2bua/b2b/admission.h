@@ -2,8 +2,8 @@
 /*
  * What each leg of a call is counted in: its realm, trunk, dial-peer, registered user, and the links
  * that its media goes by (budget.h). A leg remembers it, so a changed configuration cannot make counts
- * wrong. Bandwidth is reserved with the worst case of what a leg is offered, before anybody answers, and
- * becomes what was agreed with the answer; what a re-INVITE would need beyond that is refused with 488,
+ * wrong. Where bandwidth is limited it is reserved with the worst case of what a leg is offered, before anybody
+ * answers; it becomes what was agreed with the answer; what a re-INVITE would need beyond that is refused with 488,
  * and the call goes on as it was. Emergency calls are counted and never refused. Private to
  * sip-b2bua/b2b; the worker's thread.
  */

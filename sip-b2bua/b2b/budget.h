@@ -53,6 +53,11 @@ struct budget *budget_at(struct budgets *all, uint32_t index);
 /* 0: no limit. */
 void budget_limit(struct budget *b, uint32_t max_calls, uint32_t per_s, uint32_t kbps);
 
+static inline bool budget_limits_bps(struct budget *b)
+{
+	return atomic_load_explicit(&b->max_bps, memory_order_relaxed) != 0;
+}
+
 /* One call more, and one less. must: whatever the limit. false: it is counted as refused. */
 bool budget_call_take(struct budget *b, bool must);
 void budget_call_give(struct budget *b);

@@ -334,6 +334,7 @@ bool call_announce(struct call *call, const struct call_why *why)
 	call->then = THEN_NOTHING;
 	call->state = CALL_MEDIA;
 	leg_end(b_leg, why);
+	admission_drop(call, LEG_B);
 	oa_fail(&b_leg->oa);
 	call_forks_clear(call);
 	play = play_prompt(name, false);

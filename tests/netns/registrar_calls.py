@@ -17,6 +17,9 @@ def start(t):
     c["trunks"] = [x for x in c["trunks"] if x["name"] != "pbx"]  # else the phones' address is a trunk's
     c["dial_peers"] = [x for x in c["dial_peers"] if x["trunk"] != "pbx"]
     c["registrars"] = [dict(name="phones", realm="access", domain="lab.example", authentication_hash="md5")]
+    c["e164_pattern_maps"] = [dict(tag=1, e164=["+49301T"])]
+    c["toll_limits"] = [dict(tag=3, destinations=[1], calls=1, action="refuse")]
+    c["registrars"][0].update(toll_limits=[3], user_max_conn=4)
     c["pools"] = users(("bruno", BRUNO), ("clara", CLARA), ("dora", "+49401020"))
     c["dial_peers"] += [dict(tag=50, destination_pattern="+49401T", registrar=True)]
     return t.box(c, sip_workers=2)
@@ -114,9 +117,21 @@ def run(t):
         a.ack()
         b.expect("ACK")
         hang_up(a, b)
+    # his second call to such a number is one too many; he is named
+    a = phones[0].call("+49301555", from_user="clara")
+    challenge = a.expect(401)
+    a.ack(message=challenge)
+    value = credentials(challenge.get("www-authenticate"), "clara", "pw-clara", "INVITE", a.target)
+    a.send_invite(headers=[f"Authorization: {value}"])
+    a.ack(message=a.expect(403))
+    shown = wait_for("the user should be shown", lambda: [r for r in box.json("show toll-limit") if r["refused"]], 5)
+    t.equal([(r["of"], r["state"], r["window_calls"], r["refused"]) for r in shown], [("user clara at phones", "full", 1, 1)], "toll-limit")
+    peaks = {r["name"]: r["peak_calls"] for r in box.json("show capacity user")}
+    t.equal((peaks["clara at phones"], peaks["bruno at phones"]), (1, 0), "peaks of users since signalling started again")
     t.check(not [m for m in t.sip_messages("peering") if b"uthorization" in m.raw], "credentials of a user crossed the box")
-    records = box.wait_records(9)
-    t.equal([r["sip_status"] for r in records], [200, 200, 200, 486, 200, 487, 404, 480, 200], "status in the records")
+    records = box.wait_records(10)
+    t.equal([r["sip_status"] for r in records], [200, 200, 200, 486, 200, 487, 404, 480, 200, 403], "status in the records")
+    t.equal(records[-1]["reason"], "user clara at phones has begun the 1 calls in 3600 s that voice class toll-limit 3 lets it (calls)", "reason")
     wait_for("no call and no dialog should be left", lambda: not counters(box)["calls_active"] and not counters(box)["dialogs"], 10)
     reasons = {r["legs"][0]["called"]: r["reason"] for r in records}
     t.equal(reasons[NOBODY], f"no user has the number {NOBODY} (voice register pool)", "reason")

@@ -102,6 +102,7 @@ static void test_answer(void **state)
 	struct rig_ua *a;
 
 	r->cfg->trunks[0].bandwidth_kbps = 100;
+	r->cfg->realms[0].bandwidth_kbps = 1000;
 	apply(r);
 	r->side[RIG_CALLER].m_line = BOTH;
 	r->side[RIG_CALLEE].m_line = ONLY_729;

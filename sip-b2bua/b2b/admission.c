@@ -333,8 +333,9 @@ static uint64_t first_bps(struct call *call, unsigned int side, const struct adm
 		&b->sdp, &call->media.side[LEG_A].codecs, &own, can_transcode(b), &path);
 }
 
-bool admission_take(struct call *call, unsigned int side, const struct admission_place *place,
-	struct view offer)
+/* again: it was let in before, and begins no more. */
+static bool take(struct call *call, unsigned int side, const struct admission_place *place,
+	struct view offer, bool again)
 {
 	struct b2b *b = call->b;
 	struct admission_held *held = &call->held[side];
@@ -349,12 +350,18 @@ bool admission_take(struct call *call, unsigned int side, const struct admission
 		held->bps = first_bps(call, side, place, held->vlan, offer);
 	for (unsigned int i = 0; ok && i < n; i++)
 		ok = take_one(call, held, wanted[i], held->bps);
-	ok = ok && take_rates(call, held);
+	ok = ok && (again || take_rates(call, held));
 	if (ok)
 		call->limited = (struct admission_refusal){.limit = CTL_LIMIT_NONE};
 	else
 		admission_drop(call, side);
 	return ok;
+}
+
+bool admission_take(struct call *call, unsigned int side, const struct admission_place *place,
+	struct view offer)
+{
+	return take(call, side, place, offer, false);
 }
 
 void admission_drop(struct call *call, unsigned int side)
@@ -396,7 +403,7 @@ void admission_restore(struct call *call)
 		held->bps = held->agreed = 0;
 		if (!place.realm)
 			continue;
-		if (!admission_take(call, side, &place, (struct view){NULL, 0}))
+		if (!take(call, side, &place, (struct view){NULL, 0}, true))
 			log_debug("call %016llx: is not counted", (unsigned long long)call->rec.id);
 		for (unsigned int i = 0; i < held->n; i++)
 			budget_bps_move(budget_at(&call->b->env.shared->budgets, held->budget[i]),
@@ -415,7 +422,7 @@ void admission_replaces(struct call *call, struct view offer)
 
 	/* The call that it replaces has its room, and gives it back in a moment. */
 	call->emergency = true;
-	if (place.realm && !admission_take(call, LEG_B, &place, offer))
+	if (place.realm && !take(call, LEG_B, &place, offer, true))
 		log_debug("call %016llx: is not counted", (unsigned long long)call->rec.id);
 	call->emergency = emergency;
 }
@@ -485,6 +492,9 @@ bool admission_offer(struct call *call, unsigned int from, bool must, const char
 
 void admission_agreed(struct call *call)
 {
+	/* Of a call that was restored the answer is not known: what it held then still holds. */
+	if (!call->media.answered)
+		return;
 	for (unsigned int side = 0; side < DP_LEGS; side++) {
 		struct admission_held *held = &call->held[side];
 

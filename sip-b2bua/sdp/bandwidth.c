@@ -203,7 +203,8 @@ uint64_t bandwidth_offered(const struct sdp *sdp, const struct codec_policy *fro
 		const struct sdp_media *m = &sdp->media[i];
 		uint32_t kbps;
 
-		if (m->port == 0)
+		/* What is no RTP is not relayed. */
+		if (m->port == 0 || sdp_profile_parse(m->proto) == SDP_PROFILE_NONE)
 			continue;
 		kbps = bandwidth_line_kbps(sdp, i);
 		if (!view_eq(m->media, VIEW("audio"))) {

@@ -173,6 +173,7 @@ static void test_bandwidth(void **state)
 		{"m=audio 4000 RTP/AVP 96\r\na=rtpmap:96 SILK/8000\r\n", {.family = 4}, 87600},
 		/* refused lines take nothing, each other one counts */
 		{"m=audio 0 RTP/AVP 0\r\n", {.family = 4}, 0},
+		{"m=image 4000 udptl t38\r\n", {.family = 4, .other_kbps = 1000}, 0},
 		{"m=audio 4000 RTP/AVP 0\r\nm=audio 4002 RTP/AVP 18\r\n", {.family = 4}, 118400},
 		/* video: by IP as it says, and Ethernet on each of its packets of 1200 octets */
 		{"m=video 4000 RTP/AVP 97\r\nb=AS:512\r\na=rtpmap:97 VP8/90000\r\n", {.family = 4},

@@ -165,6 +165,30 @@ static void test_hunt(void **state)
 	finish(r);
 }
 
+/* Calls that come back after a restart are not calls that begin: the first new one is not refused for them. */
+static void test_restored_rate(void **state)
+{
+	struct rig *r = rig_new(60);
+	struct rig_ua *a[4];
+
+	r->cfg->trunks[0].call_spike = 2;
+	apply(r);
+	for (unsigned int i = 0; i < 4; i++) {
+		a[i] = call(r, "1");
+		assert_int_equal(a[i]->last, 200);
+		rig_pass(r, 600);
+	}
+	rig_pass(r, 2000);
+	rig_restart_sip(r);
+	rig_bye(r, a[0]);
+	rig_settle(r);
+	a[0] = call(r, "1");
+	assert_int_equal(a[0]->last, 200);
+	for (unsigned int i = 0; i < 4; i++)
+		rig_bye(r, a[i]);
+	finish(r);
+}
+
 /* The site's link has room, the hub's has not: the hub is named. */
 static void test_links(void **state)
 {
@@ -535,6 +559,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_answer),
 		cmocka_unit_test(test_hunt),
+		cmocka_unit_test(test_restored_rate),
 		cmocka_unit_test(test_links),
 		cmocka_unit_test(test_reinvite),
 		cmocka_unit_test(test_late_offer),

@@ -175,6 +175,7 @@ static void app_config_apply(void *app, const struct cfg *old, const struct cfg 
 	 * first retransmission (RFC 3261 17.2.1 would let it wait for 200 ms).
 	 */
 	timers.trying = B2B_TRYING_MS < timers.t1 / 2 ? B2B_TRYING_MS : 0;
+	timers.next_way = cfg->timer_next_target_s * 1000;
 	sip_txns_set_timers(txns, &timers);
 	b2b_config_apply(app, cfg);
 }
@@ -316,6 +317,17 @@ static void app_numbers(void *app, const struct ctl_numbers *msg, int fd)
 	b2b_numbers(app, msg, fd);
 }
 
+static int app_locate(void *app, const struct sip_path *path, const struct sip_uri *hop,
+	struct sip_path ret_ways[SIP_WAYS_MAX], unsigned int *ret_n)
+{
+	return b2b_locate(app, path, hop, ret_ways, ret_n);
+}
+
+static bool app_stream_way(void *app, const struct sip_path *path, struct sip_path *ret_way)
+{
+	return b2b_stream_way(app, path, ret_way);
+}
+
 static void app_dns_changed(void *app)
 {
 	b2b_dns_changed(app);
@@ -370,6 +382,8 @@ const struct sip_app_ops b2b_app_ops = {
 	.restore_done = app_restore_done,
 	.call_clear = app_call_clear,
 	.play_done = app_play_done,
+	.locate = app_locate,
+	.stream_way = app_stream_way,
 	.dns_changed = app_dns_changed,
 	.call_play = app_call_play,
 	.n_calls = app_n_calls,

@@ -156,8 +156,10 @@ void b2b_config_apply(struct b2b *b, const struct cfg *cfg)
 
 void b2b_dns_changed(struct b2b *b)
 {
-	if (b->cfg)
-		targets_refresh(b->targets);
+	if (!b->cfg)
+		return;
+	targets_refresh(b->targets);
+	sip_txns_look_again(b->env.txns);
 }
 
 void b2b_numbers(struct b2b *b, const struct ctl_numbers *msg, int fd)

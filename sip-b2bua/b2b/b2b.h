@@ -134,6 +134,11 @@ bool b2b_urgent(struct b2b *b, const struct sip_msg *msg);
 /* Names have other addresses now. */
 void b2b_dns_changed(struct b2b *b);
 
+/* As in struct sip_txn_user. */
+int b2b_locate(struct b2b *b, const struct sip_path *path, const struct sip_uri *hop,
+	struct sip_path ret[SIP_WAYS_MAX], unsigned int *ret_n);
+bool b2b_stream_way(struct b2b *b, const struct sip_path *path, struct sip_path *ret_way);
+
 void b2b_request(struct b2b *b, struct sip_stxn *stxn, const struct sip_msg *msg,
 	const struct sip_path *path);
 void b2b_ack(struct b2b *b, const struct sip_msg *msg, const struct sip_path *path);

@@ -315,6 +315,7 @@ struct b2b {
 	LIST_HEAD(, leg) aliases[LEG_ALIASES];	   /* call_swap.c */
 	uint64_t id_key[2];			   /* makes call and session ids from counters */
 	uint64_t n_ids;
+	uint64_t n_hops;	     /* draws between the servers of names */
 	uint32_t n_calls, n_dialogs; /* now */
 	bool control_up;
 	struct fingerprint dtls_own;	  /* of limen-nat's certificate; NONE: no DTLS now */

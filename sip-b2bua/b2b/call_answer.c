@@ -643,23 +643,6 @@ static void refused(struct leg *leg, unsigned int status, int err, const struct 
 		call_refused(leg, status, err, msg);
 }
 
-/*
- * The way of later requests. What went by TCP for its length alone does not bind them, unless the far
- * end's Contact says so.
- */
-static const struct sip_path *way_on(
-	const struct call *call, const struct sip_msg *msg, const struct sip_path *path)
-{
-	struct sip_addr contact;
-	struct view transport;
-
-	if (!call->targets.by_tcp || sip_msg_contact(msg, &contact) < 0 ||
-		(sip_params_get(contact.uri.params, VIEW("transport"), &transport) &&
-			view_eq_nocase(transport, VIEW("tcp"))))
-		return path;
-	return &call->out_path;
-}
-
 static void invite_response(
 	struct sip_ctxn *ctxn, const struct sip_msg *msg, const struct sip_path *path, void *arg)
 {
@@ -668,8 +651,6 @@ static void invite_response(
 	const struct sip_msg *best = msg;
 	bool rings = call_rings(leg->call, ctxn);
 
-	if (ctxn == leg->out && leg->side == LEG_B && !leg->dialog)
-		path = way_on(leg->call, msg, path);
 	if (leg->side == LEG_B)
 		peer_load_heard(leg->call->b, call_ring_spot(leg->call, ctxn),
 			cfg_find_trunk(leg->call->b->cfg, leg->call->rec.trunk[LEG_B]), msg);
@@ -735,22 +716,6 @@ void call_phones_silent(struct call *call)
 	refused(leg, status, -ETIMEDOUT, best);
 }
 
-/* RFC 3261 18.1.1: nobody takes TCP there, so the INVITE goes by UDP, long as it is. */
-static bool falls_back_to_udp(struct leg *leg, int err)
-{
-	struct call *call = leg->call;
-
-	if (!call->targets.by_tcp || err == -ETIMEDOUT || call->state != CALL_CALLING ||
-		leg->side != LEG_B || leg->dialog)
-		return false;
-	call->targets.no_tcp = true;
-	call->targets.again = true;
-	oa_fail(&leg->oa);
-	if (call->offer)
-		call_offer_again(call);
-	return call_invite_out(call) == 0;
-}
-
 static void invite_failed(struct sip_ctxn *ctxn, int err, void *arg)
 {
 	struct leg *leg = arg;
@@ -764,8 +729,7 @@ static void invite_failed(struct sip_ctxn *ctxn, int err, void *arg)
 		call_ring_refused(leg->call, ctxn, &status, &best, 0))
 		return;
 	leg->out = NULL;
-	if (best || !falls_back_to_udp(leg, err))
-		refused(leg, status, err, best);
+	refused(leg, status, err, best);
 }
 
 static void invite_terminated(struct sip_ctxn *ctxn, void *arg)

@@ -371,7 +371,6 @@ static int target_use(struct call *call, const struct sip_msg *invite,
 		return -ENOENT; /* another call tries it just now */
 	call->limited = (struct admission_refusal){.limit = CTL_LIMIT_NONE};
 	leg_auth_forget(&call->leg[LEG_B]);
-	call->targets.no_tcp = false;
 	call->out_path = call_path_to(listener, &target->addr);
 	media_map_set_side(&call->media, LEG_B, realm, &listener->addr);
 	media_map_set_music(&call->media, LEG_B, realm, trunk);
@@ -886,27 +885,6 @@ static int invite_build(struct call *call, const struct sip_msg *from, struct vi
 	return sip_build_end(buf, sdp.n > 0 ? VIEW("application/sdp") : none, sdp);
 }
 
-/*
- * RFC 3261 18.1.1: an INVITE that is longer than surely fits a packet goes by TCP, where the far end is
- * known to take it. ret_path: the way by TCP.
- */
-static bool goes_by_tcp(struct call *call, size_t n, struct sip_path *ret_path)
-{
-	struct b2b *b = call->b;
-	const struct cfg_trunk *trunk = cfg_find_trunk(b->cfg, call->rec.trunk[LEG_B]);
-	const struct sip_listener *listener;
-
-	if (n <= SIP_MTU_SAFE || call->out_path.transport != SIP_UDP || call->targets.no_tcp ||
-		!trunk || !trunk->large_tcp)
-		return false;
-	listener = b->env.ops->find(
-		b->env.ctx, trunk->realm, SIP_TCP, call->out_path.remote.family);
-	if (!listener)
-		return false;
-	*ret_path = call_path_to(listener, &call->out_path.remote);
-	return true;
-}
-
 /* Another trunk may have a codec; else this is why the call fails. */
 static void no_codec(struct call *call)
 {
@@ -927,7 +905,6 @@ int call_invite_to(struct call *call, struct view uri, const struct sip_path *pa
 	struct b2b *b = call->b;
 	struct leg *leg = &call->leg[LEG_B];
 	const struct sip_msg *from = call_invite(call);
-	struct sip_path way = *path;
 	struct sip_ctxn *ctxn;
 	struct sip_buf buf;
 	int rc = from ? sip_ctxn_new(b->env.txns, SIP_M_INVITE, &leg_invite_ops, leg, &ctxn)
@@ -936,19 +913,12 @@ int call_invite_to(struct call *call, struct view uri, const struct sip_path *pa
 	if (rc < 0)
 		return rc;
 	sip_buf_init(&buf, b->msg_buf, sizeof(b->msg_buf));
-	rc = invite_build(call, from, sip_ctxn_branch(ctxn), uri, &way, route, sdp, &buf);
-	/* A phone is called along its flow, whatever its size; several far ends as each of them says. */
-	call->targets.by_tcp = rc == 0 && !call->by_user && call->n_branches == 0 &&
-			       goes_by_tcp(call, buf.n, &way);
-	if (call->targets.by_tcp) {
-		sip_buf_init(&buf, b->msg_buf, sizeof(b->msg_buf));
-		rc = invite_build(call, from, sip_ctxn_branch(ctxn), uri, &way, route, sdp, &buf);
-	}
+	rc = invite_build(call, from, sip_ctxn_branch(ctxn), uri, path, route, sdp, &buf);
 	if (rc < 0) {
 		sip_ctxn_discard(ctxn);
 		return rc;
 	}
-	rc = sip_ctxn_send(ctxn, &way, sip_buf_view(&buf));
+	rc = sip_ctxn_send(ctxn, path, sip_buf_view(&buf));
 	if (rc == 0)
 		*ret_ctxn = ctxn;
 	return rc;

@@ -29,8 +29,6 @@ struct call_targets {
 	uint8_t n, next; /* next: the first one that was not tried */
 	bool again;	 /* the INVITE goes to another target as it was, RFC 3263 4.3 */
 	bool waits;	 /* for any answer, and not for long: there is another target */
-	bool by_tcp;	 /* the INVITE was too long for UDP */
-	bool no_tcp;	 /* the target did not take it there */
 	uint16_t spot;	 /* of the one that is being tried or talked to; SPOT_NONE */
 };
 

@@ -306,8 +306,24 @@ static void on_answered(
 	defence_answered(ctx, path, source, status);
 }
 
+static int on_locate(void *ctx, const struct sip_path *path, const struct sip_uri *hop,
+	struct sip_path ret_ways[SIP_WAYS_MAX], unsigned int *ret_n)
+{
+	struct sip_worker *w = ctx;
+	return w->ops->locate != NULL ? w->ops->locate(w->app, path, hop, ret_ways, ret_n)
+				      : -EOPNOTSUPP;
+}
+
+static bool on_stream_way(void *ctx, const struct sip_path *path, struct sip_path *ret_way)
+{
+	struct sip_worker *w = ctx;
+	return w->ops->stream_way != NULL && w->ops->stream_way(w->app, path, ret_way);
+}
+
 const struct sip_txn_user worker_txn_user = {
 	.answered = on_answered,
+	.locate = on_locate,
+	.stream_way = on_stream_way,
 	.send = on_send,
 	.request = on_request,
 	.ack = on_ack,

@@ -138,6 +138,13 @@ void *sip_slab_claim(struct sip_slab *slab, uint32_t index, uint32_t generation)
 	return slot_use(slab, slot, index);
 }
 
+uint32_t sip_slab_renew(struct sip_slab *slab, uint32_t index)
+{
+	struct slot *slot = slot_of(slab, index);
+	slot->generation = (slot->generation + 1) & SIP_TOKEN_GEN_MASK;
+	return slot->generation;
+}
+
 void *sip_slab_find(const struct sip_slab *slab, uint32_t index, uint32_t generation)
 {
 	const struct slot *slot = slot_of(slab, index);

@@ -22,6 +22,8 @@ void *sip_slab_get(struct sip_slab *slab, uint32_t *ret_index, uint32_t *ret_gen
 /* The object of a given index and generation (restore after a restart). NULL when that slot is
  * taken, out of range, or memory is short. */
 void *sip_slab_claim(struct sip_slab *slab, uint32_t index, uint32_t generation);
+/* A used object gets another generation, so that its old one finds nothing; the new one. */
+uint32_t sip_slab_renew(struct sip_slab *slab, uint32_t index);
 /* NULL when that slot is free or was used anew. */
 void *sip_slab_find(const struct sip_slab *slab, uint32_t index, uint32_t generation);
 /* The object of an index that the caller knows to be in use. */

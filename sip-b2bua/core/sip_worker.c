@@ -63,6 +63,11 @@ static void stats_send(struct twheel_timer *timer, void *arg)
 	s.keepalives = tp->rx_keepalives;
 	s.stun = tp->rx_stun;
 	s.flows_silent = tp->conns_silent;
+	s.failovers += txn->next_ways;
+	s.hops_named = txn->named;
+	s.hops_unknown = txn->unnamed;
+	s.large_tcp = txn->large_stream;
+	s.large_udp = txn->large_back;
 	s.tls_no_name = tp->tls_no_name;
 	s.overload_share = (uint64_t)(w->overload.share * 100 + 0.5);
 	if (w->ops->gauges != NULL)

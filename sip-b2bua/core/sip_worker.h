@@ -108,6 +108,10 @@ struct sip_app_ops {
 	void (*call_clear)(void *app, const struct ctl_call_clear *clear);
 	void (*call_play)(void *app, const struct ctl_call_play *play);
 	void (*play_done)(void *app, const struct ctl_play_done *done);
+	/* As in struct sip_txn_user. May be NULL. */
+	int (*locate)(void *app, const struct sip_path *path, const struct sip_uri *hop,
+		struct sip_path ret_ways[SIP_WAYS_MAX], unsigned int *ret_n);
+	bool (*stream_way)(void *app, const struct sip_path *path, struct sip_path *ret_way);
 	/* Names have other addresses now. May be NULL. */
 	void (*dns_changed)(void *app);
 	/* CTL_REG_ACK, _RESTORE, _CLEAR, of the right size. 0, or -EPROTO. */

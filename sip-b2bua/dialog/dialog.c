@@ -168,17 +168,8 @@ static struct view route_uri(struct view route)
 	return (struct view){route.p + 1, route.n - 2};
 }
 
-/* RFC 5626 4.3: the user agent wants requests in the dialog along the flow that it came by. */
-static bool wants_flow(const struct dialog *d)
-{
-	struct sip_uri uri;
-
-	return d->n_routes == 0 && sip_uri_parse(d->target, &uri) == 0 &&
-	       sip_params_has(uri.params, VIEW("ob"));
-}
-
 /* Where the next request goes: first route or target if it is an address we can reach from the
- * same listener, else where the peer's own messages come from. */
+ * same listener, or a name, if somebody knows it; else where the peer's own messages come from. */
 static void path_update(struct dialog *d)
 {
 	struct view hop = d->n_routes > 0 ? route_uri(d->routes[0]) : d->target;
@@ -189,12 +180,17 @@ static void path_update(struct dialog *d)
 	/* A WebSocket client is where its connection is (RFC 7118 5). */
 	if (sip_transport_is_ws(d->from.transport))
 		return;
-	if (d->symmetric || wants_flow(d)) {
-		d->path.flow = sip_transport_is_stream(d->from.transport);
+	d->path.flow = d->symmetric;
+	if (d->symmetric || sip_uri_parse(hop, &uri) < 0)
+		return;
+	/* RFC 5626 4.3: it wants requests along the flow that it came by. */
+	d->path.flow = d->n_routes == 0 && sip_params_has(uri.params, VIEW("ob"));
+	if (d->path.flow)
+		return;
+	if (sip_uri_addr(&uri, &addr) < 0) {
+		d->path.by_name = uri.host_kind == SIP_HOST_NAME;
 		return;
 	}
-	if (sip_uri_parse(hop, &uri) < 0 || sip_uri_addr(&uri, &addr) < 0)
-		return;
 	if (addr.family != d->from.local.family || ipaddr_is_any(&addr) ||
 		ipaddr_is_multicast(&addr))
 		return;

@@ -147,7 +147,9 @@ static void target_fill(
 		.n_uri = (uint32_t)uri.n,
 		.n_route = (uint32_t)path.n};
 	memcpy((char *)t + at, uri.p, uri.n);
-	one->path.flow = reg_needs_flow(c->flags, &c->path);
+	/* Over UDP, too, what is behind a NAT has this one way, whatever the length of a request. */
+	one->path.flow = reg_needs_flow(c->flags, &c->path) ||
+			 (c->path.transport == SIP_UDP && c->flags & (REG_NAT | REG_OUTBOUND));
 	if (path.n > 0) {
 		memcpy((char *)t + at + uri.n, path.p, path.n);
 		via_path(path, &one->path);

@@ -18,7 +18,12 @@ static void retx_fired(struct twheel_timer *timer, void *arg)
 static void life_fired(struct twheel_timer *timer, void *arg)
 {
 	struct sip_ctxn *c = arg;
-	if (c->state == TXN_FAILED)
+	bool asked = c->state == TXN_CALLING || c->state == TXN_TRYING;
+	if (c->state == TXN_WAITING)
+		ways_late(c);
+	else if ((asked || c->state == TXN_FAILED) && ways_next(c, asked))
+		return;
+	else if (c->state == TXN_FAILED)
 		ctxn_fail(c, c->err);
 	else if (c->method == SIP_M_INVITE)
 		ictxn_life(c);
@@ -87,7 +92,7 @@ void ctxn_bytes_set(struct sip_ctxn *c, char *bytes, size_t n)
 }
 
 /* A connection that ends has nothing more to do with it. */
-static void heard(struct sip_ctxn *c)
+void ctxn_unheard_end(struct sip_ctxn *c)
 {
 	if (c->unheard_link.le_prev)
 		LIST_REMOVE(c, unheard_link);
@@ -97,7 +102,8 @@ static void heard(struct sip_ctxn *c)
 static void release(struct sip_ctxn *c)
 {
 	struct sip_txns *txns = c->txns;
-	heard(c);
+	ctxn_unheard_end(c);
+	ways_free(c);
 	twheel_stop(txns->wheel, &c->retx);
 	twheel_stop(txns->wheel, &c->life);
 	secret_free(c->bytes, c->n);
@@ -124,15 +130,22 @@ int sip_ctxn_send(struct sip_ctxn *c, const struct sip_path *path, struct view r
 	}
 	c->n = request.n;
 	c->path = *path;
-	c->reliable = path->transport != SIP_UDP;
 	c->txns->counters.tx_requests++;
-	if (path->conn != 0)
+	int rc = ways_start(c);
+	if (rc != 0)
+		release(c);
+	return rc;
+}
+
+void ctxn_start(struct sip_ctxn *c)
+{
+	c->reliable = c->path.transport != SIP_UDP;
+	if (c->path.conn != 0)
 		LIST_INSERT_HEAD(&c->txns->unheard, c, unheard_link);
 	if (c->method == SIP_M_INVITE)
 		ictxn_start(c);
 	else
 		octxn_start(c);
-	return 0;
 }
 
 uint64_t ctxn_origin(const struct sip_ctxn *c)
@@ -171,7 +184,7 @@ void sip_txns_conn_gone(struct sip_txns *txns, uint8_t conn_worker, uint64_t con
 		next = LIST_NEXT(c, unheard_link);
 		if (c->path.conn != conn || c->path.conn_worker != conn_worker)
 			continue;
-		heard(c);
+		ctxn_unheard_end(c);
 		ctxn_send_failed(c, -ENOTCONN);
 	}
 }
@@ -201,7 +214,7 @@ void ctxn_fail(struct sip_ctxn *c, int err)
 void ctxn_tell(struct sip_ctxn *c, const struct sip_msg *msg, const struct sip_path *path)
 {
 	if (c->ops != NULL)
-		c->ops->response(c, msg, path, c->arg);
+		c->ops->response(c, msg, ways_told(c, msg, path), c->arg);
 }
 
 /* RFC 3261 8.1.3.3: a response with more than our own Via is not for us. */
@@ -231,8 +244,12 @@ static struct sip_ctxn *match(struct sip_txns *txns, const struct sip_msg *msg)
 void ctxn_receive(struct sip_txns *txns, const struct sip_msg *msg, const struct sip_path *path)
 {
 	struct sip_ctxn *c = match(txns, msg);
-	if (c != NULL)
-		heard(c);
+	if (c != NULL) {
+		ctxn_unheard_end(c);
+		c->heard = true;
+		if (ways_refused(c, msg))
+			return;
+	}
 	if (c == NULL) {
 		txns->counters.rx_stray++;
 		txns->user.stray(txns->ctx, msg, path);

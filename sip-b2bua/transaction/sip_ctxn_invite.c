@@ -63,6 +63,14 @@ static int ack_make(struct sip_ctxn *c, const struct sip_msg *response)
 	return 0;
 }
 
+void ictxn_ack_once(struct sip_ctxn *c, const struct sip_msg *response)
+{
+	struct sip_buf b;
+	if (follow_up(c, "ACK", sip_msg_value(response, SIP_H_TO), &b) == 0 &&
+		sip_build_end(&b, VIEW(""), VIEW("")) == 0)
+		(void)c->txns->user.send(c->txns->ctx, &c->path, b.p, b.n, 0);
+}
+
 static void rejected(struct sip_ctxn *c, const struct sip_msg *msg, const struct sip_path *path)
 {
 	struct sip_txns *txns = c->txns;
@@ -188,6 +196,11 @@ void sip_ctxn_cancel(struct sip_ctxn *c, struct view headers)
 {
 	if (c->method != SIP_M_INVITE || c->cancel != NULL)
 		return;
+	if (c->state == TXN_WAITING) {
+		ways_free(c);
+		ctxn_fail_later(c, -ECANCELED);
+		return;
+	}
 	if (c->state == TXN_CALLING) {
 		/* Nothing may be cancelled that the peer has not confirmed to have. */
 		if (!c->cancel_wanted && headers.n > 0)

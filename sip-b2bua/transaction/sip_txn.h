@@ -23,6 +23,8 @@
 #include "sip-b2bua/parser/sip_msg.h"
 #include "sip-b2bua/transport/sip_transport.h"
 
+#define SIP_WAYS_MAX 8 /* addresses of a name that are tried */
+
 struct sip_txns; /* the layer */
 struct sip_ctxn; /* client transaction */
 struct sip_stxn; /* server transaction */
@@ -32,16 +34,23 @@ struct sip_timers {
 	uint32_t t1, t2, t4;
 	uint32_t timer_d; /* more than 32 s for unreliable transports */
 	uint32_t trying;  /* automatic 100 after this; 0: at once; SIP_TRYING_NEVER */
+	/* Until a request to a name goes to its next address when nothing comes; timer B or F if those are
+	 * shorter, and for the last one (RFC 3263 4.3). */
+	uint32_t next_way;
 };
 #define SIP_TRYING_NEVER UINT32_MAX
-extern const struct sip_timers SIP_TIMERS_DEFAULT; /* 500, 4000, 5000, 32000, 0 */
+extern const struct sip_timers SIP_TIMERS_DEFAULT; /* 500, 4000, 5000, 32000, 0, 4000 */
 
 struct sip_txn_counters {
 	uint64_t rx_retransmissions, tx_retransmissions;
 	uint64_t rx_stray;		    /* responses that match no transaction */
 	uint64_t tx_requests, tx_responses; /* without retransmissions */
 	uint64_t timeouts, transport_errors;
-	uint64_t refused;	       /* requests that met the limit of transactions */
+	uint64_t refused;	 /* requests that met the limit of transactions */
+	uint64_t named, unnamed; /* requests to names; of them those to names that nobody knew */
+	uint64_t next_ways;	 /* that went on to the next address of their name */
+	uint64_t large_stream;	 /* that went by a stream for their length */
+	uint64_t large_back;	 /* of them those that nobody took */
 	uint64_t n_clients, n_servers; /* now */
 };
 
@@ -64,6 +73,17 @@ struct sip_txn_user {
 	 * May be NULL. */
 	void (*answered)(void *ctx, const struct sip_path *path, const struct ipaddr *source,
 		unsigned int status);
+	/*
+	 * Where a request with path->by_name goes, whose next hop is that host name (RFC 3263), the
+	 * first one first. 0; -EINPROGRESS: sip_txns_look_again() follows when it is known, or nothing
+	 * does; -EOPNOTSUPP: names are not looked up; else it is not known. Then, and without this
+	 * function, it goes along path.
+	 */
+	int (*locate)(void *ctx, const struct sip_path *path, const struct sip_uri *hop,
+		struct sip_path ret_ways[SIP_WAYS_MAX], unsigned int *ret_n);
+	/* The way by TCP of a request too long for this path of UDP (RFC 3261 18.1.1); false, and
+	 * without this function: it goes by UDP. */
+	bool (*stream_way)(void *ctx, const struct sip_path *path, struct sip_path *ret_way);
 };
 
 /* limit: transactions of each sort. worker and key go into the branches. key may change its
@@ -81,6 +101,8 @@ void sip_txns_receive(
 /* A message with this origin could not be sent. */
 void sip_txns_send_failed(struct sip_txns *txns, uint64_t origin, int err);
 
+/* Names are known that were not: requests that wait for them go on. */
+void sip_txns_look_again(struct sip_txns *txns);
 /* A connection of a worker has ended: what was sent by it and not heard of fails (-ENOTCONN). */
 void sip_txns_conn_gone(struct sip_txns *txns, uint8_t conn_worker, uint64_t conn);
 
@@ -187,7 +209,7 @@ int sip_resend_start(struct sip_txns *txns, struct sip_resend *resend, const str
 	void *arg) __attribute__((warn_unused_result));
 void sip_resend_stop(struct sip_resend *resend); /* also for one that never started (zeroed) */
 
-/* Sends a message that no transaction carries (ACK to 2xx). 0 or a negative errno. */
+/* Sends a message that no transaction carries (ACK to 2xx), by the same ways. 0 or a negative errno. */
 int sip_txns_send(struct sip_txns *txns, const struct sip_path *path, struct view bytes);
 /* A branch for such a message; unique, belongs to no transaction. */
 struct view sip_txns_branch(struct sip_txns *txns, char buf[SIP_BRANCH_LEN]);

@@ -7,7 +7,7 @@
 #include "controlplane/base/siphash.h"
 #include "sip-b2bua/transaction/txn_private.h"
 
-const struct sip_timers SIP_TIMERS_DEFAULT = {500, 4000, 5000, 32000, 0};
+const struct sip_timers SIP_TIMERS_DEFAULT = {500, 4000, 5000, 32000, 0, 4000};
 
 struct sip_txns *sip_txns_new(struct twheel *wheel, const struct sip_token_key *key, uint8_t worker,
 	uint32_t limit, const struct sip_txn_user *user, void *ctx)
@@ -51,7 +51,9 @@ void sip_txns_free(struct sip_txns *txns)
 		twheel_stop(txns->wheel, &c->life);
 		secret_free(c->bytes, c->n);
 		free(c->cancel_headers);
+		free(c->ways);
 	}
+	ways_free_all(txns);
 	pos = 0;
 	while (txns->servers != NULL && (s = sip_slab_next(txns->servers, &pos)) != NULL) {
 		twheel_stop(txns->wheel, &s->retx);
@@ -99,6 +101,8 @@ void sip_txns_send_failed(struct sip_txns *txns, uint64_t origin, int err)
 		c = sip_slab_find(txns->clients, index, generation);
 		if (c != NULL)
 			ctxn_send_failed(c, err);
+	} else if (origin >> 52 == TXN_ORIGIN_HELD) {
+		ways_hold_failed(txns, origin & (((uint64_t)1 << 52) - 1));
 	} else if (origin >> 52 == TXN_ORIGIN_SERVER) {
 		s = sip_slab_find(txns->servers, index, generation);
 		if (s != NULL)
@@ -154,8 +158,9 @@ void sip_path_back(
 
 int sip_txns_send(struct sip_txns *txns, const struct sip_path *path, struct view bytes)
 {
+	int rc = ways_hold(txns, path, bytes);
 	txns->counters.tx_requests++;
-	return txns->user.send(txns->ctx, path, bytes.p, bytes.n, 0);
+	return rc != -EOPNOTSUPP ? rc : txns->user.send(txns->ctx, path, bytes.p, bytes.n, 0);
 }
 
 struct view sip_txns_branch(struct sip_txns *txns, char buf[SIP_BRANCH_LEN])

@@ -12,6 +12,7 @@
 
 enum txn_state {
 	TXN_NEW,	/* client: not sent yet */
+	TXN_WAITING,	/* client: for DNS */
 	TXN_CALLING,	/* client INVITE */
 	TXN_TRYING,	/* not INVITE */
 	TXN_PROCEEDING, /* a provisional was seen or sent; server INVITE starts here */
@@ -20,6 +21,24 @@ enum txn_state {
 	TXN_CONFIRMED,	/* server INVITE: ACK was seen */
 	TXN_FAILED,	/* waits for the wheel to tell the user */
 };
+
+#define TXN_REFUSED_MAX 64
+
+/* A far end that takes no stream. */
+struct txn_refused {
+	struct ipaddr remote;
+	uint64_t until_ms;
+};
+
+/* Where a client transaction goes, if not simply along its path. */
+struct txn_ways {
+	unsigned int n, next;
+	bool by_stream; /* for its length; else it would go along udp */
+	struct sip_path udp;
+	struct sip_path list[SIP_WAYS_MAX];
+};
+
+struct txn_held;
 
 struct sip_txns {
 	struct twheel *wheel;
@@ -32,7 +51,12 @@ struct sip_txns {
 	struct sip_txn_counters counters;
 	struct sip_slab *clients, *servers;
 	LIST_HEAD(, sip_ctxn) unheard; /* sent by a connection, and nothing has come yet */
-	uint64_t hash_key[2][2];       /* of the table of server transactions; random */
+	LIST_HEAD(, sip_ctxn) waiting;
+	LIST_HEAD(, txn_held) held;
+	unsigned int n_held;
+	uint64_t held_count;
+	struct txn_refused refused[TXN_REFUSED_MAX];
+	uint64_t hash_key[2][2]; /* of the table of server transactions; random */
 	uint32_t bucket_mask;
 	uint32_t *buckets; /* index of the first server transaction, or TXN_NO_INDEX */
 	/* The request that its new transaction's user is being told, in the receiver's buffer. */
@@ -46,7 +70,7 @@ struct sip_txns {
 
 /* What stands above index (24 bits) and generation (28) in an origin; the top 10 bits are free for
  * the worker. */
-enum { TXN_ORIGIN_CLIENT = 1, TXN_ORIGIN_SERVER = 2 };
+enum { TXN_ORIGIN_CLIENT = 1, TXN_ORIGIN_SERVER = 2, TXN_ORIGIN_HELD = 3 };
 
 struct sip_ctxn {
 	struct sip_txns *txns;
@@ -55,7 +79,8 @@ struct sip_ctxn {
 	uint8_t method; /* enum sip_method */
 	bool reliable;
 	bool cancel_wanted;
-	int err; /* TXN_FAILED */
+	bool heard; /* something has come */
+	int err;    /* TXN_FAILED */
 	uint32_t interval_ms;
 	const struct sip_ctxn_ops *ops; /* NULL: detached */
 	void *arg;
@@ -65,9 +90,10 @@ struct sip_ctxn {
 	char *bytes;		  /* the request; after a non-2xx to INVITE the ACK */
 	size_t n;
 	char *cancel_headers;
-	struct sip_ctxn *cancel;	   /* INVITE: its CANCEL */
-	struct sip_ctxn *invite;	   /* CANCEL: what it cancels */
-	LIST_ENTRY(sip_ctxn) unheard_link; /* le_prev NULL: not there */
+	struct sip_ctxn *cancel;			 /* INVITE: its CANCEL */
+	struct sip_ctxn *invite;			 /* CANCEL: what it cancels */
+	LIST_ENTRY(sip_ctxn) unheard_link, waiting_link; /* le_prev NULL: not there */
+	struct txn_ways *ways;				 /* NULL: along path */
 	char branch[SIP_BRANCH_LEN];
 };
 
@@ -113,8 +139,31 @@ void ctxn_bytes_set(struct sip_ctxn *c, char *bytes, size_t n);
 void ctxn_receive(struct sip_txns *txns, const struct sip_msg *msg, const struct sip_path *path);
 void ctxn_send_failed(struct sip_ctxn *c, int err);
 
+void ctxn_start(struct sip_ctxn *c); /* the machine, along its path */
+void ctxn_unheard_end(struct sip_ctxn *c);
+
+/* sip_ways.c */
+
+/* Sends it, now or when it is known where. -ENOMEM. */
+int ways_start(struct sip_ctxn *c);
+void ways_free(struct sip_ctxn *c);
+void ways_late(struct sip_ctxn *c); /* nobody has said where in time */
+/* It has failed, by_timer: as nothing came. true: it is under way to somebody else. */
+bool ways_next(struct sip_ctxn *c, bool by_timer);
+/* The same for a response, which is 503 then. */
+bool ways_refused(struct sip_ctxn *c, const struct sip_msg *msg);
+/* The path that a response is told with: what length alone has moved binds nothing that follows. */
+const struct sip_path *ways_told(
+	const struct sip_ctxn *c, const struct sip_msg *msg, const struct sip_path *path);
+/* A message without a transaction. -EOPNOTSUPP: it simply goes along the path. */
+int ways_hold(struct sip_txns *txns, const struct sip_path *path, struct view bytes);
+void ways_hold_failed(struct sip_txns *txns, uint64_t id);
+void ways_free_all(struct sip_txns *txns);
+
 /* sip_ctxn_invite.c, sip_ctxn_other.c: one machine each. _response may end c. */
 void ictxn_start(struct sip_ctxn *c);
+/* Acknowledges a final that the user is not told of. */
+void ictxn_ack_once(struct sip_ctxn *c, const struct sip_msg *response);
 void ictxn_response(struct sip_ctxn *c, const struct sip_msg *msg, const struct sip_path *path);
 void ictxn_retx(struct sip_ctxn *c);
 void ictxn_life(struct sip_ctxn *c);

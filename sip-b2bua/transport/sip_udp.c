@@ -3,9 +3,9 @@
  * UDP: one socket per listener and worker, read by recvmmsg and written by sendmmsg. Three quarters
  * of a B2BUA's time is the kernel's, so the number of system calls is what counts here.
  *
- * Messages over SIP_MTU_SAFE go out as they are: RFC 3261 18.1.1 wants TCP for requests, but whether
- * the peer has TCP is known only to the one who configured it, so the caller chooses the transport;
- * IP fragments are what every carrier sends in the other case.
+ * Messages over SIP_MTU_SAFE go out as they are: that requests go by TCP then (RFC 3261 18.1.1) is the
+ * transaction layer's affair, where the configuration says that the peer takes them; IP fragments are
+ * what every carrier sends in the other case.
  */
 #include <errno.h>
 #include <netinet/in.h>

@@ -25,6 +25,20 @@ class TcpEndpoint(Endpoint):
         t._cleanup.append(self.sock.close)
         self.buffer, self.closed, self.n_pongs = b"", False, 0
 
+    @classmethod
+    def accepted(cls, t, side, server):
+        """The box's connection to a listening socket of that side."""
+        self = cls.__new__(cls)
+        local, port = server.getsockname()[:2]
+        Endpoint.__init__(self, t, side, local, 0)
+        self.sock.close()
+        self.sock, (remote, remote_port) = server.accept()
+        self.box, self.port = (remote, remote_port), port
+        self.transport, self.params = "tcp", ""
+        t._cleanup.append(self.sock.close)
+        self.buffer, self.closed, self.n_pongs = b"", False, 0
+        return self
+
     def send_raw(self, text, to=None):
         data = text if isinstance(text, bytes) else text.encode()
         self.sock.sendall(data)

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "controlplane/config/schema.h"
 #include "sip-b2bua/b2b/breaker.h"
 #include "sip-b2bua/b2b/call.h"
 
@@ -526,6 +527,82 @@ static void test_retry_after(void **state)
 	finish(r);
 }
 
+/* ---- names in Contact and Route ---- */
+
+struct hop_row {
+	const char *uri;
+	uint8_t transport; /* of the far end's own messages; their connection is number 9 */
+	int rc;
+	const char *ways; /* "TRANSPORT ADDRESS:PORT[ conn]", ... */
+};
+
+static void hop_check(struct rig *r, const struct hop_row *row)
+{
+	struct sip_path path = {.transport = row->transport, .listener = 1}, ways[SIP_WAYS_MAX];
+	char text[1024] = "", addr[IPADDR_TEXT_MAX];
+	struct sip_uri uri;
+	unsigned int n = 0;
+	int rc;
+
+	assert_int_equal(ipaddr_parse(VIEW("10.0.1.60"), 33000, &path.remote), 0);
+	path.by_name = 1;
+	path.conn = row->transport == SIP_UDP ? 0 : 9;
+	assert_int_equal(sip_uri_parse(view_of(row->uri), &uri), 0);
+	rc = b2b_locate(r->b, &path, &uri, ways, &n);
+	for (unsigned int i = 0; rc == 0 && i < n; i++) {
+		assert_false(ways[i].by_name);
+		snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s%.*s %s%s",
+			i ? ", " : "", VIEW_ARG(sip_transport_text(ways[i].transport)),
+			ipaddr_print_port(&ways[i].remote, addr), ways[i].conn ? " conn" : "");
+	}
+	if (rc != row->rc || strcmp(text, row->ways) != 0)
+		fail_msg("%s: %d, %s", row->uri, rc, text);
+}
+
+static void test_hops(void **state)
+{
+	static const struct hop_row rows[] = {
+		{"sip:x@carrier.example", SIP_UDP, 0, "UDP 10.0.1.60:5060, UDP 10.0.1.61:5070"},
+		{"sip:x@Carrier.example;transport=udp", SIP_UDP, 0,
+			"UDP 10.0.1.60:5060, UDP 10.0.1.61:5070"},
+		{"sip:a.example:5080", SIP_UDP, 0, "UDP 10.0.1.60:5080"},
+		{"sip:b.example", SIP_UDP, 0, "UDP 10.0.1.61:5060"},
+		/* the realm has UDP alone */
+		{"sip:x@a.example;transport=tcp", SIP_UDP, -ENOENT, ""},
+		{"sips:x@a.example", SIP_UDP, -ENOENT, ""},
+		{"sip:x@nobody.example", SIP_UDP, -ENOENT, ""},
+		/* a phone's GRUU; a name that no DNS takes */
+		{"sip:x@home.example;gr=urn:uuid:1", SIP_UDP, -EOPNOTSUPP, ""},
+		{"sip:x@-a-.example", SIP_TCP, -ENOENT, ""},
+		/* who came by a connection is asked for by that in the end */
+		{"sip:x@b.example:5080;transport=udp", SIP_TCP, 0,
+			"UDP 10.0.1.61:5080, TCP 10.0.1.60:33000 conn"},
+	};
+	struct rig *r = rig_new(1);
+	struct cfg *old = r->cfg;
+	char error[CFG_ERROR_MAX];
+	void *obj;
+
+	r->look = look;
+	dns = DNS_SAYS;
+	hop_check(r, &(struct hop_row){"sip:x@a.example", SIP_UDP, -EOPNOTSUPP, ""});
+	r->cfg = cfg_clone(old);
+	assert_int_equal(cfg_object_add(r->cfg, CFG_REGISTRAR, VIEW("phones"), &obj, error), 0);
+	snprintf(((struct cfg_registrar *)obj)->realm, CFG_NAME_MAX, "peering");
+	snprintf(((struct cfg_registrar *)obj)->domain, CFG_HOST_MAX, "home.example");
+	assert_int_equal(ipaddr_parse(VIEW("10.0.1.99"), 0, &r->cfg->name_servers[0]), 0);
+	r->cfg->n_name_servers = 1;
+	apply(r);
+	cfg_free(old);
+	for (unsigned int i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		hop_check(r, &rows[i]);
+	dns = DNS_WAITS;
+	hop_check(r, &(struct hop_row){"sip:x@a.example", SIP_UDP, -EINPROGRESS, ""});
+	dns = DNS_DEAD;
+	hop_check(r, &(struct hop_row){"sip:x@a.example", SIP_UDP, -ENOENT, ""});
+	finish(r);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -543,6 +620,7 @@ int main(void)
 		cmocka_unit_test(test_breaker_word),
 		cmocka_unit_test(test_breaker),
 		cmocka_unit_test(test_retry_after),
+		cmocka_unit_test(test_hops),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

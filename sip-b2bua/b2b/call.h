@@ -254,6 +254,7 @@ struct call {
 	bool by_user;  /* the called side is that user; its requests go along its flow */
 	struct registrar_targets *phones; /* where the user is registered; NULL: not asked */
 	uint8_t next_phone;		  /* the first one of them that was not called yet */
+	bool by_temp_gruu;		  /* only the phone of a temporary GRUU is called */
 	/* call_ring.c: far ends beside that of uri and out_path */
 	STAILQ_HEAD(, call_branch) branches;
 	uint8_t n_branches;
@@ -430,6 +431,8 @@ void call_phones_silent(struct call *call);
 int call_invite_retry(struct call *call);
 
 /* ---- call_user.c: calls to registered users ---- */
+/* Whose temporary GRUU is called; NULL: it is none. */
+const struct cfg_pool *call_gruu_user(struct call *call, const struct sip_uri *uri);
 /* A candidate is the registrar. */
 bool call_user_wanted(const struct call *call);
 /* Asks where the user is. -EINPROGRESS: call_routed() follows; else the call goes on now. */
@@ -452,6 +455,8 @@ struct call_way {
  * true: the phone has another flow, *way is that now. Views are valid as long as call->phones.
  */
 bool call_user_other_flow(struct call *call, struct call_way *way, unsigned int status);
+/* The same for requests in the dialog with the phone: its dialog takes another flow from now on. */
+bool call_user_moves(struct leg *leg);
 
 /* ---- call_ring.c: several far ends at a time ---- */
 /*

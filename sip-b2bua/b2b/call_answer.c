@@ -549,6 +549,8 @@ bool leg_other_target(struct leg *leg, const struct sip_msg *msg)
 	struct call *call = leg->call;
 	const struct cfg_trunk *trunk = cfg_find_trunk(call->b->cfg, call->rec.trunk[leg->side]);
 
+	if (!msg && call_user_moves(leg))
+		return true;
 	if (msg && msg->status != 503) {
 		leg->tried_targets = 0;
 		return false;

@@ -453,7 +453,8 @@ bool call_ring_other_flow(struct call *call, struct sip_ctxn *ctxn, int err, uns
 		.path = br ? br->path : call->out_path};
 	struct view sdp = none;
 
-	if ((err == 0 && status != 430) || !call_user_other_flow(call, &way, status) ||
+	if ((err == 0 && status != 430) || call->state != CALL_CALLING ||
+		!call_user_other_flow(call, &way, status) ||
 		(call->offer && call_offer_text(call, &sdp) < 0))
 		return false;
 	if (br) {

@@ -64,8 +64,15 @@ static const struct sip_uri *called_uri(const struct call *call, const struct si
 	return call->to_contact ? &invite->to.uri : &invite->uri;
 }
 
+/* A temporary GRUU hides whose phone is called; the call goes to the number of that user. */
 static void record_called(struct call *call, const struct sip_msg *msg)
 {
+	const struct cfg_pool *pool = call_gruu_user(call, called_uri(call, msg));
+
+	if (pool) {
+		snprintf(call->rec.called[LEG_A], CTL_NUMBER_MAX, "%s", cfg_pool_number(pool));
+		return;
+	}
 	if (policy_user_text(called_uri(call, msg), call->rec.called[LEG_A], CTL_NUMBER_MAX) < 0)
 		call->rec.called[LEG_A][0] = '\0';
 }

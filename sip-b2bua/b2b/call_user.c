@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -18,6 +19,18 @@
 LOG_TOPIC("user");
 
 /* ---- where is it ---- */
+
+const struct cfg_pool *call_gruu_user(struct call *call, const struct sip_uri *uri)
+{
+	char choice[REG_GRUU_CHOICE];
+	struct view instance;
+	const struct cfg_pool *pool = registrar_temp_gruu(
+		call->b->registrar, uri, choice, &instance);
+
+	call->by_temp_gruu = pool != NULL;
+	call->b->env.stats->gruu_calls += pool != NULL;
+	return pool;
+}
 
 bool call_user_wanted(const struct call *call)
 {
@@ -33,12 +46,14 @@ int call_user_locate(struct call *call, const struct sip_msg *invite)
 	struct b2b *b = call->b;
 	const struct cfg_pool *pool = registrar_user(b->registrar, call->numbers.called);
 	struct view instance = {NULL, 0};
+	char choice[REG_GRUU_CHOICE];
 	int rc;
 
 	if (!pool)
 		return 0;
 	snprintf(call->user, sizeof(call->user), "%s", pool->username);
-	sip_params_get(invite->uri.params, VIEW("gr"), &instance);
+	if (!registrar_temp_gruu(b->registrar, &invite->uri, choice, &instance))
+		sip_params_get(invite->uri.params, VIEW("gr"), &instance);
 	rc = registrar_locate(b->registrar, pool, instance,
 		(uint64_t)call->slot << 32 | call->generation, &call->phones);
 	if (rc == -EINPROGRESS) {
@@ -163,8 +178,13 @@ bool call_user_take(struct call *call, const struct cfg_realm **ret_realm)
 		*ret_realm = realm;
 		return true;
 	}
-	call->last_failure = 480;
-	snprintf(call->rec.reason, sizeof(call->rec.reason), "user %s is not registered",
+	/* RFC 5627 5.4: a GRUU that is no more, and a phone that is not there. */
+	call->last_failure = call->by_temp_gruu ? 404 : 480;
+	snprintf(call->rec.reason, sizeof(call->rec.reason),
+		call->by_temp_gruu
+			? "the temporary GRUU is not good any more: the phone of user %s has "
+			  "ended the registration that it was of"
+			: "user %s is not registered",
 		call->user);
 	return false;
 }
@@ -214,28 +234,51 @@ static bool is_way(const struct registrar_targets *t, unsigned int i, const stru
 	       view_eq(registrar_target_uri(t, i), way->uri);
 }
 
+/* The binding that a way is of, among those that the call knows; UINT_MAX: none. */
+static unsigned int way_find(const struct registrar_targets *t, const struct call_way *way)
+{
+	for (unsigned int i = 0; i < t->n; i++) {
+		for (unsigned int at = i;; at = t->target[at].next_flow) {
+			if (is_way(t, at, way))
+				return at;
+			if (t->target[at].next_flow == 0)
+				break;
+		}
+	}
+	return UINT_MAX;
+}
+
 bool call_user_other_flow(struct call *call, struct call_way *way, unsigned int status)
 {
 	const struct registrar_targets *t = call->phones;
-	unsigned int n = 0, next;
+	unsigned int at = call->by_user && t ? way_find(t, way) : UINT_MAX, next;
 
-	if (!call->by_user || !t || call->state != CALL_CALLING)
-		return false;
-	for (unsigned int i = 0; i < t->n; i++) {
-		for (n = i; !is_way(t, n, way) && t->target[n].next_flow != 0;)
-			n = t->target[n].next_flow;
-		if (is_way(t, n, way))
-			break;
-	}
-	if (!is_way(t, n, way))
+	if (at == UINT_MAX)
 		return false;
 	if (status == 430)
-		registrar_flow_failed(call->b->registrar, t->owner, t->target[n].id);
-	next = t->target[n].next_flow;
+		registrar_flow_failed(call->b->registrar, t->owner, t->target[at].id);
+	next = t->target[at].next_flow;
 	if (next == 0 || !target_path(call, next, call->rec.realm[LEG_B],
 				 call->out_path.local.family, &way->path))
 		return false;
 	way->uri = registrar_target_uri(t, next);
 	way->route = registrar_target_route(t, next);
+	return true;
+}
+
+bool call_user_moves(struct leg *leg)
+{
+	struct call *call = leg->call;
+	struct call_way way = {.uri = view_of(call->uri), .path = call->out_path};
+
+	/* It is the one that answered, so out_path is its way. */
+	if (leg->side != LEG_B || !leg->dialog || !call_user_other_flow(call, &way, 0) ||
+		view_copy(way.uri, call->uri, sizeof(call->uri)) < 0)
+		return false;
+	call->out_path = way.path;
+	dialog_set_way(leg->dialog, &way.path);
+	call->b->env.stats->flow_failovers++;
+	log_info("call %016" PRIx64 ": a flow of %s is gone, the call goes on along another one",
+		call->rec.id, call->far);
 	return true;
 }

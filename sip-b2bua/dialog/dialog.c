@@ -206,6 +206,12 @@ void dialog_set_symmetric(struct dialog *dialog)
 	path_update(dialog);
 }
 
+void dialog_set_way(struct dialog *dialog, const struct sip_path *path)
+{
+	dialog->from = *path;
+	path_update(dialog);
+}
+
 int dialog_new_uas(const struct sip_msg *invite, struct view local_tag, const struct sip_path *path,
 	struct dialog **ret_dialog)
 {

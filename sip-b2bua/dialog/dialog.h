@@ -88,6 +88,9 @@ void dialog_set_local_tag(struct dialog *dialog, const char tag[SIP_TOKEN_LEN]);
 /* Requests go where the peer's own come from, whatever its Contact says: it is behind a NAT, or on a flow. */
 void dialog_set_symmetric(struct dialog *dialog);
 
+/* They go along this path from now on: another flow to the same peer. */
+void dialog_set_way(struct dialog *dialog, const struct sip_path *path);
+
 /* The Request-URI of requests in the dialog (RFC 3261 12.2.1.1). */
 struct view dialog_request_uri(const struct dialog *dialog);
 

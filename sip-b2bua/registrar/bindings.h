@@ -60,7 +60,7 @@ struct reg_contact {
 	struct reg_aor *aor;
 	struct reg_sync_item *item; /* sync.c's: limen-control does not know its state yet */
 	uint64_t id;		    /* unique over restarts */
-	uint64_t since_ms;	    /* wall clock of its first registration */
+	uint64_t since_ms;	    /* wall clock of its first registration; of its phone's flows */
 	struct twheel_timer expiry; /* due_ms is its end */
 	struct sip_path path;	    /* where it was sent from */
 	uint32_t cseq, reg_id;

@@ -50,6 +50,10 @@ static void via_path(struct view path, struct sip_path *ret_way)
 static bool is_instance(const struct reg_contact *c, struct view instance)
 {
 	struct view v = reg_contact_text(c, REG_INSTANCE);
+	uint32_t tag;
+
+	if (reg_gruu_chosen(instance, &tag))
+		return c->flags & REG_GRUU && reg_gruu_tag(c) == tag;
 
 	/* "<...>" with its quotes */
 	return v.n > 4 && view_eq((struct view){v.p + 2, v.n - 4}, instance);
@@ -210,6 +214,22 @@ struct view registrar_target_route(const struct registrar_targets *t, unsigned i
 {
 	return (struct view){
 		(const char *)t + t->target[i].uri_at + t->target[i].n_uri, t->target[i].n_route};
+}
+
+const struct cfg_pool *registrar_temp_gruu(const struct registrar *r, const struct sip_uri *uri,
+	char buf[REG_GRUU_CHOICE], struct view *ret_instance)
+{
+	const struct cfg_pool *pool;
+	uint64_t owner;
+	uint32_t tag;
+
+	if (!r->users || !sip_params_has(uri->params, VIEW("gr")) ||
+		reg_gruu_parse(r->gruu, uri->user, &owner, &tag) < 0)
+		return NULL;
+	pool = reg_users_owner(r->users, owner);
+	if (pool)
+		*ret_instance = reg_gruu_choice(tag, buf);
+	return pool;
 }
 
 const struct cfg_pool *registrar_user(const struct registrar *r, const char *number)

@@ -225,6 +225,17 @@ static struct reg_contact *oldest(const struct reg_aor *aor)
 	return c;
 }
 
+/* A further flow of a phone has been there since the phone has: its temporary GRUUs stay good. */
+static uint64_t since_of(const struct reg_aor *aor, const struct parsed *p, uint64_t now_ms)
+{
+	for (const struct reg_contact *c = aor ? aor->contacts : NULL; c; c = c->next) {
+		if (p->flags & c->flags & REG_OUTBOUND &&
+			view_eq(reg_contact_text(c, REG_INSTANCE), p->instance))
+			return c->since_ms;
+	}
+	return now_ms;
+}
+
 static int set_one(struct reg_store *store, const struct reg_request *r, const struct parsed *p,
 	struct view path, struct reg_answer *ret)
 {
@@ -233,7 +244,6 @@ static int set_one(struct reg_store *store, const struct reg_request *r, const s
 		.user = r->user,
 		.hash = r->hash,
 		.path = *r->path,
-		.since_ms = r->wall_ms,
 		.expires_s = p->expires_s,
 		.cseq = r->msg->cseq.number,
 		.reg_id = p->reg_id,
@@ -244,6 +254,7 @@ static int set_one(struct reg_store *store, const struct reg_request *r, const s
 	struct reg_contact *made;
 	int rc;
 
+	fresh.since_ms = since_of(aor, p, r->wall_ms);
 	fresh.text[REG_URI] = p->addr.uri.text;
 	fresh.text[REG_CALL_ID] = r->msg->call_id;
 	fresh.text[REG_INSTANCE] = p->instance;
@@ -346,8 +357,23 @@ static void put_q(struct sip_buf *b, uint16_t q)
 	sip_put(b, view_of(text));
 }
 
+/* A temporary GRUU has no more than "gr" (RFC 5627 3.1.2). Without it the phone has the public one. */
+static void put_temp_gruu(
+	struct sip_buf *b, const struct reg_contact *c, struct view domain, struct reg_gruu *gruu)
+{
+	char user[REG_GRUU_LEN];
+
+	if (reg_gruu_print(gruu, c, user) < 0)
+		return;
+	sip_put_lit(b, ";temp-gruu=\"sip:");
+	sip_put(b, (struct view){user, sizeof(user)});
+	sip_put_char(b, '@');
+	sip_put(b, domain);
+	sip_put_lit(b, ";gr\"");
+}
+
 void reg_put_contacts(const struct reg_store *store, const struct reg_aor *aor, struct view domain,
-	struct sip_buf *b)
+	struct reg_gruu *gruu, struct sip_buf *b)
 {
 	for (const struct reg_contact *c = aor ? aor->contacts : NULL; c; c = c->next) {
 		struct view instance = reg_contact_text(c, REG_INSTANCE);
@@ -376,6 +402,7 @@ void reg_put_contacts(const struct reg_store *store, const struct reg_aor *aor, 
 			sip_put_lit(b, ";gr=");
 			sip_put(b, (struct view){instance.p + 2, instance.n - 4});
 			sip_put_char(b, '"');
+			put_temp_gruu(b, c, domain, gruu);
 		}
 		sip_put_crlf(b);
 	}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * REGISTER on a store of bindings: RFC 3261 10.3 from step 6 on, with RFC 5626 6 (instance, reg-id),
- * RFC 3327 (Path) and RFC 5627 (public GRUU). Who may do it has been decided before. The worker's
+ * RFC 3327 (Path) and RFC 5627 (GRUUs). Who may do it has been decided before. The worker's
  * thread; no sockets.
  */
 #pragma once
@@ -9,6 +9,7 @@
 #include "sip-b2bua/parser/sip_build.h"
 #include "sip-b2bua/parser/sip_msg.h"
 #include "sip-b2bua/registrar/bindings.h"
+#include "sip-b2bua/registrar/gruu.h"
 
 struct reg_limits {
 	uint32_t min_s, max_s; /* granted; below min_s 423 */
@@ -41,9 +42,9 @@ struct reg_answer {
 void reg_register(
 	struct reg_store *store, const struct reg_request *request, struct reg_answer *ret_answer);
 
-/* The Contact header lines of a 200; domain: host of the public GRUUs. */
+/* The Contact header lines of a 200; domain: host of the GRUUs; gruu: makes temporary ones. */
 void reg_put_contacts(const struct reg_store *store, const struct reg_aor *aor, struct view domain,
-	struct sip_buf *b);
+	struct reg_gruu *gruu, struct sip_buf *b);
 
 /* The Contact of a request names another host than it came from, or it came through one that said so. */
 bool reg_is_behind_nat(

@@ -70,7 +70,8 @@ int registrar_new(const struct b2b_env *env, struct registrar **ret_registrar)
 	r->sync = reg_sync_new(&sync_ops, r);
 	r->store = reg_store_new(env->wheel, siphash24(key, parts, sizeof(parts)),
 		REGISTRAR_CONTACTS_MAX, &store_ops, r);
-	if (!r->digest || !r->sync || !r->store) {
+	r->gruu = reg_gruu_new(env->key, (uint32_t)siphash24(key, &env->seed, sizeof(env->seed)));
+	if (!r->digest || !r->sync || !r->store || !r->gruu) {
 		registrar_free(r);
 		return -ENOMEM;
 	}
@@ -86,6 +87,7 @@ void registrar_free(struct registrar *r)
 	reg_sync_free(r->sync);
 	reg_store_free(r->store);
 	digest_server_free(r->digest);
+	reg_gruu_free(r->gruu);
 	reg_users_free(r->users_next);
 	reg_users_free(r->users);
 	free(r);
@@ -93,7 +95,7 @@ void registrar_free(struct registrar *r)
 
 int registrar_config_prepare(struct registrar *r, const struct cfg *cfg, char error[CFG_ERROR_MAX])
 {
-	r->users_next = reg_users_new(cfg);
+	r->users_next = reg_users_new(cfg, r->env.key->mac);
 	if (r->users_next)
 		return 0;
 	snprintf(error, CFG_ERROR_MAX, "memory is short for the users");
@@ -385,7 +387,7 @@ static void accept_register(struct registrar *r, struct sip_stxn *stxn, const st
 	sip_buf_init(&b, r->text, sizeof(r->text));
 	sip_build_response(&b, msg, sip_stxn_source(stxn), 200, none,
 		sip_token_print(r->env.key, &token, tag));
-	reg_put_contacts(r->store, answer->aor, view_of(registrar_domain(conf)), &b);
+	reg_put_contacts(r->store, answer->aor, view_of(registrar_domain(conf)), r->gruu, &b);
 	if (sip_msg_has_token(msg, SIP_H_SUPPORTED, VIEW("path")))
 		sip_put_copies(&b, msg, SIP_H_PATH);
 	if (answer->by_outbound)

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "sip-b2bua/b2b/b2b.h"
+#include "sip-b2bua/registrar/gruu.h"
 
 #define REGISTRAR_CONTACTS_MAX (1u << 20) /* of a worker */
 
@@ -71,6 +72,12 @@ struct view registrar_target_route(const struct registrar_targets *t, unsigned i
 
 /* The user who is called by that number; NULL. */
 const struct cfg_pool *registrar_user(const struct registrar *r, const char *number);
+/*
+ * Whose phone a URI with a temporary GRUU leads to, and what registrar_locate() is to be asked for. NULL:
+ * it is none, or of nobody.
+ */
+const struct cfg_pool *registrar_temp_gruu(const struct registrar *r, const struct sip_uri *uri,
+	char buf[REG_GRUU_CHOICE], struct view *ret_instance);
 /*
  * Where a user is registered; instance: only the phone that a GRUU names ("gr"), or empty. 0:
  * *ret_targets, perhaps of none, is the caller's. -EINPROGRESS: it comes by registrar_told() with that

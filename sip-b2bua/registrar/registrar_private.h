@@ -15,6 +15,7 @@ struct registrar {
 	struct digest_server *digest;
 	struct reg_store *store;
 	struct reg_sync *sync;
+	struct reg_gruu *gruu;
 	uint64_t n_tags;
 	bool restoring;		/* what is put into the store comes from limen-control */
 	char text[SIP_MSG_MAX]; /* scratch, valid within one event */

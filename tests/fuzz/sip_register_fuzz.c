@@ -12,6 +12,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static unsigned int n_there;
+static struct reg_gruu *gruu;
 
 static void on_put(void *ctx, struct reg_contact *contact)
 {
@@ -40,6 +41,23 @@ static void read_back(void *arg, struct reg_contact *contact)
 	}
 }
 
+/* It is a URI, and leads back to the user. */
+static void gruu_check(const struct reg_aor *aor, struct view text)
+{
+	struct sip_uri uri;
+	uint64_t owner;
+	uint32_t tag;
+
+	if (sip_uri_parse(text, &uri) < 0 || reg_gruu_parse(gruu, uri.user, &owner, &tag) < 0 ||
+		owner != aor->hash)
+		abort();
+	for (const struct reg_contact *c = aor->contacts; c; c = c->next) {
+		if (reg_gruu_tag(c) == tag)
+			return;
+	}
+	abort();
+}
+
 static void lines_check(const struct reg_store *store, const struct reg_aor *aor)
 {
 	static char text[65536];
@@ -55,7 +73,7 @@ static void lines_check(const struct reg_store *store, const struct reg_aor *aor
 		"SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP a;branch=z9hG4bKx\r\n"
 		"From: <sip:a@b>;tag=1\r\nTo: <sip:a@b>;tag=2\r\nCall-ID: x\r\n"
 		"CSeq: 1 REGISTER\r\n");
-	reg_put_contacts(store, aor, VIEW("example"), &b);
+	reg_put_contacts(store, aor, VIEW("example"), gruu, &b);
 	if (sip_build_end(&b, (struct view){NULL, 0}, (struct view){NULL, 0}) < 0)
 		return; /* 16 contacts of 2 KB each do not have to fit */
 	if (sip_msg_parse(&msg, text, b.n, false) < 0)
@@ -64,6 +82,8 @@ static void lines_check(const struct reg_store *store, const struct reg_aor *aor
 	for (; sip_values_next(&it, &value); n++) {
 		if (sip_addr_parse(value, &addr) < 0 || addr.star)
 			abort();
+		if (sip_params_get(addr.params, VIEW("temp-gruu"), &value))
+			gruu_check(aor, (struct view){value.p + 1, value.n - 2});
 	}
 	if (n != aor->n_contacts)
 		abort();
@@ -86,7 +106,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct twheel *wheel;
 	struct reg_store *store;
 	struct reg_answer answer;
+	static const struct sip_token_key key = {{1, 2}, {3, 4}};
+	uint64_t owner;
+	uint32_t tag;
 
+	if (!gruu)
+		gruu = reg_gruu_new(&key, 1);
+	(void)!reg_gruu_parse(gruu, (struct view){(const char *)data, size}, &owner, &tag);
 	if (sip_msg_parse(&msg, (const char *)data, size, false) < 0 || !msg.is_request)
 		return 0;
 	wheel = twheel_new(0);

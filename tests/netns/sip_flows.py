@@ -3,8 +3,10 @@
 and gone with its connection. A phone with two flows is called along the
 latest, and along the other one when that ends before it has answered; requests in the call take the flow, none goes to
 the private Contact; one whose flow has gone is told so. A flow that is silent for
-longer than Flow-Timer says is closed, one with CRLFs is not. Phones of a lower q ring when
+longer than Flow-Timer says is closed, one with CRLFs is not. Temporary GRUUs (RFC 5627) lead to their phone alone, until
+its registration has ended. Phones of a lower q ring when
 those of a higher one refuse or are silent."""
+import re
 import signal
 
 from limenlab import net
@@ -64,6 +66,39 @@ def baresip_and_its_flow(t, box, carrier):
     refused(carrier, BRUNO, 480)
 
 
+def gruu_of(answer):
+    """The user part of the temporary GRUU."""
+    return re.search(r'temp-gruu="sip:([^@"]+)@lab.example;gr"', ";".join(answer.get_all("contact"))).group(1)
+
+
+def answered(a, b):
+    b.ok(b.invite, body=True)
+    a.expect((200, "INVITE"))
+    a.ack()
+    b.expect("ACK")
+
+
+def temporary_gruus(t, box, carrier):
+    phone = TcpEndpoint(t)
+    options = dict(contact=f"{phone.where_contact()};{INSTANCE}", headers=["Supported: gruu"])
+    old, new = (gruu_of(register(phone, "clara", call_id="one", cseq=cseq, **options)) for cseq in (1, 3))
+    t.check(old != new, "the same GRUU twice")
+    other = Endpoint(t, "access", net.PHONE4, 5092)
+    register(other, "clara")
+    for gruu in (old, new):  # of two phones of the user one is called
+        a = carrier.call(gruu, params=";gr")
+        answered(a, b := phone.answer_to())
+        hang_up(a, b)
+    other.nothing_left()
+    wait_for("calls to GRUUs should be counted", lambda: counters(box)["temp_gruu_calls"] == 2)
+    register(phone, "clara", call_id="two", **options)
+    a = carrier.call(new, params=";gr")
+    a.ack(message=a.expect(404))
+    phone.close()
+    register(other, "clara", expires=0)
+    wait_for("clara should be gone", lambda: not bindings(box, "clara"))
+
+
 def two_flows(t, box, carrier):
     first, second = flow(t, 1), flow(t, 2)
     t.equal(sorted(row["reg_id"] for row in bindings(box, "clara")), [1, 2], "flows")
@@ -73,20 +108,22 @@ def two_flows(t, box, carrier):
     second.close()
     b = first.answer_to()
     t.check("10.99.9.9" in b.invite.start, f"Request-URI {b.invite.start}")
-    b.ok(b.invite, body=True)
-    a.expect((200, "INVITE"))
-    a.ack()
-    b.expect("ACK")
+    answered(a, b)
     wait_for("a fail-over of flows should be counted", lambda: counters(box)["flow_failovers"] == 1)
     hang_up(a, b)
     wait_for("one flow should be left", lambda: [row["reg_id"] for row in bindings(box, "clara")] == [1])
-    # A call is up when its only flow ends: a re-INVITE is refused at once, the call goes on.
+    # A call is up when its flow ends: it goes on along the other one.
+    second = flow(t, 2)
     a = carrier.call(CLARA)
-    b = first.answer_to()
-    b.ok(b.invite, body=True)
-    a.expect((200, "INVITE"))
-    a.ack()
-    b.expect("ACK")
+    answered(a, b := second.answer_to())
+    second.close()
+    wait_for("one flow should be left", lambda: [row["reg_id"] for row in bindings(box, "clara")] == [1])
+    b.ua = first
+    hang_up(a, b)
+    wait_for("fail-overs of flows should be counted", lambda: counters(box)["flow_failovers"] == 2)
+    # It was the only one: a re-INVITE is refused at once, the call goes on.
+    a = carrier.call(CLARA)
+    answered(a, b := first.answer_to())
     first.close()
     wait_for("clara should be gone", lambda: not bindings(box, "clara"))
     a.send_invite()
@@ -120,11 +157,7 @@ def q_order(t, carrier):
     t.check(mobile.poll(("INVITE",), None, 0.3) is None, "a phone with a lower q rang at once")
     b.reply(b.invite, 486, "Busy Here")
     b.expect("ACK")
-    c = mobile.answer_to()
-    c.ok(c.invite, body=True)
-    a.expect((200, "INVITE"))
-    a.ack()
-    c.expect("ACK")
+    answered(a, c := mobile.answer_to())
     hang_up(a, c)
     # Nobody answers at the desk.
     a = carrier.call(DORA)
@@ -143,10 +176,11 @@ def run(t):
     box = start(t)
     carrier = Endpoint(t, "peering", net.CARRIER4, 5060)
     baresip_and_its_flow(t, box, carrier)
+    temporary_gruus(t, box, carrier)
     two_flows(t, box, carrier)
     silence(t, box)
     q_order(t, carrier)
     t.equal(counters(box)["connections_opened"], 0, "connections that the box opened to phones")
-    records = box.wait_records(6)
-    t.equal([r["sip_status"] for r in records], [200, 480, 200, 200, 200, 480], "status in the records")
+    records = box.wait_records(10)
+    t.equal([r["sip_status"] for r in records], [200, 480, 200, 200, 404, 200, 200, 200, 200, 480], "status in the records")
     wait_for("no call and no dialog should be left", lambda: not counters(box)["calls_active"] and not counters(box)["dialogs"], 10)

@@ -20,8 +20,10 @@ static struct reg_store *store;
 static uint64_t now_ms;
 static unsigned int n_put, n_gone[4];
 static struct sip_path way; /* that requests come by */
+static struct reg_gruu *gruu;
 static uint64_t last_id;
 static const uint64_t key[2] = {1, 2};
+static const struct sip_token_key token_key = {{5, 6}, {7, 8}};
 static struct reg_limits limits;
 static struct sip_msg msg; /* large */
 static struct reg_answer answer;
@@ -48,6 +50,7 @@ static int setup(void **state)
 	limits = (struct reg_limits){
 		.min_s = 60, .max_s = 3600, .nat_s = 0, .max_contacts = REG_CONTACTS_MAX};
 	n_put = 0;
+	gruu = reg_gruu_new(&token_key, 77);
 	way = (struct sip_path){.transport = SIP_UDP, .listener = 3};
 	memset(n_gone, 0, sizeof(n_gone));
 	return wheel && store ? 0 : -1;
@@ -56,6 +59,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	reg_store_free(store);
+	reg_gruu_free(gruu);
 	assert_int_equal(twheel_n_pending(wheel), 0);
 	twheel_free(wheel);
 	return 0;
@@ -92,7 +96,7 @@ static unsigned int do_register(
 	assert_int_equal(sip_msg_parse(&msg, text, (size_t)n, false), 0);
 	reg_register(store, &r, &answer);
 	sip_buf_init(&b, out, sizeof(out) - 1);
-	reg_put_contacts(store, answer.aor, VIEW("example"), &b);
+	reg_put_contacts(store, answer.aor, VIEW("example"), gruu, &b);
 	assert_false(b.overflow);
 	out[b.n] = '\0';
 	return answer.status;
@@ -365,6 +369,88 @@ static void test_flows(void **state)
 	assert_int_equal(reg_store_n_aors(store), 2);
 }
 
+/* The user part of the temporary GRUU in the answer, of the contact with that text before it. */
+static void temp_gruu(const char *behind, char user[REG_GRUU_LEN + 1])
+{
+	const char *at = strstr(out, behind);
+
+	at = at ? strstr(at, ";temp-gruu=\"sip:") : NULL;
+	if (!at || strncmp(at + 16 + REG_GRUU_LEN, "@example;gr\"", 12) != 0)
+		fail_msg("no temporary GRUU: %s", out);
+	memcpy(user, at + 16, REG_GRUU_LEN);
+	user[REG_GRUU_LEN] = '\0';
+}
+
+/* Bindings of alice that a GRUU leads to. */
+static unsigned int gruu_leads_to(const char *user)
+{
+	uint64_t owner;
+	uint32_t tag;
+	const struct reg_aor *aor;
+	unsigned int n = 0;
+
+	if (reg_gruu_parse(gruu, view_of(user), &owner, &tag) < 0)
+		return 99;
+	aor = reg_aor_find(store, owner, VIEW("access"), VIEW("alice"));
+	for (const struct reg_contact *c = aor ? aor->contacts : NULL; c; c = c->next)
+		n += reg_gruu_tag(c) == tag;
+	return n;
+}
+
+static void test_temp_gruu(void **state)
+{
+#define PHONE "Supported: outbound, gruu\r\nContact: <sip:a@192.0.2.9:1>;" INSTANCE
+	char first[REG_GRUU_LEN + 1], second[REG_GRUU_LEN + 1], text[REG_GRUU_LEN + 1];
+	unsigned int same = 0;
+
+	assert_int_equal(do_register("alice", "c1", 1, PHONE "\r\n"), 200);
+	temp_gruu("Contact", first);
+	/* another one each time, that has nothing in common with it; both are good */
+	assert_int_equal(do_register("alice", "c1", 2, PHONE "\r\n"), 200);
+	temp_gruu("Contact", second);
+	for (unsigned int i = 6; i < REG_GRUU_LEN; i++)
+		same += first[i] == second[i];
+	assert_true(same < 10);
+	assert_int_equal(gruu_leads_to(first), 1);
+	assert_int_equal(gruu_leads_to(second), 1);
+	/* the same in capitals, but nothing else */
+	for (unsigned int i = 0; i <= REG_GRUU_LEN; i++)
+		text[i] = (char)(first[i] >= 'a' && first[i] <= 'z' ? first[i] - 32 : first[i]);
+	assert_int_equal(gruu_leads_to(text), 1);
+	for (unsigned int i = 0; i < REG_GRUU_LEN; i++) {
+		memcpy(text, first, sizeof(text));
+		text[i] = text[i] == 'a' ? 'b' : 'a';
+		if (gruu_leads_to(text) == 1)
+			fail_msg("good although changed: %s", text);
+		text[i] = '=';
+		assert_int_equal(gruu_leads_to(text), 99);
+	}
+	first[REG_GRUU_LEN - 1] = '\0';
+	assert_int_equal(gruu_leads_to(first), 99);
+	/* another Call-ID is another life (RFC 5627 5.2), as is a registration that has ended */
+	assert_int_equal(do_register("alice", "c2", 1, PHONE "\r\n"), 200);
+	assert_int_equal(gruu_leads_to(second), 0);
+	temp_gruu("Contact", first);
+	assert_int_equal(gruu_leads_to(first), 1);
+	assert_int_equal(do_register("alice", "c2", 2, PHONE ";expires=0\r\n"), 200);
+	assert_int_equal(gruu_leads_to(first), 0);
+	/* flows are one phone: a GRUU is good while any of them is there */
+	assert_int_equal(do_register("alice", "c3", 1, PHONE ";reg-id=1\r\n"), 200);
+	temp_gruu("reg-id=1", first);
+	assert_int_equal(do_register("alice", "c4", 1, PHONE ";reg-id=2\r\n"), 200);
+	temp_gruu("reg-id=2", second);
+	assert_int_equal(gruu_leads_to(first), 2);
+	assert_int_equal(do_register("alice", "c3", 2, PHONE ";reg-id=1;expires=0\r\n"), 200);
+	assert_int_equal(gruu_leads_to(first), 1);
+	assert_int_equal(gruu_leads_to(second), 1);
+	/* without an instance, or "gruu", there is none */
+	assert_int_equal(
+		do_register("bob", "c1", 1, "Supported: gruu\r\nContact: <sip:b@192.0.2.9>\r\n"),
+		200);
+	assert_null(strstr(out, "gruu"));
+#undef PHONE
+}
+
 static void test_limits(void **state)
 {
 	char contact[100];
@@ -453,6 +539,7 @@ int main(void)
 		T(test_nat),
 		T(test_outbound),
 		T(test_flows),
+		T(test_temp_gruu),
 		T(test_limits),
 		T(test_checkpoint),
 #undef T

@@ -658,6 +658,7 @@ struct ctl_reg_clear {
 	X(refer_in, "refer-in", "REFER requests in calls")                                    \
 	X(refer_refused, "refer-refused", "those that a side does not allow")                 \
 	X(transfers, "transfers", "transfers that the box made")                              \
+	X(calls_moved, "calls-moved", "calls that another worker took over for a transfer")   \
 	X(transfers_failed, "transfers-failed", "those that came to nothing")                 \
 	X(replaced, "replaced", "calls that took the place of another (Replaces)")            \
 	X(update_in, "update-in", "UPDATE requests in dialogs, and offers in PRACK")          \

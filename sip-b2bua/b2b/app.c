@@ -206,6 +206,11 @@ static enum sip_admit app_admit(void *app, const struct sip_msg *msg, const stru
 	return b2b_admit(app, msg, path);
 }
 
+static int app_moved_to(void *app, const struct sip_token *token)
+{
+	return b2b_moved_to(app, token);
+}
+
 static bool app_register_owner(
 	void *app, const struct sip_msg *msg, const struct sip_path *path, uint64_t *ret_number)
 {
@@ -362,6 +367,7 @@ const struct sip_app_ops b2b_app_ops = {
 	.stray = app_stray,
 	.admit = app_admit,
 	.register_owner = app_register_owner,
+	.moved_to = app_moved_to,
 	.registration = app_registration,
 	.routing = app_routing,
 	.told = app_told,

@@ -10,6 +10,7 @@
 
 #include "controlplane/base/log.h"
 #include "controlplane/base/siphash.h"
+#include "sip-b2bua/b2b/reason.h"
 #include "sip-b2bua/b2b/relay.h"
 #include "sip-b2bua/b2b/stir.h"
 #include "sip-b2bua/core/sip_slab.h"
@@ -86,6 +87,7 @@ void b2b_free(struct b2b *b)
 		call_release(call);
 	}
 	relays_free(b);
+	call_moved_free(b);
 	subscriptions_free(b);
 	stir_free(b->stir);
 	twheel_stop(b->env.wheel, &b->ends_timer);
@@ -336,39 +338,24 @@ void b2b_call_restore(
 	struct b2b *b, const struct ctl_call *rec, const void *checkpoint, size_t checkpoint_len)
 {
 	struct ckpt_in in = {checkpoint, checkpoint_len, false};
-	struct ctl_call ended = *rec;
 	struct call *call;
 	bool plays;
 	int rc = b->cfg ? call_checkpoint_read(b, rec, &in, &call) : -EAGAIN;
 
-	if (rc == 0) {
-		call_timers_init(call);
-		spot_find(b, &call->targets.spot, rec->trunk[LEG_B], &rec->peer_sig[LEG_B],
-			(uint8_t)rec->transport[LEG_B]);
-		b->n_calls++;
-		atomic_fetch_add_explicit(&b->env.shared->n_calls, 1, memory_order_relaxed);
-		admission_restore(call);
-		call_toll_restored(call);
-		log_info("call %016" PRIx64 ": is back", rec->id);
-		leg_timer_restored(&call->leg[LEG_A]);
-		leg_timer_restored(&call->leg[LEG_B]);
-		/* The end of its prompt may have come meanwhile: the reply tells how long it is. */
-		plays = call->media.play[LEG_A].kind != CTL_PLAY_NONE ||
-			call->media.play[LEG_B].kind != CTL_PLAY_NONE;
-		for (unsigned int i = 0; plays && i < call->media.n_lines; i++) {
-			if (call->media.line[i]->state == MEDIA_OPEN)
-				control_media_set(call, i);
-		}
+	if (rc < 0) {
+		call_restore_failed(b, rec,
+			reason_say(b, "limen-sip could not restore the call: %s", strerror(-rc)));
 		return;
 	}
-	log_warning("call %016" PRIx64 " cannot be restored: %s", rec->id, strerror(-rc));
-	ended.state = CTL_CALL_ENDED;
-	ended.released_by = CTL_BY_BOX;
-	ended.end_ms = b->env.ops->wall_ms(b->env.ctx);
-	ended.q850 = 41;
-	snprintf(ended.reason, sizeof(ended.reason), "limen-sip could not restore the call: %s",
-		strerror(-rc));
-	control_call_end(b, &ended);
+	call_restored(call);
+	log_info("call %016" PRIx64 ": is back", rec->id);
+	/* The end of its prompt may have come meanwhile: the reply tells how long it is. */
+	plays = call->media.play[LEG_A].kind != CTL_PLAY_NONE ||
+		call->media.play[LEG_B].kind != CTL_PLAY_NONE;
+	for (unsigned int i = 0; plays && i < call->media.n_lines; i++) {
+		if (call->media.line[i]->state == MEDIA_OPEN)
+			control_media_set(call, i);
+	}
 }
 
 int b2b_registration(struct b2b *b, uint16_t type, const void *body, size_t len)
@@ -424,4 +411,9 @@ uint32_t b2b_n_relays(const struct b2b *b)
 uint32_t b2b_n_unacked_ends(const struct b2b *b)
 {
 	return b->n_ends;
+}
+
+int b2b_moved_to(struct b2b *b, const struct sip_token *token)
+{
+	return call_moved_to(b, token);
 }

@@ -171,6 +171,8 @@ int b2b_routing(struct b2b *b, uint16_t type, const void *body, size_t len);
 int b2b_limits(struct b2b *b, uint16_t type, const void *body);
 /* Once a second: what limen-control shows of limits. */
 void b2b_limits_tell(struct b2b *b);
+/* The worker that a dialog of ours has moved to, by the token of its tag; -1: it has not. */
+int b2b_moved_to(struct b2b *b, const struct sip_token *token);
 /* What b2b_env_ops.worker_tell() of another worker sent. */
 void b2b_told(struct b2b *b, unsigned int from, const void *bytes, size_t n);
 void b2b_play_done(struct b2b *b, const struct ctl_play_done *done);

@@ -61,6 +61,12 @@ struct digest_client;
 struct registrar_targets;
 struct call_branch;
 struct call_transfer;
+struct moved;
+
+/* A call by its slot; generation 0: none. */
+struct call_ticket {
+	uint32_t slot, generation;
+};
 
 #define LEG_DIGITS_MAX 16 /* that wait for INFO to a leg */
 
@@ -283,6 +289,8 @@ struct regclient;
 
 #define INVITE_BUCKETS 2048
 #define LEG_ALIASES    1024
+#define MOVED_BUCKETS  256
+#define MOVE_FIRST     16 /* messages of call_move.c from worker to worker begin with this or more */
 
 /* An outstanding CTL_MEDIA_SET: whose. */
 #define MEDIA_WAITS 16384
@@ -314,7 +322,9 @@ struct b2b {
 	struct regclient *regclient;
 	LIST_HEAD(, call) invites[INVITE_BUCKETS]; /* initial INVITEs without a final answer */
 	LIST_HEAD(, leg) aliases[LEG_ALIASES];	   /* call_swap.c */
-	uint64_t id_key[2];			   /* makes call and session ids from counters */
+	LIST_HEAD(moved_list, moved)
+	moved[MOVED_BUCKETS]; /* call_move.c: places of other workers' calls */
+	uint64_t id_key[2];   /* makes call and session ids from counters */
 	uint64_t n_ids;
 	uint64_t n_hops;	     /* draws between the servers of names */
 	uint32_t n_calls, n_dialogs; /* now */
@@ -630,6 +640,29 @@ void call_toll_restored(struct call *call);		    /* the call lives again */
 /* The caller's INVITE while it is open, or what stands for it in a transfer; NULL: it is gone. */
 const struct sip_msg *call_invite(const struct call *call);
 
+/* ---- call_replaces.c: names of dialogs ---- */
+struct replaces {
+	struct view call_id, to_tag, from_tag;
+	bool early_only;
+};
+int replaces_parse(struct view value, struct replaces *ret) __attribute__((warn_unused_result));
+/* The leg whose dialog with us is meant, by its far end or by the name that we have given it. */
+struct leg *replaces_find(struct b2b *b, const struct replaces *r);
+/* The worker that such a dialog is to be looked for at; -1: this one. */
+int replaces_worker(const struct b2b *b, const struct replaces *r);
+
+/* ---- call_move.c: calls that move to another worker ---- */
+/* Asks a worker for the call that has this dialog; call_transfer_found() follows, or not. */
+int call_move_ask(struct b2b *b, unsigned int worker, const struct replaces *r,
+	const struct call_ticket *ticket) __attribute__((warn_unused_result));
+/* What another worker sent. false: it is not about that. */
+bool call_move_told(struct b2b *b, unsigned int from, const void *bytes, size_t n);
+/* The worker that the dialog of this token, of ours, has moved to; -1: none. */
+int call_moved_to(struct b2b *b, const struct sip_token *token);
+void call_moved_free(struct b2b *b);
+/* A leg whose tag names another worker is here, or no more. */
+void leg_tell_place(struct b2b *b, const struct sip_token *token, bool here);
+
 /* ---- call_swap.c: legs that change their call ---- */
 /* After a change of its dialog or place, and before its dialog is freed. */
 void leg_alias_set(struct leg *leg);
@@ -647,6 +680,12 @@ void leg_swap(struct leg *a, struct leg *b);
  */
 unsigned int call_transfer_start(struct leg *leg, struct sip_stxn *stxn,
 	const struct sip_msg *refer, const struct sip_uri *uri, struct leg *named, bool no_sub);
+/* The same where the dialog belongs to another worker: its call comes over first. */
+unsigned int call_transfer_ask(struct leg *leg, struct sip_stxn *stxn, const struct sip_msg *refer,
+	const struct sip_uri *uri, const struct replaces *named, unsigned int worker, bool no_sub);
+/* Which it has, or not (named NULL; status: why). */
+void call_transfer_found(
+	struct b2b *b, const struct call_ticket *ticket, struct leg *named, unsigned int status);
 bool call_is_transfer(const struct call *call); /* it is made for one, and not answered by both */
 const struct sip_msg *call_transfer_invite(const struct call *call);
 /* Whose call it is, for routing and toll limits: the caller's, or of who transfers. */
@@ -664,15 +703,6 @@ bool call_transfer_bye(struct leg *leg);
 bool call_transfer_holds(const struct call *call);
 void call_transfer_ends(struct call *call, const struct call_why *why); /* the call ends */
 void call_transfer_free(struct call *call);
-
-/* ---- call_replaces.c: names of dialogs ---- */
-struct replaces {
-	struct view call_id, to_tag, from_tag;
-	bool early_only;
-};
-int replaces_parse(struct view value, struct replaces *ret) __attribute__((warn_unused_result));
-/* The leg whose dialog with us is meant, by its far end or by the name that we have given it. */
-struct leg *replaces_find(struct b2b *b, const struct replaces *r);
 
 /* ---- call_refer.c: REFER to the other leg ---- */
 
@@ -850,6 +880,13 @@ void control_free(struct b2b *b);
 int call_checkpoint_write(const struct call *call, struct ckpt_out *out);
 int call_checkpoint_read(
 	struct b2b *b, const struct ctl_call *rec, struct ckpt_in *in, struct call **ret_call);
+/* The same of another worker's call, into a slot of this one. */
+int call_checkpoint_adopt(
+	struct b2b *b, const struct ctl_call *rec, struct ckpt_in *in, struct call **ret_call);
+/* A call that was read lives here. */
+void call_restored(struct call *call);
+/* One that could not be read ends with a record that says why. */
+void call_restore_failed(struct b2b *b, const struct ctl_call *rec, const char *why);
 
 /* ---- rules.c: voice class sip-profiles ---- */
 /* *ret_rules NULL: the configuration has none. error: a sentence. */

@@ -167,26 +167,28 @@ static const char *talks_to(const struct leg *leg)
 	return leg->side == LEG_A ? rec->called[LEG_A] : rec->calling[LEG_B];
 }
 
-/* The dialog that a Refer-To names, if it does: *ret_leg has it with us, else NULL. */
-static int refer_replaces(struct b2b *b, const struct sip_uri *uri, struct leg **ret_leg)
+/*
+ * The dialog that a Refer-To names, if it does: *ret_leg has it with us, else NULL. -EXDEV: another
+ * worker may have it.
+ */
+static int refer_replaces(struct b2b *b, const struct sip_uri *uri, char text[REPLACES_TEXT_MAX],
+	struct replaces *ret_replaces, struct leg **ret_leg)
 {
-	char text[REPLACES_TEXT_MAX];
-	struct replaces replaces;
 	struct view value;
-	int rc = uri_header(uri->headers, VIEW("Replaces"), text, sizeof(text), &value);
+	int rc = uri_header(uri->headers, VIEW("Replaces"), text, REPLACES_TEXT_MAX, &value);
 
 	*ret_leg = NULL;
 	if (rc == -ENOENT)
 		return 0;
-	if (rc < 0 || replaces_parse(value, &replaces) < 0)
+	if (rc < 0 || replaces_parse(value, ret_replaces) < 0)
 		return -EINVAL;
-	*ret_leg = replaces_find(b, &replaces);
-	return *ret_leg ? 0 : -ENOENT;
+	*ret_leg = replaces_find(b, ret_replaces);
+	return *ret_leg ? 0 : replaces_worker(b, ret_replaces) < 0 ? -ENOENT : -EXDEV;
 }
 
 /* Who is meant, and which dialog. -EINVAL; -ENOENT: a dialog that is none of ours. */
 static int refer_target(struct b2b *b, const struct sip_msg *msg, struct sip_addr *ret_target,
-	struct leg **ret_named)
+	char text[REPLACES_TEXT_MAX], struct replaces *ret_replaces, struct leg **ret_named)
 {
 	struct view value;
 
@@ -197,20 +199,21 @@ static int refer_target(struct b2b *b, const struct sip_msg *msg, struct sip_add
 		(sip_params_get(ret_target->uri.params, VIEW("method"), &value) &&
 			!view_eq(value, VIEW("INVITE"))))
 		return -EINVAL;
-	return refer_replaces(b, &ret_target->uri, ret_named);
+	return refer_replaces(b, &ret_target->uri, text, ret_replaces, ret_named);
 }
 
 /* Refer-To for the other leg: who is meant, at our address; which dialog, by our name for it. */
 static int put_refer_to(struct leg *to, const struct sip_msg *msg, struct sip_buf *buf)
 {
-	char user[POLICY_USER_MAX], text[SIP_TOKEN_LEN];
+	char user[POLICY_USER_MAX], text[SIP_TOKEN_LEN], unescaped[REPLACES_TEXT_MAX];
+	struct replaces replaces;
 	struct sip_addr target;
 	struct view name;
 	struct leg *named;
-	int rc = refer_target(to->call->b, msg, &target, &named);
+	int rc = refer_target(to->call->b, msg, &target, unescaped, &replaces, &named);
 
 	if (rc < 0)
-		return rc;
+		return rc == -EXDEV ? -ENOENT : rc;
 	/* The URI may be our Contact in that dialog; its number is what others know. */
 	if (named && talks_to(named)[0])
 		target.uri.user = policy_user_escape(talks_to(named), user);
@@ -301,15 +304,21 @@ static unsigned int refused(const struct leg *leg)
 /* The box acts on it. */
 static void refer_local(struct leg *leg, struct sip_stxn *stxn, const struct sip_msg *msg)
 {
+	char text[REPLACES_TEXT_MAX];
+	struct replaces replaces;
 	struct sip_addr target;
 	struct leg *named;
-	int rc = refer_target(leg->call->b, msg, &target, &named);
+	int rc = refer_target(leg->call->b, msg, &target, text, &replaces, &named);
 	/* A 481 would end the dialog that the REFER came in (RFC 5057 5.1). */
 	unsigned int status = rc == -ENOENT ? 404 : 400;
 
 	if (rc == 0)
 		status = call_transfer_start(
 			leg, stxn, msg, &target.uri, named, refer_sub_false(msg));
+	else if (rc == -EXDEV)
+		status = call_transfer_ask(leg, stxn, msg, &target.uri, &replaces,
+			(unsigned int)replaces_worker(leg->call->b, &replaces),
+			refer_sub_false(msg));
 	if (status != 0)
 		call_reply(stxn, status, none);
 }

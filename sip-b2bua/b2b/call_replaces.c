@@ -34,6 +34,17 @@ int replaces_parse(struct view value, struct replaces *ret)
 		       : -EINVAL;
 }
 
+int replaces_worker(const struct b2b *b, const struct replaces *r)
+{
+	struct sip_token token;
+	unsigned int worker;
+
+	if (sip_token_parse(b->env.key, r->to_tag, &token) < 0 || token.kind != SIP_TOKEN_DIALOG)
+		return -1;
+	worker = token.worker % b->env.n_workers;
+	return worker == b->env.worker ? -1 : (int)worker;
+}
+
 struct leg *replaces_find(struct b2b *b, const struct replaces *r)
 {
 	struct leg *leg = call_find(b, r->to_tag);

@@ -28,10 +28,14 @@ static bool is_elsewhere(const struct leg *leg, struct sip_token *ret_token)
 
 void leg_alias_drop(struct leg *leg)
 {
+	struct sip_token token;
+
 	if (!leg->alias_link.le_prev)
 		return;
 	LIST_REMOVE(leg, alias_link);
 	leg->alias_link.le_prev = NULL;
+	if (sip_token_parse(leg->call->b->env.key, leg->dialog->local_tag, &token) == 0)
+		leg_tell_place(leg->call->b, &token, false);
 }
 
 void leg_alias_set(struct leg *leg)
@@ -39,8 +43,10 @@ void leg_alias_set(struct leg *leg)
 	struct sip_token token;
 
 	leg_alias_drop(leg);
-	if (is_elsewhere(leg, &token))
-		LIST_INSERT_HEAD(&leg->call->b->aliases[bucket_of(&token)], leg, alias_link);
+	if (!is_elsewhere(leg, &token))
+		return;
+	LIST_INSERT_HEAD(&leg->call->b->aliases[bucket_of(&token)], leg, alias_link);
+	leg_tell_place(leg->call->b, &token, true);
 }
 
 struct leg *leg_by_alias(struct b2b *b, const struct sip_token *token, struct view tag)

@@ -13,7 +13,7 @@
  *             re-INVITE.
  *
  * Far ends are lent to the new call (call_swap.c) for the time of these exchanges, and given back when
- * it fails; until it has succeeded the calls of the transferor, their media and his own legs stay.
+ * it fails. A dialog of another worker comes over with its call (call_move.c). Until it has succeeded the calls of the transferor, their media and his own legs stay.
  * Then these calls end, with a BYE to him. Three calls refer to each other by slot and generation:
  * FROM is the call that the REFER came in, WITH that of the other dialog, TO the new one.
  */
@@ -30,7 +30,8 @@
 
 LOG_TOPIC("transfer");
 
-#define BUSY_MS		250 /* until a far end that is in an exchange is asked for again */
+#define ASK_MS		2000 /* for another worker's answer */
+#define BUSY_MS		250  /* until a far end that is in an exchange is asked for again */
 #define BUSY_TRIES	40
 #define GLARE_TRIES	4
 #define SUBSCRIBED_S	60 /* beyond the time for an answer */
@@ -40,20 +41,17 @@ static const struct view none = {NULL, 0};
 
 enum role { ROLE_FROM = 1, ROLE_WITH, ROLE_TO };
 
-struct name {
-	uint32_t slot, generation;
-};
-
 struct call_transfer {
 	struct call *call;
 	uint8_t role, side; /* FROM, WITH: of the transferor; TO: not used */
 	bool subscribed;    /* FROM: the transferor gets NOTIFYs */
 	bool attended;
+	bool asks;	      /* FROM: another worker has the other dialog */
 	bool lent;	      /* TO: the far ends are here */
 	bool again;	      /* TO: the timer is for a re-INVITE that met another one */
 	uint8_t tries, first; /* TO: which leg is asked first */
 	uint16_t told;	      /* FROM: the status of the last NOTIFY */
-	struct name from, with, to;
+	struct call_ticket from, with, to;
 	char realm[CTL_NAME_MAX], trunk[CTL_NAME_MAX]; /* TO: of the transferor */
 	char number[CTL_NUMBER_MAX];		       /* who is called, for sentences */
 	char event[32];				       /* FROM: Event of the NOTIFYs */
@@ -61,12 +59,12 @@ struct call_transfer {
 	struct twheel_timer timer;
 };
 
-static struct name name_of(const struct call *call)
+static struct call_ticket ticket_of(const struct call *call)
 {
-	return (struct name){call->slot, call->generation};
+	return (struct call_ticket){call->slot, call->generation};
 }
 
-static struct call *call_of(struct b2b *b, struct name name)
+static struct call *call_of(struct b2b *b, struct call_ticket name)
 {
 	struct call *call = name.generation ? sip_slab_find(b->calls, name.slot, name.generation)
 					    : NULL;
@@ -279,7 +277,7 @@ static void give_back(struct call *to, unsigned int side)
 /* ---- the end of a transfer ---- */
 
 /* The call that the REFER came in, or that of the other dialog, without its transfer. */
-static void part_free(struct b2b *b, struct name name, unsigned int status)
+static void part_free(struct b2b *b, struct call_ticket name, unsigned int status)
 {
 	struct call *call = call_of(b, name);
 	bool alone;
@@ -321,7 +319,7 @@ static void failed(struct call *to, const struct call_why *why)
 {
 	struct call_transfer *t = to->transfer;
 	struct b2b *b = to->b;
-	struct name from = t->from, with = t->with;
+	struct call_ticket from = t->from, with = t->with;
 	unsigned int status = why->status >= 300 ? why->status : to->rec.sip_status;
 
 	for (unsigned int side = 0; t->lent && side < n_lent(t); side++)
@@ -518,7 +516,9 @@ static void retry_fired(struct twheel_timer *timer, void *arg)
 {
 	struct call_transfer *t = arg;
 
-	if (t->again)
+	if (t->role == ROLE_FROM)
+		part_free(t->call->b, ticket_of(t->call), 480);
+	else if (t->again)
 		reinvite(&t->call->leg[t->call->offer ? !t->call->offer_leg : t->first]);
 	else
 		join(t->call);
@@ -678,8 +678,8 @@ static struct call *new_call(struct leg *leg, const struct leg *named)
 	if (!t)
 		return to;
 	b->env.stats->calls_attempted++;
-	t->from = name_of(from);
-	from->transfer->to = name_of(to);
+	t->from = ticket_of(from);
+	from->transfer->to = ticket_of(to);
 	memcpy(t->realm, from->rec.realm[leg->side], CTL_NAME_MAX);
 	memcpy(t->trunk, from->rec.trunk[leg->side], CTL_NAME_MAX);
 	memcpy(t->number, from->transfer->number, sizeof(t->number));
@@ -689,8 +689,8 @@ static struct call *new_call(struct leg *leg, const struct leg *named)
 	to->user_pool = leg->side == LEG_A ? from->user_pool : from->held[LEG_B].pool;
 	if (named) {
 		t->attended = true;
-		t->with = name_of(named->call);
-		named->call->transfer->to = name_of(to);
+		t->with = ticket_of(named->call);
+		named->call->transfer->to = ticket_of(to);
 		/* A far end is not offered fewer lines than it has (RFC 3264 8). */
 		t->first = from->media.n_media > named->call->media.n_media ? LEG_A : LEG_B;
 	}
@@ -711,7 +711,7 @@ static void start_blind(struct leg *leg, const struct sip_uri *uri, const struct
 		if (to)
 			broken(to, "memory is short");
 		else
-			part_free(leg->call->b, name_of(leg->call), 503);
+			part_free(leg->call->b, ticket_of(leg->call), 503);
 		return;
 	}
 	to->transfer->invite = invite_make(to, party, uri, refer);
@@ -745,11 +745,11 @@ static void start_attended(struct leg *leg, struct leg *named)
 
 	if (!to || !to->transfer) {
 		struct b2b *b = leg->call->b;
-		struct name with = name_of(named->call);
+		struct call_ticket with = ticket_of(named->call);
 
 		if (to)
 			broken(to, "memory is short");
-		part_free(b, name_of(leg->call), 503);
+		part_free(b, ticket_of(leg->call), 503);
 		part_free(b, with, 503);
 		return;
 	}
@@ -775,25 +775,14 @@ static void say_accepted(struct leg *leg, struct sip_stxn *stxn, bool no_sub)
 	call_reply(stxn, 202, sip_buf_view(&headers));
 }
 
-unsigned int call_transfer_start(struct leg *leg, struct sip_stxn *stxn,
-	const struct sip_msg *refer, const struct sip_uri *uri, struct leg *named, bool no_sub)
+/* The REFER is one that the box acts on. NULL: memory is short. */
+static struct call_transfer *asked(
+	struct leg *leg, const struct sip_msg *refer, const struct sip_uri *uri, bool no_sub)
 {
-	struct call *from = leg->call;
-	struct call_transfer *t, *with = NULL;
+	struct call_transfer *t = transfer_new(leg->call, ROLE_FROM);
 
-	if (from->transfer || (named && named->call->transfer))
-		return 491;
-	/* What is named is another call of two far ends than this one. */
-	if (named &&
-		(named->call == from || named->call->local.on || named->call->state != CALL_UP))
-		return 400;
-	t = transfer_new(from, ROLE_FROM);
-	if (t && named)
-		with = transfer_new(named->call, ROLE_WITH);
-	if (!t || (named && !with)) {
-		call_transfer_free(from);
-		return 500;
-	}
+	if (!t)
+		return NULL;
 	t->side = leg->side;
 	t->subscribed = !no_sub;
 	snprintf(t->event, sizeof(t->event), leg->refer.n > 0 ? "refer;id=%u" : "refer",
@@ -801,20 +790,91 @@ unsigned int call_transfer_start(struct leg *leg, struct sip_stxn *stxn,
 	leg->refer.n++;
 	if (policy_user_text(uri, t->number, sizeof(t->number)) < 0)
 		snprintf(t->number, sizeof(t->number), "(unknown)");
-	if (with) {
-		const struct leg *far = leg_other(named);
+	return t;
+}
 
-		with->side = named->side;
-		memcpy(t->number, number_of(far), sizeof(t->number));
-		memcpy(with->number, t->number, sizeof(with->number));
-	}
-	from->rec.transfer = CTL_TRANSFER_ASKED;
+static void begin(struct leg *leg, struct sip_stxn *stxn, bool no_sub)
+{
+	leg->call->rec.transfer = CTL_TRANSFER_ASKED;
 	say_accepted(leg, stxn, no_sub);
-	call_checkpoint(from);
-	notify(from, 100, false);
+	call_checkpoint(leg->call);
+	notify(leg->call, 100, false);
+}
+
+/* The other call takes part. false: memory is short. */
+static bool take_part(struct call_transfer *t, struct leg *named)
+{
+	struct call_transfer *with = transfer_new(named->call, ROLE_WITH);
+
+	if (!with)
+		return false;
+	with->side = named->side;
+	memcpy(t->number, number_of(leg_other(named)), sizeof(t->number));
+	memcpy(with->number, t->number, sizeof(with->number));
+	return true;
+}
+
+unsigned int call_transfer_start(struct leg *leg, struct sip_stxn *stxn,
+	const struct sip_msg *refer, const struct sip_uri *uri, struct leg *named, bool no_sub)
+{
+	struct call *from = leg->call;
+	struct call_transfer *t;
+
+	if (from->transfer || (named && named->call->transfer))
+		return 491;
+	/* What is named is another call of two far ends than this one. */
+	if (named &&
+		(named->call == from || named->call->local.on || named->call->state != CALL_UP))
+		return 400;
+	t = asked(leg, refer, uri, no_sub);
+	if (!t || (named && !take_part(t, named))) {
+		call_transfer_free(from);
+		return 500;
+	}
+	begin(leg, stxn, no_sub);
 	if (named)
 		start_attended(leg, named);
 	else
 		start_blind(leg, uri, refer);
 	return 0;
+}
+
+unsigned int call_transfer_ask(struct leg *leg, struct sip_stxn *stxn, const struct sip_msg *refer,
+	const struct sip_uri *uri, const struct replaces *named, unsigned int worker, bool no_sub)
+{
+	struct call *from = leg->call;
+	struct call_ticket ticket = ticket_of(from);
+	struct call_transfer *t;
+
+	if (from->transfer)
+		return 491;
+	t = asked(leg, refer, uri, no_sub);
+	if (!t || call_move_ask(from->b, worker, named, &ticket) < 0) {
+		call_transfer_free(from);
+		return 500;
+	}
+	t->asks = true;
+	twheel_start(from->b->env.wheel, &t->timer, ASK_MS);
+	begin(leg, stxn, no_sub);
+	return 0;
+}
+
+void call_transfer_found(
+	struct b2b *b, const struct call_ticket *ticket, struct leg *named, unsigned int status)
+{
+	struct call *from = call_of(b, *ticket);
+	struct call_transfer *t = from ? from->transfer : NULL;
+
+	if (!t || !t->asks || from->state != CALL_UP)
+		return; /* the call is here, and goes on as it was */
+	t->asks = false;
+	twheel_stop(b->env.wheel, &t->timer);
+	if (named && (named->call->transfer || !take_part(t, named))) {
+		named = NULL;
+		status = 500;
+	}
+	if (named)
+		start_attended(transferor(from), named);
+	else
+		part_free(b, *ticket, status);
 }

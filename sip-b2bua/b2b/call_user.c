@@ -85,7 +85,8 @@ void call_user_located(struct call *call)
 
 void b2b_told(struct b2b *b, unsigned int from, const void *bytes, size_t n)
 {
-	registrar_told(b->registrar, from, bytes, n, located, b);
+	if (!call_move_told(b, from, bytes, n))
+		registrar_told(b->registrar, from, bytes, n, located, b);
 }
 
 /* ---- the called side ---- */

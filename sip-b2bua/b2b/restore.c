@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "controlplane/base/log.h"
@@ -122,15 +123,19 @@ static void discard(struct call *call)
 	sip_slab_put(b->calls, call->slot);
 }
 
-int call_checkpoint_read(
-	struct b2b *b, const struct ctl_call *rec, struct ckpt_in *in, struct call **ret_call)
+static int read_call(struct b2b *b, const struct ctl_call *rec, struct ckpt_in *in, bool adopt,
+	struct call **ret_call)
 {
 	uint32_t slot, generation, fork, max_forwards;
 	struct call *call;
+	bool own;
 	int rc;
 
 	if (!record_valid(rec) || ckpt_get_u(in, 4) != CKPT_MAGIC ||
-		ckpt_get_u(in, 2) != CKPT_VERSION || ckpt_get_u(in, 1) != b->env.worker)
+		ckpt_get_u(in, 2) != CKPT_VERSION)
+		return -EINVAL;
+	own = ckpt_get_u(in, 1) == b->env.worker;
+	if (own == adopt)
 		return -EINVAL;
 	fork = (uint32_t)ckpt_get_u(in, 1);
 	slot = (uint32_t)ckpt_get_u(in, 4);
@@ -138,7 +143,8 @@ int call_checkpoint_read(
 	max_forwards = (uint32_t)ckpt_get_u(in, 4);
 	if (in->failed || slot >= B2B_CALLS_MAX || fork >= B2B_FORKS_MAX || max_forwards > 255)
 		return -EINVAL;
-	call = sip_slab_claim(b->calls, slot, generation);
+	call = adopt ? sip_slab_get(b->calls, &slot, &generation)
+		     : sip_slab_claim(b->calls, slot, generation);
 	if (!call)
 		return -EBUSY;
 	call->b = b;
@@ -161,6 +167,7 @@ int call_checkpoint_read(
 	call_toll_read(call, in);
 	media_map_init(&call->media, rec->id, b->id_key);
 	rc = media_map_restore(&call->media, in);
+	call->media.cookie = slot;
 	if (rc == 0 && call->media.alone != call->local.on)
 		rc = -EINVAL;
 	if (rc == 0)
@@ -171,4 +178,45 @@ int call_checkpoint_read(
 	}
 	*ret_call = call;
 	return 0;
+}
+
+int call_checkpoint_read(
+	struct b2b *b, const struct ctl_call *rec, struct ckpt_in *in, struct call **ret_call)
+{
+	return read_call(b, rec, in, false, ret_call);
+}
+
+int call_checkpoint_adopt(
+	struct b2b *b, const struct ctl_call *rec, struct ckpt_in *in, struct call **ret_call)
+{
+	return b->cfg ? read_call(b, rec, in, true, ret_call) : -EAGAIN;
+}
+
+void call_restored(struct call *call)
+{
+	struct b2b *b = call->b;
+	const struct ctl_call *rec = &call->rec;
+
+	call_timers_init(call);
+	spot_find(b, &call->targets.spot, rec->trunk[LEG_B], &rec->peer_sig[LEG_B],
+		(uint8_t)rec->transport[LEG_B]);
+	b->n_calls++;
+	atomic_fetch_add_explicit(&b->env.shared->n_calls, 1, memory_order_relaxed);
+	admission_restore(call);
+	call_toll_restored(call);
+	leg_timer_restored(&call->leg[LEG_A]);
+	leg_timer_restored(&call->leg[LEG_B]);
+}
+
+void call_restore_failed(struct b2b *b, const struct ctl_call *rec, const char *why)
+{
+	struct ctl_call ended = *rec;
+
+	log_warning("call %016" PRIx64 ": %s", rec->id, why);
+	ended.state = CTL_CALL_ENDED;
+	ended.released_by = CTL_BY_BOX;
+	ended.end_ms = b->env.ops->wall_ms(b->env.ctx);
+	ended.q850 = 41;
+	snprintf(ended.reason, sizeof(ended.reason), "%s", why);
+	control_call_end(b, &ended);
 }

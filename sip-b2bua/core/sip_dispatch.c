@@ -2,6 +2,7 @@
 /* From the transport to the worker that owns the message, and to its transactions; and back. */
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "controlplane/base/clock.h"
 #include "controlplane/base/log.h"
@@ -11,13 +12,19 @@
 
 LOG_TOPIC("sip-worker");
 
-#define TOLD_MS 1000 /* that a peer is to keep to what it was told */
+#define SENT_ON_MS 300000 /* longer than any INVITE waits for its answer */
+
+#define TOLD_MS	   1000 /* that a peer is to keep to what it was told */
+
+/* Keyed, so that nobody can choose Call-IDs that all meet in one worker. */
+static uint64_t call_id_hash(const struct sip_worker *w, const struct sip_msg *msg)
+{
+	return siphash24(w->key.mac, msg->call_id.p, msg->call_id.n);
+}
 
 static unsigned int owner_by_call_id(const struct sip_worker *w, const struct sip_msg *msg)
 {
-	/* Keyed, so that nobody can choose Call-IDs that all meet in one worker. */
-	uint64_t h = siphash24(w->key.mac, msg->call_id.p, msg->call_id.n);
-	return (unsigned int)(h % w->group->opts.n_workers);
+	return (unsigned int)(call_id_hash(w, msg) % w->group->opts.n_workers);
 }
 
 /* The sealed token of a request's To tag or a response's branch. */
@@ -55,6 +62,57 @@ unsigned int sip_worker_owner(const struct sip_worker *w, const struct sip_msg *
 {
 	bool known;
 	return owner_of(w, msg, NULL, &known);
+}
+
+/* The worker of the dialog that an INVITE wants to replace (RFC 3891); -1: it wants none of ours. */
+static int replaced_owner(const struct sip_worker *w, const struct sip_msg *msg)
+{
+	struct view value = sip_msg_value(msg, SIP_H_REPLACES), tag;
+	const char *semi = value.n ? memchr(value.p, ';', value.n) : NULL;
+	struct sip_token token;
+
+	if (msg->method != SIP_M_INVITE || semi == NULL)
+		return -1;
+	value = (struct view){semi + 1, value.n - (size_t)(semi + 1 - value.p)};
+	if (!sip_params_get(value, VIEW("to-tag"), &tag) ||
+		sip_token_parse(&w->key, tag, &token) != 0)
+		return -1;
+	return (int)(token.worker % w->group->opts.n_workers);
+}
+
+/*
+ * A request that belongs to this worker by its Call-ID or tag, and yet to another one: its dialog has
+ * moved, or it is about one that lives there. -1: it is for this one.
+ */
+static int home_of(struct sip_worker *w, const struct sip_msg *msg)
+{
+	uint64_t hash, now_ms = twheel_now(w->wheel);
+	struct sip_token token;
+	int home = -1;
+
+	if (!msg->is_request || w->group->opts.n_workers == 1)
+		return -1;
+	if (msg->to.tag.n > 0 && sip_token_parse(&w->key, msg->to.tag, &token) == 0) {
+		if (w->ops->moved_to != NULL && token.worker % w->group->opts.n_workers == w->id)
+			home = w->ops->moved_to(w->app, &token);
+		return home == (int)w->id ? -1 : home;
+	}
+	if (msg->method != SIP_M_INVITE && msg->method != SIP_M_CANCEL && msg->method != SIP_M_ACK)
+		return -1;
+	hash = call_id_hash(w, msg);
+	if (hash % w->group->opts.n_workers != w->id)
+		return -1; /* it has come from there */
+	typeof(w->sent_on[0]) *note = &w->sent_on[hash % SENT_ON];
+	if (msg->method == SIP_M_INVITE) {
+		home = replaced_owner(w, msg);
+		if (home < 0 || home == (int)w->id)
+			return -1;
+		note->hash = hash;
+		note->until_ms = now_ms + SENT_ON_MS;
+		note->worker = (unsigned int)home;
+		return home;
+	}
+	return note->hash == hash && now_ms < note->until_ms ? (int)note->worker : -1;
 }
 
 unsigned int sip_worker_own_vias(const struct sip_worker *w, const struct sip_msg *msg)
@@ -161,6 +219,13 @@ void worker_receive(struct sip_worker *w, const struct sip_path *path, const cha
 				w->stats.handed_over++;
 			return;
 		}
+	}
+	int home = home_of(w, msg);
+	if (home >= 0 && (unsigned int)home < w->group->opts.n_workers) {
+		if (handover_push(w, (unsigned int)home, HANDOVER_RECEIVED, path, bytes, n, 0, 0) ==
+			0)
+			w->stats.handed_over++;
+		return;
 	}
 	if (!is_let_in(w, msg, path, known) || is_too_much(w, msg, path))
 		return;

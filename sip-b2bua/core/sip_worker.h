@@ -66,6 +66,9 @@ struct sip_app_ops {
 	 * user. false: to that of its Call-ID. NULL: never. */
 	bool (*register_owner)(void *app, const struct sip_msg *msg, const struct sip_path *path,
 		uint64_t *ret_number);
+	/* The worker that a dialog of this one has moved to, by the token of its tag; -1: it has not.
+	 * NULL: none ever does. */
+	int (*moved_to)(void *app, const struct sip_token *token);
 	/* What another worker's app sent by sip_worker_tell(). May be NULL with it. */
 	void (*told)(void *app, unsigned int from, const void *bytes, size_t n);
 

@@ -37,6 +37,8 @@ struct handover {
 	char bytes[];
 };
 
+#define SENT_ON 1024
+
 /* One writer (the sending worker), one reader (the owner): two indices, each on its own line. */
 struct handover_ring {
 	_Alignas(64) atomic_uint head; /* written by the sender */
@@ -90,6 +92,11 @@ struct sip_worker {
 	struct control_link control;
 	struct ctl_sip_stats stats; /* the app's and the worker's own; see stats_send() */
 	struct sip_msg msg;	    /* the one being received */
+	/* Where INVITEs with Replaces went that fell to this worker, for their CANCEL: by Call-ID. */
+	struct {
+		uint64_t hash, until_ms;
+		unsigned int worker;
+	} sent_on[SENT_ON];
 	_Alignas(64) atomic_bool wake_pending; /* set by who pushes, cleared by the owner */
 };
 

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/grammar/command.h"
@@ -15,56 +16,98 @@ struct limits {
 	uint32_t calls, per_s, kbps;
 };
 
-static bool user_limits(const struct cfg *cfg, const char *name, struct limits *ret)
+/* The users of a configuration by their names, as there may be a hundred thousand. */
+struct users {
+	const struct cfg_pool **list;
+	uint32_t n;
+};
+
+static int user_compare(const void *a, const void *b)
 {
+	const struct cfg_pool *x = *(const struct cfg_pool *const *)a,
+			      *y = *(const struct cfg_pool *const *)b;
+	int rc = strcmp(x->username, y->username);
+
+	return rc ? rc : strcmp(x->registrar, y->registrar);
+}
+
+static int users_sort(const struct cfg *cfg, struct users *ret)
+{
+	ret->list = malloc((cfg->n_pools + 1) * sizeof(*ret->list));
+	ret->n = cfg->n_pools;
+	if (!ret->list)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < ret->n; i++)
+		ret->list[i] = &cfg->pools[i];
+	qsort(ret->list, ret->n, sizeof(*ret->list), user_compare);
+	return 0;
+}
+
+/* "alice at phones" */
+static const struct cfg_pool *user_find(const struct users *users, const char *name)
+{
+	struct cfg_pool wanted = {.username = ""};
+	const struct cfg_pool *key = &wanted;
+	const struct cfg_pool **found;
 	const char *at = strstr(name, " at ");
 
-	for (uint32_t i = 0; at && i < cfg->n_pools; i++) {
-		const struct cfg_pool *p = &cfg->pools[i];
-		const struct cfg_registrar *r;
+	if (!at ||
+		view_copy((struct view){name, (size_t)(at - name)}, wanted.username,
+			sizeof(wanted.username)) < 0 ||
+		view_copy(view_of(at + 4), wanted.registrar, sizeof(wanted.registrar)) < 0)
+		return NULL;
+	found = bsearch(&key, users->list, users->n, sizeof(*users->list), user_compare);
+	return found ? *found : NULL;
+}
 
-		if (strncmp(p->username, name, (size_t)(at - name)) != 0 ||
-			p->username[at - name] != '\0' || strcmp(p->registrar, at + 4) != 0)
-			continue;
-		r = cfg_find_registrar(cfg, p->registrar);
-		ret->calls = p->max_conn ? p->max_conn : r ? r->user_max_conn : 0;
-		ret->per_s = p->call_spike ? p->call_spike : r ? r->user_call_spike : 0;
-		ret->kbps = p->bandwidth_kbps ? p->bandwidth_kbps : r ? r->user_bandwidth_kbps : 0;
-		return true;
-	}
-	return false;
+static bool user_limits(
+	const struct cfg *cfg, const struct users *users, const char *name, struct limits *ret)
+{
+	const struct cfg_pool *p = user_find(users, name);
+	const struct cfg_registrar *r = p ? cfg_find_registrar(cfg, p->registrar) : NULL;
+
+	if (!r)
+		return false;
+	ret->calls = p->max_conn ? p->max_conn : r->user_max_conn;
+	ret->per_s = p->call_spike ? p->call_spike : r->user_call_spike;
+	ret->kbps = p->bandwidth_kbps ? p->bandwidth_kbps : r->user_bandwidth_kbps;
+	return true;
 }
 
 /* What the running configuration lets an object have; false: it is configured no more. */
-static bool limits_of(const struct cfg *cfg, const char *kind, const char *name, struct limits *ret)
+static bool limits_of(const struct cfg *cfg, const struct users *users, const char *kind,
+	const char *name, struct limits *ret)
 {
-	const struct cfg_realm *realm = cfg_find_realm(cfg, name);
-	const struct cfg_trunk *trunk = cfg_find_trunk(cfg, name);
-	const struct cfg_link *link = cfg_find_link(cfg, name);
-
 	*ret = (struct limits){0};
-	if (strcmp(kind, "realm") == 0 && realm)
-		*ret = (struct limits){realm->max_conn, realm->call_spike, realm->bandwidth_kbps};
-	else if (strcmp(kind, "trunk") == 0 && trunk)
-		*ret = (struct limits){trunk->max_conn, trunk->call_spike, trunk->bandwidth_kbps};
-	else if (strcmp(kind, "link") == 0 && link)
-		*ret = (struct limits){link->max_conn, link->call_spike, link->bandwidth_kbps};
-	else if (strcmp(kind, "user") == 0)
-		return user_limits(cfg, name, ret);
-	else if (strcmp(kind, "dial-peer") == 0)
-		for (uint32_t i = 0; i < cfg->n_dial_peers; i++) {
-			char tag[16];
+	if (strcmp(kind, "realm") == 0) {
+		const struct cfg_realm *c = cfg_find_realm(cfg, name);
 
-			snprintf(tag, sizeof(tag), "%u", cfg->dial_peers[i].tag);
-			if (strcmp(tag, name) != 0)
-				continue;
-			ret->calls = cfg->dial_peers[i].max_conn;
-			return true;
-		}
-	else
-		return false;
-	return (strcmp(kind, "realm") == 0 && realm) || (strcmp(kind, "trunk") == 0 && trunk) ||
-	       (strcmp(kind, "link") == 0 && link);
+		if (c)
+			*ret = (struct limits){c->max_conn, c->call_spike, c->bandwidth_kbps};
+		return c;
+	}
+	if (strcmp(kind, "trunk") == 0) {
+		const struct cfg_trunk *c = cfg_find_trunk(cfg, name);
+
+		if (c)
+			*ret = (struct limits){c->max_conn, c->call_spike, c->bandwidth_kbps};
+		return c;
+	}
+	if (strcmp(kind, "link") == 0) {
+		const struct cfg_link *c = cfg_find_link(cfg, name);
+
+		if (c)
+			*ret = (struct limits){c->max_conn, c->call_spike, c->bandwidth_kbps};
+		return c;
+	}
+	if (strcmp(kind, "dial-peer") == 0) {
+		const struct cfg_dial_peer *c = cfg_find_dial_peer(
+			cfg, (uint32_t)strtoul(name, NULL, 10));
+
+		ret->calls = c ? c->max_conn : 0;
+		return c;
+	}
+	return strcmp(kind, "user") == 0 && user_limits(cfg, users, name, ret);
 }
 
 static void put_limit(struct cli_table_out *table, uint32_t limit)
@@ -116,9 +159,12 @@ static int show_capacity(struct cli_ctx *ctx)
 	const char *wanted = cli_arg(ctx, 0);
 	struct cli_table_out *table = cli_table_new(columns, sizeof(columns) / sizeof(columns[0]));
 	const struct ctl_capacity *c;
+	struct users users;
 
-	if (!table)
+	if (!table || users_sort(ctx->running, &users) < 0) {
+		cli_table_free(table);
 		return cli_fail(ctx, -ENOMEM, "Out of memory");
+	}
 	for (uint32_t i = 0; (c = source->capacity(source->ctx, i)) != NULL; i++) {
 		const char *blank = strchr(c->key, ' ');
 		struct limits limits;
@@ -128,10 +174,11 @@ static int show_capacity(struct cli_ctx *ctx)
 			continue;
 		snprintf(kind, sizeof(kind), "%.*s", (int)(blank - c->key), c->key);
 		if ((wanted && strcmp(wanted, kind) != 0) ||
-			!limits_of(ctx->running, kind, blank + 1, &limits))
+			!limits_of(ctx->running, &users, kind, blank + 1, &limits))
 			continue;
 		put_capacity(table, kind, blank + 1, c, &limits);
 	}
+	free(users.list);
 	return cli_table_print(ctx, table);
 }
 

@@ -65,12 +65,15 @@ def finish(t, box, statuses, timeout_s=10.0, scan=True):
         t.no_leaks()
     return records
 
-def relayed(t, phone, carrier, box_a, box_b, first=1):
-    """A few packets from the carrier arrive at the phone as they were, and the reverse."""
+
+def relayed(t, phone, carrier, box_a, box_b, first=1, phone_first=False):
+    """A few packets from the carrier arrive at the phone as they were, and the reverse. phone_first: as it is
+    behind NAT, nothing can reach it before it has spoken."""
     a = net.udp_socket(t.net.access, phone.local, phone.media_port)
     b = net.udp_socket(t.net.peering, carrier.local, carrier.media_port)
     with a, b:
-        for src, dst, to, ssrc in ((b, a, box_b, 0x1111), (a, b, box_a, 0x2222)):
+        ways = (b, a, box_b, 0x1111), (a, b, box_a, 0x2222)
+        for src, dst, to, ssrc in reversed(ways) if phone_first else ways:
             state = {"seq": first, "got": set()}
 
             def through(src=src, dst=dst, to=to, ssrc=ssrc, state=state):

@@ -1,13 +1,18 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Calls over TCP on both sides, on one, and with the connection cut in mid-call."""
-from limenlab import net
+from limenlab import boxconf, net
 from limenlab.sipcase import conf, finish, start
+from limenlab.streamua import StreamEndpoint
+from limenlab.ua import answered_call, hang_up
 
 CALLS = 5
 
 
 def run(t):
-    box, phone, carrier = start(t, conf())
+    c = conf()
+    c["trunks"].append(boxconf.trunk("cut", f"ipv4:{net.SPARE4}:5060", transport="tcp"))
+    c["dial_peers"].append(boxconf.peer(310, "+49310T", "cut"))
+    box, phone, carrier = start(t, c)
     carrier.sock.close()
     both = t.carrier("answer_quiet.xml", transport="tcp")
     udp = t.carrier("answer_quiet.xml", media_port=6100)
@@ -16,7 +21,25 @@ def run(t):
         near.wait_ok()
     t.check(both.failed() == 0 and udp.failed() == 0, "the carrier counted failed calls")
     pieces(t)
-    finish(t, box, [200] * (3 * CALLS) + [404])
+    cut(t)
+    finish(t, box, [200] * (3 * CALLS) + [404, 200])
+
+
+def cut(t):
+    """Both connections are reset in mid-call. The box opens another one to the carrier; the phone, to which it can
+    open none, comes back on a new one, and hangs up."""
+    near, far = StreamEndpoint(t, "access", net.PHONE4), StreamEndpoint(t, "peering", net.SPARE4, port=5060)
+    a, b = answered_call(near, far, "+49310555")
+    near.reset()
+    far.reset()
+    a.ua = StreamEndpoint(t, "access", net.PHONE4)
+    a.send_invite(direction="sendonly")
+    hold = b.expect("INVITE")
+    b.ok(hold, body=True, direction="recvonly")
+    a.expect((200, "INVITE"))
+    a.ack()
+    b.expect("ACK")
+    hang_up(b, a)
 
 
 def pieces(t):

@@ -3,6 +3,7 @@
 import re
 import socket
 import ssl
+import struct
 import time
 
 from . import net, sip
@@ -47,6 +48,12 @@ class StreamEndpoint(Endpoint):
         self.history.append("< " + message.label)
         self.queue.append(message)
         return True
+
+    def reset(self):
+        """Ends the connection by RST; who waited at a port waits for the next one."""
+        self.conn.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.conn.close()
+        self.conn, self.buffer = None, b""
 
     def _framed(self):
         """The length of the first message, once it is whole."""

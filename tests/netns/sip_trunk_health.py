@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """OPTIONS keep-alive: a trunk that stops answering is busied out, calls go to the next dial-peer,
-and it serves again once it answers."""
+and it serves again once it answers. Rules of the trunk give its requests the name that a carrier knows the box by."""
 from limenlab import boxconf, net
 from limenlab.proc import wait_for
 from limenlab.sipcase import conf, finish, start
@@ -25,7 +25,22 @@ def run(t):
     alive(carrier)
     wait_for("the trunk should be up again", lambda: pong(carrier) and trunk(box) == "active", 20, 0.2)
     taken_by(phone, carrier, carrier)
+    named(t, box, carrier)
     finish(t, box, [200, 200, 200])
+
+
+def named(t, box, carrier):
+    box.cli("configure terminal", "voice class sip-profiles 20", 'request OPTIONS sip-header Contact modify "<sip:[^>;]*" "<sip:sbc.example.org:5061"',
+            'request OPTIONS sip-header From modify "<sip:[^>;]*" "<sip:sbc.example.org"', "trunk carrier", "voice-class sip profiles 20", "end")
+    carrier.queue.clear()
+
+    def asked():
+        m = carrier.poll(("OPTIONS",), timeout_s=0.2)
+        if m:
+            Dialog(carrier, m.call_id).ok(m)
+        return m and "<sip:sbc.example.org>" in m.get("from") and m
+    ping = wait_for("OPTIONS should come from the name of the box", asked, 10)
+    t.check("<sip:sbc.example.org:5061>" in ping.get("contact"), f"Contact of the OPTIONS: {ping.get('contact')}")
 
 
 def trunk(box):

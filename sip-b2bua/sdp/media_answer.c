@@ -11,6 +11,8 @@
 #include "controlplane/base/secret.h"
 
 static const char bad_count[] = "the answer does not have as many media lines as the offer";
+static const char other_family[] =
+	"the answer has a media address of another IP version than the offer";
 static const char no_offer[] = "an answer came without an offer";
 
 /* The codecs of a leg that codec_policy.h has decided on, or of one whose formats all pass. */
@@ -157,6 +159,10 @@ static int answer_take(struct media_map *map, const struct sdp *sdp, unsigned in
 		}
 		if (!takes[i].usable)
 			continue;
+		if (!media_same_family(&sdp->media[i], line, leg, 0)) {
+			*ret_reason = other_family;
+			return -EINVAL;
+		}
 		codec_list_read(sdp, i, &answer);
 		why = media_line_answer_codecs(map, line, &answer, &codecs[i]);
 		if (why != CODEC_FITS && line->coded) {

@@ -26,6 +26,15 @@ uint8_t media_held_direction(const struct sdp_media *m)
 									    : SDP_INACTIVE;
 }
 
+bool media_same_family(
+	const struct sdp_media *m, const struct media_line *line, unsigned int leg, uint8_t wanted)
+{
+	uint8_t ours = line && line->state == MEDIA_OPEN ? line->ctl.leg[leg].local.family : wanted;
+
+	return m->port == 0 || ours == 0 || !ipaddr_is_set(&m->connection) ||
+	       ipaddr_is_any(&m->connection) || m->connection.family == ours;
+}
+
 static void desc_addrs(const struct sdp_media *m, struct media_desc *desc)
 {
 	if (!ipaddr_is_set(&m->connection) || ipaddr_is_any(&m->connection) ||

@@ -15,6 +15,8 @@ static const char denied[] =
 	"the offer has no codec that the voice class of its side allows (voice-class codec)";
 static const char leaves_bundle[] =
 	"a media line leaves its bundle, which is not possible in mid-call";
+static const char other_family[] =
+	"the offer has a media address of another IP version than its side";
 static const char no_memory[] = "memory is short";
 static const char no_handshakes[] = "a far end requires keys by DTLS, and limen-nat is not running";
 
@@ -176,6 +178,12 @@ static void offer_take_line(const struct media_map *map, const struct sdp *sdp, 
 	else
 		media_srtp_take_offer(srtp, sdp, index, take);
 	offer_take_codecs(map, sdp, leg, index, take);
+	if (take->usable && !media_same_family(m, index < map->n_lines ? map->line[index] : NULL,
+				    leg, map->side[leg].family)) {
+		take->usable = false;
+		take->by_policy = true;
+		take->why = other_family;
+	}
 }
 
 /* What each line of an offer is worth. Returns how many can be relayed. */

@@ -68,5 +68,8 @@ bool media_direction_sends(uint8_t direction);
 bool media_direction_receives(uint8_t direction);
 /* 0.0.0.0 is the hold of RFC 2543: the leg does not want to receive. */
 uint8_t media_held_direction(const struct sdp_media *m);
+/* Its address, when it names one, is of the version that our port of the line has, or is to have. */
+bool media_same_family(
+	const struct sdp_media *m, const struct media_line *line, unsigned int leg, uint8_t wanted);
 void media_desc_read(const struct sdp *sdp, unsigned int index, const struct media_take *take,
 	struct media_desc *desc);

@@ -41,17 +41,23 @@ static void start(void)
 	media_map_set_side(&map, 1, &peering, &far);
 }
 
-static const struct sdp *parse(const char *media)
+/* Leg 0 speaks IPv4, leg 1 IPv6. */
+static const struct sdp *parse_of(unsigned int leg, const char *media)
 {
+	static const char *const from[] = {"IN IP4 192.168.7.7", "IN IP6 fd00::192.168.7.7"};
 	static char text[4096];
 	int n = snprintf(text, sizeof(text),
-		"v=0\r\no=alice 1 1 IN IP4 192.168.7.7\r\ns=secret\r\nc=IN IP4 192.168.7.7\r\n"
-		"t=0 0\r\n%s",
+		"v=0\r\no=alice 1 1 %s\r\ns=secret\r\nc=%s\r\nt=0 0\r\n%s", from[leg], from[leg],
 		media);
 
 	if (sdp_parse(&sdp, (struct view){text, (size_t)n}) < 0)
 		fail_msg("%s in\n%s", sdp.error, text);
 	return &sdp;
+}
+
+static const struct sdp *parse(const char *media)
+{
+	return parse_of(0, media);
 }
 
 /* Until the answer the offerer hears whoever sends, and sends nothing to anybody. */
@@ -123,7 +129,8 @@ static void answer(const char *media, unsigned int leg, uint32_t want_set, uint3
 	uint32_t set, close;
 	const char *reason;
 
-	assert_int_equal(media_map_answer(&map, parse(media), leg, &set, &close, &reason), 0);
+	assert_int_equal(
+		media_map_answer(&map, parse_of(leg, media), leg, &set, &close, &reason), 0);
 	assert_int_equal(set, want_set);
 	assert_int_equal(close, want_close);
 }
@@ -298,20 +305,25 @@ static void test_bad_answers(void **state)
 	uint32_t set, close;
 
 	start();
-	assert_int_equal(media_map_answer(&map, parse(AUDIO), 1, &set, &close, &reason), -EINVAL);
+	assert_int_equal(
+		media_map_answer(&map, parse_of(1, AUDIO), 1, &set, &close, &reason), -EINVAL);
 	assert_int_equal(media_map_offer(&map, parse(AUDIO), 0, &reason), 0);
 	open_all();
-	assert_int_equal(
-		media_map_answer(&map, parse(AUDIO AUDIO), 1, &set, &close, &reason), -EINVAL);
+	assert_int_equal(media_map_answer(&map, parse_of(1, AUDIO AUDIO), 1, &set, &close, &reason),
+		-EINVAL);
 	assert_int_equal(media_map_answer(&map, parse(AUDIO), 0, &set, &close, &reason), -EINVAL);
+	/* of another family than the port that was offered; nowhere at all is a hold */
+	assert_int_equal(media_map_answer(&map, parse(AUDIO), 1, &set, &close, &reason), -EINVAL);
+	answer(AUDIO "c=IN IP4 0.0.0.0\r\n", 1, 1, 0);
 	answer(AUDIO, 1, 1, 0);
 	media_map_done(&map);
+	assert_int_equal(media_map_offer(&map, parse_of(1, AUDIO), 0, &reason), -ENOTSUP);
 	/* a later offer may add lines, never drop one (RFC 3264 8) */
-	assert_int_equal(media_map_offer(&map, parse(AUDIO AUDIO), 1, &reason), 0);
+	assert_int_equal(media_map_offer(&map, parse_of(1, AUDIO AUDIO), 1, &reason), 0);
 	open_all();
 	answer(AUDIO AUDIO, 0, 3, 0);
 	media_map_done(&map);
-	assert_int_equal(media_map_offer(&map, parse(AUDIO), 1, &reason), -EINVAL);
+	assert_int_equal(media_map_offer(&map, parse_of(1, AUDIO), 1, &reason), -EINVAL);
 	media_map_clear(&map);
 }
 
@@ -394,8 +406,9 @@ static void test_fail_and_reroute(void **state)
 	struct ctl_media before = map.line[0]->ctl;
 
 	assert_int_equal(media_map_offer(&map,
-				 parse("m=audio 9000 RTP/AVP 0\r\na=sendonly\r\n"
-				       "m=audio 9002 RTP/AVP 0\r\n"),
+				 parse_of(1,
+					 "m=audio 9000 RTP/AVP 0\r\na=sendonly\r\n"
+					 "m=audio 9002 RTP/AVP 0\r\n"),
 				 1, &reason),
 		0);
 	open_all();

@@ -20,6 +20,10 @@
 	"v=0\r\no=- 1 1 IN IP4 10.0.1.60\r\ns=-\r\nc=IN IP4 10.0.1.60\r\n" \
 	"t=0 0\r\nm=audio 4000 RTP/AVP 8\r\n"
 
+#define SDP6                                                                     \
+	"v=0\r\no=- 1 1 IN IP6 2001:db8::60\r\ns=-\r\nc=IN IP6 2001:db8::60\r\n" \
+	"t=0 0\r\nm=audio 4000 RTP/AVP 8\r\n"
+
 /* Three of nine hops: one more than a dialog keeps. */
 #define RR "Record-Route: <sip:10.0.1.60;lr>,<sip:10.0.1.60;lr>,<sip:10.0.1.60;lr>\r\n"
 
@@ -366,6 +370,12 @@ static const struct fault faults[] = {
 	{"the answer does not have as many media lines as the offer", 502, .number = "100",
 		.answer = "200 OK\r\nContact: <sip:trunk-1@10.0.1.60>\r\n",
 		.answer_sdp = SDP "m=audio 4002 RTP/AVP 8\r\n"},
+	{"the answer has a media address of another IP version than the offer", 502,
+		.number = "100", .answer = "200 OK\r\nContact: <sip:trunk-1@10.0.1.60>\r\n",
+		.answer_sdp = SDP6},
+	{"the offer has a media address of another IP version than its side", 488,
+		.uri = "sip:100@box", .body = SDP6,
+		.headers = "Contact: <sip:a@10.0.0.50>\r\nContent-Type: application/sdp\r\n"},
 	/* encryption and codecs */
 	{"the tag of the answer's a=crypto line was not offered", 502, srtp_bad_tag,
 		.number = "100"},

@@ -34,6 +34,7 @@ extern const struct cli_table cli_show_commands; /* show_*.c */
 extern const struct cli_table cli_show_calls;
 extern const struct cli_table cli_show_quality;
 extern const struct cli_table cli_trunk_quality;
+extern const struct cli_table cli_show_hooks;
 extern const struct cli_table cli_show_reason;
 extern const struct cli_table cli_show_ladder;
 extern const struct cli_table cli_show_targets;

@@ -42,11 +42,11 @@ struct cli_engine *cli_engine_new(struct cfg_store *store, const struct cli_sour
 	static const struct cli_table *const tables[] = {&cli_exec_commands,
 		&cli_show_registrations, &cli_configure_commands, &cli_show_commands,
 		&cli_show_config, &cli_show_calls, &cli_show_network, &cli_show_access,
-		&cli_show_quality, &cli_trunk_quality, &cli_show_reason, &cli_show_ladder,
-		&cli_show_targets, &cli_show_platform, &cli_show_dtls, &cli_show_stir,
-		&cli_show_prompts, &cli_show_codecs, &cli_recording_commands, &cli_routing_commands,
-		&cli_test_call_commands, &cli_show_conns, &cli_sip_profiles, &cli_show_threshold,
-		&cli_show_register, &cli_show_capacity, &cli_show_blocked};
+		&cli_show_quality, &cli_trunk_quality, &cli_show_hooks, &cli_show_reason,
+		&cli_show_ladder, &cli_show_targets, &cli_show_platform, &cli_show_dtls,
+		&cli_show_stir, &cli_show_prompts, &cli_show_codecs, &cli_recording_commands,
+		&cli_routing_commands, &cli_test_call_commands, &cli_show_conns, &cli_sip_profiles,
+		&cli_show_threshold, &cli_show_register, &cli_show_capacity, &cli_show_blocked};
 	struct cli_engine *engine = calloc(1, sizeof(*engine));
 
 	if (!engine)

@@ -11,6 +11,7 @@
 #include <sys/types.h>
 
 #include "controlplane/api/ctl_api.h"
+#include "controlplane/api/ctl_hook.h"
 #include "controlplane/api/ctl_quality.h"
 #include "controlplane/api/quality.h"
 #include "dataplane/api/dp_stats.h"
@@ -175,6 +176,8 @@ struct cli_source {
 		const struct ctl_target **ret_list);
 	/* false: nothing is known of a trunk of that name. */
 	bool (*trunk_quality)(void *ctx, const char *trunk, struct cli_trunk_quality *ret);
+	/* Of a voice class route-hook, summed over limen-sip's workers; false: nothing was told. */
+	bool (*route_hook)(void *ctx, uint32_t tag, struct ctl_hook_status *ret);
 	/* Forgets the calls of a trunk, NULL: of all; false: there is none of that name. */
 	bool (*trunk_quality_clear)(void *ctx, const char *trunk);
 	/* The records of names, the same way. */

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "sip-b2bua/hook/hook_answer.h"
 #include "sip-b2bua/routing/route.h"
 
 struct tested {
@@ -21,8 +22,13 @@ struct tested {
 	struct route_table *table;
 	struct route_query query;
 	struct route_result result;
-	unsigned int status; /* of the refusal; 0: it has a way */
-	bool redirected;     /* which it is told, instead of being carried */
+	const char *answer_text; /* that its route-hook is to give; NULL: none */
+	struct hook_answer answer;
+	struct route_asked asked;
+	char why_not[HOOK_REASON_MAX]; /* there is no answer */
+	char *question;		       /* what the hook would be asked; NULL: nothing */
+	unsigned int status;	       /* of the refusal; 0: it has a way */
+	bool redirected;	       /* which it is told, instead of being carried */
 	char reason[ROUTE_REASON_MAX];
 };
 
@@ -38,6 +44,41 @@ static const struct ctl_quality *trunk_quality(void *arg, uint32_t trunk_index)
 	const struct tested *t = arg;
 
 	return cli_trunk_told(t->ctx, &t->cfg->trunks[trunk_index]);
+}
+
+/*
+ * The hook itself is not asked from here: the line says what it would be asked, and goes on with the
+ * answer that the operator gave, or as if there were none.
+ */
+static void hook_ask(struct tested *t)
+{
+	const struct hook_question question = {.sip_call_id = "",
+		.calling = t->result.in.calling,
+		.called = t->result.in.called,
+		.calling_in = t->from,
+		.called_in = t->to,
+		.realm = t->realm ? t->realm->name : "",
+		.trunk = t->trunk ? t->trunk->name : "",
+		.dial_peer = t->result.ask->tag,
+		.verdict = ""};
+	char why[HOOK_REASON_MAX];
+
+	t->question = hook_question_text(&question);
+	t->asked = (struct route_asked){.tag = t->result.ask->route_hook, .why = t->why_not};
+	if (!t->answer_text)
+		snprintf(t->why_not, sizeof(t->why_not), "it is not asked by this command");
+	else if (hook_answer_read(view_of(t->answer_text), &t->answer, why) < 0)
+		snprintf(t->why_not, sizeof(t->why_not), HOOK_NOT_UNDERSTOOD, why);
+	else
+		t->asked.answer = &t->answer;
+	t->query.asked = &t->asked;
+}
+
+static const char *hook_url(const struct tested *t)
+{
+	const struct cfg_route_hook *hook = cfg_find_route_hook(t->cfg, t->asked.tag);
+
+	return hook ? hook->url : "";
 }
 
 /* As limen-sip: first whether the source may call at all, then the way. */
@@ -68,6 +109,11 @@ static void decide(struct tested *t)
 	/* What it says of failure is in the result, too. */
 	if (route_lookup(t->table, &t->query, &t->result) < 0)
 		t->result.n_use = 0;
+	if (t->result.ask) {
+		hook_ask(t);
+		if (route_lookup(t->table, &t->query, &t->result) < 0)
+			t->result.n_use = 0;
+	}
 	t->status = route_result_status(&t->result);
 	t->redirected = route_is_redirected(t->realm, t->trunk, &t->result);
 	if (t->status != 0)
@@ -131,6 +177,8 @@ static void steps_out(
 {
 	struct numbers numbers = t->result.in;
 	char why[ROUTE_REASON_MAX];
+
+	route_numbers_hook(t->query.asked, row->hook_rank, &numbers);
 
 	steps->n = 0;
 	(void)route_numbers_out(t->table, row->peer, row->trunk, &numbers, steps, why);
@@ -205,6 +253,11 @@ static void print_text(const struct tested *t)
 		buf_printf(ctx->out, "  incoming dial-peer %u\n", t->result.peer_in->tag);
 	steps_in(t, &steps);
 	print_steps(ctx, &steps);
+	if (t->question)
+		buf_printf(ctx->out, "  route-hook %u would be asked: POST %s %s\n  %s: %s\n",
+			t->asked.tag, hook_url(t), t->question,
+			t->asked.answer ? "with this answer" : "without an answer",
+			t->asked.answer ? t->answer_text : t->why_not);
 	print_rows(t);
 	if (t->status != 0)
 		buf_printf(ctx->out, "Refused with %u: %s\n", t->status, t->reason);
@@ -266,14 +319,23 @@ static int print_json(const struct tested *t)
 		t->result.number, "changes", json_steps(&steps), "candidates", rows, "left_off",
 		(json_int_t)t->result.n_left_off, "redirected", t->redirected, "status",
 		(int)t->status, "reason", t->reason);
+	json_object_set_new(json, "hook",
+		t->question
+			? json_pack("{s:I, s:s, s:s, s:s?, s:s}", "tag", (json_int_t)t->asked.tag,
+				  "url", hook_url(t), "question", t->question, "answer",
+				  t->asked.answer ? t->answer_text : NULL, "why_not",
+				  t->asked.answer ? "" : t->why_not)
+			: json_null());
 	return cli_print_json(t->ctx, json);
 }
 
 /* ---- commands ---- */
 
 enum source { FROM_ANYWHERE, FROM_REALM, FROM_TRUNK };
+#define SOURCE	    3u
+#define WITH_ANSWER 4u /* the last argument is what a route-hook is to answer */
 
-static int find_source(struct tested *t, enum source source)
+static int find_source(struct tested *t, unsigned int source)
 {
 	const char *name = cli_arg(t->ctx, 2);
 
@@ -291,7 +353,7 @@ static int find_source(struct tested *t, enum source source)
 	return 0;
 }
 
-static int test_call(struct cli_ctx *ctx, const struct cfg *cfg, enum source source)
+static int test_call(struct cli_ctx *ctx, const struct cfg *cfg, unsigned int how)
 {
 	struct tested *t = calloc(1, sizeof(*t));
 	char error[ROUTE_REASON_MAX];
@@ -303,7 +365,9 @@ static int test_call(struct cli_ctx *ctx, const struct cfg *cfg, enum source sou
 	t->cfg = cfg;
 	t->from = cli_arg(ctx, 0);
 	t->to = cli_arg(ctx, 1);
-	rc = find_source(t, source);
+	if (how & WITH_ANSWER)
+		t->answer_text = cli_arg(ctx, (how & SOURCE) == FROM_ANYWHERE ? 2 : 3);
+	rc = find_source(t, how & SOURCE);
 	if (rc == 0) {
 		rc = route_table_new(cfg, &t->table, error);
 		if (rc < 0)
@@ -317,15 +381,16 @@ static int test_call(struct cli_ctx *ctx, const struct cfg *cfg, enum source sou
 			print_text(t);
 	}
 	route_table_free(t->table);
+	free(t->question);
 	free(t);
 	return rc;
 }
 
-static int test_candidate(struct cli_ctx *ctx, enum source source)
+static int test_candidate(struct cli_ctx *ctx, unsigned int how)
 {
 	if (!ctx->session->candidate)
 		return cli_fail(ctx, -ENOENT, "There is no candidate: use `configure private`");
-	return test_call(ctx, cfg_candidate_cfg(ctx->session->candidate), source);
+	return test_call(ctx, cfg_candidate_cfg(ctx->session->candidate), how);
 }
 
 static int any_running(struct cli_ctx *ctx)
@@ -358,7 +423,38 @@ static int trunk_candidate(struct cli_ctx *ctx)
 	return test_candidate(ctx, FROM_TRUNK);
 }
 
+static int any_running_answer(struct cli_ctx *ctx)
+{
+	return test_call(ctx, ctx->running, FROM_ANYWHERE | WITH_ANSWER);
+}
+
+static int any_candidate_answer(struct cli_ctx *ctx)
+{
+	return test_candidate(ctx, FROM_ANYWHERE | WITH_ANSWER);
+}
+
+static int realm_running_answer(struct cli_ctx *ctx)
+{
+	return test_call(ctx, ctx->running, FROM_REALM | WITH_ANSWER);
+}
+
+static int realm_candidate_answer(struct cli_ctx *ctx)
+{
+	return test_candidate(ctx, FROM_REALM | WITH_ANSWER);
+}
+
+static int trunk_running_answer(struct cli_ctx *ctx)
+{
+	return test_call(ctx, ctx->running, FROM_TRUNK | WITH_ANSWER);
+}
+
+static int trunk_candidate_answer(struct cli_ctx *ctx)
+{
+	return test_candidate(ctx, FROM_TRUNK | WITH_ANSWER);
+}
+
 #define FLAGS	       (CLI_JSON | CLI_PIPE)
+#define ANSWER_HELP    "If its route-hook answers this\nJSON, as the hook sends it"
 #define CANDIDATE_HELP "By the configuration that you are editing"
 static const struct cli_row rows[] = {
 	{"test call from WORD to WORD",
@@ -374,5 +470,16 @@ static const struct cli_row rows[] = {
 		FLAGS},
 	{"test call from WORD to WORD trunk {trunk} candidate", CANDIDATE_HELP, trunk_candidate,
 		FLAGS | CLI_PRIV},
+	{"test call from WORD to WORD answer LINE", ANSWER_HELP, any_running_answer, 0},
+	{"test call from WORD to WORD candidate answer LINE", ANSWER_HELP, any_candidate_answer,
+		CLI_PRIV},
+	{"test call from WORD to WORD realm {realm} answer LINE", ANSWER_HELP, realm_running_answer,
+		0},
+	{"test call from WORD to WORD realm {realm} candidate answer LINE", ANSWER_HELP,
+		realm_candidate_answer, CLI_PRIV},
+	{"test call from WORD to WORD trunk {trunk} answer LINE", ANSWER_HELP, trunk_running_answer,
+		0},
+	{"test call from WORD to WORD trunk {trunk} candidate answer LINE", ANSWER_HELP,
+		trunk_candidate_answer, CLI_PRIV},
 };
 const struct cli_table cli_test_call_commands = {rows, sizeof(rows) / sizeof(rows[0])};

@@ -97,8 +97,9 @@ enum ctl_msg {
 	CTL_REG_RESTORE = 73, /* state, control -> sip: of each binding, after its own start */
 	CTL_REG_CLEAR = 74,   /* ctl_reg_clear, control -> sip: an operator removes bindings */
 	/* quality of trunks: controlplane/api/ctl_quality.h */
-	CTL_QUALITY = 140, /* ctl_quality, control -> sip: after HELLO and at each change */
-	CTL_ATTEMPT = 141, /* ctl_attempt, sip -> control; no reply */
+	CTL_QUALITY = 140,     /* ctl_quality, control -> sip: after HELLO and at each change */
+	CTL_ATTEMPT = 141,     /* ctl_attempt, sip -> control; no reply */
+	CTL_HOOK_STATUS = 142, /* ctl_hook_status (ctl_hook.h), sip -> control, once a second */
 	/* CLI */
 	CTL_CLI_OPEN = 40, /* ctl_cli_open; reply: ctl_text, the prompt */
 	CTL_CLI_LINE = 41, /* ctl_text; CTL_CLI_OUT ... with its seq, more=0 at the end */
@@ -714,6 +715,12 @@ struct ctl_reg_clear {
 	X(emergency_calls, "emergency-calls", "calls to emergency numbers")                   \
 	X(quality_demoted, "quality-demoted", "ways tried last, or not, for their quality")   \
 	X(quality_probes, "quality-probes", "such ways tried in their place all the same")    \
+	X(hook_asked, "hook-asked", "questions to route-hooks")                               \
+	X(hook_answered, "hook-answered", "of them those with an answer that is understood")  \
+	X(hook_failed, "hook-failed", "of them those without one")                            \
+	X(hook_cached, "hook-cached", "calls served by a kept answer of a route-hook")        \
+	X(hook_left_out, "hook-left-out", "calls on which a route-hook was not asked")        \
+	X(hook_refused, "hook-refused", "calls refused by a route-hook, or without one")      \
 	X(dns_queries, "dns-queries", "questions to name servers")                            \
 	X(dns_failed, "dns-failed", "of them those that no name server answered")             \
 	X(dns_stale, "dns-stale", "calls by answers past their time, as no server answers")   \

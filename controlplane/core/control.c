@@ -477,7 +477,8 @@ static int make_media(struct control *c)
 	c->targets = target_store_new();
 	c->windows = windows_new(peers_quality, &c->peers);
 	c->capacity = capacity_store_new();
-	if (c->targets == NULL || c->windows == NULL || c->capacity == NULL)
+	c->hooks = hook_store_new();
+	if (c->targets == NULL || c->windows == NULL || c->capacity == NULL || c->hooks == NULL)
 		return -ENOMEM;
 	struct blocks_ops blocks_ops = {ops_block_drops, on_media_dirty, c};
 	c->blocks = blocks_new(&blocks_ops);
@@ -512,6 +513,7 @@ static int make_peers(struct control *c, char *error)
 		.targets = c->targets,
 		.windows = c->windows,
 		.capacity = c->capacity,
+		.hooks = c->hooks,
 		.registrations = c->registrations,
 		.blocks = c->blocks,
 		.transcoder = &c->transcoder,
@@ -642,6 +644,7 @@ void control_free(struct control *c)
 	target_store_free(c->targets);
 	windows_free(c->windows);
 	capacity_store_free(c->capacity);
+	hook_store_free(c->hooks);
 	registrations_free(c->registrations);
 	blocks_free(c->blocks);
 	media_realms_free(c->realms);

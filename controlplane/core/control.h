@@ -46,6 +46,7 @@ struct control {
 	struct target_store *targets;
 	struct windows *windows;
 	struct capacity_store *capacity;
+	struct hook_store *hooks;
 	struct registrations *registrations;
 	struct blocks *blocks;
 	struct peers *peers;

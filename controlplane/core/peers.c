@@ -635,6 +635,15 @@ static int on_attempt(struct ipc_peer *ipc, const struct ipc_hdr *hdr, const voi
 	return 0;
 }
 
+static int on_hook_status(
+	struct ipc_peer *ipc, const struct ipc_hdr *hdr, const void *body, size_t len)
+{
+	struct peer *peer = ipc_peer_ctx(ipc);
+	struct hook_store *hooks = peer->peers->conf.hooks;
+
+	return hooks != NULL ? hook_store_message(hooks, peer->worker, body) : 0;
+}
+
 static int on_nat(struct ipc_peer *ipc, const struct ipc_hdr *hdr, const void *body, size_t len)
 {
 	struct peer *peer = ipc_peer_ctx(ipc);
@@ -667,6 +676,8 @@ static void on_closed(struct ipc_peer *ipc, const char *why)
 		sip_of(peer)->peer = NULL;
 		conns_forget(peers->conns, peer->worker);
 		sip_of(peer)->since_ms = clock_wall_ms();
+		if (peers->conf.hooks != NULL)
+			hook_store_forget(peers->conf.hooks, peer->worker);
 		if (peers->conf.registrations != NULL)
 			registrations_worker_down(peers->conf.registrations, peer->worker);
 		peers->conf.sip_down(peers->conf.arg, peer->worker);
@@ -705,6 +716,8 @@ static const struct ipc_row rows[] = {
 		on_config_reply},
 	{CTL_MEDIA_SET, 0, IPC_ROLE_SIP, SIZED(struct ctl_media), "CTL_MEDIA_SET", on_media_set},
 	{CTL_ATTEMPT, 0, IPC_ROLE_SIP, SIZED(struct ctl_attempt), "CTL_ATTEMPT", on_attempt},
+	{CTL_HOOK_STATUS, 0, IPC_ROLE_SIP, SIZED(struct ctl_hook_status), "CTL_HOOK_STATUS",
+		on_hook_status},
 	{CTL_MEDIA_CLOSE, 0, IPC_ROLE_SIP, SIZED(struct ctl_media_id), "CTL_MEDIA_CLOSE",
 		on_media_close},
 	{CTL_CALL_PUT, 0, IPC_ROLE_SIP, sizeof(struct ctl_call), BODY_MAX, "CTL_CALL_PUT",

@@ -14,6 +14,7 @@
 #include "controlplane/core/calls.h"
 #include "controlplane/core/capacity.h"
 #include "controlplane/core/conns.h"
+#include "controlplane/core/hooks.h"
 #include "controlplane/core/nat_peer.h"
 #include "controlplane/core/recordings.h"
 #include "controlplane/core/traces.h"
@@ -32,6 +33,7 @@ struct peers_conf {
 	struct recordings *recordings;		  /* NULL: limen-rec is not served */
 	struct traces *traces;			  /* NULL: nobody asks for SIP messages */
 	struct target_store *targets;		  /* NULL: what limen-sip tells is dropped */
+	struct hook_store *hooks;		  /* NULL: what limen-sip tells is dropped */
 	struct windows *windows;	     /* how calls to trunks go; NULL: nobody counts that */
 	struct capacity_store *capacity;     /* the same */
 	struct registrations *registrations; /* NULL: none are kept */

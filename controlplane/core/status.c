@@ -194,6 +194,11 @@ static bool trunk_quality_clear(void *ctx, const char *name)
 	return windows_clear(((struct control *)ctx)->windows, name, clock_wall_ms());
 }
 
+static bool route_hook(void *ctx, uint32_t tag, struct ctl_hook_status *ret)
+{
+	return hook_store_sum(((const struct control *)ctx)->hooks, tag, ret);
+}
+
 static void hosts(void *ctx, struct ctl_dns_hosts *ret, const struct ctl_dns_host **ret_list)
 {
 	const struct control *c = ctx;
@@ -601,6 +606,7 @@ void status_source(struct control *control, struct cli_source *ret_source)
 		.trunk = trunk,
 		.targets = trunk_targets,
 		.trunk_quality = trunk_quality,
+		.route_hook = route_hook,
 		.trunk_quality_clear = trunk_quality_clear,
 		.hosts = hosts,
 		.host_clear = host_clear,

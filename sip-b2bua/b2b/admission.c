@@ -10,6 +10,7 @@
 #include "sip-b2bua/b2b/call.h"
 #include "sip-b2bua/b2b/reason.h"
 #include "sip-b2bua/sdp/bandwidth.h"
+#include "sip-b2bua/routing/route.h"
 
 LOG_TOPIC("admission");
 
@@ -142,11 +143,7 @@ void admission_map_free(struct admission_map *map)
 
 bool admission_is_emergency(const struct cfg *cfg, const char *called)
 {
-	for (uint32_t i = 0; i < cfg->n_emergency_numbers; i++) {
-		if (strcmp(called, cfg->emergency_numbers[i]) == 0)
-			return true;
-	}
-	return false;
+	return route_is_emergency(cfg, view_of(called));
 }
 
 /* ---- refusals ---- */

@@ -8,10 +8,13 @@
 #include "controlplane/base/secret.h"
 #include "sip-b2bua/b2b/b2b.h"
 #include "sip-b2bua/core/http_fetch.h"
+#include "sip-b2bua/hook/hook_answer.h"
 #include "sip-b2bua/resolver/resolver.h"
 
 #define FETCH_MS    2500  /* an INVITE waits for a certificate no longer */
 #define FETCH_BYTES 32768 /* as CERT_CACHE_BYTES_MAX */
+#define FETCHES	    64	  /* of certificates at a time */
+#define QUESTIONS   4096  /* to route-hooks; each has a bound of its own below that */
 
 static const struct sip_listener *env_listener(void *ctx, uint16_t id)
 {
@@ -58,7 +61,7 @@ static uint32_t env_control_seq(void *ctx)
 }
 
 /* Of this worker, whose app has no room for more than the B2BUA itself. */
-static _Thread_local struct http_fetch *http;
+static _Thread_local struct http_fetch *http, *http_ask;
 
 static void on_fetched(
 	void *arg, uint64_t id, struct view body, uint32_t max_age_s, const char *reason)
@@ -74,6 +77,25 @@ static int env_fetch(void *ctx, const char *url, const char *ca_file, bool plain
 		.ca_file = ca_file};
 
 	return http_fetch_get(http, url, &opts, id);
+}
+
+static void on_asked(
+	void *arg, uint64_t id, struct view body, uint32_t max_age_s, const char *reason)
+{
+	b2b_asked(arg, id, body, reason);
+}
+
+static int env_ask(void *ctx, const struct b2b_ask *ask, uint64_t id)
+{
+	const struct http_fetch_opts opts = {.timeout_ms = ask->timeout_ms,
+		.max_bytes = HOOK_BODY_MAX,
+		.plain = true,
+		.loopback = ask->loopback,
+		.ca_file = ask->ca_file,
+		.post = ask->body,
+		.bearer = ask->bearer};
+
+	return http_fetch_get(http_ask, ask->url, &opts, id);
 }
 
 static uint64_t env_wall_ms(void *ctx)
@@ -116,6 +138,7 @@ static const struct b2b_env_ops env_ops = {
 	.control_send = env_control_send,
 	.control_seq = env_control_seq,
 	.fetch = env_fetch,
+	.ask = env_ask,
 	.wall_ms = env_wall_ms,
 	.mono_us = env_mono_us,
 	.look = env_look,
@@ -144,8 +167,11 @@ static int app_start(struct sip_worker *worker, void *arg, void **ret_app)
 	rc = b2b_new(&env, &b);
 	if (rc < 0)
 		return rc;
-	http = http_fetch_new(sip_worker_base(worker), on_fetched, b);
-	if (!http) {
+	http = http_fetch_new(sip_worker_base(worker), FETCHES, on_fetched, b);
+	http_ask = http_fetch_new(sip_worker_base(worker), QUESTIONS, on_asked, b);
+	if (!http || !http_ask) {
+		http_fetch_free(http);
+		http_fetch_free(http_ask);
 		b2b_free(b);
 		return -ENOMEM;
 	}
@@ -156,7 +182,8 @@ static int app_start(struct sip_worker *worker, void *arg, void **ret_app)
 static void app_stop(void *app)
 {
 	http_fetch_free(http);
-	http = NULL;
+	http_fetch_free(http_ask);
+	http = http_ask = NULL;
 	b2b_free(app);
 }
 
@@ -349,6 +376,7 @@ static void app_gauges(void *app, struct ctl_sip_stats *stats)
 	stats->dialogs = b2b_n_dialogs(app);
 	stats->bindings = b2b_n_bindings(app);
 	b2b_limits_tell(app);
+	b2b_second(app);
 }
 
 static int app_limits(void *app, uint16_t type, const void *body)

@@ -48,8 +48,9 @@ int b2b_new(const struct b2b_env *env, struct b2b **ret_b2b)
 	b->numbers = numbers_new();
 	b->targets = targets_new(b);
 	b->quality = trunk_quality_new();
-	if (!b->quality || !b->calls || !b->subscriptions || !b->stir || !b->waits || !b->health ||
-		!b->numbers || !b->targets || !b->regclient ||
+	b->hooks = hooks_new(&b->env, b->id_key);
+	if (!b->quality || !b->hooks || !b->calls || !b->subscriptions || !b->stir || !b->waits ||
+		!b->health || !b->numbers || !b->targets || !b->regclient ||
 		registrar_new(env, &b->registrar) < 0) {
 		b2b_free(b);
 		return -ENOMEM;
@@ -95,6 +96,7 @@ void b2b_free(struct b2b *b)
 	health_free(b->health);
 	targets_free(b->targets);
 	trunk_quality_free(b->quality);
+	hooks_free(b->hooks);
 	registrar_free(b->registrar);
 	control_free(b);
 	sip_slab_free(b->calls);
@@ -152,6 +154,7 @@ void b2b_config_apply(struct b2b *b, const struct cfg *cfg)
 		log_err("trunks have no targets: memory is short");
 	if (trunk_quality_config(b->quality, cfg) < 0)
 		log_err("the quality of trunks is not looked at: memory is short");
+	hooks_config(b->hooks, cfg);
 	if (regclient_config(b->regclient, cfg) < 0)
 		log_err("trunks are not registered: memory is short");
 }
@@ -181,6 +184,17 @@ void b2b_numbers(struct b2b *b, const struct ctl_numbers *msg, int fd)
 			strerror(-rc));
 	if (fd >= 0)
 		close(fd);
+}
+
+void b2b_asked(struct b2b *b, uint64_t id, struct view body, const char *reason)
+{
+	hooks_answered(b->hooks, id, body, reason);
+}
+
+void b2b_second(struct b2b *b)
+{
+	if (b->control_up)
+		hooks_tell(b->hooks, false);
 }
 
 int b2b_routing(struct b2b *b, uint16_t type, const void *body, size_t len)

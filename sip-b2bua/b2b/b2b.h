@@ -72,6 +72,13 @@ struct b2b_shared {
 void b2b_shared_init(struct b2b_shared *shared);
 void b2b_shared_clear(struct b2b_shared *shared); /* nobody uses it any more */
 
+/* What a route-hook is asked; the texts are the caller's, body is JSON. */
+struct b2b_ask {
+	const char *url, *ca_file, *bearer, *body;
+	bool loopback; /* it may be this box */
+	uint32_t timeout_ms;
+};
+
 struct b2b_env_ops {
 	/* As sip_transport_listener() and sip_transport_find(). */
 	const struct sip_listener *(*listener)(void *ctx, uint16_t id);
@@ -88,6 +95,8 @@ struct b2b_env_ops {
 	uint32_t (*control_seq)(void *ctx);
 	/* A small file by HTTP(S); b2b_fetched() follows, once and later. NULL: nothing is fetched. */
 	int (*fetch)(void *ctx, const char *url, const char *ca_file, bool plain, uint64_t id);
+	/* A question of a route-hook by POST; b2b_asked() follows, once and later. */
+	int (*ask)(void *ctx, const struct b2b_ask *ask, uint64_t id);
 	uint64_t (*wall_ms)(void *ctx);
 	uint64_t (*mono_us)(void *ctx);
 	/* What DNS says, as locate_look_fn; b2b_dns_changed() tells when it says something else. */
@@ -181,6 +190,11 @@ void b2b_call_play(struct b2b *b, const struct ctl_call_play *play);
 /* What env's fetch was asked for; body.p NULL: it failed, reason says why. max_age_s 0: not said. */
 void b2b_fetched(
 	struct b2b *b, uint64_t id, struct view body, uint32_t max_age_s, const char *reason);
+
+/* What env's ask was asked for, likewise. */
+void b2b_asked(struct b2b *b, uint64_t id, struct view body, const char *reason);
+/* About once a second: tells limen-control what is only told then. */
+void b2b_second(struct b2b *b);
 
 struct sip_txns *b2b_txns(const struct b2b *b);
 

@@ -167,6 +167,7 @@ void call_release(struct call *call)
 	call_invite_over(call);
 	spot_leave(b, &call->targets.spot);
 	call_stir_forget(call);
+	call_hook_forget(call);
 	call_early_over(call);
 	call_forks_clear(call);
 	call_ring_lose(call, (struct view){NULL, 0});
@@ -477,6 +478,7 @@ void call_end(struct call *call, const struct call_why *why)
 	call_invite_over(call);
 	spot_leave(b, &call->targets.spot);
 	call_stir_forget(call);
+	call_hook_forget(call);
 	admission_drop(call, LEG_A);
 	admission_drop(call, LEG_B);
 	call_toll_drop(call);

@@ -18,6 +18,7 @@
 
 #include "sip-b2bua/b2b/b2b.h"
 #include "sip-b2bua/b2b/capacity.h"
+#include "sip-b2bua/b2b/hooks.h"
 #include "sip-b2bua/b2b/policy.h"
 #include "sip-b2bua/b2b/targets.h"
 #include "sip-b2bua/b2b/trunk_quality.h"
@@ -55,6 +56,7 @@ enum call_then {
 #define CALL_BRANCHES_MAX 7 /* far ends that ring beside the one of leg->out */
 
 struct call;
+struct call_hook;
 struct call_stir;
 struct call_tolls;
 struct digest_client;
@@ -151,8 +153,9 @@ struct leg {
 
 struct candidate {
 	uint32_t tag;
-	bool local; /* the call ends in the box; trunk is empty */
-	bool user;  /* it goes to a registered user; trunk is empty */
+	bool local;	   /* the call ends in the box; trunk is empty */
+	bool user;	   /* it goes to a registered user; trunk is empty */
+	uint8_t hook_rank; /* in the answer of the route-hook, from 1; 0: it is not of one */
 	char trunk[CTL_NAME_MAX];
 };
 
@@ -244,6 +247,7 @@ struct call {
 	struct numbers numbers;	     /* after the incoming translation */
 	struct call_targets targets; /* of the candidate that is being tried */
 	struct ctl_call rec;
+	struct call_hook *hook;		     /* a route-hook was asked; call_hook.c */
 	struct call_stir *stir;		     /* waits for a certificate; call_stir.c */
 	struct admission_held held[DP_LEGS]; /* what each leg is counted in */
 	struct admission_refusal limited;    /* by the last limit that was met */
@@ -318,6 +322,7 @@ struct b2b {
 	uint32_t n_relays;
 	struct targets *targets;
 	struct trunk_quality *quality;
+	struct hooks *hooks;
 	struct registrar *registrar;
 	struct regclient *regclient;
 	LIST_HEAD(, call) invites[INVITE_BUCKETS]; /* initial INVITEs without a final answer */
@@ -518,6 +523,18 @@ const char *leg_auth_problem(const struct leg *leg);
 
 /* A caller's INVITE whose Identity was checked goes on: routing, ports. */
 void call_setup_go_on(struct call *call);
+/* The same, when a route-hook has been asked. */
+void call_route_go_on(struct call *call);
+
+/* ---- call_hook.c ---- */
+
+/* Asks the hook of result->ask. 0: call_hook_asked() is there; -EINPROGRESS: call_route_go_on() is
+ * called; -ENOMEM. */
+int call_hook_ask(struct call *call, const struct route_result *result);
+/* What a hook said of the call, or that it did not; NULL: none was asked. */
+const struct route_asked *call_hook_asked(const struct call *call);
+void call_hook_refused(struct call *call); /* counts it */
+void call_hook_forget(struct call *call);
 
 /* ---- call_identity.c: what crosses of who calls and why it ends ---- */
 const struct cfg_tenant *leg_tenant(const struct leg *leg); /* NULL: none */

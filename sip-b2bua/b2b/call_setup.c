@@ -187,6 +187,16 @@ static bool check_source(struct call *call, const struct sip_msg *msg, const str
 	return true;
 }
 
+static void count_quality(struct ctl_sip_stats *stats, const struct route_result *result)
+{
+	for (uint32_t i = 0; i < result->n_rows; i++) {
+		const struct route_row *row = &result->rows[i];
+
+		stats->quality_demoted += row->demoted || row->verdict == ROUTE_EXCLUDED;
+		stats->quality_probes += row->probe && row->verdict == ROUTE_USE;
+	}
+}
+
 static bool way_up(void *arg, uint32_t trunk_index)
 {
 	return health_trunk_up(((const struct b2b *)arg)->health, trunk_index);
@@ -197,9 +207,12 @@ static const struct ctl_quality *way_quality(void *arg, uint32_t trunk_index)
 	return trunk_quality_of(((const struct b2b *)arg)->quality, trunk_index);
 }
 
-/* The dial-peers of a number, as candidates in place of those that the call has. */
-static void candidates_look_up(
-	struct call *call, const char *number, struct route_result *ret_result)
+/*
+ * The dial-peers of a number, as candidates in place of those that the call has. asked: what a
+ * route-hook said of this number, or NULL.
+ */
+static void candidates_look_up(struct call *call, const char *number,
+	const struct route_asked *asked, struct route_result *ret_result)
 {
 	struct b2b *b = call->b;
 	struct route_query query = {.realm = call->rec.realm[LEG_A],
@@ -207,6 +220,7 @@ static void candidates_look_up(
 		.calling = call->rec.calling[LEG_A],
 		.called = view_of(number),
 		.numbers = b->numbers,
+		.asked = asked,
 		.now_s = (int64_t)(b->env.ops->wall_ms(b->env.ctx) / 1000),
 		.random = call->rec.id,
 		.up = way_up,
@@ -220,17 +234,18 @@ static void candidates_look_up(
 	call->numbers = ret_result->in;
 	call->rec.dial_peer_in = ret_result->peer_in ? ret_result->peer_in->tag : 0;
 	call->n_candidates = call->candidate = 0;
+	if (!ret_result->ask)
+		count_quality(b->env.stats, ret_result);
 	for (uint32_t i = 0; rc == 0 && i < ret_result->n_rows; i++) {
 		const struct route_row *row = &ret_result->rows[i];
 		struct candidate *c = &call->candidates[call->n_candidates];
 
-		b->env.stats->quality_demoted += row->demoted || row->verdict == ROUTE_EXCLUDED;
-		b->env.stats->quality_probes += row->probe && row->verdict == ROUTE_USE;
 		if (row->verdict != ROUTE_USE)
 			continue;
 		c->tag = row->peer->tag;
 		c->local = cfg_dial_peer_is_local(row->peer);
 		c->user = row->peer->registrar;
+		c->hook_rank = row->hook_rank;
 		name_copy(c->trunk, c->local || c->user ? "" : row->trunk->name);
 		call->n_candidates++;
 	}
@@ -241,7 +256,8 @@ bool call_route_again(struct call *call, const char *number)
 	char reason[ROUTE_REASON_MAX];
 	struct route_result result;
 
-	candidates_look_up(call, number, &result);
+	/* The number is another one than a route-hook was asked about. */
+	candidates_look_up(call, number, NULL, &result);
 	if (call->n_candidates > 0)
 		return call_toll_take(call);
 	route_result_explain(&result, call->rec.realm[LEG_A], reason);
@@ -249,12 +265,28 @@ bool call_route_again(struct call *call, const char *number)
 	return false;
 }
 
+/* false: the call is gone, or it waits for a route-hook. */
 static bool find_candidates(struct call *call, const struct sip_msg *msg)
 {
+	static const struct route_asked nobody = {0};
+	const struct route_asked *asked = call_is_transfer(call) ? &nobody : call_hook_asked(call);
 	char reason[ROUTE_REASON_MAX];
 	struct route_result result;
 
-	candidates_look_up(call, call->rec.called[LEG_A], &result);
+	candidates_look_up(call, call->rec.called[LEG_A], asked, &result);
+	if (result.ask) {
+		int rc = call_hook_ask(call, &result);
+
+		if (rc == -EINPROGRESS)
+			return false;
+		if (rc < 0) {
+			refuse(call, 500, none, "memory is short");
+			return false;
+		}
+		candidates_look_up(call, call->rec.called[LEG_A], call_hook_asked(call), &result);
+	}
+	if (call->hook && result.rejected[0])
+		call_hook_refused(call);
 	if (call->n_candidates > 0 && !call_toll_take(call)) {
 		call_end_limited(call, call->rec.reason);
 		return false;
@@ -274,6 +306,7 @@ static bool candidate_numbers(
 	struct numbers out = call->numbers;
 
 	_Static_assert(TRANSLATE_NUMBER_MAX == CTL_NUMBER_MAX, "numbers fit the record");
+	route_numbers_hook(call_hook_asked(call), c->hook_rank, &out);
 	if (!peer || !route_numbers_out(call->b->routes, peer, trunk, &out, NULL, call->rec.reason))
 		return false;
 	memcpy(call->rec.calling[LEG_B], out.calling, CTL_NUMBER_MAX);
@@ -676,6 +709,19 @@ void call_setup_go_on(struct call *call)
 	if (!msg)
 		refuse(call, 500, none, "the caller's transaction is gone");
 	else if (call_stir_check(call, msg) == STIR_GOES_ON)
+		route(call, msg);
+}
+
+void call_route_go_on(struct call *call)
+{
+	const struct sip_msg *msg = call->leg[LEG_A].in ? sip_stxn_request(call->leg[LEG_A].in)
+							: NULL;
+
+	if (call->state != CALL_MEDIA)
+		return;
+	if (!msg)
+		refuse(call, 500, none, "the caller's transaction is gone");
+	else
 		route(call, msg);
 }
 

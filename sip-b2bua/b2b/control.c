@@ -240,6 +240,7 @@ void b2b_control_up(struct b2b *b)
 	health_replay(b->health);
 	targets_tell(b, b->targets, true);
 	regclient_replay(b->regclient);
+	hooks_tell(b->hooks, true);
 }
 
 void b2b_control_down(struct b2b *b)

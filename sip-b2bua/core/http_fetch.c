@@ -15,10 +15,12 @@ struct transfer {
 	LIST_ENTRY(transfer) link;
 	struct http_fetch *fetch;
 	CURL *easy;
+	struct curl_slist *headers;
 	uint64_t id;
 	char *body;
 	size_t n, max;
 	uint32_t max_age_s;
+	bool loopback;
 	bool forbidden; /* it was not asked */
 	char error[CURL_ERROR_SIZE];
 };
@@ -29,7 +31,7 @@ struct http_fetch {
 	struct event *timer;
 	http_fetch_fn done;
 	void *arg;
-	uint32_t n;
+	uint32_t n, n_max;
 	LIST_HEAD(, transfer) transfers;
 };
 
@@ -43,6 +45,7 @@ static void transfer_free(struct transfer *t)
 {
 	curl_multi_remove_handle(t->fetch->multi, t->easy);
 	curl_easy_cleanup(t->easy);
+	curl_slist_free_all(t->headers);
 	LIST_REMOVE(t, link);
 	t->fetch->n--;
 	free(t->body);
@@ -178,6 +181,14 @@ static bool is_forbidden4(uint32_t ip)
 	return ip >> 24 == 0 || ip >> 24 == 127 || ip >> 16 == 0xa9fe || ip >> 28 >= 14;
 }
 
+static bool is_loopback(const struct sockaddr *sa)
+{
+	if (sa->sa_family == AF_INET)
+		return ntohl(((const struct sockaddr_in *)sa)->sin_addr.s_addr) >> 24 == 127;
+	return sa->sa_family == AF_INET6 &&
+	       IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)sa)->sin6_addr);
+}
+
 static bool is_forbidden(const struct sockaddr *sa)
 {
 	if (sa->sa_family == AF_INET)
@@ -199,11 +210,39 @@ static curl_socket_t on_open(void *arg, curlsocktype purpose, struct curl_sockad
 {
 	struct transfer *t = arg;
 
-	if (is_forbidden(&to->addr)) {
+	if (is_forbidden(&to->addr) && !(t->loopback && is_loopback(&to->addr))) {
 		t->forbidden = true;
 		return CURL_SOCKET_BAD;
 	}
 	return socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
+}
+
+static bool header_add(struct transfer *t, const char *line)
+{
+	struct curl_slist *more = curl_slist_append(t->headers, line);
+
+	t->headers = more ? more : t->headers;
+	return more != NULL;
+}
+
+/* A question is small: nobody needs to be asked whether it may come (Expect: 100-continue). */
+static bool set_up_post(struct transfer *t, const struct http_fetch_opts *opts)
+{
+	char line[512];
+
+	if (opts->bearer && opts->bearer[0]) {
+		snprintf(line, sizeof(line), "Authorization: Bearer %s", opts->bearer);
+		if (!header_add(t, line))
+			return false;
+	}
+	if (!opts->post)
+		return !t->headers ||
+		       curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, t->headers) == CURLE_OK;
+	return header_add(t, "Content-Type: application/json") &&
+	       header_add(t, "Accept: application/json") && header_add(t, "Expect:") &&
+	       curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, t->headers) == CURLE_OK &&
+	       curl_easy_setopt(t->easy, CURLOPT_POST, 1L) == CURLE_OK &&
+	       curl_easy_setopt(t->easy, CURLOPT_COPYPOSTFIELDS, opts->post) == CURLE_OK;
 }
 
 static bool set_up(struct transfer *t, const char *url, const struct http_fetch_opts *opts)
@@ -228,6 +267,8 @@ static bool set_up(struct transfer *t, const char *url, const struct http_fetch_
 		  curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK &&
 		  curl_easy_setopt(e, CURLOPT_USERAGENT, "Limen") == CURLE_OK;
 
+	t->loopback = opts->loopback;
+	ok = ok && set_up_post(t, opts);
 	if (ok && opts->ca_file && opts->ca_file[0])
 		ok = curl_easy_setopt(e, CURLOPT_CAINFO, opts->ca_file) == CURLE_OK &&
 		     curl_easy_setopt(e, CURLOPT_CAPATH, NULL) == CURLE_OK;
@@ -237,7 +278,7 @@ static bool set_up(struct transfer *t, const char *url, const struct http_fetch_
 int http_fetch_get(
 	struct http_fetch *f, const char *url, const struct http_fetch_opts *opts, uint64_t id)
 {
-	struct transfer *t = f->n < HTTP_FETCH_MAX ? calloc(1, sizeof(*t)) : NULL;
+	struct transfer *t = f->n < f->n_max ? calloc(1, sizeof(*t)) : NULL;
 
 	if (!t)
 		return -ENOBUFS;
@@ -248,6 +289,7 @@ int http_fetch_get(
 	if (!t->easy || !set_up(t, url, opts) ||
 		curl_multi_add_handle(f->multi, t->easy) != CURLM_OK) {
 		curl_easy_cleanup(t->easy);
+		curl_slist_free_all(t->headers);
 		free(t);
 		return -EINVAL;
 	}
@@ -256,13 +298,15 @@ int http_fetch_get(
 	return 0;
 }
 
-struct http_fetch *http_fetch_new(struct event_base *base, http_fetch_fn done, void *arg)
+struct http_fetch *http_fetch_new(
+	struct event_base *base, uint32_t max, http_fetch_fn done, void *arg)
 {
 	struct http_fetch *f = calloc(1, sizeof(*f));
 
 	if (!f)
 		return NULL;
 	f->base = base;
+	f->n_max = max;
 	f->done = done;
 	f->arg = arg;
 	LIST_INIT(&f->transfers);

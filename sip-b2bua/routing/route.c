@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <strings.h>
 
 #include "controlplane/config/cfg.h"
 #include "sip-b2bua/routing/route_private.h"
@@ -14,17 +15,21 @@
 /* Negative when a is to be tried before b. */
 static int row_compare(const struct route_row *a, const struct route_row *b)
 {
+	const struct cfg_dial_peer *by_a = row_by(a), *by_b = row_by(b);
+
 	if (a->group_rank != b->group_rank)
 		return a->group_rank < b->group_rank ? -1 : 1;
 	if (a->n_explicit != b->n_explicit)
 		return a->n_explicit > b->n_explicit ? -1 : 1;
 	if (a->n_matched != b->n_matched)
 		return a->n_matched > b->n_matched ? -1 : 1;
-	if (a->peer->preference != b->peer->preference)
-		return a->peer->preference < b->peer->preference ? -1 : 1;
-	if (a->peer == b->peer)
+	if (by_a->preference != by_b->preference)
+		return by_a->preference < by_b->preference ? -1 : 1;
+	if (by_a == by_b && a->hook_rank != b->hook_rank)
+		return (int)a->hook_rank - (int)b->hook_rank;
+	if (by_a == by_b)
 		return (int)a->table_rank - (int)b->table_rank;
-	return a->peer->tag < b->peer->tag ? -1 : a->peer->tag > b->peer->tag;
+	return by_a->tag < by_b->tag ? -1 : by_a->tag > by_b->tag;
 }
 
 /* Inserts in order; the worst row falls off a full list. */
@@ -79,6 +84,96 @@ static void row_add_table(const struct look *l, struct route_row *row)
 	}
 }
 
+static void row_trunk(const struct look *l, struct route_row *row, const struct cfg_trunk *trunk)
+{
+	row->trunk = trunk;
+	row->trunk_index = trunk ? (uint32_t)(trunk - l->t->cfg->trunks) : ROUTE_NONE;
+}
+
+/* The trunk whose address or name a URI of a hook has. */
+static const struct cfg_trunk *trunk_of_uri(const struct cfg *cfg, const struct hook_target *target)
+{
+	for (uint32_t i = 0; i < cfg->n_trunks; i++) {
+		const struct cfg_target *t = &cfg->trunks[i].target;
+
+		if (t->name[0] ? !ipaddr_is_set(&target->addr) &&
+					 strcasecmp(t->name, target->name) == 0 &&
+					 t->port == target->port
+			       : ipaddr_is_set(&target->addr) &&
+					 ipaddr_equal(&t->addr, &target->addr))
+			return &cfg->trunks[i];
+	}
+	return NULL;
+}
+
+/* One target of a hook's answer: a row, or several when its dial-peer has a table. */
+static void row_add_target(
+	const struct look *l, struct route_row row, const struct hook_target *target)
+{
+	const struct cfg *cfg = l->t->cfg;
+	const struct cfg_dial_peer *to;
+
+	switch ((enum hook_kind)target->kind) {
+	case HOOK_TRUNK:
+		row_trunk(l, &row, cfg_find_trunk(cfg, target->name));
+		break;
+	case HOOK_URI:
+		row_trunk(l, &row, trunk_of_uri(cfg, target));
+		break;
+	case HOOK_DIAL_PEER:
+		to = cfg_find_dial_peer(cfg, target->tag);
+		if (!to || to->route_hook)
+			break;
+		row.via = row.peer;
+		row.peer = to;
+		if (to->route_table) {
+			row_add_table(l, &row);
+			return;
+		}
+		row_trunk(l, &row, cfg_find_trunk(cfg, to->trunk));
+		break;
+	}
+	row_insert(l->res, &row);
+}
+
+bool route_is_emergency(const struct cfg *cfg, struct view called)
+{
+	for (uint32_t i = 0; i < cfg->n_emergency_numbers; i++) {
+		if (view_eq(called, view_of(cfg->emergency_numbers[i])))
+			return true;
+	}
+	return false;
+}
+
+/* Without an answer a row that says why not; the judge sees to refusals. */
+static void row_add_hook(const struct look *l, struct route_row *row)
+{
+	const struct route_asked *asked = l->q->asked;
+	const struct hook_answer *answer = asked ? asked->answer : NULL;
+
+	if (route_is_emergency(l->t->cfg, l->q->called))
+		row->verdict = ROUTE_NOT_ASKED;
+	else if (!asked)
+		row->verdict = ROUTE_ASK;
+	else if (asked->tag != row->peer->route_hook)
+		row->verdict = ROUTE_NOT_ASKED;
+	else if (!answer)
+		row->verdict = ROUTE_NO_ANSWER;
+	else if (answer->reject)
+		row->verdict = ROUTE_REFUSED;
+	else if (answer->n == 0)
+		row->verdict = ROUTE_NO_WAY;
+	row->hook_why = asked ? asked->why : NULL;
+	if (row->verdict != ROUTE_USE) {
+		row_insert(l->res, row);
+		return;
+	}
+	for (uint32_t i = 0; i < answer->n; i++) {
+		row->hook_rank = (uint8_t)(i + 1);
+		row_add_target(l, *row, &answer->target[i]);
+	}
+}
+
 static void row_add(
 	const struct look *l, uint32_t peer_index, unsigned int n_explicit, unsigned int n_matched)
 {
@@ -93,6 +188,10 @@ static void row_add(
 
 	if (row.peer->route_table) {
 		row_add_table(l, &row);
+		return;
+	}
+	if (row.peer->route_hook) {
+		row_add_hook(l, &row);
 		return;
 	}
 	if (e->trunk_index != ROUTE_NONE)
@@ -189,7 +288,8 @@ int route_lookup(const struct route_table *table, const struct route_query *quer
 
 	ret_result->number[0] = ret_result->rejected[0] = '\0';
 	ret_result->n_rows = ret_result->n_use = ret_result->n_left_off = 0;
-	ret_result->peer_in = NULL;
+	ret_result->peer_in = ret_result->ask = NULL;
+	ret_result->rejected_status = 403;
 	/* What does not fit is no number; the calling one is only text. */
 	if (view_copy(view_of(query->calling), ret_result->in.calling, TRANSLATE_NUMBER_MAX) < 0)
 		ret_result->in.calling[0] = '\0';

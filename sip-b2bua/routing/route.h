@@ -27,6 +27,7 @@
 #include "controlplane/base/view.h"
 #include "controlplane/config/cfg_model.h"
 #include "sip-b2bua/routing/numbers.h"
+#include "sip-b2bua/routing/route_hook.h"
 #include "sip-b2bua/routing/translate.h"
 
 #define ROUTE_ROWS_MAX	 32 /* dial-peers that one look-up reports */
@@ -51,6 +52,10 @@ enum route_verdict {
 	ROUTE_TOO_MANY,	      /* it comes after ROUTE_TRIES_MAX others */
 	ROUTE_NO_MAP,	      /* its e164-pattern-map or route-table is not loaded: nobody knows */
 	ROUTE_NO_WAY,	      /* its route-table has no trunk for the number now */
+	ROUTE_ASK,	      /* its route-hook has not been asked yet */
+	ROUTE_NOT_ASKED,      /* nor will it: a call asks one, an emergency call none */
+	ROUTE_NO_ANSWER,      /* its route-hook did not answer */
+	ROUTE_REFUSED,	      /* the route-hook of a dial-peer refuses the call */
 	ROUTE_EXCLUDED,	      /* the last calls to its trunk were too bad */
 };
 
@@ -60,9 +65,10 @@ struct route_query {
 	const char *trunk;   /* the same; NULL or empty: no trunk's */
 	const char *calling; /* text; NULL: unknown */
 	struct view called;
-	const struct numbers *numbers; /* the maps; NULL: none is loaded */
-	int64_t now_s;		       /* seconds since 1970 UTC */
-	uint64_t random;	       /* decides between weights; 0: the largest first */
+	const struct numbers *numbers;	 /* the maps; NULL: none is loaded */
+	int64_t now_s;			 /* seconds since 1970 UTC */
+	const struct route_asked *asked; /* what a route-hook said; NULL: none was asked */
+	uint64_t random;		 /* decides between weights; 0: the largest first */
 	/* May calls be sent to this trunk now? trunk_index counts in cfg->trunks. NULL: to all. */
 	bool (*up)(void *arg, uint32_t trunk_index);
 	/* How the last calls to it went; NULL, or a NULL function: nothing is known. */
@@ -83,8 +89,11 @@ struct route_row {
 		*table_trunk; /* name in its route-table, until the table is another; NULL: none */
 	uint32_t rate;	      /* of that, in millionths */
 	uint8_t group_rank; /* its place in a voice class dpg, from 1; 0: it was found by number */
-	uint8_t table_rank; /* its place among the ways of the table */
-	uint32_t score;	    /* of the last calls to its trunk, 0 to 100 */
+	uint8_t table_rank; /* its place among the ways of the table or the hook */
+	uint8_t hook_rank;  /* in the hook's answer, from 1; 0: it is not of one */
+	const char *hook_why;			 /* ROUTE_NO_ANSWER */
+	const struct cfg_dial_peer *via;	 /* whose hook names this one; NULL: none */
+	uint32_t score;				 /* of the last calls to its trunk, 0 to 100 */
 	const struct cfg_quality *class;	 /* its bounds; NULL: it has none */
 	const struct ctl_quality_breach *breach; /* it is beyond them; NULL: it is not */
 	bool probe;   /* it stays in its place all the same, to see whether it is better now */
@@ -97,8 +106,12 @@ struct route_row {
 struct route_result {
 	struct numbers in;		     /* after the incoming translations */
 	const struct cfg_dial_peer *peer_in; /* the incoming dial-peer; NULL: none */
-	char rejected[ROUTE_REASON_MAX];     /* not empty: such a translation rejects the call */
-	char number[ROUTE_NUMBER_MAX + 1];   /* as looked up, without separators */
+	/* Not empty: such a translation, or a route-hook, rejects the call, with this status. */
+	char rejected[ROUTE_REASON_MAX];
+	uint16_t rejected_status;
+	/* The route-hook that is to be asked before the call goes anywhere, and whose it is; NULL: none. */
+	const struct cfg_dial_peer *ask;
+	char number[ROUTE_NUMBER_MAX + 1]; /* as looked up, without separators */
 	uint32_t n_rows;     /* in the order they would be tried; rejected ones between */
 	uint32_t n_use;	     /* rows with ROUTE_USE */
 	uint32_t n_left_off; /* matching dial-peers beyond ROUTE_ROWS_MAX */
@@ -147,6 +160,9 @@ bool route_numbers_out(const struct route_table *table, const struct cfg_dial_pe
 bool route_number_redirecting(const struct route_table *table, const struct cfg_trunk *from,
 	const struct cfg_dial_peer *in, const struct cfg_dial_peer *out, const struct cfg_trunk *to,
 	char number[TRANSLATE_NUMBER_MAX]);
+/* The numbers with which the way of a row begins: the call's, or those that its hook says; in place. */
+void route_numbers_hook(
+	const struct route_asked *asked, unsigned int hook_rank, struct numbers *numbers);
 /* For "test voice translation-rule". */
 struct translate *route_table_translate(const struct route_table *table);
 
@@ -179,6 +195,9 @@ unsigned int route_result_status(const struct route_result *result);
  */
 bool route_is_redirected(const struct cfg_realm *realm, const struct cfg_trunk *trunk,
 	const struct route_result *result);
+
+/* Is this one of the configuration's emergency numbers, as it came? */
+bool route_is_emergency(const struct cfg *cfg, struct view called);
 
 enum route_admit {
 	ROUTE_ADMITTED = 0,

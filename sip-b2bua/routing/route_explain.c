@@ -2,7 +2,7 @@
 /* What a look-up found, in words and as the status of a refusal; see route.h. */
 #include <stdio.h>
 
-#include "sip-b2bua/routing/route.h"
+#include "sip-b2bua/routing/route_private.h"
 #include "sip-b2bua/routing/timerange.h"
 
 char *route_target_text(const struct cfg_dial_peer *peer, char buf[ROUTE_TARGET_MAX])
@@ -26,6 +26,10 @@ char *route_target_text(const struct cfg_dial_peer *peer, char buf[ROUTE_TARGET_
 
 char *route_row_target(const struct route_row *row, char buf[ROUTE_TARGET_MAX])
 {
+	if (!row->table_trunk && row->hook_rank && row->trunk) {
+		snprintf(buf, ROUTE_TARGET_MAX, "trunk %.31s", row->trunk->name);
+		return buf;
+	}
 	if (!row->table_trunk)
 		return route_target_text(row->peer, buf);
 	snprintf(buf, ROUTE_TARGET_MAX, "trunk %.31s", row->table_trunk);
@@ -36,7 +40,9 @@ char *route_row_explain(
 	const struct route_row *row, const char *in_realm, char buf[ROUTE_REASON_MAX])
 {
 	const struct cfg_dial_peer *p = row->peer;
-	const char *trunk = row->table_trunk ? row->table_trunk : p->trunk;
+	const char *trunk = row->table_trunk ? row->table_trunk
+			    : row->trunk     ? row->trunk->name
+					     : p->trunk;
 	char target[ROUTE_TARGET_MAX], clock[16];
 
 	switch (row->verdict) {
@@ -71,7 +77,31 @@ char *route_row_explain(
 			"dial-peer %u is for time-range %s, by whose clock it is %s", p->tag,
 			p->time_range, timeranges_clock(row->local_minutes, clock));
 		break;
+	case ROUTE_ASK:
+		snprintf(buf, ROUTE_REASON_MAX, "dial-peer %u: route-hook %u is asked first",
+			p->tag, p->route_hook);
+		break;
+	case ROUTE_NOT_ASKED:
+		snprintf(buf, ROUTE_REASON_MAX,
+			"dial-peer %u: route-hook %u is not asked: a call asks one, an emergency "
+			"call none",
+			p->tag, p->route_hook);
+		break;
+	case ROUTE_NO_ANSWER:
+		snprintf(buf, ROUTE_REASON_MAX, "dial-peer %u: route-hook %u: %.100s", p->tag,
+			p->route_hook, row->hook_why);
+		break;
+	case ROUTE_REFUSED:
+		snprintf(buf, ROUTE_REASON_MAX,
+			"dial-peer %u: the call is refused for a route-hook", p->tag);
+		break;
 	case ROUTE_NO_WAY:
+		if (p->route_hook) {
+			snprintf(buf, ROUTE_REASON_MAX,
+				"dial-peer %u: route-hook %u has no way for the call", p->tag,
+				p->route_hook);
+			break;
+		}
 		snprintf(buf, ROUTE_REASON_MAX,
 			"dial-peer %u: voice class route-table %u has no trunk for the number now",
 			p->tag, p->route_table);
@@ -82,6 +112,10 @@ char *route_row_explain(
 				"dial-peer %u: voice class route-table %u names trunk %.31s, which "
 				"does not exist",
 				p->tag, p->route_table, trunk);
+		else if (row->hook_rank)
+			snprintf(buf, ROUTE_REASON_MAX,
+				"dial-peer %u: target %u of route-hook %u is nothing that exists",
+				row_by(row)->tag, row->hook_rank, row_by(row)->route_hook);
 		else
 			snprintf(buf, ROUTE_REASON_MAX, "dial-peer %u has no trunk", p->tag);
 		break;
@@ -138,8 +172,9 @@ unsigned int route_result_status(const struct route_result *result)
 {
 	if (result->n_use > 0)
 		return 0;
-	if (result->rejected[0] ||
-		(result->n_rows > 0 && result->rows[0].verdict == ROUTE_REJECTED))
+	if (result->rejected[0])
+		return result->rejected_status;
+	if (result->n_rows > 0 && result->rows[0].verdict == ROUTE_REJECTED)
 		return 403;
 	/* A way that exists but is out of service may be back soon; no way at all will not. */
 	return result->n_rows > 0 ? 503 : 404;

@@ -110,7 +110,7 @@ const struct cfg_dial_peer *route_in_find(const struct cfg *cfg, const struct ro
 /* ---- weights ---- */
 
 /* splitmix64 */
-static uint64_t mix(uint64_t x)
+uint64_t route_mix(uint64_t x)
 {
 	x += 0x9e3779b97f4a7c15u;
 	x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
@@ -120,10 +120,10 @@ static uint64_t mix(uint64_t x)
 
 static bool are_equal(const struct route_row *a, const struct route_row *b)
 {
-	/* The ways of a route-table have their order. */
-	return !a->peer->route_table && !b->peer->route_table && a->group_rank == b->group_rank &&
-	       a->n_explicit == b->n_explicit && a->n_matched == b->n_matched &&
-	       a->peer->preference == b->peer->preference;
+	/* The ways of a route-table and of a route-hook have their order. */
+	return !a->peer->route_table && !b->peer->route_table && !a->hook_rank && !b->hook_rank &&
+	       a->group_rank == b->group_rank && a->n_explicit == b->n_explicit &&
+	       a->n_matched == b->n_matched && a->peer->preference == b->peer->preference;
 }
 
 /* Which of n rows comes first; those without a weight come last, in their order. */
@@ -139,7 +139,7 @@ static uint32_t draw(const struct route_row *rows, uint32_t n, uint64_t random)
 	}
 	if (random == 0 || total == 0)
 		return best;
-	at = mix(random) % total;
+	at = route_mix(random) % total;
 	for (uint32_t i = 0; i < n; i++) {
 		if (at < rows[i].peer->weight)
 			return i;

@@ -55,13 +55,15 @@ static enum route_verdict row_judge(
 	struct translate_steps steps;
 
 	enum route_verdict source = route_source_judge(
-		row->peer, t->ranges, q, &row->local_minutes);
+		row_by(row), t->ranges, q, &row->local_minutes);
 
+	if (source == ROUTE_USE && row->via)
+		source = route_source_judge(row->peer, t->ranges, q, &row->local_minutes);
 	if (source != ROUTE_USE)
 		return source;
-	if (row->peer->destination_map && !numbers_find(q->numbers, row->peer->destination_map))
+	if (row_by(row)->destination_map && !numbers_find(q->numbers, row_by(row)->destination_map))
 		return ROUTE_NO_MAP;
-	if (row->verdict != ROUTE_USE) /* its table said so */
+	if (row->verdict != ROUTE_USE) /* its table or its hook said so */
 		return row->verdict;
 	if (!cfg_dial_peer_is_local(row->peer) && !row->peer->registrar) {
 		if (!row->trunk)
@@ -88,7 +90,52 @@ static bool is_meant(enum route_verdict verdict)
 {
 	return verdict != ROUTE_SHUTDOWN && verdict != ROUTE_OTHER_REALM &&
 	       verdict != ROUTE_OTHER_TRUNK && verdict != ROUTE_OTHER_TIME &&
-	       verdict != ROUTE_NO_MAP && verdict != ROUTE_NO_WAY;
+	       verdict != ROUTE_NO_MAP && verdict != ROUTE_NO_WAY && verdict != ROUTE_NO_ANSWER &&
+	       verdict != ROUTE_NOT_ASKED;
+}
+
+void route_numbers_hook(
+	const struct route_asked *asked, unsigned int hook_rank, struct numbers *numbers)
+{
+	const struct hook_target *target;
+
+	if (hook_rank == 0 || !asked || !asked->answer || hook_rank > asked->answer->n)
+		return;
+	target = &asked->answer->target[hook_rank - 1];
+	if (target->called[0])
+		memcpy(numbers->called, target->called, sizeof(numbers->called));
+	if (target->calling[0])
+		memcpy(numbers->calling, target->calling, sizeof(numbers->calling));
+}
+
+/* A hook that is meant for the call is to be asked, refuses the call, or is not there to allow it. */
+static void hook_judge(const struct route_table *t, const struct route_query *q,
+	struct route_result *res, const struct route_row *row)
+{
+	const struct cfg_route_hook *hook = cfg_find_route_hook(t->cfg, row->peer->route_hook);
+
+	if (row->verdict == ROUTE_ASK && !res->ask)
+		res->ask = row->peer;
+	if (row->verdict == ROUTE_REFUSED) {
+		res->rejected_status = q->asked->answer->reject;
+		snprintf(res->rejected, ROUTE_REASON_MAX, "route-hook %u refuses the call: %s",
+			q->asked->tag,
+			q->asked->answer->reason[0] ? q->asked->answer->reason : "no reason given");
+	} else if (row->verdict == ROUTE_NO_ANSWER && hook && hook->fallback == CFG_HOOK_REJECT) {
+		res->rejected_status = 503;
+		snprintf(res->rejected, ROUTE_REASON_MAX, "route-hook %u: %s (fallback reject)",
+			q->asked->tag, q->asked->why);
+	}
+}
+
+/* Nobody gets a call that a hook refuses. */
+static void refuse_all(struct route_result *res)
+{
+	for (uint32_t i = 0; i < res->n_rows; i++) {
+		if (res->rows[i].verdict == ROUTE_USE)
+			res->rows[i].verdict = ROUTE_REFUSED;
+	}
+	res->n_use = 0;
 }
 
 void route_rows_judge(
@@ -100,8 +147,11 @@ void route_rows_judge(
 		struct route_row *row = &res->rows[i];
 
 		row->out = res->in;
+		route_numbers_hook(q->asked, row->hook_rank, &row->out);
 		row->verdict = row_judge(t, q, row);
-		if (stop && stop != row->peer && row->verdict == ROUTE_USE) {
+		if (!stop || stop == row_by(row))
+			hook_judge(t, q, res, row);
+		if (stop && stop != row_by(row) && row->verdict == ROUTE_USE) {
 			row->verdict = ROUTE_HUNTSTOP;
 			row->huntstop_tag = stop->tag;
 		}
@@ -112,9 +162,11 @@ void route_rows_judge(
 		 * A dial-peer that is meant for this call stops the hunt also when its trunk is
 		 * down: that is what the operator asks for with it.
 		 */
-		if (!stop && row->peer->huntstop && is_meant(row->verdict))
-			stop = row->peer;
+		if (!stop && row_by(row)->huntstop && is_meant(row->verdict))
+			stop = row_by(row);
 	}
+	if (res->rejected[0])
+		refuse_all(res);
 }
 
 bool route_numbers_in(const struct route_table *table, const struct route_query *query,

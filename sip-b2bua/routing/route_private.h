@@ -68,6 +68,15 @@ void route_quality_order(
 	const struct route_table *t, const struct cfg_dpg *group, struct route_result *res);
 void route_quality_demote(struct route_result *res);
 
+/* The dial-peer that matched the number. */
+static inline const struct cfg_dial_peer *row_by(const struct route_row *row)
+{
+	return row->via ? row->via : row->peer;
+}
+
+/* A number that looks like chance, the same for the same x. */
+uint64_t route_mix(uint64_t x);
+
 /* Gives each row its verdict, in their order. */
 void route_rows_judge(
 	const struct route_table *t, const struct route_query *q, struct route_result *res);

@@ -5,6 +5,7 @@
  * way all the same depends on query->random alone, so that the same query has the same answer.
  */
 #include <stdio.h>
+#include <string.h>
 
 #include "controlplane/config/cfg.h"
 #include "sip-b2bua/routing/route_private.h"
@@ -40,19 +41,11 @@ char *route_breach_text(const struct ctl_quality_breach *b, char buf[ROUTE_REASO
 	return buf;
 }
 
-/* The finish of splitmix64: trunks of one call draw independently, and so do neighbouring calls. */
-static uint64_t mixed(uint64_t x)
-{
-	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
-	x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
-	return x ^ (x >> 31);
-}
-
+/* Trunks of one call draw independently. */
 static bool is_probe(const struct route_query *q, const struct route_row *row)
 {
 	return q->random != 0 &&
-	       mixed(q->random + 0x9e3779b97f4a7c15u * (row->trunk_index + 1)) % 100 <
-		       row->class->probe_percent;
+	       route_mix(q->random ^ route_mix(row->trunk_index)) % 100 < row->class->probe_percent;
 }
 
 static void row_rate(
@@ -99,11 +92,12 @@ static bool are_ordered(const struct route_table *t, const struct cfg_dpg *group
 {
 	if (group)
 		return group->order_quality || (a->peer == b->peer && table_is_ordered(t, a->peer));
-	if (a->peer == b->peer)
-		return table_is_ordered(t, a->peer);
+	if (row_by(a) == row_by(b))
+		return a->hook_rank == b->hook_rank ? table_is_ordered(t, a->peer)
+						    : row_by(a)->order_quality;
 	return a->n_explicit == b->n_explicit && a->n_matched == b->n_matched &&
-	       a->peer->preference == b->peer->preference && a->peer->order_quality &&
-	       b->peer->order_quality;
+	       row_by(a)->preference == row_by(b)->preference && row_by(a)->order_quality &&
+	       row_by(b)->order_quality;
 }
 
 /* Stable: equals keep the order that they have. */
@@ -130,20 +124,21 @@ static bool is_bad(const struct route_row *row)
 /* Behind the last good one that is used; those that are not used keep their places. */
 void route_quality_demote(struct route_result *res)
 {
-	struct route_row bad[ROUTE_TRIES_MAX]; /* no more rows are used */
-	uint32_t end = 0, n = 0, to = 0;
+	uint32_t end = 0;
 
 	for (uint32_t i = 0; i < res->n_rows; i++) {
 		res->rows[i].demoted = is_bad(&res->rows[i]);
 		if (res->rows[i].verdict == ROUTE_USE && !res->rows[i].demoted)
 			end = i + 1;
 	}
-	for (uint32_t i = 0; i < end; i++) {
-		if (res->rows[i].demoted)
-			bad[n++] = res->rows[i];
-		else if (to++ != i)
-			res->rows[to - 1] = res->rows[i];
+	for (uint32_t left = end, i = 0; left > 0; left--) {
+		const struct route_row row = res->rows[i];
+
+		if (!row.demoted) {
+			i++;
+			continue;
+		}
+		memmove(&res->rows[i], &res->rows[i + 1], (end - 1 - i) * sizeof(row));
+		res->rows[end - 1] = row;
 	}
-	for (uint32_t i = 0; i < n; i++)
-		res->rows[to++] = bad[i];
 }

@@ -149,8 +149,8 @@ def includes():
                "sip-b2bua/": ("controlplane/base/", "controlplane/api/", "controlplane/config/", "dataplane/api/", "sip-b2bua/"),
                "cli/": ("controlplane/base/", "controlplane/api/", "controlplane/config/", "dataplane/api/", "cli/",
                         # "show dialplan" must say what a call would do: it asks the router itself, and "test voice
-                        # class sip-profiles" what a message would become
-                        "sip-b2bua/routing/", "sip-b2bua/profiles/")}
+                        # class sip-profiles" what a message would become; "test call" what a route-hook would be asked
+                        "sip-b2bua/routing/", "sip-b2bua/profiles/", "sip-b2bua/hook/")}
     out = []
     for name in [n for n in tracked() if n.endswith(C_FILES)]:
         rule = next((allowed[k] for k in sorted(allowed, key=len, reverse=True) if name.startswith(k)), None)

@@ -273,6 +273,26 @@ static bool trunk_quality(void *ctx, const char *name, struct cli_trunk_quality 
 	return true;
 }
 
+static bool route_hook(void *ctx, uint32_t tag, struct ctl_hook_status *ret)
+{
+	if (tag != 1)
+		return false;
+	*ret = (struct ctl_hook_status){.tag = 1,
+		.left_alone = 1,
+		.pending = 2,
+		.kept = 7,
+		.asked = 120,
+		.answered = 110,
+		.failed = 10,
+		.cached = 40,
+		.left_out = 30,
+		.refused = 5,
+		.wait_us = 1980000,
+		.max_us = 290000,
+		.problem = "it did not answer: Operation timed out"};
+	return true;
+}
+
 static bool trunk_quality_clear(void *ctx, const char *name)
 {
 	quality_forgotten = true;
@@ -779,6 +799,7 @@ const struct cli_source fake_source = {.now_ms = now_ms,
 	.trunk = trunk,
 	.targets = targets,
 	.trunk_quality = trunk_quality,
+	.route_hook = route_hook,
 	.trunk_quality_clear = trunk_quality_clear,
 	.hosts = hosts,
 	.host_clear = host_clear,

@@ -334,6 +334,10 @@ static int control_send(void *ctx, uint16_t type, uint32_t seq, const void *part
 		r->n_trunk_status++;
 		r->trunk_status = *(const struct ctl_trunk_status *)part1;
 		break;
+	case CTL_HOOK_STATUS:
+		assert_int_equal(len1, sizeof(struct ctl_hook_status));
+		r->hook_status = *(const struct ctl_hook_status *)part1;
+		break;
 	case CTL_ATTEMPT:
 		assert_int_equal(len1, sizeof(struct ctl_attempt));
 		r->n_attempts++;
@@ -437,6 +441,19 @@ static unsigned int env_own_vias(void *ctx, const struct sip_msg *msg)
 	return n;
 }
 
+static int env_ask(void *ctx, const struct b2b_ask *ask, uint64_t id)
+{
+	struct rig *r = ctx;
+
+	if (r->ask_error)
+		return r->ask_error;
+	snprintf(r->asked_body, sizeof(r->asked_body), "%s", ask->body);
+	r->asked_ms = ask->timeout_ms;
+	r->asked_id = id;
+	r->n_asked++;
+	return 0;
+}
+
 static int env_fetch(void *ctx, const char *url, const char *ca_file, bool plain, uint64_t id)
 {
 	struct rig *r = ctx;
@@ -474,6 +491,7 @@ static const struct b2b_env_ops env_ops = {
 	.control_send = control_send,
 	.control_seq = control_seq,
 	.fetch = env_fetch,
+	.ask = env_ask,
 	.wall_ms = env_wall_ms,
 	.mono_us = env_mono_us,
 	.look = env_look,

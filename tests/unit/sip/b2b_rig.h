@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "controlplane/api/ctl_hook.h"
 #include "controlplane/api/ctl_quality.h"
 #include "controlplane/config/cfg.h"
 #include "sip-b2bua/b2b/b2b.h"
@@ -173,6 +174,12 @@ struct rig {
 	char fetch_url[256]; /* what the box asked for last, by HTTP */
 	uint64_t fetch_id;
 	unsigned int n_fetches;
+	char asked_body[2048]; /* the last question to a route-hook */
+	uint64_t asked_id;
+	uint32_t asked_ms;
+	unsigned int n_asked;
+	int ask_error; /* negative errno: it cannot be asked */
+	struct ctl_hook_status hook_status;
 	bool trace;
 	bool allow_inner; /* addresses of the other side may show */
 	bool any_realm;	  /* calls of two far ends of one side are expected */

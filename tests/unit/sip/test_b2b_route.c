@@ -14,6 +14,7 @@
 #include "controlplane/config/schema.h"
 #include "sip-b2bua/b2b/breaker.h"
 #include "sip-b2bua/b2b/policy.h"
+#include "sip-b2bua/hook/hook_answer.h"
 #include "sip-b2bua/routing/route.h"
 
 #define LONG_MS 400000 /* longer than every timer of a call that ends */
@@ -397,6 +398,8 @@ static void random_peers(struct rig *r)
 			set(peer, CFG_DIAL_PEER, "destination_pattern", pattern);
 		if (one_in(r, 6))
 			set(peer, CFG_DIAL_PEER, "route_table", PICK(r, "1", "2"));
+		else if (one_in(r, 5))
+			set(peer, CFG_DIAL_PEER, "route_hook", PICK(r, "1", "2"));
 		else
 			set(peer, CFG_DIAL_PEER, "trunk",
 				PICK(r, "t0", "t1", "t2", "t3", "t4", "t5"));
@@ -517,12 +520,99 @@ static void see_invite(const struct rig_packet *p)
 		policy_user_text(&msg.from.uri, seen.invite[n].calling, CTL_NUMBER_MAX), 0);
 }
 
+static void random_hooks(struct rig *r)
+{
+	static const char *const tags[] = {"1", "2"};
+
+	for (unsigned int i = 0; i < 2; i++) {
+		struct cfg_route_hook *hook = object(r, CFG_ROUTE_HOOK, tags[i]);
+
+		set(hook, CFG_ROUTE_HOOK, "url", "https://router.example/way");
+		set(hook, CFG_ROUTE_HOOK, "fallback", PICK(r, "local", "local", "reject"));
+		hook->breaker_failures = 0; /* what one call meets would change the next one */
+	}
+}
+
+/* What the hook says to a call; and that it fails. */
+static struct {
+	unsigned int n_asked; /* before the call */
+	bool answered;
+	char text[1024];
+} hook;
+
+static void random_answer(struct rig *r)
+{
+	size_t n;
+
+	if (one_in(r, 12)) {
+		snprintf(hook.text, sizeof(hook.text), "{\"reject\":{\"status\":%s}}",
+			PICK(r, "404", "603", "486"));
+		return;
+	}
+	snprintf(hook.text, sizeof(hook.text), "{\"targets\":[");
+	for (unsigned int i = rig_random(r, 5); i > 0; i--) {
+		n = strlen(hook.text);
+		if (one_in(r, 3))
+			snprintf(hook.text + n, sizeof(hook.text) - n, "{\"dial_peer\":%u",
+				100 + rig_random(r, 32));
+		else if (one_in(r, 3))
+			snprintf(hook.text + n, sizeof(hook.text) - n,
+				"{\"uri\":\"sip:%s10.0.1.6%u:50%s\"", PICK(r, "", "77@"),
+				rig_random(r, 7), PICK(r, "60", "60", "61"));
+		else
+			snprintf(hook.text + n, sizeof(hook.text) - n, "{\"trunk\":\"%s\"",
+				PICK(r, "t0", "t1", "t2", "t3", "t4", "t5", "no"));
+		n = strlen(hook.text);
+		snprintf(hook.text + n, sizeof(hook.text) - n, "%s}%s",
+			PICK(r, "", ",\"called\":\"11\"", ",\"calling\":\"12\""), i > 1 ? "," : "");
+	}
+	n = strlen(hook.text);
+	snprintf(hook.text + n, sizeof(hook.text) - n, "]%s}",
+		PICK(r, "", ",\"called\":\"3\"", ",\"calling\":\"17\""));
+}
+
+static void answer(struct rig *r)
+{
+	hook.answered = true;
+	if (one_in(r, 6))
+		hook.text[0] = '\0';
+	else
+		random_answer(r);
+	b2b_asked(r->b, r->asked_id, view_of(hook.text), hook.text[0] ? "" : "nobody is there");
+}
+
+/* As limen-sip has it; NULL: there was no question. */
+static const struct route_asked *asked_of(const struct route_result *first)
+{
+	static struct hook_answer got;
+	static char why[HOOK_REASON_MAX];
+	static struct route_asked asked;
+
+	if (!first->ask)
+		return NULL;
+	asked = (struct route_asked){
+		.tag = first->ask->route_hook, .why = "it did not answer: nobody is there"};
+	if (hook.text[0]) {
+		assert_int_equal(hook_answer_read(view_of(hook.text), &got, why), 0);
+		asked.answer = &got;
+	}
+	return &asked;
+}
+
 /* Everything arrives. */
 static void follow(struct rig *r)
 {
 	seen.n = 0;
-	while (r->n_queue > 0 || r->n_replies > 0) {
+	hook.n_asked = r->n_asked;
+	hook.answered = false;
+	while (r->n_queue > 0 || r->n_replies > 0 ||
+		(r->n_asked != hook.n_asked && !hook.answered)) {
 		const struct rig_packet *p = &r->queue[0];
+
+		if (r->n_asked != hook.n_asked && !hook.answered) {
+			answer(r);
+			continue;
+		}
 
 		if (rig_reply(r))
 			continue;
@@ -552,7 +642,8 @@ static void expect_tried(const struct route_result *res)
 }
 
 static void random_call(struct rig *r, const struct route_table *table,
-	const struct numbers *numbers, unsigned int *n_ways, uint64_t *n_bad, uint64_t *n_probes)
+	const struct numbers *numbers, unsigned int *n_ways, uint64_t *n_bad, uint64_t *n_probes,
+	unsigned int *n_hooked)
 {
 	struct rig_up up = {r, r->cfg};
 	char number[16] = "", reason[ROUTE_REASON_MAX];
@@ -579,6 +670,11 @@ static void random_call(struct rig *r, const struct route_table *table,
 	q.random = call->rec.id;
 	if (route_lookup(table, &q, &res) < 0)
 		assert_int_equal(res.n_use, 0);
+	assert_int_equal(res.ask != NULL, r->n_asked != hook.n_asked);
+	q.asked = asked_of(&res);
+	if (q.asked && route_lookup(table, &q, &res) < 0)
+		assert_int_equal(res.n_use, 0);
+	*n_hooked += q.asked && q.asked->answer && res.n_use;
 	expect_tried(&res);
 	/* Each trunk that was tried is told once: the last one in the record. */
 	assert_int_equal(r->n_attempts, res.n_use ? res.n_use - 1 : 0);
@@ -603,7 +699,7 @@ static void random_call(struct rig *r, const struct route_table *table,
 static void test_random(void **state)
 {
 	uint64_t all_bad = 0, all_probes = 0;
-	unsigned int n_ways = 0;
+	unsigned int n_ways = 0, n_hooked = 0;
 
 	for (unsigned int round = 0; round < 20; round++) {
 		struct rig *r = rig_new(1000 + round);
@@ -620,6 +716,7 @@ static void test_random(void **state)
 		set(object(r, CFG_TIME_RANGE, "night"), CFG_TIME_RANGE, "periodic",
 			"daily 20:00 to 08:00");
 		random_classes(r);
+		random_hooks(r);
 		random_trunks(r);
 		random_peers(r);
 		numbers = random_map(r);
@@ -633,7 +730,7 @@ static void test_random(void **state)
 		assert_int_equal(route_table_new(r->cfg, &table, error), 0);
 		r->side[RIG_CALLEE].answer = 503;
 		for (unsigned int i = 0; i < 50; i++) {
-			random_call(r, table, numbers, &n_ways, &n_bad, &n_probes);
+			random_call(r, table, numbers, &n_ways, &n_bad, &n_probes, &n_hooked);
 			if (i % 10 == 9)
 				rig_pass(r, LONG_MS);
 		}
@@ -647,6 +744,7 @@ static void test_random(void **state)
 	}
 	assert_true(n_ways > 1000); /* the calls do go somewhere */
 	assert_true(all_bad > 200 && all_probes > 30);
+	assert_true(n_hooked > 200);
 }
 
 int main(void)

@@ -55,7 +55,7 @@ static struct http_fetch *fetch_new(void)
 	struct http_fetch *f;
 
 	base = event_base_new();
-	f = http_fetch_new(base, on_done, NULL);
+	f = http_fetch_new(base, 64, on_done, NULL);
 	assert_non_null(f);
 	n_done = 0;
 	return f;

@@ -100,6 +100,16 @@ static uint32_t look(const struct block_table *t, const struct block_key *key, u
 	return b->key.scope && now_tsc < b->until_tsc ? b->row : BLOCK_NO_ROW;
 }
 
+void block_prefetch(const struct block_table *t, uint8_t scope, const uint8_t *frame, uint32_t len)
+{
+	struct block_key key = {.scope = scope, .len = IPV4_LEN};
+
+	if (len < ETH_LEN + 20 || frame[12] != TYPE_IPV4 >> 8 || frame[13] != 0)
+		return;
+	memcpy(key.ip, frame + ETH_LEN + 12, 4);
+	__builtin_prefetch(&t->buckets[place_of(t, &key)]);
+}
+
 uint32_t block_source(const struct block_table *t, uint8_t scope, const uint8_t *frame,
 	uint32_t len, uint64_t now_tsc)
 {

@@ -57,6 +57,8 @@ void block_table_set(
 	struct block_table *t, const struct block_key *key, uint32_t row, uint64_t until_tsc);
 void block_table_del(struct block_table *t, const struct block_key *key);
 
+/* Fetches what block_source() will read first of a frame of IPv4; of a burst all, before the first. */
+void block_prefetch(const struct block_table *t, uint8_t scope, const uint8_t *frame, uint32_t len);
 /* The row of the source of a frame (len octets from the Ethernet header, without a tag) when it is
  * blocked in the scope; BLOCK_NO_ROW. */
 uint32_t block_source(const struct block_table *t, uint8_t scope, const uint8_t *frame,

@@ -80,6 +80,11 @@ static __rte_noinline void blocks_check(struct worker *w)
 	unsigned int n = 0;
 
 	for (unsigned int i = 0; i < w->n_punt; i++) {
+		const struct rte_mbuf *m = w->punt[i];
+		block_prefetch(&w->blocks, w->block_scopes[m->port],
+			rte_pktmbuf_mtod(m, const uint8_t *), m->data_len);
+	}
+	for (unsigned int i = 0; i < w->n_punt; i++) {
 		struct rte_mbuf *m = w->punt[i];
 		const uint8_t *frame = rte_pktmbuf_mtod(m, const uint8_t *);
 		uint8_t scope = w->block_scopes[m->port];

@@ -151,12 +151,16 @@ static bool is_let_in(
 	return false;
 }
 
-/* New calls beyond what the thread can finish are refused before there is any state of them. */
+/*
+ * New calls beyond what the thread can finish are refused before there is any state of them. One that was
+ * let in and is sent again, as it must wait for its answer, is not judged a second time.
+ */
 static bool is_too_much(
 	struct sip_worker *w, const struct sip_msg *msg, const struct sip_path *path)
 {
 	char text[40];
 	if (!msg->is_request || msg->method != SIP_M_INVITE || msg->to.tag.n > 0 ||
+		(w->overload.share < 1 && sip_txns_knows(w->txns, msg)) ||
 		overload_admit(&w->overload) ||
 		(w->ops->urgent != NULL && w->ops->urgent(w->app, msg)))
 		return false;

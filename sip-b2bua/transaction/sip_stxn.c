@@ -243,6 +243,12 @@ static void request_take(struct sip_txns *txns, const struct sip_msg *msg,
 		stxn_fail_later(s, -ENOMEM);
 }
 
+bool sip_txns_knows(struct sip_txns *txns, const struct sip_msg *msg)
+{
+	uint64_t key[2];
+	return key_make(txns, msg, msg->method_text, key) && find(txns, key) != NULL;
+}
+
 void stxn_receive(struct sip_txns *txns, const struct sip_msg *msg, const struct sip_path *path)
 {
 	uint64_t key[2];

@@ -98,6 +98,8 @@ const struct sip_txn_counters *sip_txns_counters(const struct sip_txns *txns);
 /* A parsed message from the transport. */
 void sip_txns_receive(
 	struct sip_txns *txns, const struct sip_msg *msg, const struct sip_path *path);
+/* A request is one again whose server transaction there is. */
+bool sip_txns_knows(struct sip_txns *txns, const struct sip_msg *msg);
 /* A message with this origin could not be sent. */
 void sip_txns_send_failed(struct sip_txns *txns, uint64_t origin, int err);
 

@@ -3,7 +3,7 @@
 """All programs of the box as one process tree on loopback, for measuring calls: takes SIP at
 127.0.0.1:5060 and sends every call to 127.0.0.1:5080. The media port is a null device.
 
-    box.py BUILD-FOLDER WORK-FOLDER [--sip-workers N] [--no-huge] [--tls CERTIFICATE KEY] [--users N]
+    box.py BUILD-FOLDER WORK-FOLDER [--sip-workers N] [--no-huge] [--tls CERTIFICATE KEY] [--users N] [--target-load P]
 
 With --tls it takes SIP at port 5061, too. With --users it is a registrar of the users u000000, u000001, ...
 
@@ -78,6 +78,7 @@ def main():
     parser.add_argument("work")
     parser.add_argument("--sip-workers", default="1")
     parser.add_argument("--no-huge", action="store_true")
+    parser.add_argument("--target-load", type=int, default=0, help="percent of a worker's time; above it calls are refused")
     parser.add_argument("--users", type=int, default=0)
     parser.add_argument("--tls", nargs=2, metavar=("CERTIFICATE", "KEY"))
     args = parser.parse_args()
@@ -85,6 +86,8 @@ def main():
     for folder in (run_dir, state_dir):
         os.makedirs(folder, mode=0o755, exist_ok=True)
     with open(os.path.join(state_dir, "startup.cfg"), "w") as f:
+        if args.target_load:
+            f.write(f"voice_service = {{ overload_target = {args.target_load}; }};\n")
         f.write(configuration(args.tls) + (users(args.users) if args.users else ""))
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     children = []

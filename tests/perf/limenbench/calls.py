@@ -144,6 +144,24 @@ def soak(bench, names):
             row("b2bua.soak.grown", result["grown_mb"], "MB", None)]
 
 
+def overload(bench, names):
+    """What is finished of twice and four times as many calls as the box can finish, as a share of what it can."""
+    _prepare(bench)
+    clock = _clock(bench)
+    work = os.path.join(bench.work, "overload")
+    seconds = 3 if bench.quick else 10
+    argv = [sys.executable, os.path.join(HERE, "overload.py"), str(seconds), bench.release, work,
+            *([] if bench.huge else ["--no-huge"])]
+    out = run(["unshare", "-n", "sh", "-c", 'ip link set lo up && exec "$@"', "sh", *argv], seconds * 60 + 300,
+              dict(os.environ, FINECLOCK=clock) if clock else None)
+    result = json.loads(out)
+    say(f"b2bua.overload: {result}")
+    capacity = result["capacity"]["goodput"]
+    return [row("b2bua.overload", result["x2"]["goodput"], "calls/s finished of twice the capacity", capacity),
+            row("b2bua.overload.x4", result["x4"]["goodput"], "calls/s finished of four times", capacity),
+            row("b2bua.overload.failed", result["x2"]["failed"] + result["x4"]["failed"], "calls", None)]
+
+
 def _clock(bench):
     """SIPp's own clock has steps of 4 ms; a library of the reference folder makes them finer."""
     return bench.reference_program("fineclock.so", ["sipbench/fineclock.c"], ["-O2", "-shared", "-fPIC", "-ldl"])

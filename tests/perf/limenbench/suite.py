@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The names of ./bench. One line a name; names of one function are measured together."""
-from . import calls, memif, registrations, relay, routing, srtp, transcode, versus, voice
+from . import blocks, calls, memif, registrations, relay, routing, srtp, transcode, versus, voice
 
 BENCHES = {
     "relay.rtp.1": relay.inproc,
@@ -19,6 +19,9 @@ BENCHES = {
     **{name: transcode.channels for name in transcode.PAIRS},
     **{name: transcode.system for name in transcode.SYSTEM},
     **{name: versus.versus for name in versus.KINDS},
+    "blocks.none": blocks.packets,
+    "blocks.full.pass": blocks.packets,
+    "blocks.full.drop": blocks.packets,
     "voice.jitter": voice.frames,
     "voice.dtmf-detect": voice.frames,
     "voice.mixer": voice.frames,
@@ -27,6 +30,7 @@ BENCHES = {
     "b2bua.calls": calls.calls,
     "b2bua.calls.tls": calls.calls_tls,
     "b2bua.soak": calls.soak,
+    "b2bua.overload": calls.overload,
     "routing.lookups": routing.lookups,
     "registrar.digest": registrations.digest,
 }

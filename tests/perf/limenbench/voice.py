@@ -10,8 +10,9 @@ from .table import row
 FRAMES = (1000, 3000)
 
 
-def _collected(own, what, frames):
-    argv = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", own, what, str(frames)]
+def collected(command):
+    """Instructions of a program from start to end."""
+    argv = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", *command]
     try:
         done = subprocess.run(argv, capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL)
     except FileNotFoundError:
@@ -28,7 +29,7 @@ def frames(bench, names):
     own = bench.program("tests", "perf", "voice_bench")
     rows = []
     for name in names:
-        few, many = (_collected(own, name.split(".", 1)[1], n) for n in FRAMES)
+        few, many = (collected([own, name.split(".", 1)[1], str(n)]) for n in FRAMES)
         value = round((many - few) / (FRAMES[1] - FRAMES[0]))
         say(f"{name}: {value} instructions a frame")
         rows.append(row(name, value, "instructions/frame (callgrind)"))

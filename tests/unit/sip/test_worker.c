@@ -19,7 +19,7 @@
 
 #include "controlplane/base/clock.h"
 #include "controlplane/base/log.h"
-#include "sip-b2bua/core/sip_worker.h"
+#include "sip-b2bua/core/worker_private.h"
 
 #define N	    2
 #define DEADLINE_MS 10000
@@ -65,6 +65,9 @@ static void app_request(
 	char headers[100], tag[SIP_TOKEN_LEN];
 	snprintf(headers, sizeof(headers), "X-Worker: %u\r\nX-Own-Vias: %u\r\n", sip_worker_id(w),
 		sip_worker_own_vias(w, msg));
+	/* From now on there is too much to do. */
+	if (view_eq(msg->from.uri.user, VIEW("last")))
+		w->overload.share = w->overload.credit = 0.001;
 	/* Told before the answer, so it must be there before the answer. */
 	if (sip_worker_control(w) != NULL)
 		assert_int_equal(ipc_send(sip_worker_control(w), CTL_TRUNK_STATUS, 0, 0, 0, &status,
@@ -309,16 +312,17 @@ static int phone(int type)
 	return fd;
 }
 
+static unsigned int n_branches;
+
 static void request_send(int fd, const char *method, const char *call_id, const char *user,
 	const char *to_tag, const char *more)
 {
-	static unsigned int n;
 	char text[2000];
 	int len = snprintf(text, sizeof(text),
 		"%s sip:b@%s SIP/2.0\r\nVia: SIP/2.0/UDP %s;rport;branch=z9hG4bK%u\r\n"
 		"From: <sip:%s@h>;tag=f\r\nTo: <sip:b@h>%s%s\r\nCall-ID: %s\r\n"
 		"CSeq: 1 %s\r\n%sContent-Length: 0\r\n\r\n",
-		method, f.host, f.host, n++, user, to_tag[0] ? ";tag=" : "", to_tag, call_id,
+		method, f.host, f.host, n_branches++, user, to_tag[0] ? ";tag=" : "", to_tag, call_id,
 		method, more);
 	assert_int_equal(send(fd, text, (size_t)len, MSG_NOSIGNAL), len);
 }
@@ -513,6 +517,32 @@ static void test_refused(void **state)
 	close(fd);
 }
 
+/* Under overload a call that was let in is not judged again when it is sent again; others are. */
+static void test_overload(void **state)
+{
+	char branch[32];
+	until(f.n_hellos == N);
+	config_give(1, "box");
+	until(n_ready == 1);
+	int fd = phone(SOCK_DGRAM);
+	request_send(fd, "INVITE", "over", "last", "", "");
+	answer_read(fd, false);
+	assert_int_equal(msg.status, 200);
+	n_branches--; /* the same once more */
+	request_send(fd, "INVITE", "over", "last", "", "");
+	request_send(fd, "INVITE", "over", "x", "", "");
+	answer_read(fd, false);
+	snprintf(branch, sizeof(branch), "z9hG4bK%u", n_branches - 1);
+	assert_true(view_eq(msg.via.branch, view_of(branch)));
+	assert_int_equal(msg.status, 503);
+	assert_non_null(sip_msg_hdr(&msg, SIP_H_RETRY_AFTER));
+	/* other requests and what belongs to calls are served */
+	request_send(fd, "OPTIONS", "over", "x", "", "");
+	answer_read(fd, false);
+	assert_int_equal(msg.status, 200);
+	close(fd);
+}
+
 /* What the app told limen-control is there before its answer is. */
 static void test_order(void **state)
 {
@@ -583,6 +613,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_token_owner, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_stream, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_overload, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_order, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_control_lost, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_own_vias, setup, teardown),

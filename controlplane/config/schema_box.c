@@ -168,7 +168,7 @@ static const struct cfg_leaf rows[] = {
 		.name = "overload_target",
 		.syntax = "overload target-load",
 		FIELD(cfg, overload_target),
-		.min = 50,
+		.min = 10,
 		.max = 99,
 		.def = 90,
 		NO_REF,

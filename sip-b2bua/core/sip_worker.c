@@ -15,6 +15,7 @@
 #include "controlplane/base/clock.h"
 #include "controlplane/base/log.h"
 #include "controlplane/base/secret.h"
+#include "sip-b2bua/core/thread_time.h"
 #include "sip-b2bua/core/worker_private.h"
 
 LOG_TOPIC("sip-worker");
@@ -79,19 +80,10 @@ static void stats_send(struct twheel_timer *timer, void *arg)
 	twheel_start(w->wheel, &w->stats_timer, STATS_MS);
 }
 
-/* Of this thread: what it has worked, whatever others do to the machine. */
-static uint64_t thread_cpu_us(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
-	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
-}
-
 static void overload_fired(struct twheel_timer *timer, void *arg)
 {
 	struct sip_worker *w = arg;
-	overload_tick(&w->overload, clock_mono_us(), thread_cpu_us());
+	overload_tick(&w->overload, clock_mono_us(), thread_time_us(w->time_fd));
 	atomic_store_explicit(&w->group->refuses[w->id],
 		(unsigned int)((1 - w->overload.share) * 100 + 0.5), memory_order_relaxed);
 	twheel_start(w->wheel, &w->overload_timer, OVERLOAD_PERIOD_MS);
@@ -130,7 +122,8 @@ static void *worker_main(void *arg)
 	if (rc != 0)
 		return NULL;
 	twheel_start(w->wheel, &w->stats_timer, STATS_MS);
-	overload_init(&w->overload, clock_mono_us(), thread_cpu_us());
+	w->time_fd = thread_time_open();
+	overload_init(&w->overload, clock_mono_us(), thread_time_us(w->time_fd));
 	pace_init(&w->pace, clock_mono_us());
 	control_start(w);
 	/* acquire pairs with the release in _stop */
@@ -159,6 +152,8 @@ static void worker_free(struct sip_worker *w)
 		event_free(w->wake);
 	if (w->wake_fd >= 0)
 		close(w->wake_fd);
+	if (w->time_fd >= 0)
+		close(w->time_fd);
 	twheel_free(w->wheel);
 	if (w->base != NULL)
 		event_base_free(w->base);
@@ -176,6 +171,7 @@ static struct sip_worker *worker_new(struct sip_workers *group, unsigned int id)
 	w->group = group;
 	w->ops = group->opts.app;
 	w->id = id;
+	w->time_fd = -1;
 	w->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	w->base = event_base_new();
 	w->wheel = twheel_new(clock_mono_ms());

@@ -85,6 +85,7 @@ struct sip_worker {
 	struct defence_conf defence_conf;
 	unsigned int defence_lines; /* of the log, in this second */
 	struct overload overload;
+	int time_fd; /* thread_time_open() */
 	struct twheel_timer overload_timer;
 	struct cfg *cfg;
 	uint64_t cfg_revision;

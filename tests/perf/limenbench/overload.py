@@ -4,9 +4,9 @@
 
     overload.py SECONDS BUILD-FOLDER WORK-FOLDER [--no-huge]
 
-First the rate is raised until the box begins to refuse: what it then finishes is its capacity. Then twice and four
+First the rate is raised until the box refuses a quarter: the most that it finished is its capacity. Then twice and four
 times that is offered. Prints one JSON line with the calls that were finished in a second each time. limen-sip is to
-be busy for half of a core, so that SIPp on the same machine can offer so much."""
+be busy for a fifth of a core, so that SIPp on the same machine can offer so much, and take what is let in."""
 import argparse
 import csv
 import json
@@ -19,8 +19,8 @@ import time
 
 import load
 
-WARM_S, TARGET = 4, 50
-FIRST, STEP, RATE_MAX = 400, 1.25, 8000
+WARM_S, TARGET = 4, 20
+FIRST, STEP, RATE_MAX, REFUSED = 400, 1.3, 12000, 0.25
 
 
 def offer(folder, rate, seconds):
@@ -64,12 +64,13 @@ def main():
                 [sys.executable, os.path.join(load.HERE, "box.py"), args.build, args.work, "--target-load", str(TARGET),
                  *(["--no-huge"] if args.no_huge else [])], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log))
         time.sleep(WARM_S)
-        rate, capacity = FIRST, None
+        rate, capacity, steps = FIRST, None, []
         while rate < RATE_MAX:
-            capacity = offer(folder, rate, args.seconds)
-            if capacity["refused"] > 0.02 * rate * args.seconds or capacity["failed"]:
+            steps.append(offer(folder, rate, args.seconds))
+            if steps[-1]["refused"] + steps[-1]["failed"] > REFUSED * rate * args.seconds:
                 break
             rate *= STEP
+        capacity = max(steps, key=lambda step: step["goodput"])
         result = {"rate": int(rate), "capacity": capacity}
         for times in (2, 4):
             result[f"x{times}"] = offer(folder, capacity["goodput"] * times, args.seconds)

@@ -11,7 +11,11 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
+#include <unistd.h>
+
 #include "sip-b2bua/core/overload.h"
+#include "sip-b2bua/core/thread_time.h"
 
 #define CALL_US	   1000 /* so 1,000 calls a second are all there is */
 #define REFUSAL_US 50
@@ -165,6 +169,28 @@ static void test_bounds(void **state)
 	assert_int_equal(overload_retry_s(&o), 2);
 }
 
+/* Time that others took the processor away is no time that was free. */
+static void test_thread_time(void **state)
+{
+	uint64_t us = 0, before, after;
+	int fd = thread_time_open();
+
+	assert_int_equal(thread_time_parse("5000000 7000000 33\n", &us), 0);
+	assert_int_equal(us, 12000);
+	assert_int_equal(thread_time_parse("5000000\n", &us), -EINVAL);
+	assert_int_equal(thread_time_parse("", &us), -EINVAL);
+	assert_int_equal(us, 12000);
+	/* it goes on while the thread works, with the kernel's figures and without */
+	for (unsigned int i = 0; i < 2; i++) {
+		before = after = thread_time_us(i ? -1 : fd);
+		for (unsigned int k = 0; k < 100000000 && after < before + 2000; k++)
+			after = thread_time_us(i ? -1 : fd);
+		assert_true(after >= before + 2000);
+	}
+	if (fd >= 0)
+		close(fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -172,6 +198,7 @@ int main(void)
 		cmocka_unit_test(test_twice),
 		cmocka_unit_test(test_one_task),
 		cmocka_unit_test(test_bounds),
+		cmocka_unit_test(test_thread_time),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -322,8 +322,8 @@ static void request_send(int fd, const char *method, const char *call_id, const 
 		"%s sip:b@%s SIP/2.0\r\nVia: SIP/2.0/UDP %s;rport;branch=z9hG4bK%u\r\n"
 		"From: <sip:%s@h>;tag=f\r\nTo: <sip:b@h>%s%s\r\nCall-ID: %s\r\n"
 		"CSeq: 1 %s\r\n%sContent-Length: 0\r\n\r\n",
-		method, f.host, f.host, n_branches++, user, to_tag[0] ? ";tag=" : "", to_tag, call_id,
-		method, more);
+		method, f.host, f.host, n_branches++, user, to_tag[0] ? ";tag=" : "", to_tag,
+		call_id, method, more);
 	assert_int_equal(send(fd, text, (size_t)len, MSG_NOSIGNAL), len);
 }
 

@@ -51,6 +51,7 @@ extern const struct cli_table cli_show_platform;
 extern const struct cli_table cli_show_dtls;
 extern const struct cli_table cli_show_stir;
 extern const struct cli_table cli_show_prompts;
+extern const struct cli_table cli_show_cache;
 extern const struct cli_table cli_show_registrations;
 extern const struct cli_table cli_show_codecs;
 extern const struct cli_table cli_recording_commands;
@@ -138,6 +139,8 @@ int cli_print_json(struct cli_ctx *ctx, json_t *json);
 /* The end of a handler that returned -EINPROGRESS; what it prints is in session->out. */
 void cli_finish(struct cli_session *session, int status);
 
+/* Counters of all workers of limen-sip. (show.c) */
+void cli_sip_sum(struct cli_ctx *ctx, struct ctl_sip_stats *ret_sum);
 /* Is the box registered at it? (show_register.c) */
 bool cli_trunk_registered(struct cli_ctx *ctx, const struct cfg_trunk *trunk);
 /* trunk_quality.c: what limen-sip was told of its quality; NULL: nothing is known. */

@@ -46,7 +46,8 @@ struct cli_engine *cli_engine_new(struct cfg_store *store, const struct cli_sour
 		&cli_show_ladder, &cli_show_targets, &cli_show_platform, &cli_show_dtls,
 		&cli_show_stir, &cli_show_prompts, &cli_show_codecs, &cli_recording_commands,
 		&cli_routing_commands, &cli_test_call_commands, &cli_show_conns, &cli_sip_profiles,
-		&cli_show_threshold, &cli_show_register, &cli_show_capacity, &cli_show_blocked};
+		&cli_show_threshold, &cli_show_register, &cli_show_capacity, &cli_show_blocked,
+		&cli_show_cache};
 	struct cli_engine *engine = calloc(1, sizeof(*engine));
 
 	if (!engine)

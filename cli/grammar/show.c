@@ -514,6 +514,12 @@ static int add_sip(uint32_t worker, const struct ctl_sip_stats *stats, void *arg
 	return 0;
 }
 
+void cli_sip_sum(struct cli_ctx *ctx, struct ctl_sip_stats *ret_sum)
+{
+	*ret_sum = (struct ctl_sip_stats){0};
+	ctx->source->sip(ctx->source->ctx, add_sip, ret_sum);
+}
+
 static int show_sip_statistics(struct cli_ctx *ctx)
 {
 	static const struct cli_column columns[] = {
@@ -522,12 +528,12 @@ static int show_sip_statistics(struct cli_ctx *ctx)
 		{"MEANING", "meaning", 0, false, false},
 	};
 	struct cli_table_out *table = cli_table_new(columns, 3);
-	struct ctl_sip_stats sum = {0};
+	struct ctl_sip_stats sum;
 	char error[] = "Out of memory";
 
 	if (!table)
 		return cli_fail(ctx, -ENOMEM, "%s", error);
-	ctx->source->sip(ctx->source->ctx, add_sip, &sum);
+	cli_sip_sum(ctx, &sum);
 #define X(field, name, help)                          \
 	cli_table_cell(table, "%s", name);            \
 	cli_table_cell(table, "%" PRIu64, sum.field); \

@@ -139,7 +139,7 @@ static int show_summary(struct cli_ctx *ctx)
 static int clear(struct cli_ctx *ctx)
 {
 	const char *user = cli_arg(ctx, 0);
-	int rc = ctx->source->registration_clear(ctx->source->ctx, user);
+	int rc = ctx->source->registration_clear(ctx->source->ctx, user, false);
 
 	switch (rc) {
 	case 0:

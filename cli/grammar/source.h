@@ -234,8 +234,9 @@ struct cli_source {
 	void (*registrations)(void *ctx, const char *user, cli_registration_fn row, void *arg);
 	/* How many there are; why they would not outlive limen-control, or an empty text. */
 	const char *(*registrations_state)(void *ctx, uint64_t *ret_n);
-	/* -ENOENT: none of this user; -ENOTCONN when its limen-sip is away. */
-	int (*registration_clear)(void *ctx, const char *user);
+	/* cached: only of registrars behind the box; of those user may be NULL: all. -ENOENT: none of this
+	 * user; -ENOTCONN when its limen-sip is away. */
+	int (*registration_clear)(void *ctx, const char *user, bool cached);
 	void (*processes)(void *ctx, cli_process_fn row, void *arg);
 	/* The segment, mapped; NULL while limen-dataplane is away. */
 	const struct dp_stats_header *(*dp_stats)(void *ctx);

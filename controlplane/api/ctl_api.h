@@ -590,7 +590,12 @@ struct ctl_reg_key {
 	uint64_t seq;	/* counts up in each worker's messages; comes back in ctl_reg_ack */
 };
 
-enum ctl_reg_flags { CTL_REG_NAT = 1 << 0, CTL_REG_OUTBOUND = 1 << 1, CTL_REG_GRUU = 1 << 2 };
+enum ctl_reg_flags {
+	CTL_REG_NAT = 1 << 0,
+	CTL_REG_OUTBOUND = 1 << 1,
+	CTL_REG_GRUU = 1 << 2,
+	CTL_REG_CACHED = 1 << 7, /* of a registrar behind the box */
+};
 
 #define CTL_REG_USER_MAX    64
 #define CTL_REG_CONTACT_MAX 160
@@ -607,12 +612,15 @@ struct ctl_reg {
 	uint8_t flags;		       /* enum ctl_reg_flags */
 	uint8_t digest; /* hash of its credentials: 1 MD5, 2 SHA-256, 3 SHA-512-256; 0: none */
 	uint8_t zero[3];
+	/* CTL_REG_CACHED; else 0 */
+	uint64_t core_until_ms, core_lost_ms; /* wall clock: its end there; no answer since, or 0 */
+	uint32_t shielded, forwarded;	      /* REGISTERs of it */
 	char realm[CTL_NAME_MAX];
 	char user[CTL_REG_USER_MAX];
 	char contact[CTL_REG_CONTACT_MAX];
 	char agent[CTL_REG_USER_MAX];
 };
-_Static_assert(sizeof(struct ctl_reg) == 392, "wire struct");
+_Static_assert(sizeof(struct ctl_reg) == 416, "wire struct");
 
 struct ctl_reg_ack {
 	uint64_t store_id; /* another one: it knows nothing, all bindings are to be put again */
@@ -670,6 +678,15 @@ struct ctl_reg_clear {
 	X(reg_accepted, "reg-accepted", "REGISTERs that were accepted")                       \
 	X(reg_refused, "reg-refused", "REGISTERs with right credentials that were refused")   \
 	X(reg_expired, "reg-expired", "contacts whose time ran out")                          \
+	X(reg_shielded, "reg-shielded", "refreshes that the cache answered")                  \
+	X(reg_forwarded, "reg-forwarded", "REGISTERs sent to a registrar behind")             \
+	X(reg_core_refused, "reg-core-refused", "of them refused there, without challenges")  \
+	X(reg_core_silent, "reg-core-silent", "of them not answered there, or by 5xx")        \
+	X(reg_core_removed, "reg-core-removed", "contacts that the box removed there")        \
+	X(reg_core_kept, "reg-core-kept", "of them those that stayed there until their end")  \
+	X(reg_survived, "reg-survived", "refreshes answered as the registrar did not")        \
+	X(reg_smoothed, "reg-smoothed", "REGISTERs that waited, or stayed here, for a limit") \
+	X(reg_put_off, "reg-put-off", "REGISTERs answered with 503 for a limit")              \
 	X(auth_challenged, "auth-challenged", "requests of users without credentials")        \
 	X(auth_stale, "auth-stale", "credentials with an old nonce, or one used before")      \
 	X(auth_wrong, "auth-wrong", "credentials with a wrong user name or password")         \

@@ -720,6 +720,15 @@ struct cfg_registrar {
 	uint32_t user_max_conn, user_call_spike, user_bandwidth_kbps;
 	uint32_t tolls[CFG_LIST_MAX];
 	uint32_t n_tolls;
+	uint32_t
+		rate_limit; /* REGISTERs in a second: of users that are new, or to the core; 0: any */
+	/* registration passthrough: users are those of a registrar at this trunk; empty: they are ours */
+	char core[CFG_NAME_MAX];
+	uint32_t core_expires_s; /* asked of it */
+	uint32_t core_timeout_s; /* it has so long for an answer */
+	uint32_t core_queue_ms;	 /* a REGISTER waits so long for its turn (rate_limit) */
+	uint32_t core_grace_s;	 /* phones are answered so long without it; 0: they are not */
+	bool core_path;		 /* RFC 3327 */
 };
 
 #define CFG_PHONE_MAX  64

@@ -17,11 +17,30 @@ __attribute__((format(printf, 3, 4))) static int fault(char *error, int rc, cons
 	return rc;
 }
 
+/* In front of another registrar. */
+static int check_core(const struct cfg *cfg, const struct cfg_registrar *r, char *error)
+{
+	const struct cfg_trunk *trunk = cfg_find_trunk(cfg, r->core);
+
+	if (trunk && strcmp(trunk->realm, r->realm) == 0)
+		return fault(error, -EINVAL,
+			"registrar %s: trunk %s of \"registration passthrough\" is in the phones' "
+			"own "
+			"realm %s",
+			r->name, r->core, r->realm);
+	if (r->core[0] && r->expires_nat_s > r->core_expires_s)
+		return fault(error, -EINVAL,
+			"registrar %s: \"expires nat\" %u is more than \"registration expires\" %u",
+			r->name, r->expires_nat_s, r->core_expires_s);
+	return 0;
+}
+
 static int check_registrars(const struct cfg *cfg, char *error)
 {
 	for (uint32_t i = 0; i < cfg->n_registrars; i++) {
 		const struct cfg_registrar *r = &cfg->registrars[i];
 		const struct cfg_realm *realm = cfg_find_realm(cfg, r->realm);
+		int rc;
 
 		if (realm && realm->class != CFG_REALM_ACCESS)
 			return fault(error, -EINVAL,
@@ -36,6 +55,9 @@ static int check_registrars(const struct cfg *cfg, char *error)
 			return fault(error, -EINVAL,
 				"registrar %s: \"domain %s\" is no domain name", r->name,
 				r->domain);
+		rc = check_core(cfg, r, error);
+		if (rc < 0)
+			return rc;
 		for (uint32_t k = 0; k < i; k++) {
 			if (r->realm[0] && strcmp(cfg->registrars[k].realm, r->realm) == 0)
 				return fault(error, -EINVAL,
@@ -112,12 +134,20 @@ int cfg_check_users(const struct cfg *cfg, char *error)
 	for (uint32_t i = 0; rc == 0 && i < cfg->n_pools; i++) {
 		const struct cfg_pool *pool = &cfg->pools[i];
 
+		const struct cfg_registrar *r = cfg_find_registrar(cfg, pool->registrar);
+
 		sorted[i] = pool;
 		if (pool->number[0] && !is_digits(pool->number))
 			rc = fault(error, -EINVAL,
 				"voice register pool %u: \"number %s\": digits are wanted, with "
 				"'+' only in front",
 				pool->tag, pool->number);
+		else if (r && r->core[0])
+			rc = fault(error, -EINVAL,
+				"voice register pool %u: the users of registrar %s are those of "
+				"the "
+				"registrar behind trunk %s (registration passthrough)",
+				pool->tag, r->name, r->core);
 		else if (strpbrk(pool->username, "\\\"<>@:;,?"))
 			rc = fault(error, -EINVAL,
 				"voice register pool %u: \"username %s\" cannot stand in a SIP "

@@ -60,7 +60,11 @@ struct facts {
 	uint32_t reg_id;
 	uint16_t q;
 	uint8_t transport, flags, digest, zero[3];
+	/* Rows of older versions end here. */
+	uint32_t shielded, forwarded;
+	uint64_t core_until_ms, core_lost_ms;
 };
+#define FACTS_MIN offsetof(struct facts, shielded)
 
 struct reg_worker {
 	bool up;
@@ -286,7 +290,8 @@ static bool reg_ok(const struct ctl_reg *reg)
 int registrations_put(struct registrations *r, uint32_t worker, const struct ctl_reg *reg,
 	const void *state, size_t len)
 {
-	struct facts facts = {reg->reg_id, reg->q, reg->transport, reg->flags, reg->digest, {0}};
+	struct facts facts = {reg->reg_id, reg->q, reg->transport, reg->flags, reg->digest, {0},
+		reg->shielded, reg->forwarded, reg->core_until_ms, reg->core_lost_ms};
 	sqlite3_stmt *s;
 
 	if (!reg_ok(reg) || len == 0 || len > CTL_REG_STATE_MAX)
@@ -385,7 +390,8 @@ static void column_text(sqlite3_stmt *s, int column, char *dst, size_t size)
 
 static bool row_read(sqlite3_stmt *s, struct ctl_reg *reg)
 {
-	struct facts facts;
+	struct facts facts = {0};
+	size_t n_facts;
 
 	*reg = (struct ctl_reg){.key = {.id = (uint64_t)sqlite3_column_int64(s, 0),
 					.owner = (uint64_t)sqlite3_column_int64(s, 1)},
@@ -395,16 +401,21 @@ static bool row_read(sqlite3_stmt *s, struct ctl_reg *reg)
 	column_text(s, 5, reg->user, sizeof(reg->user));
 	column_text(s, 6, reg->contact, sizeof(reg->contact));
 	column_text(s, 7, reg->agent, sizeof(reg->agent));
-	if (sqlite3_column_bytes(s, 8) != sizeof(reg->remote) ||
-		sqlite3_column_bytes(s, 9) != sizeof(facts))
+	n_facts = (size_t)sqlite3_column_bytes(s, 9);
+	if (sqlite3_column_bytes(s, 8) != sizeof(reg->remote) || n_facts < FACTS_MIN ||
+		n_facts > sizeof(facts))
 		return false;
 	memcpy(&reg->remote, sqlite3_column_blob(s, 8), sizeof(reg->remote));
-	memcpy(&facts, sqlite3_column_blob(s, 9), sizeof(facts));
+	memcpy(&facts, sqlite3_column_blob(s, 9), n_facts);
 	reg->reg_id = facts.reg_id;
 	reg->q = facts.q;
 	reg->transport = facts.transport;
 	reg->flags = facts.flags;
 	reg->digest = facts.digest;
+	reg->shielded = facts.shielded;
+	reg->forwarded = facts.forwarded;
+	reg->core_until_ms = facts.core_until_ms;
+	reg->core_lost_ms = facts.core_lost_ms;
 	return ipaddr_valid(&reg->remote);
 }
 
@@ -434,6 +445,7 @@ uint64_t registrations_count(struct registrations *r)
 struct clearing {
 	struct registrations *r;
 	char realm[CTL_NAME_MAX]; /* told last; a user's rows of a realm stand together */
+	bool cached;		  /* only those of registrars behind */
 	int rc;
 };
 
@@ -443,6 +455,8 @@ static int clear_row(const struct ctl_reg *reg, void *arg)
 	struct ctl_reg_clear msg = {0};
 	uint32_t n_workers = 0;
 
+	if (c->cached && !(reg->flags & CTL_REG_CACHED))
+		return 0;
 	if (c->rc == 0 && strcmp(c->realm, reg->realm) == 0)
 		return 0;
 	memcpy(c->realm, reg->realm, sizeof(c->realm));
@@ -460,12 +474,25 @@ static int clear_row(const struct ctl_reg *reg, void *arg)
 	return 0;
 }
 
-int registrations_clear(struct registrations *r, const char *user)
+int registrations_clear(struct registrations *r, const char *user, bool cached)
 {
-	struct clearing c = {.r = r, .rc = -ENOENT};
+	struct clearing c = {.r = r, .cached = cached, .rc = -ENOENT};
 
 	registrations_each(r, user, clear_row, &c);
 	return c.rc;
+}
+
+int registrations_clear_cache(struct registrations *r)
+{
+	static const struct ctl_reg_clear all = {0};
+	int rc = -ENOTCONN;
+
+	for (uint32_t i = 0; i < CALLS_WORKERS_MAX; i++) {
+		if (r->workers[i].up &&
+			r->ops.send(r->ops.arg, i, CTL_REG_CLEAR, &all, sizeof(all), NULL, 0))
+			rc = 0;
+	}
+	return rc;
 }
 
 const char *registrations_problem(const struct registrations *r)

@@ -47,7 +47,12 @@ typedef int (*registrations_fn)(const struct ctl_reg *reg, void *arg);
 /* By realm, user, and age; user: only this one, or NULL. A non-zero return of row ends the walk. */
 void registrations_each(struct registrations *r, const char *user, registrations_fn row, void *arg);
 uint64_t registrations_count(struct registrations *r);
-/* Has limen-sip remove the bindings of a user, in every realm. -ENOENT; -ENOTCONN: not all could be. */
-int registrations_clear(struct registrations *r, const char *user);
+/*
+ * Has limen-sip remove the bindings of a user, in every realm; cached: only those of registrars behind
+ * the box. -ENOENT; -ENOTCONN: not all could be.
+ */
+int registrations_clear(struct registrations *r, const char *user, bool cached);
+/* The same of all bindings of registrars behind the box. -ENOTCONN. */
+int registrations_clear_cache(struct registrations *r);
 /* Where the copy is: empty, or a sentence that says why it is in memory only. */
 const char *registrations_problem(const struct registrations *r);

@@ -369,9 +369,11 @@ static const char *registrations_state(void *ctx, uint64_t *ret_n)
 	return registrations_problem(c->registrations);
 }
 
-static int registration_clear(void *ctx, const char *user)
+static int registration_clear(void *ctx, const char *user, bool cached)
 {
-	return registrations_clear(((const struct control *)ctx)->registrations, user);
+	struct registrations *r = ((const struct control *)ctx)->registrations;
+
+	return user ? registrations_clear(r, user, cached) : registrations_clear_cache(r);
 }
 
 static int record(void *ctx, uint64_t call_id, bool on)

@@ -11,6 +11,7 @@
 #include "controlplane/base/log.h"
 #include "controlplane/base/siphash.h"
 #include "sip-b2bua/b2b/reason.h"
+#include "sip-b2bua/b2b/regcache.h"
 #include "sip-b2bua/b2b/relay.h"
 #include "sip-b2bua/b2b/stir.h"
 #include "sip-b2bua/core/sip_slab.h"
@@ -45,16 +46,18 @@ int b2b_new(const struct b2b_env *env, struct b2b **ret_b2b)
 	b->waits = calloc(MEDIA_WAITS, sizeof(*b->waits));
 	b->health = health_new(b);
 	b->regclient = regclient_new(b);
+	b->regcache = regcache_new(b);
 	b->numbers = numbers_new();
 	b->targets = targets_new(b);
 	b->quality = trunk_quality_new();
 	b->hooks = hooks_new(&b->env, b->id_key);
 	if (!b->quality || !b->hooks || !b->calls || !b->subscriptions || !b->stir || !b->waits ||
-		!b->health || !b->numbers || !b->targets || !b->regclient ||
+		!b->health || !b->numbers || !b->targets || !b->regclient || !b->regcache ||
 		registrar_new(env, &b->registrar) < 0) {
 		b2b_free(b);
 		return -ENOMEM;
 	}
+	regcache_start(b);
 	*ret_b2b = b;
 	return 0;
 }
@@ -93,6 +96,7 @@ void b2b_free(struct b2b *b)
 	stir_free(b->stir);
 	twheel_stop(b->env.wheel, &b->ends_timer);
 	regclient_free(b->regclient);
+	regcache_free(b->regcache);
 	health_free(b->health);
 	targets_free(b->targets);
 	trunk_quality_free(b->quality);
@@ -149,6 +153,8 @@ void b2b_config_apply(struct b2b *b, const struct cfg *cfg)
 	b->cfg = cfg;
 	admission_map_apply(b, cfg, &b->admission);
 	registrar_config_apply(b->registrar, cfg);
+	if (regcache_config(b->regcache, cfg) < 0)
+		log_err("silent registrars are asked again and again: memory is short");
 	stir_apply(b->stir);
 	if (targets_config(b->targets, cfg) < 0)
 		log_err("trunks have no targets: memory is short");
@@ -239,7 +245,9 @@ enum sip_admit b2b_admit(struct b2b *b, const struct sip_msg *msg, const struct 
 	/* Phones come from anywhere; they ask by OPTIONS whether the box is still there. */
 	if ((msg->method == SIP_M_REGISTER || msg->method == SIP_M_OPTIONS) &&
 		cfg_realm_registrar(b->cfg, realm->name))
-		return msg->method == SIP_M_REGISTER && registrar_challenge(b->registrar, msg, path)
+		return msg->method == SIP_M_REGISTER &&
+				       (regcache_local_full(b, msg, path) ||
+					       registrar_challenge(b->registrar, msg, path))
 			       ? SIP_ADMIT_ANSWERED
 			       : SIP_ADMIT_YES;
 	/* An INVITE that is refused gets a record, so it is let in as far as that. */
@@ -259,8 +267,9 @@ static bool caller_is_known(struct b2b *b, struct sip_stxn *stxn, const struct s
 	const struct sip_listener *listener = b->env.ops->listener(b->env.ctx, path->listener);
 	const struct cfg_realm *realm = listener ? cfg_find_realm(b->cfg, listener->realm) : NULL;
 
+	/* Users of a registrar behind the box are known by their registration, see call_cached.c. */
 	*ret_pool = NULL;
-	return !realm || realm->admission != CFG_ADMIT_USERS ||
+	return !realm || realm->admission != CFG_ADMIT_USERS || regcache_conf(b, realm->name) ||
 	       targets_source(b->targets, realm->name, &path->remote) ||
 	       (realm->emergency_unregistered && b2b_urgent(b, msg)) ||
 	       registrar_caller(b->registrar, stxn, msg, path, ret_pool);
@@ -317,7 +326,12 @@ void b2b_request(struct b2b *b, struct sip_stxn *stxn, const struct sip_msg *msg
 			call_setup(b, stxn, msg, path, pool);
 		return;
 	} else if (method == SIP_M_REGISTER && registrar_of_path(b->registrar, path)) {
-		registrar_request(b->registrar, stxn, msg, path);
+		const struct cfg_registrar *conf = registrar_of_path(b->registrar, path);
+
+		if (conf->core[0])
+			regcache_request(b, conf, stxn, msg, path);
+		else if (!regcache_local_refuses(b, conf, stxn, msg, path))
+			registrar_request(b->registrar, stxn, msg, path);
 		return;
 	} else if (relay_request(b, stxn, msg, path)) {
 		return;

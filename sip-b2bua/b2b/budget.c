@@ -131,20 +131,32 @@ void budget_call_give(struct budget *b)
 }
 
 /* A bucket that holds one second's calls. */
+int64_t budget_turn_take(struct budget *b, uint32_t per_s, uint64_t now_us, uint64_t most_us)
+{
+	uint64_t next = atomic_load_explicit(&b->next_us, memory_order_relaxed), wanted, over;
+
+	do {
+		wanted = (next > now_us ? next : now_us) + 1000000 / per_s;
+		over = wanted > now_us + 1000000 ? wanted - now_us - 1000000 : 0;
+		if (over > most_us)
+			return -1;
+	} while (!atomic_compare_exchange_weak_explicit(
+		&b->next_us, &next, wanted, memory_order_relaxed, memory_order_relaxed));
+	return (int64_t)over;
+}
+
+bool budget_turn_waits(const struct budget *b, uint32_t per_s, uint64_t now_us)
+{
+	return atomic_load_explicit(&b->next_us, memory_order_relaxed) + 1000000 / per_s >
+	       now_us + 1000000;
+}
+
 bool budget_rate_take(struct budget *b, uint64_t now_us, bool must)
 {
 	uint32_t per_s = atomic_load_explicit(&b->per_s, memory_order_relaxed);
-	uint64_t next = atomic_load_explicit(&b->next_us, memory_order_relaxed), wanted;
 
-	if (per_s == 0)
-		return true;
-	do {
-		wanted = (next > now_us ? next : now_us) + 1000000 / per_s;
-		if (wanted > now_us + 1000000 && !must)
-			return refuse(b, BUDGET_RATE);
-	} while (!atomic_compare_exchange_weak_explicit(
-		&b->next_us, &next, wanted, memory_order_relaxed, memory_order_relaxed));
-	return true;
+	return per_s == 0 || budget_turn_take(b, per_s, now_us, must ? UINT64_MAX : 0) >= 0 ||
+	       refuse(b, BUDGET_RATE);
 }
 
 bool budget_bps_move(struct budget *b, uint64_t from, uint64_t to, bool must)

@@ -63,6 +63,13 @@ bool budget_call_take(struct budget *b, bool must);
 void budget_call_give(struct budget *b);
 /* May a call begin now? As many as begin in a second may begin at once. */
 bool budget_rate_take(struct budget *b, uint64_t now_us, bool must);
+/*
+ * The same for who can wait, with another limit than budget_limit()'s: microseconds until its turn, which
+ * is taken. Negative: it would be later than most_us from now, and none is taken.
+ */
+int64_t budget_turn_take(struct budget *b, uint32_t per_s, uint64_t now_us, uint64_t most_us);
+/* Whether such a one would have to wait now. */
+bool budget_turn_waits(const struct budget *b, uint32_t per_s, uint64_t now_us);
 /* A reservation becomes another one, in bit/s. Less is always granted. */
 bool budget_bps_move(struct budget *b, uint64_t from, uint64_t to, bool must);
 /* Peaks are what there is now. */

@@ -32,7 +32,11 @@ static void timer_fired(struct twheel_timer *timer, void *arg)
 {
 	struct call *call = arg;
 
-	if (call->locating) {
+	if (call->locating && call->asking_caller) {
+		log_warning("call %016llx: no worker says whether the caller is registered",
+			(unsigned long long)call->rec.id);
+		call_caller_known(call);
+	} else if (call->locating) {
 		log_warning("call %016llx: no worker says where user %s is",
 			(unsigned long long)call->rec.id, call->user);
 		call_user_located(call);
@@ -173,6 +177,7 @@ void call_release(struct call *call)
 	call_ring_lose(call, (struct view){NULL, 0});
 	free(call->phones);
 	call_transfer_free(call);
+	free(call->caller);
 	leg_clear(&call->leg[LEG_A]);
 	leg_clear(&call->leg[LEG_B]);
 	media_map_clear(&call->media);

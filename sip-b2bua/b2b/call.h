@@ -275,6 +275,11 @@ struct call {
 	const struct sip_ctxn *heard; /* whose early media the caller gets */
 	char *route;		      /* Route of the INVITE to uri */
 	uint32_t route_len;
+	/* call_cached.c: phones that are registered with a registrar behind the box */
+	bool by_binding;    /* it came to the Contact of one of them */
+	bool asking_caller; /* with locating: it is asked whether the caller is one of them */
+	uint32_t binding_user, binding_contact;
+	struct registrar_targets *caller; /* none: he is not; NULL: nobody was asked */
 	char user[CFG_PHONE_MAX];
 	char far[CFG_PHONE_MAX + 8]; /* the called side in a sentence: "trunk carrier" */
 };
@@ -290,6 +295,7 @@ struct health;
 struct registrar;
 struct rules;
 struct regclient;
+struct regcache;
 
 #define INVITE_BUCKETS 2048
 #define LEG_ALIASES    1024
@@ -325,6 +331,7 @@ struct b2b {
 	struct hooks *hooks;
 	struct registrar *registrar;
 	struct regclient *regclient;
+	struct regcache *regcache;
 	LIST_HEAD(, call) invites[INVITE_BUCKETS]; /* initial INVITEs without a final answer */
 	LIST_HEAD(, leg) aliases[LEG_ALIASES];	   /* call_swap.c */
 	LIST_HEAD(moved_list, moved)
@@ -505,6 +512,24 @@ void call_ring_silent(struct call *call, unsigned int *ret_status, const struct 
 void call_ring_lose(struct call *call, struct view headers);
 /* A phone's transport failed with err, or it answered. true: its INVITE takes another flow (RFC 5626). */
 bool call_ring_other_flow(struct call *call, struct sip_ctxn *ctxn, int err, unsigned int status);
+
+/* ---- call_cached.c: calls of and to phones of a registrar behind the box ---- */
+#define CALL_TICKET_CALLER (1ull << 63) /* of a question for the caller, not the called one */
+/* The Request-URI names such a phone. */
+bool call_binding_take(struct call *call, const struct sip_uri *uri);
+/* As call_user_locate(), with that phone as the only candidate. */
+int call_binding_locate(struct call *call);
+/* The realm that it is in; NULL: it is not registered any more, or its listener is gone. */
+const struct cfg_realm *call_binding_realm(const struct call *call);
+/* Asks whether the caller is registered. -EINPROGRESS: call_caller_known() follows. */
+int call_caller_locate(struct call *call, const struct sip_msg *invite);
+/* Why who is not registered may not call, in a sentence; NULL: he may. */
+const char *call_caller_refused(struct call *call);
+/* Service-Route for an INVITE to this trunk, and identity of a registered caller; empty: none. */
+struct view call_caller_route(const struct call *call, const char *trunk);
+struct view call_caller_identity(const struct call *call);
+/* call_setup.c: goes on with what is known of the caller. */
+void call_caller_known(struct call *call);
 
 /* ---- call_redirect.c ---- */
 /* Instead of being carried, a call whose side wants it gets 302, and is gone. false: it is not. */
@@ -917,6 +942,24 @@ void health_free(struct health *health);
 int health_config(struct health *health);
 bool health_trunk_up(void *arg, uint32_t trunk_index); /* arg: struct health */
 void health_replay(struct health *health);
+
+/* ---- regcache.c: registrations in front of another registrar ---- */
+struct regcache *regcache_new(struct b2b *b);
+void regcache_start(struct b2b *b); /* the registrar is there */
+void regcache_free(struct regcache *cache);
+int regcache_config(struct regcache *cache, const struct cfg *cfg);
+uint32_t regcache_n_forwards(const struct regcache *cache); /* REGISTERs under way */
+/* A REGISTER to such a realm; it is answered now or later. */
+void regcache_request(struct b2b *b, const struct cfg_registrar *conf, struct sip_stxn *stxn,
+	const struct sip_msg *msg, const struct sip_path *path);
+/*
+ * "registration rate-limit" of the box's own registrar. Who is not registered and brings no credentials is
+ * answered without state while the limit is reached; who brings some is counted, and refused beyond it.
+ * true: it is answered.
+ */
+bool regcache_local_full(struct b2b *b, const struct sip_msg *msg, const struct sip_path *path);
+bool regcache_local_refuses(struct b2b *b, const struct cfg_registrar *conf, struct sip_stxn *stxn,
+	const struct sip_msg *msg, const struct sip_path *path);
 
 /* ---- regclient.c: trunks where the box is registered ---- */
 struct regclient *regclient_new(struct b2b *b);

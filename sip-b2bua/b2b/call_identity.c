@@ -55,6 +55,7 @@ void call_identity(struct call *call, struct identity *ret)
 		other ? rec->calling[LEG_B] : "");
 	ret->redirecting_number = redirecting_number;
 	ret->arg = call;
+	ret->registered = call_caller_identity(call);
 	class = stir_class_of(call->b->stir, ret->out);
 	if (!class)
 		return;

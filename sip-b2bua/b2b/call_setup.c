@@ -148,6 +148,10 @@ static bool check_source(struct call *call, const struct sip_msg *msg, const str
 		record_called(call, msg);
 	} else {
 		trunk = targets_source(b->targets, realm->name, &path->remote);
+		if (trunk && call_binding_take(call, &msg->uri)) {
+			call->to_contact = true;
+			record_called(call, msg);
+		}
 	}
 	if (trunk)
 		name_copy(call->rec.trunk[LEG_A], trunk->name);
@@ -306,6 +310,11 @@ static bool candidate_numbers(
 	struct numbers out = call->numbers;
 
 	_Static_assert(TRANSLATE_NUMBER_MAX == CTL_NUMBER_MAX, "numbers fit the record");
+	if (call->by_binding) {
+		memcpy(call->rec.calling[LEG_B], out.calling, CTL_NUMBER_MAX);
+		memcpy(call->rec.called[LEG_B], out.called, CTL_NUMBER_MAX);
+		return true;
+	}
 	route_numbers_hook(call_hook_asked(call), c->hook_rank, &out);
 	if (!peer || !route_numbers_out(call->b->routes, peer, trunk, &out, NULL, call->rec.reason))
 		return false;
@@ -441,7 +450,8 @@ static void target_join(struct call *call, const struct sip_msg *invite,
 		called_uri(call, invite), call->rec.called[LEG_A], call->rec.called[LEG_B], user);
 	sip_buf_init(&uri, text, sizeof(text) - 1);
 	targets_put_uri(b->targets, &uri, &called, trunk, target);
-	if (uri.overflow || call_ring_add(call, sip_buf_view(&uri), none, &path, target->spot) < 0)
+	if (uri.overflow || call_ring_add(call, sip_buf_view(&uri),
+				    call_caller_route(call, trunk->name), &path, target->spot) < 0)
 		log_info("call %016llx: a target of trunk %s does not ring",
 			(unsigned long long)call->rec.id, trunk->name);
 }
@@ -452,7 +462,7 @@ static int target_take(struct call *call, const struct sip_msg *invite,
 	struct call_targets *ct = &call->targets;
 
 	call_ring_clear(call);
-	call_copy_set(&call->route, &call->route_len, none);
+	call_copy_set(&call->route, &call->route_len, call_caller_route(call, trunk->name));
 	while (ct->next < ct->n) {
 		const struct target *target = &ct->list[ct->next++];
 
@@ -631,8 +641,8 @@ static void go_on(struct call *call, const struct sip_msg *msg)
 		refuse_offer(call, rc, reason);
 }
 
-/* Its source and its Identity are what they have to be. */
-static void route(struct call *call, const struct sip_msg *msg)
+/* Where it goes is known to be found now. */
+static void route_on(struct call *call, const struct sip_msg *msg)
 {
 	if (msg->first[SIP_H_REPLACES] != SIP_NONE) {
 		const char *reason;
@@ -646,11 +656,44 @@ static void route(struct call *call, const struct sip_msg *msg)
 		go_on(call, msg);
 		return;
 	}
+	if (call->by_binding) {
+		if (call_binding_locate(call) != -EINPROGRESS)
+			call_routed(call);
+		return;
+	}
 	if (!find_candidates(call, msg))
 		return;
 	/* Where a user is may be another worker's to say. */
 	if (!call_user_wanted(call) || call_user_locate(call, msg) != -EINPROGRESS)
 		call_routed(call);
+}
+
+static void caller_known(struct call *call, const struct sip_msg *msg)
+{
+	const char *reason = call_caller_refused(call);
+
+	if (reason)
+		refuse(call, 403, none, reason);
+	else
+		route_on(call, msg);
+}
+
+void call_caller_known(struct call *call)
+{
+	const struct leg *a = &call->leg[LEG_A];
+	const struct sip_msg *msg = a->in ? sip_stxn_request(a->in) : NULL;
+
+	call->locating = call->asking_caller = false;
+	twheel_stop(call->b->env.wheel, &call->timer);
+	if (msg)
+		caller_known(call, msg);
+}
+
+/* Its source and its Identity are what they have to be. */
+static void route(struct call *call, const struct sip_msg *msg)
+{
+	if (call_caller_locate(call, msg) != -EINPROGRESS)
+		caller_known(call, msg);
 }
 
 void call_routed(struct call *call)

@@ -66,10 +66,18 @@ int call_user_locate(struct call *call, const struct sip_msg *invite)
 static void located(void *arg, uint64_t ticket, struct registrar_targets *targets)
 {
 	struct b2b *b = arg;
-	struct call *call = sip_slab_find(b->calls, (uint32_t)(ticket >> 32), (uint32_t)ticket);
+	bool of_caller = ticket & CALL_TICKET_CALLER;
+	struct call *call = sip_slab_find(
+		b->calls, (uint32_t)((ticket & ~CALL_TICKET_CALLER) >> 32), (uint32_t)ticket);
 
-	if (!call || !call->locating || call->state != CALL_MEDIA) {
+	if (!call || !call->locating || call->asking_caller != of_caller ||
+		call->state != CALL_MEDIA) {
 		free(targets); /* it was given up meanwhile */
+		return;
+	}
+	if (of_caller) {
+		call->caller = targets;
+		call_caller_known(call);
 		return;
 	}
 	call->phones = targets;
@@ -166,7 +174,9 @@ bool call_user_take(struct call *call, const struct cfg_realm **ret_realm)
 						: NULL;
 	const struct cfg_realm *realm = conf ? cfg_find_realm(b->cfg, conf->realm) : NULL;
 
-	if (!realm) {
+	if (call->by_binding)
+		realm = call_binding_realm(call);
+	if (!realm && !call->by_binding) {
 		call->last_failure = 404;
 		snprintf(call->rec.reason, sizeof(call->rec.reason),
 			"no user has the number %s (voice register pool)", call->numbers.called);
@@ -174,18 +184,20 @@ bool call_user_take(struct call *call, const struct cfg_realm **ret_realm)
 	}
 	call_ring_clear(call);
 	call->next_phone = 0;
-	if (phones_take(call, realm->name, 0)) {
+	if (realm && phones_take(call, realm->name, 0)) {
 		call->by_user = true;
 		*ret_realm = realm;
 		return true;
 	}
-	/* RFC 5627 5.4: a GRUU that is no more, and a phone that is not there. */
 	call->last_failure = call->by_temp_gruu ? 404 : 480;
+	/* RFC 5627 5.4: a GRUU that is no more, and a phone that is not there. */
 	snprintf(call->rec.reason, sizeof(call->rec.reason),
 		call->by_temp_gruu
 			? "the temporary GRUU is not good any more: the phone of user %s has "
 			  "ended the registration that it was of"
-			: "user %s is not registered",
+			: (call->by_binding ? "the phone of %s that the registrar calls is not "
+					      "registered any more"
+					    : "user %s is not registered"),
 		call->user);
 	return false;
 }

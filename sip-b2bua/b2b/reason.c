@@ -108,7 +108,8 @@ const char *reason_of_request(const struct leg *from, const struct sip_msg *msg,
 		*ret_status = 483;
 		return "the request has no hops left (Max-Forwards 0)";
 	}
-	if (b->env.ops->own_vias(b->env.ctx, msg) > 0) {
+	/* By way of a registrar one phone of ours calls another. */
+	if (!from->call->by_binding && b->env.ops->own_vias(b->env.ctx, msg) > 0) {
 		*ret_status = 482;
 		return "the request came back to the box: it has a Via of ours (loop)";
 	}

@@ -31,6 +31,7 @@ enum sip_token_kind {
 	SIP_TOKEN_CALL_ID = 4,	    /* our Call-ID */
 	SIP_TOKEN_SUBSCRIPTION = 5, /* side of a subscription: our tag, Contact user */
 	SIP_TOKEN_TRUNK = 6,	    /* a trunk's name: Contact user of its registration */
+	SIP_TOKEN_BINDING = 7,	    /* of a registrar behind the box: Contact user towards it */
 };
 
 struct sip_token_key {

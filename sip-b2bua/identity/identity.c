@@ -319,6 +319,14 @@ void identity_put_headers(struct sip_buf *b, const struct identity *id, const st
 	struct sip_addr addr;
 
 	put_privacy(b, id, privacy);
+	if (id->registered.n > 0 && id->asserted != CFG_ASSERTED_NONE &&
+		!hidden(id, privacy, PRIVACY_ID)) {
+		sip_put_hdr_start(b, (enum sip_hdr_id)hdrs[id->asserted]);
+		sip_put_char(b, '<');
+		sip_put(b, id->registered);
+		sip_put_lit(b, ">\r\n");
+		return;
+	}
 	if (!id->believed || id->asserted == CFG_ASSERTED_NONE || hidden(id, privacy, PRIVACY_ID))
 		return;
 	while (n < 2 && caller(id, msg, n, &addr)) {

@@ -26,7 +26,8 @@ struct identity {
 	const struct ipaddr *host;		/* ours, for every URI */
 	const char *verstat; /* what came of the check of the caller's Identity; NULL: not told */
 	bool verstat_from, verstat_identity; /* where it is told */
-	struct view number;		     /* of the caller, as it is sent; empty: as it came */
+	struct view registered; /* URI that the called side itself gave the caller; empty: none */
+	struct view number;	/* of the caller, as it is sent; empty: as it came */
 	char number_text[POLICY_USER_MAX];
 	/* Changes the number of who redirected the call; false: he is not named. NULL: as it is. */
 	bool (*redirecting_number)(void *arg, char number[IDENTITY_NUMBER_MAX]);

@@ -202,6 +202,15 @@ struct view reg_contact_text(const struct reg_contact *c, enum reg_text which)
 	return (struct view){c->text + at, c->n_text[which]};
 }
 
+struct view reg_contact_extra(const struct reg_contact *c)
+{
+	size_t at = 0;
+
+	for (unsigned int i = 0; i < REG_N_TEXTS; i++)
+		at += c->n_text[i];
+	return (struct view){c->text + at, c->n_extra};
+}
+
 uint32_t reg_contact_left_s(const struct reg_store *s, const struct reg_contact *c)
 {
 	uint64_t now = twheel_now(s->wheel);
@@ -212,7 +221,7 @@ uint32_t reg_contact_left_s(const struct reg_store *s, const struct reg_contact 
 static struct reg_contact *contact_make(const struct reg_new *n)
 {
 	struct reg_contact *c;
-	size_t size = 0, at = 0;
+	size_t size = n->extra.n, at = 0;
 
 	for (unsigned int i = 0; i < REG_N_TEXTS; i++)
 		size += n->text[i].n;
@@ -231,6 +240,9 @@ static struct reg_contact *contact_make(const struct reg_new *n)
 			memcpy(c->text + at, n->text[i].p, n->text[i].n);
 		at += n->text[i].n;
 	}
+	c->n_extra = (uint16_t)n->extra.n;
+	if (n->extra.n > 0)
+		memcpy(c->text + at, n->extra.p, n->extra.n);
 	return c;
 }
 
@@ -256,6 +268,8 @@ int reg_contact_set(struct reg_store *s, struct reg_contact *old, const struct r
 		if (n->text[i].n > REG_TEXT_MAX)
 			return -EINVAL;
 	}
+	if (n->extra.n > REG_EXTRA_MAX)
+		return -EINVAL;
 	if (!old && s->n_contacts >= s->max_contacts)
 		return -ENOSPC;
 	c = contact_make(n);
@@ -291,6 +305,30 @@ int reg_contact_set(struct reg_store *s, struct reg_contact *old, const struct r
 	s->ops->put(s->ctx, c);
 	*ret_contact = c;
 	return 0;
+}
+
+void reg_contact_extend(
+	struct reg_store *s, struct reg_contact *c, uint32_t expires_s, struct view extra)
+{
+	struct view at = reg_contact_extra(c);
+
+	memcpy((char *)(uintptr_t)at.p, extra.p, extra.n < at.n ? extra.n : at.n);
+	twheel_start(s->wheel, &c->expiry, (uint64_t)expires_s * 1000);
+	s->ops->put(s->ctx, c);
+}
+
+struct reg_contact *reg_contact_match(const struct reg_store *s, uint64_t hash,
+	bool (*is_it)(void *arg, const struct reg_contact *contact), void *arg)
+{
+	const struct reg_aor *aor;
+
+	LIST_FOREACH(aor, bucket_of(s, hash), link) {
+		for (struct reg_contact *c = aor->contacts; aor->hash == hash && c; c = c->next) {
+			if (is_it(arg, c))
+				return c;
+		}
+	}
+	return NULL;
 }
 
 void reg_contact_remove(struct reg_store *s, struct reg_contact *c, enum reg_gone why)
@@ -410,6 +448,8 @@ void reg_contact_write(const struct reg_store *s, const struct reg_contact *c, u
 	ckpt_put_view(out, reg_aor_user(c->aor));
 	for (unsigned int i = 0; i < REG_N_TEXTS; i++)
 		ckpt_put_view(out, reg_contact_text(c, i));
+	if (c->flags & REG_CACHED)
+		ckpt_put_view(out, reg_contact_extra(c));
 }
 
 int reg_contact_read(struct ckpt_in *in, uint64_t wall_ms, struct reg_new *ret_new)
@@ -436,6 +476,8 @@ int reg_contact_read(struct ckpt_in *in, uint64_t wall_ms, struct reg_new *ret_n
 	n.user = ckpt_get_view(in, REG_USER_MAX - 1);
 	for (unsigned int i = 0; i < REG_N_TEXTS; i++)
 		n.text[i] = ckpt_get_view(in, REG_TEXT_MAX);
+	if (n.flags & REG_CACHED)
+		n.extra = ckpt_get_view(in, REG_EXTRA_MAX);
 	if (in->failed || in->n != 0 || n.id == 0 || n.user.n == 0 || n.text[REG_URI].n == 0 ||
 		n.q > REG_Q_ONE)
 		return -EBADMSG;

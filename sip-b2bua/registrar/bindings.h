@@ -22,6 +22,7 @@
 #define REG_USER_MAX	 64
 #define REG_TEXT_MAX	 1024 /* of one text of a contact */
 #define REG_CONTACTS_MAX 16   /* of a user, whatever is configured */
+#define REG_EXTRA_MAX	 2048 /* octets of somebody else's at a contact */
 #define REG_Q_ONE	 1000
 
 /* The texts of a contact. X(symbol, field) */
@@ -42,6 +43,7 @@ enum reg_flag {
 	REG_NAT = 1 << 0,      /* its Contact names another address than it was sent from */
 	REG_OUTBOUND = 1 << 1, /* instance and reg-id are its name (RFC 5626 6) */
 	REG_GRUU = 1 << 2,     /* it knows GRUUs (RFC 5627) */
+	REG_CACHED = 1 << 7,   /* another registrar's (cache.h); only then there are extra octets */
 };
 
 /* Only the way it came by leads to it: that connection and no other (RFC 5626 5.3). */
@@ -67,8 +69,8 @@ struct reg_contact {
 	uint16_t q; /* thousandths */
 	uint8_t flags;
 	uint8_t hash; /* enum digest_hash of its credentials; 0: none were asked for */
-	uint16_t n_text[REG_N_TEXTS];
-	char text[]; /* one behind the other, without NULs */
+	uint16_t n_text[REG_N_TEXTS], n_extra;
+	char text[]; /* one behind the other, without NULs; then the extra octets */
 };
 
 struct reg_aor {
@@ -115,6 +117,7 @@ static inline struct view reg_aor_user(const struct reg_aor *aor)
 	return (struct view){aor->text + aor->n_realm, aor->n_user};
 }
 struct view reg_contact_text(const struct reg_contact *contact, enum reg_text which);
+struct view reg_contact_extra(const struct reg_contact *contact);
 /* Seconds until its end, rounded up. */
 uint32_t reg_contact_left_s(const struct reg_store *store, const struct reg_contact *contact);
 
@@ -123,6 +126,7 @@ struct reg_new {
 	struct view realm, user;
 	uint64_t hash;
 	struct view text[REG_N_TEXTS];
+	struct view extra; /* with REG_CACHED */
 	struct sip_path path;
 	uint64_t since_ms; /* of a new one */
 	uint64_t id;	   /* of one that is restored; 0: a fresh one */
@@ -136,6 +140,15 @@ struct reg_new {
  */
 int reg_contact_set(struct reg_store *store, struct reg_contact *old, const struct reg_new *fresh,
 	struct reg_contact **ret_contact) __attribute__((warn_unused_result));
+/*
+ * A contact as it was, for expires_s from now on, with other extra octets, as many as it had. Also as
+ * the callback put() tells.
+ */
+void reg_contact_extend(struct reg_store *store, struct reg_contact *contact, uint32_t expires_s,
+	struct view extra);
+/* The first contact of users with that hash for which the function says so; NULL: none. */
+struct reg_contact *reg_contact_match(const struct reg_store *store, uint64_t hash,
+	bool (*is_it)(void *arg, const struct reg_contact *contact), void *arg);
 /* The user goes with its last contact. */
 void reg_contact_remove(struct reg_store *store, struct reg_contact *contact, enum reg_gone why);
 /*

@@ -270,22 +270,29 @@ int registrar_locate(struct registrar *r, const struct cfg_pool *pool, struct vi
 	return rc < 0 ? rc : -EINPROGRESS;
 }
 
+void registrar_tell(
+	struct registrar *r, unsigned int to, uint64_t ticket, const struct registrar_targets *t)
+{
+	struct tell *tell = t ? malloc(sizeof(*tell) + t->size) : NULL;
+
+	/* Nobody waits for ever: who asked has a timer. */
+	if (!tell)
+		return;
+	*tell = (struct tell){.what = TELL, .ticket = ticket};
+	memcpy(&tell->targets, t, t->size);
+	(void)!r->env.ops->worker_tell(
+		r->env.ctx, to, tell, offsetof(struct tell, targets) + t->size);
+	free(tell);
+}
+
 static void answer(struct registrar *r, unsigned int from, const struct ask *ask)
 {
 	struct view realm = {ask->text, ask->n_realm},
 		    user = {ask->text + ask->n_realm, ask->n_user},
 		    instance = {user.p + user.n, ask->n_instance};
 	struct registrar_targets *t = targets_make(r, ask->hash, realm, user, instance);
-	struct tell *tell = t ? malloc(sizeof(*tell) + t->size) : NULL;
 
-	/* Nobody waits for ever: who asked has a timer. */
-	if (tell) {
-		*tell = (struct tell){.what = TELL, .ticket = ask->ticket};
-		memcpy(&tell->targets, t, t->size);
-		(void)!r->env.ops->worker_tell(
-			r->env.ctx, from, tell, offsetof(struct tell, targets) + t->size);
-	}
-	free(tell);
+	registrar_tell(r, from, ask->ticket, t);
 	free(t);
 }
 
@@ -305,6 +312,8 @@ void registrar_told(struct registrar *r, unsigned int from, const void *bytes, s
 		reg_flow_failed(r->store, failed->owner, failed->id);
 		return;
 	}
+	if (registrar_cache_asked(r, from, bytes, n))
+		return;
 	t = malloc(n - offsetof(struct tell, targets));
 	if (!t)
 		return;

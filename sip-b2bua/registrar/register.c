@@ -25,8 +25,7 @@ static void refuse(struct reg_answer *ret, unsigned int status, const char *reas
 	ret->reason = reason;
 }
 
-/* delta-seconds; what is none counts as 3600, what is too much as the most (RFC 3261 20.19). */
-static uint32_t seconds(struct view text)
+uint32_t reg_seconds(struct view text)
 {
 	uint64_t value;
 
@@ -39,8 +38,7 @@ static uint32_t seconds(struct view text)
 	return view_to_u64(text, UINT32_MAX, &value) < 0 ? UINT32_MAX : (uint32_t)value;
 }
 
-/* "0.25" as 250 (RFC 3261 25.1: at most three digits). */
-static uint16_t q_of(struct view text)
+uint16_t reg_q(struct view text)
 {
 	uint16_t q = 0, unit = 100;
 
@@ -137,9 +135,9 @@ static int parse_one(const struct reg_request *r, struct view value, uint32_t he
 		return -EINVAL;
 	}
 	if (sip_params_get(p->addr.params, VIEW("expires"), &v))
-		p->expires_s = seconds(v);
+		p->expires_s = reg_seconds(v);
 	if (sip_params_get(p->addr.params, VIEW("q"), &v))
-		p->q = q_of(v);
+		p->q = reg_q(v);
 	if (sip_params_get(p->addr.params, VIEW("+sip.instance"), &v) && is_instance(v))
 		p->instance = v;
 	if (sip_params_get(p->addr.params, VIEW("reg-id"), &v) && p->instance.n > 0 &&
@@ -317,7 +315,7 @@ void reg_register(
 	struct parsed list[PARSED_MAX];
 	struct sip_values it;
 	struct view value, header = sip_msg_value(r->msg, SIP_H_EXPIRES);
-	uint32_t header_s = header.p ? seconds(header) : REG_DEFAULT_S;
+	uint32_t header_s = header.p ? reg_seconds(header) : REG_DEFAULT_S;
 	unsigned int n = 0;
 
 	*ret_answer = (struct reg_answer){.status = 200, .aor = aor};

@@ -46,6 +46,11 @@ void reg_register(
 void reg_put_contacts(const struct reg_store *store, const struct reg_aor *aor, struct view domain,
 	struct reg_gruu *gruu, struct sip_buf *b);
 
+/* delta-seconds; what is none counts as 3600, what is too much as the most (RFC 3261 20.19). */
+uint32_t reg_seconds(struct view text);
+/* "0.25" as 250 (RFC 3261 25.1: at most three digits); what is none as 1. */
+uint16_t reg_q(struct view text);
+
 /* The Contact of a request names another host than it came from, or it came through one that said so. */
 bool reg_is_behind_nat(
 	const struct sip_msg *msg, const struct sip_uri *contact, const struct sip_path *path);

@@ -9,6 +9,7 @@
 
 #include "controlplane/base/log.h"
 #include "controlplane/base/siphash.h"
+#include "sip-b2bua/registrar/cache.h"
 #include "sip-b2bua/b2b/policy.h"
 
 LOG_TOPIC("registrar");
@@ -36,6 +37,19 @@ static void on_gone(void *ctx, struct reg_contact *contact, enum reg_gone why)
 	r->env.stats->reg_expired += why == REG_EXPIRED;
 	r->env.stats->flows_lost += why == REG_FLOW_LOST;
 	reg_sync_gone(r->sync, contact);
+	if (r->gone && contact->flags & REG_CACHED && why != REG_REPLACED)
+		r->gone(r->gone_arg, contact);
+}
+
+void registrar_set_gone(struct registrar *r, registrar_gone_fn gone, void *arg)
+{
+	r->gone = gone;
+	r->gone_arg = arg;
+}
+
+struct reg_store *registrar_store(struct registrar *r)
+{
+	return r->store;
 }
 
 static int sync_send(
@@ -120,10 +134,20 @@ const struct cfg_pool *registrar_pool_of(const struct registrar *r, const struct
 	return conf ? reg_users_name(r->users, conf->name, reg_aor_user(aor)) : NULL;
 }
 
-/* The user was taken out of the configuration, or shut down. */
+/* The user was taken out of the configuration, or shut down; or the registrar is another's. */
 static bool is_over(void *arg, const struct reg_contact *contact)
 {
-	return !registrar_pool_of(arg, contact->aor);
+	const struct registrar *r = arg;
+	struct view realm = reg_aor_realm(contact->aor);
+	const struct cfg_registrar *conf;
+	char name[REG_REALM_MAX];
+
+	if (!(contact->flags & REG_CACHED))
+		return !registrar_pool_of(r, contact->aor);
+	conf = r->cfg && view_copy(realm, name, sizeof(name)) == 0
+		       ? cfg_realm_registrar(r->cfg, name)
+		       : NULL;
+	return !conf || !conf->core[0];
 }
 
 void registrar_config_apply(struct registrar *r, const struct cfg *cfg)
@@ -157,6 +181,13 @@ bool registrar_owner(struct registrar *r, const struct sip_msg *msg, const struc
 	const struct cfg_pool *pool;
 	char user[REG_USER_MAX];
 
+	if (conf && conf->core[0]) {
+		if (reg_cache_user(&msg->to.uri, conf->domain, user) < 0)
+			return false;
+		*ret_number = reg_cache_hash(r->env.key,
+			reg_cache_number(r->env.key, view_of(conf->realm), view_of(user)));
+		return true;
+	}
 	if (!conf || policy_user_text(&msg->to.uri, user, sizeof(user)) < 0)
 		return false;
 	pool = reg_users_either(r->users, conf->name, view_of(user));
@@ -336,6 +367,31 @@ bool registrar_caller(struct registrar *r, struct sip_stxn *stxn, const struct s
 	return false;
 }
 
+bool registrar_knows(struct registrar *r, const struct sip_msg *msg, const struct sip_path *path)
+{
+	const struct cfg_registrar *conf = registrar_of_path(r, path);
+	const struct cfg_pool *pool = NULL;
+	const struct reg_aor *aor;
+	struct sip_addr contact;
+	char user[REG_USER_MAX];
+
+	if (conf && policy_user_text(&msg->to.uri, user, sizeof(user)) == 0)
+		pool = reg_users_either(r->users, conf->name, view_of(user));
+	if (!pool)
+		return false;
+	aor = reg_aor_find(r->store, registrar_hash(r, conf->realm, view_of(pool->username)),
+		view_of(conf->realm), view_of(pool->username));
+	if (is_registered_from(r, aor, &path->remote))
+		return true;
+	if (sip_msg_contact(msg, &contact) < 0)
+		return false;
+	for (const struct reg_contact *c = aor ? aor->contacts : NULL; c; c = c->next) {
+		if (view_eq(reg_contact_text(c, REG_URI), contact.uri.text))
+			return true;
+	}
+	return false;
+}
+
 static void put_date(struct registrar *r, struct sip_buf *b)
 {
 	time_t now = (time_t)(r->env.ops->wall_ms(r->env.ctx) / 1000);
@@ -374,31 +430,44 @@ static void put_outbound(struct registrar *r, const struct cfg_registrar *conf,
 			conf->flow_timer_s * 1000u + FLOW_GRACE_MS(conf->flow_timer_s));
 }
 
-static void accept_register(struct registrar *r, struct sip_stxn *stxn, const struct sip_msg *msg,
-	const struct cfg_registrar *conf, const struct reg_answer *answer)
+void registrar_accept_start(
+	struct registrar *r, struct sip_stxn *stxn, const struct sip_msg *msg, struct sip_buf *b)
 {
 	char tag[SIP_TOKEN_LEN];
 	struct sip_token token = {.kind = SIP_TOKEN_STATELESS,
 		.worker = r->env.worker,
 		.index = r->n_tags++ & SIP_TOKEN_INDEX_MAX,
 		.generation = (uint32_t)(r->n_tags >> 24) & SIP_TOKEN_GEN_MASK};
+
+	sip_buf_init(b, r->text, sizeof(r->text));
+	sip_build_response(
+		b, msg, sip_stxn_source(stxn), 200, none, sip_token_print(r->env.key, &token, tag));
+}
+
+void registrar_accept_end(struct registrar *r, struct sip_stxn *stxn,
+	const struct cfg_registrar *conf, struct sip_buf *b)
+{
+	if (conf->service_route)
+		put_service_route(b, sip_stxn_path(stxn));
+	put_date(r, b);
+	sip_put_hdr(b, SIP_H_SERVER, VIEW(POLICY_PRODUCT));
+	if (sip_build_end(b, none, none) < 0 || sip_stxn_respond(stxn, sip_buf_view(b)) < 0)
+		log_debug("200 to a REGISTER not sent");
+}
+
+static void accept_register(struct registrar *r, struct sip_stxn *stxn, const struct sip_msg *msg,
+	const struct cfg_registrar *conf, const struct reg_answer *answer)
+{
 	struct sip_buf b;
 
-	sip_buf_init(&b, r->text, sizeof(r->text));
-	sip_build_response(&b, msg, sip_stxn_source(stxn), 200, none,
-		sip_token_print(r->env.key, &token, tag));
+	registrar_accept_start(r, stxn, msg, &b);
 	reg_put_contacts(r->store, answer->aor, view_of(registrar_domain(conf)), r->gruu, &b);
 	if (sip_msg_has_token(msg, SIP_H_SUPPORTED, VIEW("path")))
 		sip_put_copies(&b, msg, SIP_H_PATH);
 	if (answer->by_outbound)
 		put_outbound(r, conf, sip_stxn_path(stxn), &b);
-	if (conf->service_route)
-		put_service_route(&b, sip_stxn_path(stxn));
 	sip_put_hdr(&b, SIP_H_SUPPORTED, VIEW("path, outbound, gruu"));
-	put_date(r, &b);
-	sip_put_hdr(&b, SIP_H_SERVER, VIEW(POLICY_PRODUCT));
-	if (sip_build_end(&b, none, none) < 0 || sip_stxn_respond(stxn, sip_buf_view(&b)) < 0)
-		log_debug("200 to a REGISTER not sent");
+	registrar_accept_end(r, stxn, conf, &b);
 }
 
 bool registrar_challenge(
@@ -408,7 +477,7 @@ bool registrar_challenge(
 	char text[1024];
 	struct sip_buf b;
 
-	if (!conf || sip_msg_hdr(msg, SIP_H_AUTHORIZATION))
+	if (!conf || conf->core[0] || sip_msg_hdr(msg, SIP_H_AUTHORIZATION))
 		return false;
 	r->env.stats->registers++;
 	r->env.stats->auth_challenged++;
@@ -535,7 +604,9 @@ void registrar_restore(struct registrar *r, const void *state, size_t len)
 		return;
 	}
 	/* The token key is another one when STATE was lost: then users live elsewhere now. */
-	n.hash = reg_owner_hash(r->env.key->mac, n.realm, n.user);
+	n.hash = n.flags & REG_CACHED
+			 ? reg_cache_hash(r->env.key, reg_cache_number(r->env.key, n.realm, n.user))
+			 : reg_owner_hash(r->env.key->mac, n.realm, n.user);
 	if (is_known(r, &n))
 		return; /* it came from here a moment ago */
 	if (is_there(r, &n) || view_copy(n.realm, realm, sizeof(realm)) < 0) {
@@ -551,19 +622,40 @@ void registrar_restore(struct registrar *r, const void *state, size_t len)
 	if (rc < 0)
 		log_warning("a binding of %.*s cannot be restored: %s", VIEW_ARG(n.user),
 			strerror(-rc));
-	else if (!registrar_pool_of(r, made->aor))
+	else if (is_over(r, made))
 		reg_contact_remove(r->store, made, REG_REMOVED);
 }
 
-void registrar_clear(struct registrar *r, const struct ctl_reg_clear *clear)
+static bool is_cached(void *arg, const struct reg_contact *contact)
 {
-	struct view user = view_of(clear->user);
-	struct reg_aor *aor = reg_aor_find(
-		r->store, registrar_hash(r, clear->realm, user), view_of(clear->realm), user);
+	return contact->flags & REG_CACHED;
+}
+
+static unsigned int clear_aor(struct registrar *r, struct reg_aor *aor)
+{
 	unsigned int n = aor ? aor->n_contacts : 0;
 
 	for (unsigned int i = 0; i < n; i++)
 		reg_contact_remove(r->store, aor->contacts, REG_REMOVED);
+	return n;
+}
+
+void registrar_clear(struct registrar *r, const struct ctl_reg_clear *clear)
+{
+	struct view user = view_of(clear->user), realm = view_of(clear->realm);
+	unsigned int n;
+
+	if (user.n == 0) {
+		reg_store_sweep(r->store, is_cached, NULL);
+		log_notice("the registration cache was cleared by an operator");
+		return;
+	}
+	n = clear_aor(
+		r, reg_aor_find(r->store, registrar_hash(r, clear->realm, user), realm, user));
+	n += clear_aor(
+		r, reg_aor_find(r->store,
+			   reg_cache_hash(r->env.key, reg_cache_number(r->env.key, realm, user)),
+			   realm, user));
 	if (n > 0)
 		log_notice("user %s of realm %s: %u registrations were removed by an operator",
 			clear->user, clear->realm, n);

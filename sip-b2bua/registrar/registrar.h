@@ -25,6 +25,22 @@ void registrar_config_abort(struct registrar *r);
 bool registrar_owner(struct registrar *r, const struct sip_msg *msg, const struct sip_path *path,
 	uint64_t *ret_number);
 
+/* ---- for regcache.c ---- */
+struct reg_store;
+struct reg_contact;
+/* A cached binding is about to go: its phone vanished, gave way to others, or an operator wants it. */
+typedef void (*registrar_gone_fn)(void *arg, const struct reg_contact *contact);
+void registrar_set_gone(struct registrar *r, registrar_gone_fn gone, void *arg);
+struct reg_store *registrar_store(struct registrar *r);
+/* The 200 to a REGISTER up to Via, From, To, and what follows its contacts; the answer is sent. */
+struct sip_buf;
+void registrar_accept_start(
+	struct registrar *r, struct sip_stxn *stxn, const struct sip_msg *msg, struct sip_buf *b);
+void registrar_accept_end(struct registrar *r, struct sip_stxn *stxn,
+	const struct cfg_registrar *conf, struct sip_buf *b);
+/* Whether a REGISTER is of somebody who is registered from there, or with that Contact. */
+bool registrar_knows(struct registrar *r, const struct sip_msg *msg, const struct sip_path *path);
+
 /* The registrar of the realm that a path leads to; NULL: it has none. */
 const struct cfg_registrar *registrar_of_path(
 	const struct registrar *r, const struct sip_path *path);
@@ -94,6 +110,17 @@ void registrar_flow_failed(struct registrar *r, uint64_t owner, uint64_t id);
 /* A connection of a worker has ended. */
 void registrar_conn_gone(struct registrar *r, uint8_t conn_worker, uint64_t conn);
 
+/*
+ * The same for a Contact that a registrar behind the box knows: the phone that its token names, in n
+ * targets 0 or 1. And for a caller: a target when user is registered there by path's flow; its URI is the
+ * identity that the registrar gave him, its route the Service-Route that his requests follow.
+ */
+int registrar_locate_binding(struct registrar *r, uint32_t user_number, uint32_t contact_number,
+	uint64_t ticket, struct registrar_targets **ret_targets)
+	__attribute__((warn_unused_result));
+int registrar_locate_caller(struct registrar *r, const char *realm, struct view user,
+	const struct sip_path *path, uint64_t ticket, struct registrar_targets **ret_targets)
+	__attribute__((warn_unused_result));
 /* targets becomes its owner's. */
 typedef void (*registrar_located_fn)(void *arg, uint64_t ticket, struct registrar_targets *targets);
 /* What another worker's registrar sent. */

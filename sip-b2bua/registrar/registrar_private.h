@@ -18,6 +18,8 @@ struct registrar {
 	struct reg_gruu *gruu;
 	uint64_t n_tags;
 	bool restoring;		/* what is put into the store comes from limen-control */
+	registrar_gone_fn gone; /* of cached bindings; NULL: nobody wants to know */
+	void *gone_arg;
 	char text[SIP_MSG_MAX]; /* scratch, valid within one event */
 };
 
@@ -38,5 +40,11 @@ void registrar_put_challenge(
 const char *registrar_domain(const struct cfg_registrar *conf);
 /* reg_owner_hash() under the token key. */
 uint64_t registrar_hash(const struct registrar *r, const char *realm, struct view user);
+/* What a question of another worker for a cached binding gets; cache_locate.c. false: it is none. */
+bool registrar_cache_asked(struct registrar *r, unsigned int from, const void *bytes, size_t n);
+/* The answer to a question of another worker; targets NULL: there is none. */
+void registrar_tell(struct registrar *r, unsigned int to, uint64_t ticket,
+	const struct registrar_targets *targets);
+
 /* NULL: there is none of that name in the configuration any more. */
 const struct cfg_pool *registrar_pool_of(const struct registrar *r, const struct reg_aor *aor);

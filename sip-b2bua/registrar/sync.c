@@ -4,6 +4,8 @@
 
 #include <stdlib.h>
 
+#include "sip-b2bua/registrar/cache.h"
+
 /* A change: of a contact that is there, or the end of one. */
 struct reg_sync_item {
 	TAILQ_ENTRY(reg_sync_item) link;
@@ -99,6 +101,8 @@ static int tell_put(struct reg_sync *s, const struct reg_contact *c, uint64_t se
 	text_take(msg.user, sizeof(msg.user), reg_aor_user(c->aor));
 	text_take(msg.contact, sizeof(msg.contact), reg_contact_text(c, REG_URI));
 	text_take(msg.agent, sizeof(msg.agent), reg_contact_text(c, REG_AGENT));
+	if (c->flags & REG_CACHED)
+		reg_core_tell(c, &msg);
 	reg_contact_write(s->store, c, now, &out);
 	return s->ops->send(s->ctx, CTL_REG_PUT, &msg, sizeof(msg), out.p, out.n);
 }

@@ -121,6 +121,13 @@ class Case:
         self._cleanup.append(itsp.stop)
         return itsp
 
+    def core(self):
+        """A registrar behind the box for users of core.example, calls of others go to FAR4; see core.cfg."""
+        core = peers.Kamailio(self.dir, self._name("core"), self.net.peering, net.KAMAILIO4, f"{net.FAR4}:5060",
+                              script="core.cfg", defines=dict(BOX=net.BOX_B4))
+        self._cleanup.append(core.stop)
+        return core
+
     def attacker(self, local=net.ATTACKER4, port=0):
         """A UDP socket in access."""
         s = net.udp_socket(self.net.access, local, port)

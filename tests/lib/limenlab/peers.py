@@ -94,8 +94,8 @@ class Sipp:
 
 def kamailio_command(folder, local, far, secret=None, script="kamailio.cfg", tls=None, defines=None):
     """A proxy at each address of local, port 5060 (UDP and TCP), that sends every call on to far. secret: the
-    password that it wants. script: kamailio.cfg, itsp.cfg with a registrar, or front.cfg, a registrar that has far
-    for calls to elsewhere. tls: files of a certificate and its key, for port 5061. defines: more texts for the script."""
+    password that it wants. script: kamailio.cfg, itsp.cfg with a registrar, core.cfg with one behind the box, or
+    front.cfg, a registrar that has far for calls to elsewhere. tls: files of a certificate and its key, for port 5061. defines: more texts for the script."""
     os.makedirs(os.path.join(folder, "run"), exist_ok=True)
     listen, more = [], []
     for addr in local if isinstance(local, (list, tuple)) else [local]:
@@ -145,11 +145,12 @@ class Baresip:
     in baresip's accounts, "srtp" (RTP/AVP with keys), "srtp-mand" (RTP/SAVP), "srtp-mandf" (RTP/SAVPF),
     "dtls_srtp" (UDP/TLS/RTP/SAVPF, with a=rtcp-mux). codecs, modules, config: of the account, loaded besides, and
     more lines of its configuration; rate_hz: of the codec, at which its WAV file has to be. registrar: where it registers
-    as user, with password. account: more parameters of it."""
+    as user, with password. domain: of its address, when registrar is only the way
+    there. account: more parameters of it."""
 
     def __init__(self, workdir, name, ns, local, port=5070, transport="udp", seconds=5.0, answer="manual",
                  mediaenc=None, control=4444, user="bruno", codecs="PCMA/8000/1", modules=(), config=(),
-                 rate_hz=8000, registrar=None, password="", account=""):
+                 rate_hz=8000, registrar=None, password="", account="", domain=None):
         self.dir = os.path.join(workdir, name)
         self.ns, self.registrar = ns, registrar
         os.makedirs(self.dir, exist_ok=True)
@@ -169,11 +170,12 @@ class Baresip:
                 "module_app account.so", "module_app menu.so", "module_app ctrl_tcp.so",
                 f"ctrl_tcp_listen 127.0.0.1:{control}", ""]))
         with open(os.path.join(self.dir, "accounts"), "w") as f:
-            where = f"{bracket(registrar)};transport={transport}>;regint=60;auth_user={user};auth_pass={password};" \
+            where = f"{domain or bracket(registrar)};transport={transport}>;regint=60;auth_user={user};auth_pass={password};" \
                 if registrar else f"{bracket(local)}:{port};transport={transport}>;regint=0;"
+            outbound = f';outbound="sip:{bracket(registrar)};transport={transport}"' if domain else ""
             f.write(f'<sip:{user}@{where}'
                     f'audio_codecs={codecs};answermode={answer};ptime=20'
-                    f'{f";mediaenc={mediaenc}" if mediaenc else ""}{f";{account}" if account else ""}\n')
+                    f'{f";mediaenc={mediaenc}" if mediaenc else ""}{f";{account}" if account else ""}{outbound}\n')
         self.proc = Proc(name, ["baresip", "-4" if ":" not in local else "-6", "-f", self.dir, "-v"],
                          os.path.join(self.dir, "baresip.log"), ns=ns)
         self.proc.wait_socket("tcp", control)

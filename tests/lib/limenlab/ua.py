@@ -197,10 +197,10 @@ class Dialog:
 
     @classmethod
     def caller(cls, ua, number, body=True, headers=(), max_forwards=70, from_user="+49305550001",
-               call_id=None, params=""):
+               call_id=None, params="", from_host=None):
         d = cls(ua, call_id or token(f"{ua.word}-call-"))
         d.target = f"sip:{number}@{ua.where(ua.box[0])}:{ua.box[1]}{params}"
-        d.local = f'"Anna" <sip:{from_user}@{ua.where(ua.local)}:{ua.port}>;tag={token("ft")}'
+        d.local = f'"Anna" <sip:{from_user}@{from_host or f"{ua.where(ua.local)}:{ua.port}"}>;tag={token("ft")}'
         d.remote = f"<{d.target}>"
         d.seq = 0
         d.send_invite(body=body, headers=headers, max_forwards=max_forwards)

@@ -547,20 +547,47 @@ static void registrations(void *ctx, const char *user, cli_registration_fn row, 
 		.user = "bob",
 		.contact = "sip:bob@192.0.2.78:5061;transport=tls"};
 
+	struct ctl_reg carol = {.key = {.id = 3},
+		.since_ms = NOW - 7200000,
+		.expires_ms = NOW + 31000,
+		.remote = {.family = 4, .port_be16 = htons(5060), .ip = {192, 0, 2, 79}},
+		.q = 1000,
+		.transport = 1,
+		.flags = CTL_REG_NAT | CTL_REG_CACHED,
+		.core_until_ms = NOW + 1900000,
+		.shielded = 58,
+		.forwarded = 3,
+		.realm = "access",
+		.user = "carol@core.example",
+		.contact = "sip:carol@10.0.0.7:5060"};
+	struct ctl_reg dave = carol;
+
+	strcpy(dave.user, "dave@core.example");
+	dave.flags = CTL_REG_CACHED;
+	dave.core_until_ms = NOW - 1000;
+	dave.core_lost_ms = NOW - 125000;
 	if (!user || strcmp(user, alice.user) == 0)
 		row(&alice, arg);
 	if (!user || strcmp(user, bob.user) == 0)
 		row(&bob, arg);
+	if (!user || strcmp(user, carol.user) == 0)
+		row(&carol, arg);
+	if (!user || strcmp(user, dave.user) == 0)
+		row(&dave, arg);
 }
 
 static const char *registrations_state(void *ctx, uint64_t *ret_n)
 {
-	*ret_n = 2;
+	*ret_n = 4;
 	return "";
 }
 
-static int registration_clear(void *ctx, const char *user)
+static int registration_clear(void *ctx, const char *user, bool cached)
 {
+	if (!user)
+		return cached ? 0 : -ENOENT;
+	if (cached)
+		return strcmp(user, "carol@core.example") == 0 ? 0 : -ENOENT;
 	return strcmp(user, "alice") == 0 ? 0 : strcmp(user, "bob") == 0 ? -ENOTCONN : -ENOENT;
 }
 

@@ -183,11 +183,12 @@ static void test_restore(void **state)
 
 static void test_clear(void **state)
 {
-	assert_int_equal(registrations_clear(r, "u1"), -ENOENT);
+	assert_int_equal(registrations_clear(r, "u1", false), -ENOENT);
 	put(1, 2000000);
-	assert_int_equal(registrations_clear(r, "u1"), -ENOTCONN);
+	assert_int_equal(registrations_clear(r, "u1", false), -ENOTCONN);
 	registrations_worker_up(r, 0, 1, false);
-	assert_int_equal(registrations_clear(r, "u1"), 0);
+	assert_int_equal(registrations_clear(r, "u1", true), -ENOENT);
+	assert_int_equal(registrations_clear(r, "u1", false), 0);
 	assert_int_equal(n_cleared, 1);
 }
 

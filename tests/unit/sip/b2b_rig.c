@@ -285,6 +285,26 @@ static void control_media(struct rig *r, uint32_t seq, const struct ctl_media *m
 	reply_add(r, CTL_MEDIA_SET, seq, status, &out);
 }
 
+/* part1: struct ctl_reg, which begins with its key, or that alone. */
+static void reg_take(struct rig *r, uint16_t type, const void *part1, const void *state, size_t len)
+{
+	const struct ctl_reg_key *key = part1;
+	unsigned int i = 0;
+
+	while (i < r->n_regs && r->regs[i].shown.key.id != key->id)
+		i++;
+	if (type == CTL_REG_DEL) {
+		assert_true(i < r->n_regs);
+		r->regs[i] = r->regs[--r->n_regs];
+		return;
+	}
+	assert_true(i < RIG_REGS && len <= sizeof(r->regs[0].state));
+	r->n_regs += i == r->n_regs;
+	r->regs[i].shown = *(const struct ctl_reg *)part1;
+	r->regs[i].len = len;
+	memcpy(r->regs[i].state, state, len);
+}
+
 static int control_send(void *ctx, uint16_t type, uint32_t seq, const void *part1, size_t len1,
 	const void *part2, size_t len2)
 {
@@ -296,6 +316,10 @@ static int control_send(void *ctx, uint16_t type, uint32_t seq, const void *part
 	switch (type) {
 	case CTL_REG_STATUS:
 		r->reg_status = *(const struct ctl_reg_status *)part1;
+		break;
+	case CTL_REG_PUT:
+	case CTL_REG_DEL:
+		reg_take(r, type, part1, part2, len2);
 		break;
 	case CTL_MEDIA_SET:
 		assert_int_equal(len1, sizeof(struct ctl_media));

@@ -16,6 +16,7 @@ enum { RIG_BOX, RIG_CALLER, RIG_CALLEE, RIG_N };
 #define RIG_UAS	     64	  /* calls of a side */
 #define RIG_CALLS    1024 /* of a run, as limen-control sees them */
 #define RIG_QUEUE    4096
+#define RIG_REGS     64 /* bindings */
 #define RIG_START_MS 1000000
 #define RIG_KEPT     (1u << 20) /* octets of messages, and as many of calls that failed */
 
@@ -121,6 +122,12 @@ struct rig_call {
 	size_t checkpoint_len;
 };
 
+struct rig_reg {
+	struct ctl_reg shown;
+	uint8_t state[4096];
+	size_t len;
+};
+
 struct rig_packet {
 	uint8_t to, from;
 	struct ipaddr dst, src;
@@ -157,6 +164,8 @@ struct rig {
 	struct ctl_reg_status reg_status; /* the last one */
 	unsigned int n_attempts;	  /* at trunks, of calls that went on */
 	struct ctl_attempt attempt;	  /* the last one */
+	struct rig_reg regs[RIG_REGS];	  /* bindings, as limen-control has them */
+	unsigned int n_regs;
 	/* Answers a REGISTER that came to the called side; NULL: as other requests. */
 	void (*registrar)(struct rig *r, struct sip_stxn *stxn, const struct sip_msg *msg);
 	bool control_away;

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Calls of and to phones that are registered with a registrar behind the box: who calls is looked for
+ * among them by his From and by where the INVITE came from; a call that this registrar sends to the
+ * Contact that we gave it goes to the phone, without dial-peers. See registrar/cache.h.
+ */
+#include "sip-b2bua/b2b/regcache.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "controlplane/base/log.h"
+#include "sip-b2bua/b2b/reason.h"
+#include "sip-b2bua/registrar/registrar.h"
+
+LOG_TOPIC("user");
+
+/* ---- to a phone ---- */
+
+bool call_binding_take(struct call *call, const struct sip_uri *uri)
+{
+	call->by_binding = reg_cache_token_read(call->b->env.key, uri->user, &call->binding_user,
+				   &call->binding_contact) == 0;
+	return call->by_binding;
+}
+
+int call_binding_locate(struct call *call)
+{
+	struct b2b *b = call->b;
+	int rc;
+
+	memcpy(call->numbers.called, call->rec.called[LEG_A], sizeof(call->numbers.called));
+	memcpy(call->numbers.calling, call->rec.calling[LEG_A], sizeof(call->numbers.calling));
+	call->candidates[0] = (struct candidate){.user = true};
+	call->n_candidates = 1;
+	if (view_copy(view_of(call->rec.called[LEG_A]), call->user, sizeof(call->user)) < 0)
+		call->user[0] = '\0';
+	rc = registrar_locate_binding(b->registrar, call->binding_user, call->binding_contact,
+		(uint64_t)call->slot << 32 | call->generation, &call->phones);
+	if (rc == -EINPROGRESS) {
+		call->locating = true;
+		twheel_start(b->env.wheel, &call->timer, B2B_LOCATE_MS);
+	}
+	return rc;
+}
+
+const struct cfg_realm *call_binding_realm(const struct call *call)
+{
+	struct b2b *b = call->b;
+	const struct sip_listener *l = call->phones && call->phones->n > 0
+					       ? b->env.ops->listener(b->env.ctx,
+							 call->phones->target[0].path.listener)
+					       : NULL;
+
+	return l ? cfg_find_realm(b->cfg, l->realm) : NULL;
+}
+
+/* ---- of a phone ---- */
+
+static const struct cfg_registrar *conf_of(const struct call *call)
+{
+	return call->rec.trunk[LEG_A][0] ? NULL : regcache_conf(call->b, call->rec.realm[LEG_A]);
+}
+
+int call_caller_locate(struct call *call, const struct sip_msg *invite)
+{
+	struct b2b *b = call->b;
+	const struct cfg_registrar *conf = conf_of(call);
+	char user[REG_USER_MAX];
+	struct sip_path path = {.transport = (uint8_t)call->rec.transport[LEG_A],
+		.remote = call->rec.peer_sig[LEG_A]};
+	int rc;
+
+	if (!conf || reg_cache_user(&invite->from.uri, conf->domain, user) < 0)
+		return 0;
+	rc = registrar_locate_caller(b->registrar, conf->realm, view_of(user), &path,
+		CALL_TICKET_CALLER | (uint64_t)call->slot << 32 | call->generation, &call->caller);
+	if (rc == -EINPROGRESS) {
+		call->locating = call->asking_caller = true;
+		twheel_start(b->env.wheel, &call->timer, B2B_LOCATE_MS);
+	}
+	return rc;
+}
+
+static bool caller_is_registered(const struct call *call)
+{
+	return call->caller && call->caller->n > 0;
+}
+
+const char *call_caller_refused(struct call *call)
+{
+	const struct cfg_realm *realm = cfg_find_realm(call->b->cfg, call->rec.realm[LEG_A]);
+	const struct cfg_registrar *conf = conf_of(call);
+	char addr[IPADDR_TEXT_MAX];
+
+	if (!conf || !realm || realm->admission != CFG_ADMIT_USERS || call->emergency ||
+		caller_is_registered(call))
+		return NULL;
+	ipaddr_print_port(&call->rec.peer_sig[LEG_A], addr);
+	return reason_say(call->b,
+		"%s is not registered from %s (admission users, registration passthrough)",
+		call->rec.calling[LEG_A][0] ? call->rec.calling[LEG_A] : "the caller", addr);
+}
+
+/* To the registrar's trunk a call goes as its user's. */
+static bool goes_to_core(const struct call *call, const char *trunk)
+{
+	const struct cfg_registrar *conf = conf_of(call);
+
+	return conf && caller_is_registered(call) && strcmp(conf->core, trunk) == 0;
+}
+
+struct view call_caller_route(const struct call *call, const char *trunk)
+{
+	return goes_to_core(call, trunk) ? registrar_target_route(call->caller, 0)
+					 : (struct view){NULL, 0};
+}
+
+struct view call_caller_identity(const struct call *call)
+{
+	return goes_to_core(call, call->rec.trunk[LEG_B]) ? registrar_target_uri(call->caller, 0)
+							  : (struct view){NULL, 0};
+}

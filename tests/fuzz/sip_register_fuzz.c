@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * Fuzz target of the registrar: a message is registered, its bindings make header lines that parse,
- * and come back whole from their checkpoints.
+ * and come back whole from their checkpoints. Then the same in front of another registrar: the request is read
+ * and built anew, which parses; a response is taken for what that registrar says.
  */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 
+#include "sip-b2bua/registrar/cache.h"
 #include "sip-b2bua/registrar/register.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -89,6 +91,121 @@ static void lines_check(const struct reg_store *store, const struct reg_aor *aor
 		abort();
 }
 
+/* ---- in front of another registrar ---- */
+
+static const struct reg_cache_limits cache_limits = {
+	.min_s = 1, .max_s = 3600, .nat_s = 60, .core_s = 3600, .grace_s = 600, .max_contacts = 4};
+
+static bool cache_read(const struct reg_store *store, const struct sip_msg *msg,
+	const struct sip_path *path, const struct sip_token_key *key, struct reg_cache_request *r)
+{
+	struct reg_cache_refusal refusal;
+
+	*r = (struct reg_cache_request){.msg = msg,
+		.path = path,
+		.key = key,
+		.limits = &cache_limits,
+		.realm = VIEW("r"),
+		.wall_ms = 1000000};
+	if (reg_cache_user(&msg->to.uri, "", r->user_text) < 0)
+		return false;
+	r->user = view_of(r->user_text);
+	r->number = reg_cache_number(key, r->realm, r->user);
+	r->hash = reg_cache_hash(key, r->number);
+	return reg_cache_parse(store, r, &refusal);
+}
+
+/* What goes to the core is a message, and its own Contacts in a 200 are taken. */
+static void cache_request(struct reg_store *store, const struct sip_msg *msg,
+	const struct sip_path *path, const struct sip_token_key *key)
+{
+	static char text[SIP_MSG_MAX], ok[SIP_MSG_MAX];
+	static struct sip_msg built, answer;
+	struct reg_cache_request r;
+	struct reg_cache_way way = {.path = path,
+		.branch = VIEW("z9hG4bKfuzz"),
+		.domain = "",
+		.core_s = 3600,
+		.max_forwards = 70,
+		.with_path = true};
+	enum reg_cache_verdict verdict;
+	const char *reason;
+	struct sip_buf b;
+
+	if (!cache_read(store, msg, path, key, &r))
+		return;
+	verdict = reg_cache_judge(store, &r);
+	sip_buf_init(&b, text, sizeof(text));
+	if (reg_cache_build(&r, &way, &b) < 0)
+		return;
+	if (sip_msg_parse(&built, text, b.n, false) < 0)
+		abort();
+	if (verdict == REG_CACHE_OLD)
+		return;
+	sip_buf_init(&b, ok, sizeof(ok));
+	sip_build_response(&b, &built, NULL, 200, VIEW(""), VIEW("t"));
+	sip_put_copies(&b, &built, SIP_H_CONTACT);
+	if (sip_build_end(&b, VIEW(""), VIEW("")) < 0 || sip_msg_parse(&answer, ok, b.n, false) < 0)
+		abort();
+	if (!r.star && reg_cache_answer(store, &r, &answer, &reason) != 200)
+		abort();
+	if (!cache_read(store, msg, path, key, &r))
+		abort();
+	for (uint32_t i = 0; i < r.n && r.n <= cache_limits.max_contacts; i++) {
+		if ((r.list[i].asked_s > 0) != (r.list[i].old != NULL) && r.n == 1)
+			abort();
+	}
+}
+
+static void cache_response(struct reg_store *store, const struct sip_msg *answer,
+	const struct sip_path *path, const struct sip_token_key *key)
+{
+	static const char text[] =
+		"REGISTER sip:e SIP/2.0\r\nVia: SIP/2.0/UDP a;branch=z9hG4bKx\r\n"
+		"From: <sip:a@e>;tag=1\r\nTo: <sip:a@e>\r\nCall-ID: c\r\n"
+		"CSeq: 1 REGISTER\r\nContact: <sip:a@b>\r\n\r\n";
+	static char out[SIP_MSG_MAX];
+	static struct sip_msg msg;
+	struct reg_cache_request r;
+	const char *reason;
+	struct sip_buf b;
+
+	if (sip_msg_parse(&msg, text, sizeof(text) - 1, false) < 0 ||
+		!cache_read(store, &msg, path, key, &r))
+		abort();
+	if (answer->status < 200)
+		return;
+	sip_buf_init(&b, out, sizeof(out));
+	sip_build_response(&b, &msg, NULL, answer->status, VIEW(""), VIEW("t"));
+	if (reg_cache_answer(store, &r, answer, &reason) == 200)
+		reg_cache_put_accepted(store, &r, answer, &b);
+	else
+		reg_cache_put_refused(&b, answer);
+	if (sip_build_end(&b, VIEW(""), VIEW("")) == 0 && sip_msg_parse(&msg, out, b.n, false) < 0)
+		abort();
+}
+
+static void cache_run(const struct sip_msg *msg, const struct sip_path *path)
+{
+	static const struct reg_store_ops ops = {.put = on_put, .gone = on_gone};
+	static const uint8_t secret[SIP_TOKEN_KEY] = "fuzz";
+	struct twheel *wheel = twheel_new(0);
+	struct reg_store *store = reg_store_new(wheel, 1, 100, &ops, NULL);
+	struct sip_token_key key;
+
+	if (!wheel || !store)
+		abort();
+	sip_token_key_set(&key, secret);
+	if (msg->is_request)
+		cache_request(store, msg, path, &key);
+	else
+		cache_response(store, msg, path, &key);
+	n_there = 0;
+	reg_store_each(store, read_back, store);
+	reg_store_free(store);
+	twheel_free(wheel);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const struct reg_store_ops ops = {.put = on_put, .gone = on_gone};
@@ -113,7 +230,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!gruu)
 		gruu = reg_gruu_new(&key, 1);
 	(void)!reg_gruu_parse(gruu, (struct view){(const char *)data, size}, &owner, &tag);
-	if (sip_msg_parse(&msg, (const char *)data, size, false) < 0 || !msg.is_request)
+	if (sip_msg_parse(&msg, (const char *)data, size, false) < 0)
+		return 0;
+	cache_run(&msg, &path);
+	if (!msg.is_request)
 		return 0;
 	wheel = twheel_new(0);
 	store = reg_store_new(wheel, 1, 100, &ops, NULL);

@@ -27,6 +27,7 @@ struct script {
 	unsigned int given_s; /* 0: as asked */
 	bool challenges;      /* who brings no credentials */
 	bool forgets;	      /* 200 without our contacts */
+	uint8_t mute;	      /* host of it that does not answer */
 };
 
 static struct {
@@ -51,6 +52,10 @@ static void registrar(struct rig *r, struct sip_stxn *stxn, const struct sip_msg
 	char headers[2048] = "";
 	size_t n = 0;
 
+	if (s.mute && sip_stxn_path(stxn)->local.ip[3] == s.mute) {
+		sip_stxn_detach(stxn);
+		return;
+	}
 	g.n++;
 	snprintf(g.request, sizeof(g.request), "%.*s", VIEW_ARG(msg->raw));
 	g.contact[0] = '\0';
@@ -534,6 +539,32 @@ static void test_silent(void **state)
 	end();
 }
 
+/* Of several addresses the next one is asked when one is silent, or cannot serve. */
+static void test_next_address(void **state)
+{
+	struct rig *r = begin(200);
+	struct cfg_server_group *group = object(CFG_SERVER_GROUP, "1");
+
+	group->n_members = 2;
+	for (unsigned int i = 0; i < 2; i++) {
+		group->members[i].target.addr = r->cfg->trunks[i].target.addr;
+		group->members[i].preference = i;
+	}
+	r->cfg->trunks[0].server_group = 1;
+	memset(&r->cfg->trunks[0].target, 0, sizeof(r->cfg->trunks[0].target));
+	configure();
+	g.script.mute = 60;
+	assert_int_equal(alice(ALICE AUTH("alice")), 0);
+	pass(3900);
+	assert_int_equal(status(), 0);
+	pass(200);
+	assert_int_equal(status(), 200);
+	assert_int_equal(g.n, 1);
+	assert_int_equal(r->stats.reg_forwarded, 2);
+	assert_int_equal(r->stats.reg_core_silent, 0);
+	end();
+}
+
 static void test_storm(void **state)
 {
 	struct rig *r = begin(200);
@@ -753,6 +784,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_removed),
 	cmocka_unit_test(test_refused),
 	cmocka_unit_test(test_silent),
+	cmocka_unit_test(test_next_address),
 	cmocka_unit_test(test_storm),
 	cmocka_unit_test(test_storm_local),
 	cmocka_unit_test(test_restart),

@@ -71,7 +71,8 @@ int call_caller_locate(struct call *call, const struct sip_msg *invite)
 		.remote = call->rec.peer_sig[LEG_A]};
 	int rc;
 
-	if (!conf || reg_cache_user(&invite->from.uri, conf->domain, user) < 0)
+	/* Routing may begin again with what a hook answered. */
+	if (call->caller || !conf || reg_cache_user(&invite->from.uri, conf->domain, user) < 0)
 		return 0;
 	rc = registrar_locate_caller(b->registrar, conf->realm, view_of(user), &path,
 		CALL_TICKET_CALLER | (uint64_t)call->slot << 32 | call->generation, &call->caller);

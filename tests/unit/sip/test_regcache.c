@@ -770,6 +770,21 @@ static void test_call_out(void **state)
 	invite(RIG_CALLER, 50, "sip:100@core.example", "sip:bob@core.example",
 		"sip:100@core.example", 4);
 	assert_int_equal(rig_last_call(r)->rec.sip_status, 403);
+	/* a hook that is asked first changes nothing of that */
+	set(object(CFG_ROUTE_HOOK, "1"), CFG_ROUTE_HOOK, "url", "https://router.example/way");
+	set(object(CFG_DIAL_PEER, "50"), CFG_DIAL_PEER, "destination_pattern", "5T");
+	set(object(CFG_DIAL_PEER, "50"), CFG_DIAL_PEER, "route_hook", "1");
+	set(object(CFG_DIAL_PEER, "51"), CFG_DIAL_PEER, "destination_pattern", "5T");
+	set(object(CFG_DIAL_PEER, "51"), CFG_DIAL_PEER, "preference", "1");
+	set(object(CFG_DIAL_PEER, "51"), CFG_DIAL_PEER, "trunk", "t0");
+	configure();
+	invite(RIG_CALLER, 50, "sip:5100@core.example", "sip:alice@core.example",
+		"sip:5100@core.example", 6);
+	b2b_asked(r->b, r->asked_id, (struct view){NULL, 0}, "nobody answers");
+	settle();
+	pass(300);
+	assert_int_equal(rig_last_call(r)->rec.sip_status, 486);
+	expect(r->last_invite, "\r\nP-Asserted-Identity: <sip:+4930777@core.example>\r\n");
 	r->cfg->realms[0].admission = CFG_ADMIT_ANY;
 	configure();
 	invite(RIG_CALLER, 50, "sip:100@core.example", "sip:bob@core.example",

@@ -38,6 +38,10 @@ enum ctl_msg {
 	CTL_CALL_END = 21,     /* ctl_call; frees media, writes the record; reply: status */
 	CTL_SIP_STATS = 22,    /* ctl_sip_stats, droppable, once a second; no reply */
 	CTL_TRUNK_STATUS = 23, /* ctl_trunk_status, at each change; no reply */
+	/* subscriptions that go through limen-sip */
+	CTL_SUB_PUT = 120,     /* ctl_sub + state; no reply */
+	CTL_SUB_DEL = 121,     /* ctl_sub: it is over; no reply */
+	CTL_SUB_RESTORE = 122, /* control -> sip: ctl_sub + state, for a worker that has started */
 	CTL_REPLAY_DONE = 24,  /* no body: all calls were put again after CTL_HELLO */
 	/* calls, control -> sip */
 	CTL_CALL_RESTORE = 30, /* ctl_call + checkpoint bytes */
@@ -535,6 +539,12 @@ struct ctl_reg_status {
 	char reason[160];
 };
 _Static_assert(sizeof(struct ctl_reg_status) == 408, "wire struct");
+
+struct ctl_sub {
+	uint64_t id;	 /* not 0; unique over restarts */
+	uint64_t end_ms; /* wall clock: when it is over unless it is refreshed; of DEL 0 */
+};
+_Static_assert(sizeof(struct ctl_sub) == 16, "wire struct");
 
 struct ctl_conn_id {
 	uint64_t id;

@@ -11,6 +11,7 @@
 
 #include "controlplane/base/clock.h"
 #include "controlplane/base/log.h"
+#include "controlplane/core/subscriptions.h"
 
 LOG_TOPIC("peers");
 
@@ -57,6 +58,7 @@ struct peers {
 	STAILQ_HEAD(, registration) registrations;
 	unsigned int n_registrations;
 	struct conns *conns;
+	struct subscriptions *subscriptions;
 };
 
 static struct peer_sip *sip_of(struct peer *peer)
@@ -153,6 +155,10 @@ static int hello_sip(struct peer *peer, const struct ctl_hello *hello)
 	sip->known = true;
 	sip->since_ms = clock_wall_ms();
 	sip->bindings_due = hello->config_revision == 0; /* it has just started */
+	if (sip->bindings_due)
+		subscriptions_due(peers->subscriptions, hello->worker, hello->n_workers);
+	else
+		subscriptions_replay(peers->subscriptions, hello->worker);
 	sip->replay_due = hello->n_calls > 0 && !same_life;
 	sip->restore_due = hello->n_calls == 0 && (!same_life || sip->restore_due);
 	log_notice("limen-sip worker %u of %u connected%s", hello->worker, hello->n_workers,
@@ -290,6 +296,12 @@ static int on_hello(struct ipc_peer *ipc, const struct ipc_hdr *hdr, const void 
 	return ret;
 }
 
+static bool give_sub(
+	void *arg, uint32_t worker, const struct ctl_sub *sub, const void *state, size_t len)
+{
+	return peers_sip_send(arg, worker, CTL_SUB_RESTORE, sub, sizeof(*sub), state, len);
+}
+
 void peers_sip_give_calls(struct peers *peers, uint32_t worker)
 {
 	struct peer_sip *sip = worker < CALLS_WORKERS_MAX ? &peers->sip[worker] : NULL;
@@ -304,6 +316,7 @@ void peers_sip_give_calls(struct peers *peers, uint32_t worker)
 		registrations_worker_up(
 			peers->conf.registrations, worker, sip->n_workers, sip->bindings_due);
 	sip->restore_due = sip->bindings_due = false;
+	subscriptions_give(peers->subscriptions, worker, clock_wall_ms(), give_sub, peers);
 	check_replayed(peers);
 }
 
@@ -586,12 +599,25 @@ static int on_reg_del(struct ipc_peer *ipc, const struct ipc_hdr *hdr, const voi
 	return registrations_del(peer->peers->conf.registrations, peer->worker, body);
 }
 
+static int on_sub(struct ipc_peer *ipc, const struct ipc_hdr *hdr, const void *body, size_t len)
+{
+	struct peer *peer = ipc_peer_ctx(ipc);
+	const struct ctl_sub *sub = body;
+
+	if (hdr->type == CTL_SUB_PUT)
+		return subscriptions_put(
+			peer->peers->subscriptions, peer->worker, sub, sub + 1, len - sizeof(*sub));
+	subscriptions_del(peer->peers->subscriptions, sub->id);
+	return 0;
+}
+
 static int on_replay_done(
 	struct ipc_peer *ipc, const struct ipc_hdr *hdr, const void *body, size_t len)
 {
 	struct peer *peer = ipc_peer_ctx(ipc);
 
 	sip_of(peer)->replay_due = false;
+	subscriptions_replayed(peer->peers->subscriptions, peer->worker);
 	calls_clear_again(peer->peers->calls, peer->worker);
 	check_replayed(peer->peers);
 	return 0;
@@ -703,6 +729,9 @@ static void on_drained(struct ipc_peer *ipc)
 
 	if (peer->role == IPC_ROLE_SIP && sip_of(peer)->peer == ipc)
 		calls_restore_more(peer->peers->calls, peer->worker);
+	if (peer->role == IPC_ROLE_SIP && sip_of(peer)->peer == ipc)
+		subscriptions_give(peer->peers->subscriptions, peer->worker, clock_wall_ms(),
+			give_sub, peer->peers);
 	if (peer->role == IPC_ROLE_SIP && sip_of(peer)->peer == ipc &&
 		peer->peers->conf.registrations != NULL)
 		registrations_more(peer->peers->conf.registrations, peer->worker);
@@ -738,6 +767,8 @@ static const struct ipc_row rows[] = {
 	{CTL_REG_PUT, 0, IPC_ROLE_SIP, sizeof(struct ctl_reg),
 		sizeof(struct ctl_reg) + CTL_REG_STATE_MAX, "CTL_REG_PUT", on_reg_put},
 	{CTL_REG_DEL, 0, IPC_ROLE_SIP, SIZED(struct ctl_reg_key), "CTL_REG_DEL", on_reg_del},
+	{CTL_SUB_PUT, 0, IPC_ROLE_SIP, sizeof(struct ctl_sub) + 1, BODY_MAX, "CTL_SUB_PUT", on_sub},
+	{CTL_SUB_DEL, 0, IPC_ROLE_SIP, SIZED(struct ctl_sub), "CTL_SUB_DEL", on_sub},
 	{CTL_REPLAY_DONE, 0, IPC_ROLE_SIP, 0, 0, "CTL_REPLAY_DONE", on_replay_done},
 	{CTL_TRACE_MSG, 0, IPC_ROLE_SIP, sizeof(struct ctl_trace_msg), BODY_MAX, "CTL_TRACE_MSG",
 		on_trace},
@@ -821,10 +852,12 @@ int peers_new(struct event_base *base, const struct peers_conf *conf, struct cal
 	snprintf(peers->path, sizeof(peers->path), "%s", conf->path);
 	peers->tick_event = event_new(base, -1, EV_PERSIST, tick_cb, peers);
 	peers->conns = conns_new();
-	if (peers->tick_event == NULL || peers->conns == NULL) {
+	peers->subscriptions = subscriptions_new();
+	if (peers->tick_event == NULL || peers->conns == NULL || peers->subscriptions == NULL) {
 		if (peers->tick_event != NULL)
 			event_free(peers->tick_event);
 		conns_free(peers->conns);
+		subscriptions_free(peers->subscriptions);
 		free(peers);
 		return -ENOMEM;
 	}
@@ -859,6 +892,7 @@ void peers_free(struct peers *peers)
 		free(peer);
 	}
 	conns_free(peers->conns);
+	subscriptions_free(peers->subscriptions);
 	while ((r = STAILQ_FIRST(&peers->registrations)) != NULL) {
 		STAILQ_REMOVE_HEAD(&peers->registrations, link);
 		free(r);

@@ -233,6 +233,12 @@ static enum sip_admit app_admit(void *app, const struct sip_msg *msg, const stru
 	return b2b_admit(app, msg, path);
 }
 
+static void app_sub_restore(
+	void *app, const struct ctl_sub *sub, const void *state, size_t state_len)
+{
+	b2b_sub_restore(app, sub, state, state_len);
+}
+
 static int app_moved_to(void *app, const struct sip_token *token)
 {
 	return b2b_moved_to(app, token);
@@ -412,6 +418,7 @@ const struct sip_app_ops b2b_app_ops = {
 	.numbers = app_numbers,
 	.dtmf = app_dtmf,
 	.call_end_reply = app_call_end_reply,
+	.sub_restore = app_sub_restore,
 	.call_restore = app_call_restore,
 	.restore_done = app_restore_done,
 	.call_clear = app_call_clear,

@@ -171,6 +171,7 @@ void b2b_dtmf(struct b2b *b, const struct ctl_dtmf *msg);
 void b2b_call_end_reply(struct b2b *b, uint32_t seq, int32_t status);
 void b2b_call_restore(
 	struct b2b *b, const struct ctl_call *call, const void *checkpoint, size_t checkpoint_len);
+void b2b_sub_restore(struct b2b *b, const struct ctl_sub *sub, const void *state, size_t state_len);
 void b2b_call_clear(struct b2b *b, const struct ctl_call_clear *clear);
 /* A message of CTL_REG_*; -EPROTO. */
 int b2b_registration(struct b2b *b, uint16_t type, const void *body, size_t len);

@@ -4,7 +4,7 @@
  * over any number of restarts of limen-control; everything else is made good by the replay, which
  * sends each call and each open media line again.
  */
-#include "sip-b2bua/b2b/call.h"
+#include "sip-b2bua/b2b/relay.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -235,6 +235,7 @@ void b2b_control_up(struct b2b *b)
 	capacity_forget(&b->capacity);
 	while ((call = sip_slab_next(b->calls, &pos)))
 		call_replay(call);
+	subscriptions_replay(b);
 	ends_send_again(b, true);
 	b->env.ops->control_send(b->env.ctx, CTL_REPLAY_DONE, 0, NULL, 0, NULL, 0);
 	health_replay(b->health);

@@ -37,6 +37,8 @@ static void in_terminated(struct sip_stxn *stxn, void *arg)
 
 static const struct sip_stxn_ops in_ops = {.terminated = in_terminated};
 
+static void target_silent(struct twheel_timer *timer, void *arg);
+
 static struct relay *relay_new(struct b2b *b, struct sip_stxn *stxn, enum relay_kind kind)
 {
 	struct relay *r = b->n_relays < RELAYS_MAX ? calloc(1, sizeof(*r)) : NULL;
@@ -46,6 +48,8 @@ static struct relay *relay_new(struct b2b *b, struct sip_stxn *stxn, enum relay_
 	r->b = b;
 	r->kind = (uint8_t)kind;
 	r->in = stxn;
+	r->end_ms = twheel_now(b->env.wheel) + 64 * (uint64_t)sip_txns_timers(b->env.txns)->t1;
+	twheel_timer_init(&r->timer, target_silent, r);
 	sip_stxn_set_user(stxn, &in_ops, r);
 	LIST_INSERT_HEAD(&b->relays, r, link);
 	b->n_relays++;
@@ -58,6 +62,7 @@ static void relay_free(struct relay *r)
 		sip_stxn_detach(r->in);
 	if (r->out)
 		sip_ctxn_detach(r->out);
+	twheel_stop(r->b->env.wheel, &r->timer);
 	LIST_REMOVE(r, link);
 	r->b->n_relays--;
 	free(r->auth);
@@ -253,58 +258,90 @@ static int relay_send(struct relay *r)
 
 /* ---- candidates ---- */
 
+/* The next target of the trunk that can be reached (RFC 3263 4.3); false: there is none. */
+static bool target_take(struct relay *r, const struct sip_msg *msg)
+{
+	const struct cfg_trunk *trunk = cfg_find_trunk(r->b->cfg, r->trunk_out);
+	char user[POLICY_USER_MAX], number[CTL_NUMBER_MAX];
+	struct sip_uri uri = msg->uri;
+
+	number_of(&msg->uri, number);
+	if (strcmp(number, r->called_out) != 0)
+		uri.user = policy_user_escape(r->called_out, user);
+	while (trunk && !trunk->shutdown && r->targets.next < r->targets.n) {
+		const struct target *target = &r->targets.list[r->targets.next++];
+		const struct sip_listener *listener = r->b->env.ops->find(
+			r->b->env.ctx, trunk->realm, target->transport, target->addr.family);
+		struct sip_buf text;
+
+		sip_buf_init(&text, r->uri, sizeof(r->uri) - 1);
+		targets_put_uri(r->b->targets, &text, &uri, trunk, target);
+		if (!listener || text.overflow)
+			continue;
+		r->uri[text.n] = '\0';
+		r->path = call_path_to(listener, &target->addr);
+		r->cseq = 1;
+		return true;
+	}
+	return false;
+}
+
 static bool candidate_take(struct relay *r, const struct sip_msg *msg, const struct candidate *c)
 {
 	const struct cfg *cfg = r->b->cfg;
 	const struct cfg_dial_peer *peer = cfg_find_dial_peer(cfg, c->tag);
 	const struct cfg_trunk *trunk = cfg_find_trunk(cfg, c->trunk);
 	const struct cfg_realm *realm = trunk ? cfg_find_realm(cfg, trunk->realm) : NULL;
-	char user[POLICY_USER_MAX], number[CTL_NUMBER_MAX], why[ROUTE_REASON_MAX];
-	const struct sip_listener *listener;
+	char why[ROUTE_REASON_MAX];
 	struct numbers out = r->numbers;
-	struct sip_uri uri = msg->uri;
-	struct call_targets ct;
 	const char *why_not;
-	struct sip_buf text;
 
+	r->targets.n = r->targets.next = 0;
 	if (!peer || !realm || trunk->shutdown ||
 		!relay_takes(cfg_tenant_of(cfg, realm, trunk), (enum sip_method)msg->method) ||
 		!route_numbers_out(r->b->routes, peer, trunk, &out, NULL, why))
 		return false;
-	targets_pick(r->b->targets, trunk, &ct, &why_not);
-	if (ct.n == 0)
-		return false;
-	listener = r->b->env.ops->find(
-		r->b->env.ctx, realm->name, ct.list[0].transport, ct.list[0].addr.family);
-	if (!listener)
-		return false;
-	number_of(&msg->uri, number);
-	if (strcmp(number, out.called) != 0)
-		uri.user = policy_user_escape(out.called, user);
-	sip_buf_init(&text, r->uri, sizeof(r->uri) - 1);
-	targets_put_uri(r->b->targets, &text, &uri, trunk, &ct.list[0]);
-	if (text.overflow)
-		return false;
-	r->uri[text.n] = '\0';
+	targets_pick(r->b->targets, trunk, &r->targets, &why_not);
+	memcpy(r->called_out, out.called, sizeof(r->called_out));
 	memcpy(r->calling_out, out.calling, sizeof(r->calling_out));
 	memcpy(r->trunk_out, trunk->name, sizeof(r->trunk_out));
-	r->path = call_path_to(listener, &ct.list[0].addr);
 	free(r->auth);
 	r->auth = NULL;
-	r->cseq = 1;
 	random_token(r->b, r->id[0]);
 	random_token(r->b, r->id[1]);
+	return target_take(r, msg);
+}
+
+/* It goes out, and has the time of a target, or what is left of timer F of who asked. */
+static bool try_target(struct relay *r)
+{
+	uint64_t now = twheel_now(r->b->env.wheel), ms = r->end_ms - now;
+	uint64_t next_ms = (uint64_t)r->b->cfg->timer_next_target_s * 1000;
+	bool more = r->targets.next < r->targets.n;
+
+	if (relay_send(r) < 0)
+		return false;
+	twheel_start(r->b->env.wheel, &r->timer, more && next_ms < ms ? next_ms : ms);
 	return true;
 }
 
-/* The next candidate that can be asked; false: there is none. */
+/* The next target or candidate that can be asked, while there is time; false: there is none. */
 static bool hunt(struct relay *r)
 {
 	const struct sip_msg *msg = r->in ? sip_stxn_request(r->in) : NULL;
 
-	while (msg && r->candidate < r->n_candidates) {
-		if (candidate_take(r, msg, &r->candidates[r->candidate++]) && relay_send(r) == 0)
+	twheel_stop(r->b->env.wheel, &r->timer);
+	while (msg && twheel_now(r->b->env.wheel) < r->end_ms) {
+		if (target_take(r, msg)) {
+			r->b->env.stats->failovers++;
+			if (try_target(r))
+				return true;
+		} else if (r->candidate == r->n_candidates) {
+			return false;
+		} else if (candidate_take(r, msg, &r->candidates[r->candidate++]) &&
+			   try_target(r)) {
 			return true;
+		}
 	}
 	return false;
 }
@@ -383,7 +420,10 @@ static void out_response(
 {
 	struct relay *r = arg;
 
-	if (msg->status < 200 || ctxn != r->out)
+	if (ctxn != r->out)
+		return;
+	twheel_stop(r->b->env.wheel, &r->timer);
+	if (msg->status < 200)
 		return;
 	r->out = NULL;
 	sip_ctxn_detach(ctxn);
@@ -394,6 +434,8 @@ static void out_response(
 				return;
 		}
 		/* Who has sent a NOTIFY already is the one. */
+		if (msg->status != 503)
+			r->targets.next = r->targets.n; /* it speaks for its trunk */
 		if (policy_failure_of(msg->status).hunt && !has_notifier(r) && hunt(r))
 			return;
 	}
@@ -413,6 +455,18 @@ static void out_failed(struct sip_ctxn *ctxn, int err, void *arg)
 }
 
 static const struct sip_ctxn_ops out_ops = {.response = out_response, .failed = out_failed};
+
+/* It may still be answered: the transaction goes on alone, and nobody hears of its end. */
+static void target_silent(struct twheel_timer *timer, void *arg)
+{
+	struct relay *r = arg;
+
+	if (r->out)
+		sip_ctxn_detach(r->out);
+	r->out = NULL;
+	if (has_notifier(r) || !hunt(r))
+		done(r, 408, NULL, NULL);
+}
 
 /* ---- new requests ---- */
 

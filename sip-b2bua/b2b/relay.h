@@ -35,6 +35,10 @@ struct relay {
 	struct candidate candidates[ROUTE_TRIES_MAX];
 	char realm[CTL_NAME_MAX], trunk[CTL_NAME_MAX];		   /* where it came from */
 	char trunk_out[CTL_NAME_MAX], calling_out[CTL_NUMBER_MAX]; /* where it goes, who sends it */
+	char called_out[CTL_NUMBER_MAX];
+	struct call_targets targets; /* of trunk_out */
+	struct twheel_timer timer;   /* nothing came from the target */
+	uint64_t end_ms;	     /* of the wheel: who asked waits no longer (timer F) */
 	char uri[256];
 	char id[2][SIP_TOKEN_LEN]; /* From tag, Call-ID of what goes out */
 	struct sip_path path;
@@ -79,6 +83,8 @@ struct subscription *subscription_find(struct b2b *b, uint32_t slot, uint32_t ge
 struct subscription *subscription_of(struct b2b *b, struct view tag, bool *ret_notifier);
 void subscription_free(struct subscription *sub);
 /* The table of a worker; NULL when memory is short. */
+/* limen-control is back: it gets them all again. */
+void subscriptions_replay(struct b2b *b);
 struct sip_slab *subscriptions_new(uint32_t first_generation);
 void subscriptions_free(struct b2b *b);
 struct view subscription_tag(

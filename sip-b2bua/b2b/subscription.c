@@ -6,6 +6,7 @@
  * dialog begins with its 2xx or with its first NOTIFY, which may come before.
  */
 #include <errno.h>
+#include <string.h>
 
 #include "controlplane/base/log.h"
 #include "sip-b2bua/b2b/relay.h"
@@ -13,6 +14,8 @@
 
 LOG_TOPIC("subscription");
 
+#define CKPT_MAGIC	  0x534d494c /* "LIMS" */
+#define CKPT_VERSION	  1
 #define EXPIRES_DEFAULT_S 3600
 #define GRACE_MS	  32000 /* for the NOTIFY that ends it, and clocks that differ */
 
@@ -23,6 +26,8 @@ struct subscription {
 	uint32_t slot, generation;
 	bool pending;		  /* the SUBSCRIBE that makes it has no answer yet */
 	bool terminated;	  /* a NOTIFY said so; over with its answer */
+	bool kept;		  /* limen-control has a copy */
+	uint64_t end_ms;	  /* wall clock, without the grace */
 	struct dialog *dialog[2]; /* subscriber, notifier */
 	struct twheel_timer timer;
 };
@@ -87,7 +92,14 @@ int subscription_new(struct b2b *b, const struct sip_msg *msg, const struct sip_
 	return 0;
 }
 
-void subscription_free(struct subscription *sub)
+static uint64_t id_of(const struct subscription *sub)
+{
+	/* 8, 20 and 28 bits; a generation may be 0, a slot and a worker too. */
+	return UINT64_C(1) << 56 | (uint64_t)sub->b->env.worker << 48 | (uint64_t)sub->slot << 28 |
+	       sub->generation;
+}
+
+static void forget(struct subscription *sub)
 {
 	struct b2b *b = sub->b;
 
@@ -103,6 +115,107 @@ void subscription_free(struct subscription *sub)
 	sip_slab_put(b->subscriptions, sub->slot);
 }
 
+void subscription_free(struct subscription *sub)
+{
+	struct b2b *b = sub->b;
+	struct ctl_sub head = {.id = id_of(sub)};
+
+	if (sub->kept && b->control_up)
+		b->env.ops->control_send(b->env.ctx, CTL_SUB_DEL, 0, &head, sizeof(head), NULL, 0);
+	forget(sub);
+}
+
+/* ---- checkpoint ---- */
+
+/* What a worker that starts again needs to go on. Once both dialogs are there. */
+static void keep(struct subscription *sub)
+{
+	struct b2b *b = sub->b;
+	struct ckpt_out out = {b->ckpt_buf, 0, sizeof(b->ckpt_buf), false};
+	struct ctl_sub head = {.id = id_of(sub), .end_ms = sub->end_ms};
+
+	if (sub->pending || sub->terminated || !sub->dialog[0] || !sub->dialog[1] || !b->control_up)
+		return;
+	ckpt_put_u(&out, CKPT_MAGIC, 4);
+	ckpt_put_u(&out, CKPT_VERSION, 1);
+	ckpt_put_u(&out, b->env.worker, 1);
+	ckpt_put_u(&out, sub->slot, 4);
+	ckpt_put_u(&out, sub->generation, 4);
+	dialog_checkpoint(sub->dialog[0], &out);
+	dialog_checkpoint(sub->dialog[1], &out);
+	if (out.failed) {
+		log_warning("a subscription is too large for a checkpoint");
+		return;
+	}
+	sub->kept = b->env.ops->control_send(
+			    b->env.ctx, CTL_SUB_PUT, 0, &head, sizeof(head), out.p, out.n) == 0;
+}
+
+void subscriptions_replay(struct b2b *b)
+{
+	struct subscription *sub;
+	uint32_t pos = 0;
+
+	while ((sub = sip_slab_next(b->subscriptions, &pos)))
+		keep(sub);
+}
+
+/* Read as input from outside: bounded, checked, versioned. */
+static int restore(struct b2b *b, const struct ctl_sub *head, struct ckpt_in *in)
+{
+	struct dialog *dialog[2] = {NULL, NULL};
+	struct subscription *sub = NULL;
+	uint32_t slot, generation;
+	uint64_t now_ms = b->env.ops->wall_ms(b->env.ctx);
+	int rc = 0;
+
+	if (ckpt_get_u(in, 4) != CKPT_MAGIC || ckpt_get_u(in, 1) != CKPT_VERSION ||
+		ckpt_get_u(in, 1) != b->env.worker)
+		return -EINVAL;
+	slot = (uint32_t)ckpt_get_u(in, 4);
+	generation = (uint32_t)ckpt_get_u(in, 4);
+	if (in->failed || slot >= SUBSCRIPTIONS_MAX)
+		return -EINVAL;
+	for (unsigned int i = 0; rc == 0 && i < 2; i++)
+		rc = dialog_restore(in, &dialog[i]);
+	if (rc == 0 && (in->failed || in->n != 0))
+		rc = -EINVAL;
+	if (rc == 0)
+		sub = sip_slab_claim(b->subscriptions, slot, generation);
+	if (rc == 0 && !sub)
+		rc = -EBUSY;
+	if (rc < 0) {
+		dialog_free(dialog[0]);
+		dialog_free(dialog[1]);
+		return rc;
+	}
+	sub->b = b;
+	sub->slot = slot;
+	sub->generation = generation;
+	sub->kept = true;
+	sub->end_ms = head->end_ms;
+	twheel_timer_init(&sub->timer, expired, sub);
+	atomic_fetch_add_explicit(&b->env.shared->n_subscriptions, 1, memory_order_relaxed);
+	b->env.stats->subscriptions++;
+	dialog_set(sub, false, dialog[0]);
+	dialog_set(sub, true, dialog[1]);
+	twheel_start(b->env.wheel, &sub->timer,
+		(head->end_ms > now_ms ? head->end_ms - now_ms : 0) + GRACE_MS);
+	return 0;
+}
+
+void b2b_sub_restore(struct b2b *b, const struct ctl_sub *sub, const void *state, size_t state_len)
+{
+	struct ckpt_in in = {state, state_len, false};
+	int rc = restore(b, sub, &in);
+	struct ctl_sub gone = {.id = sub->id};
+
+	if (rc == 0)
+		return;
+	log_warning("a subscription cannot be restored: %s", strerror(-rc));
+	b->env.ops->control_send(b->env.ctx, CTL_SUB_DEL, 0, &gone, sizeof(gone), NULL, 0);
+}
+
 struct sip_slab *subscriptions_new(uint32_t first_generation)
 {
 	return sip_slab_new(sizeof(struct subscription), SUBSCRIPTIONS_MAX, first_generation);
@@ -113,8 +226,9 @@ void subscriptions_free(struct b2b *b)
 	struct subscription *sub;
 	uint32_t pos = 0;
 
+	/* Without telling limen-control: they live on in its copies. */
 	while (b->subscriptions && (sub = sip_slab_next(b->subscriptions, &pos)))
-		subscription_free(sub);
+		forget(sub);
 	sip_slab_free(b->subscriptions);
 	b->subscriptions = NULL;
 }
@@ -250,6 +364,8 @@ static bool subscribe_accepted(struct subscription *sub, const struct relay *rel
 	/* A fetch (RFC 6665 4.4.3) may be over before its 200. */
 	twheel_start(sub->b->env.wheel, &sub->timer,
 		sub->terminated ? 1 : (uint64_t)seconds * 1000 + GRACE_MS);
+	sub->end_ms = sub->b->env.ops->wall_ms(sub->b->env.ctx) + (uint64_t)seconds * 1000;
+	keep(sub);
 	return true;
 }
 

@@ -383,6 +383,17 @@ static int on_call_restore(
 	return 0;
 }
 
+static int on_sub_restore(
+	struct ipc_peer *peer, const struct ipc_hdr *hdr, const void *body, size_t len)
+{
+	struct sip_worker *w = ipc_peer_ctx(peer);
+	const struct ctl_sub *sub = body;
+	worker_time(w);
+	if (w->ops->sub_restore != NULL)
+		w->ops->sub_restore(w->app, sub, sub + 1, len - sizeof(*sub));
+	return 0;
+}
+
 static int on_restore_done(
 	struct ipc_peer *peer, const struct ipc_hdr *hdr, const void *body, size_t len)
 {
@@ -513,6 +524,8 @@ static const struct ipc_row rows[] = {
 		on_call_end_reply},
 	{CTL_CALL_RESTORE, 0, IPC_ROLE_CONTROL, sizeof(struct ctl_call), BODY_MAX,
 		"CTL_CALL_RESTORE", on_call_restore},
+	{CTL_SUB_RESTORE, 0, IPC_ROLE_CONTROL, sizeof(struct ctl_sub) + 1, BODY_MAX,
+		"CTL_SUB_RESTORE", on_sub_restore},
 	{CTL_RESTORE_DONE, 0, IPC_ROLE_CONTROL, 0, 0, "CTL_RESTORE_DONE", on_restore_done},
 	{CTL_CALL_PLAY, 0, IPC_ROLE_CONTROL, SIZED(struct ctl_call_play), "CTL_CALL_PLAY",
 		on_call_play},

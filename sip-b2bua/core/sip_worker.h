@@ -107,6 +107,9 @@ struct sip_app_ops {
 	void (*call_end_reply)(void *app, uint32_t seq, int32_t status);
 	void (*call_restore)(void *app, const struct ctl_call *call, const void *checkpoint,
 		size_t checkpoint_len);
+	/* A subscription of a former life of this worker. May be NULL. */
+	void (*sub_restore)(
+		void *app, const struct ctl_sub *sub, const void *state, size_t state_len);
 	void (*restore_done)(void *app);
 	void (*call_clear)(void *app, const struct ctl_call_clear *clear);
 	void (*call_play)(void *app, const struct ctl_call_play *play);

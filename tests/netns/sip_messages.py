@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """MESSAGE and a subscription of message waiting between SIPp on both sides, over UDP and TCP: bodies
 arrive byte for byte, no inner address or name crosses, a terminated subscription is gone at once and a
-forgotten one when it expires; what the tenants do not let pass gets 405."""
+forgotten one when it expires; two outlive limen-sip; what the tenants do not let pass gets 405."""
 from limenlab import boxconf, net
 from limenlab.case import wait_for
 from limenlab.sipcase import conf, counters
@@ -41,6 +41,10 @@ def run(t):
     third = t.phone("+49301555", scenario="subscribe.xml", keys={"expires": "600"})
     t.check(third.proc.wait(20) != 0, "a third subscription was taken")
     wait_for("a refused subscription should be counted", lambda: counters(box)["subscribe_refused"] == 1, 10)
+    box.wait_restarted("limen-sip", box.kill("limen-sip"))
+    box.wait_serving()
+    wait_for("the subscriptions should be back after a restart",
+             lambda: counters(box)["subscriptions"] == 2 and counters(box)["dialogs"] == 4, 10)
 
     seen = {"access": t.sip_messages("access"), "peering": t.sip_messages("peering")}
     for method, body, count, side in (("MESSAGE", TEXT, 10, "peering"), ("NOTIFY", SUMMARY, 4, "access")):

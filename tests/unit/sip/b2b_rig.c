@@ -305,6 +305,30 @@ static void reg_take(struct rig *r, uint16_t type, const void *part1, const void
 	memcpy(r->regs[i].state, state, len);
 }
 
+/* len 0: it is over. */
+static void control_sub(struct rig *r, const struct ctl_sub *head, const void *state, size_t len)
+{
+	struct rig_sub *at = NULL;
+
+	for (unsigned int i = 0; i < RIG_SUBS; i++) {
+		struct rig_sub *sub = &r->subs[i];
+
+		if (sub->len > 0 && sub->head.id == head->id) {
+			at = sub;
+			break;
+		}
+		if (sub->len == 0 && !at && len > 0)
+			at = sub;
+	}
+	assert_true(head->id != 0 && len <= sizeof(at->state));
+	if (!at)
+		return;
+	at->head = *head;
+	at->len = len;
+	if (len > 0)
+		memcpy(at->state, state, len);
+}
+
 static int control_send(void *ctx, uint16_t type, uint32_t seq, const void *part1, size_t len1,
 	const void *part2, size_t len2)
 {
@@ -348,6 +372,11 @@ static int control_send(void *ctx, uint16_t type, uint32_t seq, const void *part
 		call->ended = true;
 		call->media = 0;
 		reply_add(r, CTL_CALL_END, seq, 0, NULL);
+		break;
+	case CTL_SUB_PUT:
+	case CTL_SUB_DEL:
+		assert_int_equal(len1, sizeof(struct ctl_sub));
+		control_sub(r, part1, part2, len2);
 		break;
 	case CTL_TARGETS:
 		assert_int_equal(len1, sizeof(struct ctl_targets));
@@ -576,6 +605,10 @@ void rig_restart_sip(struct rig *r)
 	r->n_replies = 0;
 	r->control_away = false;
 	box_start(r);
+	for (unsigned int i = 0; i < RIG_SUBS; i++) {
+		if (r->subs[i].len > 0)
+			b2b_sub_restore(r->b, &r->subs[i].head, r->subs[i].state, r->subs[i].len);
+	}
 	for (unsigned int i = 0; i < r->n_calls; i++) {
 		struct rig_call *call = &r->calls[i];
 

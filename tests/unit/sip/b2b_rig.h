@@ -142,6 +142,14 @@ struct rig_reply {
 	struct ctl_media media;
 };
 
+#define RIG_SUBS 16
+
+struct rig_sub {
+	struct ctl_sub head;
+	uint8_t state[B2B_CHECKPOINT_MAX];
+	size_t len; /* 0: there is none */
+};
+
 struct rig {
 	struct twheel *wheel;
 	struct b2b *b;
@@ -159,6 +167,7 @@ struct rig {
 	unsigned int n_replies;
 	struct rig_call calls[RIG_CALLS];
 	unsigned int n_calls;
+	struct rig_sub subs[RIG_SUBS];
 	unsigned int n_trunk_status;
 	struct ctl_trunk_status trunk_status;
 	struct ctl_reg_status reg_status; /* the last one */

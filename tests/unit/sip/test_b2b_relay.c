@@ -185,6 +185,56 @@ static void test_hunt(void **state)
 	finish(r);
 }
 
+/* Targets of a trunk: another one is asked after a 503, and when nothing at all comes. */
+static void test_targets(void **state)
+{
+	for (unsigned int i = 0; i < 3; i++) {
+		struct rig *r = relay_rig(5 + i);
+		struct cfg_server_group *g = calloc(1, sizeof(*g));
+		char error[CFG_ERROR_MAX];
+
+		assert_non_null(g);
+		g->tag = 4;
+		g->n_members = 2;
+		g->members[0].target.addr = r->cfg->trunks[0].target.addr;
+		g->members[1].target.addr = r->cfg->trunks[1].target.addr;
+		g->members[1].preference = 1;
+		r->cfg->server_groups = g;
+		r->cfg->n_server_groups = 1;
+		memset(&r->cfg->trunks[0].target, 0, sizeof(r->cfg->trunks[0].target));
+		r->cfg->trunks[0].server_group = 4;
+		r->cfg->timer_next_target_s = 4;
+		assert_int_equal(b2b_config_prepare(r->b, r->cfg, error), 0);
+		b2b_config_apply(r->b, r->cfg);
+		r->side[RIG_CALLEE].busy_trunk = i == 0 ? 60 : 0;
+		r->side[RIG_CALLEE].mute_trunk = i == 1 ? 60 : 0;
+		phone_sends(r, "MESSAGE", "100", "", TYPE "\r\n", BODY);
+		if (i < 2) {
+			until(r, RIG_BOX, RIG_CALLEE, "MESSAGE sip:100@10.0.1.60 SIP/2.0\r\n");
+			if (i == 1) {
+				rig_settle(r);
+				twheel_advance(r->wheel, twheel_now(r->wheel) + 4100);
+			}
+			until(r, RIG_BOX, RIG_CALLEE, "MESSAGE sip:100@10.0.1.61 SIP/2.0\r\n");
+			until(r, RIG_BOX, RIG_CALLER, "SIP/2.0 200");
+			assert_int_equal(r->stats.failovers, 1);
+		} else {
+			/* nobody is there: it ends within timer F of the phone */
+			r->deaf = RIG_CALLEE;
+			rig_settle(r);
+			for (unsigned int k = 0; k < 64 && r->n_queue == 0; k++) {
+				twheel_advance(r->wheel, twheel_now(r->wheel) + 500);
+				while (r->n_queue > 0 && r->queue[0].to == RIG_CALLEE)
+					rig_drop(r, 0);
+			}
+			until(r, RIG_BOX, RIG_CALLER, "SIP/2.0 408");
+			assert_true(twheel_now(r->wheel) - RIG_START_MS <= 32000);
+			r->deaf = 0;
+		}
+		finish(r);
+	}
+}
+
 /* ---- subscriptions ---- */
 
 struct dialog_ids {
@@ -363,16 +413,68 @@ static void test_limit(void **state)
 	finish(r);
 }
 
-/* A restart of limen-sip forgets it: the next refresh tells the subscriber to begin again. */
+/* A restart of limen-sip, and of limen-control, brings it back. */
 static void test_restart(void **state)
 {
 	struct rig *r = relay_rig(10);
 	struct dialog_ids phone, notifier;
 
+	r->side[RIG_CALLEE].knows_all = r->side[RIG_CALLER].knows_all = true;
 	subscribe(r, "600", &phone, &notifier);
+	rig_settle(r);
 	rig_restart_sip(r);
-	side_sends(r, RIG_CALLER, "SUBSCRIBE", &phone, 2, SUBSCRIBER, "");
-	until(r, RIG_BOX, RIG_CALLER, "SIP/2.0 481");
+	assert_int_equal(r->stats.subscriptions, 1);
+	assert_int_equal(atomic_load(&r->shared.n_subscriptions), 1);
+	side_sends(r, RIG_CALLER, "SUBSCRIBE", &phone, 2, "Event: dialog;id=7\r\nExpires: 600\r\n",
+		"");
+	until(r, RIG_BOX, RIG_CALLEE, "SUBSCRIBE ");
+	assert_true(view_eq(msg.to.tag, view_of(notifier.from)));
+	until(r, RIG_BOX, RIG_CALLER, "SIP/2.0 200");
+	notify(r, &notifier, 1, "active");
+	until(r, RIG_BOX, RIG_CALLER, "NOTIFY ");
+	until(r, RIG_BOX, RIG_CALLEE, "SIP/2.0 200");
+	/* limen-control starts again, too */
+	rig_control_down(r);
+	memset(r->subs, 0, sizeof(r->subs));
+	rig_control_up(r, true);
+	rig_restart_sip(r);
+	assert_int_equal(r->stats.subscriptions, 1);
+	/* its end is no later for that, and leaves no copy */
+	rig_pass(r, 640000);
+	assert_int_equal(r->stats.subscriptions, 0);
+	assert_int_equal(r->subs[0].len, 0);
+	finish(r);
+}
+
+/* What comes back is looked at like anything from outside. */
+static void test_restore_refused(void **state)
+{
+	struct rig *r = relay_rig(11);
+	struct dialog_ids phone, notifier;
+	struct rig_sub kept;
+
+	r->side[RIG_CALLEE].knows_all = r->side[RIG_CALLER].knows_all = true;
+	subscribe(r, "600", &phone, &notifier);
+	rig_settle(r);
+	kept = r->subs[0];
+	assert_true(kept.len > 0);
+	memset(r->subs, 0, sizeof(r->subs));
+	rig_restart_sip(r);
+	assert_int_equal(r->stats.subscriptions, 0);
+	for (size_t n = 0; n < kept.len; n++)
+		b2b_sub_restore(r->b, &kept.head, kept.state, n);
+	for (size_t i = 0; i < 14; i++) {
+		kept.state[i] ^= 0x80; /* magic, version, worker; slot and generation may be any */
+		if (i < 6)
+			b2b_sub_restore(r->b, &kept.head, kept.state, kept.len);
+		kept.state[i] ^= 0x80;
+	}
+	assert_int_equal(r->stats.subscriptions, 0);
+	assert_int_equal(b2b_n_dialogs(r->b), 0);
+	b2b_sub_restore(r->b, &kept.head, kept.state, kept.len);
+	b2b_sub_restore(r->b, &kept.head, kept.state, kept.len); /* its place is taken */
+	assert_int_equal(r->stats.subscriptions, 1);
+	rig_pass(r, 640000);
 	finish(r);
 }
 
@@ -401,12 +503,14 @@ int main(void)
 		cmocka_unit_test(test_message),
 		cmocka_unit_test(test_policy),
 		cmocka_unit_test(test_hunt),
+		cmocka_unit_test(test_targets),
 		cmocka_unit_test(test_subscription),
 		cmocka_unit_test(test_refresh_and_expiry),
 		cmocka_unit_test(test_terminated),
 		cmocka_unit_test(test_early_notify),
 		cmocka_unit_test(test_limit),
 		cmocka_unit_test(test_restart),
+		cmocka_unit_test(test_restore_refused),
 		cmocka_unit_test(test_in_call),
 	};
 

@@ -143,6 +143,11 @@ static void find_olds(const struct reg_store *store, struct reg_cache_request *r
 	}
 }
 
+static bool is_sip(const struct sip_uri *uri)
+{
+	return uri->scheme == SIP_SCHEME_SIP || uri->scheme == SIP_SCHEME_SIPS;
+}
+
 static bool parse_one(struct reg_cache_request *r, struct view value, uint32_t header_s,
 	struct reg_cache_refusal *ret)
 {
@@ -151,8 +156,7 @@ static bool parse_one(struct reg_cache_request *r, struct view value, uint32_t h
 	struct view v;
 
 	*c = (struct reg_cache_contact){.q = REG_Q_ONE, .asked_s = header_s, .flags = REG_CACHED};
-	if (sip_addr_parse(value, &c->addr) < 0 || c->addr.star ||
-		(c->addr.uri.scheme != SIP_SCHEME_SIP && c->addr.uri.scheme != SIP_SCHEME_SIPS))
+	if (sip_addr_parse(value, &c->addr) < 0 || c->addr.star || !is_sip(&c->addr.uri))
 		return refuse(ret, 400, 0, "a Contact of the REGISTER is no SIP URI");
 	if (c->addr.uri.text.n > REG_TEXT_MAX)
 		return refuse(ret, 400, 0, "a Contact of the REGISTER is too long");
@@ -197,6 +201,10 @@ bool reg_cache_parse(
 	r->n = 0;
 	r->star = false;
 	*ret = (struct reg_cache_refusal){0};
+	if (!is_sip(&r->msg->uri))
+		return refuse(ret, 416, 0, "its Request-URI is no SIP URI");
+	if (!is_sip(&r->msg->from.uri) || !is_sip(&r->msg->to.uri))
+		return refuse(ret, 400, 0, "its From or To is no SIP URI");
 	read_name(r);
 	if (r->msg->call_id.n > REG_TEXT_MAX)
 		return refuse(ret, 400, 0, "the Call-ID of the REGISTER is too long");

@@ -474,6 +474,20 @@ static void test_refused(void **state)
 	assert_int_equal(alice(ALICE), 200);
 	assert_true(
 		r->regs[0].shown.core_until_ms <= 1700000000000u + twheel_now(r->wheel) + 3600000);
+	/* addresses that are none of SIP */
+	rig_raw_from(r, RIG_CALLER, 50,
+		"REGISTER tel:1 SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.50:5060;branch=z9hG4bKt1\r\n"
+		"From: <sip:a@core.example>;tag=1\r\nTo: <sip:a@core.example>\r\nCall-ID: t\r\n"
+		"CSeq: 1 REGISTER\r\nContent-Length: 0\r\n\r\n");
+	settle();
+	assert_int_equal(status(), 416);
+	rig_raw_from(r, RIG_CALLER, 50,
+		"REGISTER sip:core.example SIP/2.0\r\n"
+		"Via: SIP/2.0/UDP 10.0.0.50:5060;branch=z9hG4bKt2\r\n"
+		"From: <sip:a@core.example>;tag=1\r\nTo: <tel:1>\r\nCall-ID: t\r\n"
+		"CSeq: 2 REGISTER\r\nContent-Length: 0\r\n\r\n");
+	settle();
+	assert_int_equal(status(), 400);
 	/* not for us */
 	assert_int_equal(alice(ALICE "Require: something\r\n"), 420);
 	assert_int_equal(

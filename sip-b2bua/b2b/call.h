@@ -428,6 +428,17 @@ void call_reroute(struct call *call);
 void call_setup_transfer(struct call *call);
 /* The candidates of a call to a user are known, and where the user is: it goes on. */
 void call_routed(struct call *call);
+/* The URI whose user part is called. */
+const struct sip_uri *call_called_uri(const struct call *call, const struct sip_msg *invite);
+/* A name of the configuration as records have it; empty when it is too long. */
+void call_name_copy(char dst[CTL_NAME_MAX], const char *src);
+
+/* ---- call_candidate.c ---- */
+/* The next candidate that can be the called side is it: its realm, trunk, numbers, target. -ENOENT: there
+ * is none; rec.reason has why the last one is not. */
+int call_candidate_take(struct call *call, const struct sip_msg *invite);
+
+/* ---- call_invite.c ---- */
 /* One INVITE of the call to the called side. On failure there is no transaction. */
 int call_invite_to(struct call *call, struct view uri, const struct sip_path *path,
 	struct view route, struct view sdp, struct sip_ctxn **ret_ctxn);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The initial INVITE: checks (RFC 3261 8.2 in its order), admission, routing, and the INVITE to
- * the called side, candidate after candidate. Every attempt becomes a call with a record, also
- * one that is refused at once.
+ * The initial INVITE: checks (RFC 3261 8.2 in its order), admission, routing, candidate after
+ * candidate. Every attempt becomes a call with a record, also one that is refused at once.
  */
 #include "sip-b2bua/b2b/call.h"
 
@@ -11,10 +10,8 @@
 
 #include "controlplane/base/log.h"
 #include "controlplane/base/siphash.h"
-#include "sip-b2bua/b2b/peer_load.h"
 #include "sip-b2bua/b2b/reason.h"
 #include "sip-b2bua/b2b/stir.h"
-#include "sip-b2bua/registrar/registrar.h"
 
 LOG_TOPIC("setup");
 
@@ -52,14 +49,13 @@ void call_end_limited(struct call *call, const char *reason)
 			       .reason = why});
 }
 
-static void name_copy(char dst[CTL_NAME_MAX], const char *src)
+void call_name_copy(char dst[CTL_NAME_MAX], const char *src)
 {
 	if (view_copy(view_of(src), dst, CTL_NAME_MAX) < 0)
 		dst[0] = '\0';
 }
 
-/* The URI whose user part is called. */
-static const struct sip_uri *called_uri(const struct call *call, const struct sip_msg *invite)
+const struct sip_uri *call_called_uri(const struct call *call, const struct sip_msg *invite)
 {
 	return call->to_contact ? &invite->to.uri : &invite->uri;
 }
@@ -67,13 +63,14 @@ static const struct sip_uri *called_uri(const struct call *call, const struct si
 /* A temporary GRUU hides whose phone is called; the call goes to the number of that user. */
 static void record_called(struct call *call, const struct sip_msg *msg)
 {
-	const struct cfg_pool *pool = call_gruu_user(call, called_uri(call, msg));
+	const struct cfg_pool *pool = call_gruu_user(call, call_called_uri(call, msg));
 
 	if (pool) {
 		snprintf(call->rec.called[LEG_A], CTL_NUMBER_MAX, "%s", cfg_pool_number(pool));
 		return;
 	}
-	if (policy_user_text(called_uri(call, msg), call->rec.called[LEG_A], CTL_NUMBER_MAX) < 0)
+	if (policy_user_text(call_called_uri(call, msg), call->rec.called[LEG_A], CTL_NUMBER_MAX) <
+		0)
 		call->rec.called[LEG_A][0] = '\0';
 }
 
@@ -140,7 +137,7 @@ static bool check_source(struct call *call, const struct sip_msg *msg, const str
 			"the realm of its listener was just taken out of the configuration");
 		return false;
 	}
-	name_copy(call->rec.realm[LEG_A], realm->name);
+	call_name_copy(call->rec.realm[LEG_A], realm->name);
 	/* A carrier's calls to the Contact that we registered may come from any of its hosts. */
 	trunk = regclient_trunk(b, realm->name, &msg->uri);
 	if (trunk) {
@@ -154,7 +151,7 @@ static bool check_source(struct call *call, const struct sip_msg *msg, const str
 		}
 	}
 	if (trunk)
-		name_copy(call->rec.trunk[LEG_A], trunk->name);
+		call_name_copy(call->rec.trunk[LEG_A], trunk->name);
 	call->emergency = admission_is_emergency(b->cfg, call->rec.called[LEG_A]);
 	b->env.stats->emergency_calls += call->emergency;
 	switch (route_admit(realm, trunk)) {
@@ -250,7 +247,7 @@ static void candidates_look_up(struct call *call, const char *number,
 		c->local = cfg_dial_peer_is_local(row->peer);
 		c->user = row->peer->registrar;
 		c->hook_rank = row->hook_rank;
-		name_copy(c->trunk, c->local || c->user ? "" : row->trunk->name);
+		call_name_copy(c->trunk, c->local || c->user ? "" : row->trunk->name);
 		call->n_candidates++;
 	}
 }
@@ -302,38 +299,6 @@ static bool find_candidates(struct call *call, const struct sip_msg *msg)
 	return false;
 }
 
-/* The numbers that a candidate gets; false: its translation rejects them. */
-static bool candidate_numbers(
-	struct call *call, const struct candidate *c, const struct cfg_trunk *trunk)
-{
-	const struct cfg_dial_peer *peer = cfg_find_dial_peer(call->b->cfg, c->tag);
-	struct numbers out = call->numbers;
-
-	_Static_assert(TRANSLATE_NUMBER_MAX == CTL_NUMBER_MAX, "numbers fit the record");
-	if (call->by_binding) {
-		memcpy(call->rec.calling[LEG_B], out.calling, CTL_NUMBER_MAX);
-		memcpy(call->rec.called[LEG_B], out.called, CTL_NUMBER_MAX);
-		return true;
-	}
-	route_numbers_hook(call_hook_asked(call), c->hook_rank, &out);
-	if (!peer || !route_numbers_out(call->b->routes, peer, trunk, &out, NULL, call->rec.reason))
-		return false;
-	memcpy(call->rec.calling[LEG_B], out.calling, CTL_NUMBER_MAX);
-	memcpy(call->rec.called[LEG_B], out.called, CTL_NUMBER_MAX);
-	return true;
-}
-
-/* The user part that a URI of the caller's gets for the called side: changed, or as it came. */
-static struct sip_uri uri_for(const struct sip_uri *uri, const char *before, const char *after,
-	char user[POLICY_USER_MAX])
-{
-	struct sip_uri ret = *uri;
-
-	if (strcmp(before, after) != 0)
-		ret.user = policy_user_escape(after, user);
-	return ret;
-}
-
 static void refuse_offer(struct call *call, int rc, const char *reason)
 {
 	struct sip_buf buf;
@@ -350,245 +315,6 @@ static void refuse_offer(struct call *call, int rc, const char *reason)
 	} else {
 		refuse(call, rc == -ENOMEM ? 500 : 400, none, reason);
 	}
-}
-
-/* A trunk that requires keys by DTLS is passed over while limen-nat is away. */
-static bool can_encrypt(
-	struct call *call, const struct cfg_realm *realm, const struct cfg_trunk *trunk)
-{
-	media_map_set_own(&call->media, &call->b->dtls_own);
-	media_map_set_srtp(&call->media, LEG_B, call->b->cfg, realm, trunk);
-	media_map_set_codecs(&call->media, LEG_B, call->b->cfg, realm, trunk);
-	if (!media_map_lacks_dtls(&call->media, LEG_B))
-		return true;
-	snprintf(call->rec.reason, sizeof(call->rec.reason),
-		"%s requires keys by DTLS, and limen-nat is not running", call->far);
-	log_warning("%s", call->rec.reason);
-	return false;
-}
-
-/* Nor is an offer asked for where it would come in a provisional that nobody here can answer. */
-static bool can_acknowledge(struct call *call, const struct sip_msg *invite)
-{
-	if (invite->body.n > 0 || call->leg[LEG_B].rel1xx != CFG_REL1XX_REQUIRE ||
-		call_takes_early_offer(call))
-		return true;
-	snprintf(call->rec.reason, sizeof(call->rec.reason),
-		"%s requires 100rel, and the caller wants an offer but does not know it",
-		call->far);
-	log_info("%s", call->rec.reason);
-	return false;
-}
-
-/* A target of the trunk becomes the called side. -ENOENT: it cannot be reached by us now. */
-static int target_use(struct call *call, const struct sip_msg *invite,
-	const struct cfg_realm *realm, const struct cfg_trunk *trunk, const struct target *target)
-{
-	struct b2b *b = call->b;
-	const struct sip_listener *listener = b->env.ops->find(
-		b->env.ctx, realm->name, target->transport, target->addr.family);
-	char user[POLICY_USER_MAX];
-	struct sip_uri called;
-	struct sip_buf uri;
-
-	if (!listener) {
-		snprintf(call->rec.reason, sizeof(call->rec.reason),
-			"trunk %s: realm %s has no listener of its transport and family "
-			"(sip listen)",
-			trunk->name, realm->name);
-		log_warning("%s", call->rec.reason);
-		return -ENOENT;
-	}
-	if (!can_encrypt(call, realm, trunk))
-		return -ENOENT;
-	called = uri_for(
-		called_uri(call, invite), call->rec.called[LEG_A], call->rec.called[LEG_B], user);
-	sip_buf_init(&uri, call->uri, sizeof(call->uri) - 1);
-	targets_put_uri(b->targets, &uri, &called, trunk, target);
-	if (uri.overflow) {
-		snprintf(call->rec.reason, sizeof(call->rec.reason),
-			"the called number is too long for a Request-URI");
-		return -ENOENT;
-	}
-	call->uri[uri.n] = '\0';
-	if (!call->emergency && !peer_load_admit(b, target->spot, trunk, call->rec.reason,
-					sizeof(call->rec.reason))) {
-		call->limited = (struct admission_refusal){503, 42, CTL_LIMIT_PEER};
-		return -ENOENT;
-	}
-	if (!spot_enter(b, &call->targets.spot, target->spot))
-		return -ENOENT; /* another call tries it just now */
-	call->limited = (struct admission_refusal){.limit = CTL_LIMIT_NONE};
-	leg_auth_forget(&call->leg[LEG_B]);
-	call->out_path = call_path_to(listener, &target->addr);
-	media_map_set_side(&call->media, LEG_B, realm, &listener->addr);
-	media_map_set_music(&call->media, LEG_B, realm, trunk);
-	call->rec.peer_sig[LEG_B] = target->addr;
-	call->rec.transport[LEG_B] = target->transport;
-	return 0;
-}
-
-/* One more target rings beside the called side: its way is of the same family, for the media's sake. */
-static void target_join(struct call *call, const struct sip_msg *invite,
-	const struct cfg_realm *realm, const struct cfg_trunk *trunk, const struct target *target)
-{
-	struct b2b *b = call->b;
-	const struct sip_listener *listener = b->env.ops->find(
-		b->env.ctx, realm->name, target->transport, target->addr.family);
-	char user[POLICY_USER_MAX], text[CALL_URI_MAX], why[sizeof(call->rec.reason)];
-	struct sip_uri called;
-	struct sip_path path;
-	struct sip_buf uri;
-
-	if (!listener || target->addr.family != call->out_path.remote.family)
-		return;
-	/* It is left out quietly: the others ring. */
-	if (!call->emergency && !peer_load_admit(b, target->spot, trunk, why, sizeof(why)))
-		return;
-	path = call_path_to(listener, &target->addr);
-	called = uri_for(
-		called_uri(call, invite), call->rec.called[LEG_A], call->rec.called[LEG_B], user);
-	sip_buf_init(&uri, text, sizeof(text) - 1);
-	targets_put_uri(b->targets, &uri, &called, trunk, target);
-	if (uri.overflow || call_ring_add(call, sip_buf_view(&uri),
-				    call_caller_route(call, trunk->name), &path, target->spot) < 0)
-		log_info("call %016llx: a target of trunk %s does not ring",
-			(unsigned long long)call->rec.id, trunk->name);
-}
-
-static int target_take(struct call *call, const struct sip_msg *invite,
-	const struct cfg_realm *realm, const struct cfg_trunk *trunk)
-{
-	struct call_targets *ct = &call->targets;
-
-	call_ring_clear(call);
-	call_copy_set(&call->route, &call->route_len, call_caller_route(call, trunk->name));
-	while (ct->next < ct->n) {
-		const struct target *target = &ct->list[ct->next++];
-
-		if (target_use(call, invite, realm, trunk, target) < 0)
-			continue;
-		while (ct->next < ct->n && ct->list[ct->next].group == target->group)
-			target_join(call, invite, realm, trunk, &ct->list[ct->next++]);
-		return 0;
-	}
-	return -ENOENT;
-}
-
-/* The same trunk again, at its next target (RFC 3263 4.3). */
-static int target_again(struct call *call, const struct sip_msg *invite)
-{
-	struct b2b *b = call->b;
-	const struct cfg_trunk *trunk = cfg_find_trunk(b->cfg, call->rec.trunk[LEG_B]);
-	const struct cfg_realm *realm = trunk ? cfg_find_realm(b->cfg, trunk->realm) : NULL;
-
-	/* The configuration may have changed while another target was tried. */
-	if (!realm || trunk->shutdown || target_take(call, invite, realm, trunk) < 0)
-		return -ENOENT;
-	call->targets.again = true;
-	b->env.stats->failovers++;
-	return 0;
-}
-
-static bool user_take(struct call *call, const struct candidate *c, const struct sip_msg *invite)
-{
-	struct leg *leg = &call->leg[LEG_B];
-	const struct cfg_realm *realm;
-	struct admission_place place;
-
-	spot_leave(call->b, &call->targets.spot);
-	call->targets.n = call->targets.next = 0;
-	if (!call_user_take(call, &realm))
-		return false;
-	snprintf(call->far, sizeof(call->far), "user %s", call->user);
-	leg_set_terms(leg, realm, NULL);
-	place = (struct admission_place){.realm = realm,
-		.peer = cfg_find_dial_peer(call->b->cfg, c->tag),
-		.pool = registrar_user(call->b->registrar, call->numbers.called),
-		.family = call->out_path.local.family};
-	if (!candidate_numbers(call, c, NULL) || !can_acknowledge(call, invite) ||
-		!can_encrypt(call, realm, NULL) ||
-		!admission_take(call, LEG_B, &place, invite->body))
-		return false;
-	leg_auth_forget(leg);
-	media_map_set_side(&call->media, LEG_B, realm, &call->out_path.local);
-	media_map_set_music(&call->media, LEG_B, realm, NULL);
-	control_attempt(call);
-	name_copy(call->rec.realm[LEG_B], realm->name);
-	call->rec.trunk[LEG_B][0] = '\0';
-	call->rec.peer_sig[LEG_B] = call->out_path.remote;
-	call->rec.transport[LEG_B] = call->out_path.transport;
-	return true;
-}
-
-/* Makes the next target or candidate that can be reached the called side. -ENOENT: there is none. */
-static int candidate_take(struct call *call, const struct sip_msg *invite)
-{
-	struct b2b *b = call->b;
-
-	if (call_user_next(call) == 0 || target_again(call, invite) == 0)
-		return 0;
-	while (call->candidate < call->n_candidates) {
-		const struct candidate *c = &call->candidates[call->candidate++];
-		const struct cfg_trunk *trunk = cfg_find_trunk(b->cfg, c->trunk);
-		const struct cfg_realm *realm = trunk ? cfg_find_realm(b->cfg, trunk->realm) : NULL;
-		struct admission_place place;
-		const char *why;
-
-		if (c->local) {
-			const struct cfg_dial_peer *peer = cfg_find_dial_peer(b->cfg, c->tag);
-
-			if (!peer || peer->shutdown || !cfg_dial_peer_is_local(peer))
-				continue;
-			if (call_is_transfer(call)) {
-				snprintf(call->rec.reason, sizeof(call->rec.reason),
-					"dial-peer %u ends in the box, where nobody is transferred "
-					"to",
-					c->tag);
-				continue;
-			}
-			spot_leave(b, &call->targets.spot);
-			admission_drop(call, LEG_B);
-			control_attempt(call);
-			call_local_take(call, peer);
-			return 0;
-		}
-		call->by_user = false;
-		if (c->user && !user_take(call, c, invite))
-			continue;
-		if (c->user) {
-			call->rec.dial_peer_out = c->tag;
-			call_identity_number(call);
-			return 0;
-		}
-		if (!realm || trunk->shutdown)
-			continue;
-		if (!candidate_numbers(call, c, trunk))
-			continue;
-		snprintf(call->far, sizeof(call->far), "trunk %s", trunk->name);
-		leg_set_terms(&call->leg[LEG_B], realm, trunk);
-		if (!can_acknowledge(call, invite))
-			continue;
-		place = (struct admission_place){.realm = realm,
-			.trunk = trunk,
-			.peer = cfg_find_dial_peer(b->cfg, c->tag),
-			.family = trunk->target.addr.family};
-		if (!admission_take(call, LEG_B, &place, invite->body))
-			continue;
-		targets_pick(b->targets, trunk, &call->targets, &why);
-		if (call->targets.n == 0)
-			snprintf(call->rec.reason, sizeof(call->rec.reason), "trunk %s: %s",
-				trunk->name, why);
-		if (target_take(call, invite, realm, trunk) < 0)
-			continue;
-		control_attempt(call);
-		name_copy(call->rec.realm[LEG_B], realm->name);
-		name_copy(call->rec.trunk[LEG_B], trunk->name);
-		call->rec.dial_peer_out = c->tag;
-		call_identity_number(call);
-		return 0;
-	}
-	return -ENOENT;
 }
 
 static void refuse_without_trunk(struct call *call)
@@ -702,7 +428,7 @@ void call_routed(struct call *call)
 
 	if (!msg)
 		return;
-	if (candidate_take(call, msg) < 0)
+	if (call_candidate_take(call, msg) < 0)
 		refuse_without_trunk(call);
 	else
 		go_on(call, msg);
@@ -889,7 +615,7 @@ void call_hunt(struct call *call)
 		oa_fail(&a->oa);
 		oa_receive(&a->oa, OA_INVITE, false);
 	}
-	if (!invite || candidate_take(call, invite) < 0) {
+	if (!invite || call_candidate_take(call, invite) < 0) {
 		hunt_over(call);
 		return;
 	}
@@ -914,234 +640,4 @@ void call_hunt(struct call *call)
 		return;
 	}
 	call_reroute(call);
-}
-
-static struct view call_id_text(struct call *call, char buf[SIP_TOKEN_LEN + 2])
-{
-	struct b2b *b = call->b;
-	struct sip_token token = {
-		.kind = SIP_TOKEN_CALL_ID,
-		.worker = b->env.worker,
-		.index = call->slot << 4 | (call->attempt & 15),
-		.generation = call->generation,
-	};
-
-	sip_token_print(b->env.key, &token, buf);
-	return (struct view){buf, SIP_TOKEN_LEN};
-}
-
-static void put_route(struct sip_buf *buf, struct view route)
-{
-	if (route.n == 0)
-		return;
-	sip_put_hdr(buf, SIP_H_ROUTE, route);
-}
-
-static int invite_build(struct call *call, const struct sip_msg *from, struct view branch,
-	struct view uri, const struct sip_path *path, struct view route, struct view sdp,
-	struct sip_buf *buf)
-{
-	struct leg *leg = &call->leg[LEG_B];
-	char tag[SIP_TOKEN_LEN], call_id[SIP_TOKEN_LEN + 2];
-	struct view id = call_id_text(call, call_id);
-	struct identity identity;
-
-	call_identity(call, &identity);
-	sip_build_request(buf, VIEW("INVITE"), uri);
-	sip_put_via_with(buf, sip_transport_text(path->transport), &path->local, branch,
-		peer_load_offer(cfg_find_trunk(call->b->cfg, call->rec.trunk[LEG_B])));
-	put_route(buf, route);
-	sip_put_hdr_u64(buf, SIP_H_MAX_FORWARDS, call->max_forwards);
-	sip_put_hdr_start(buf, SIP_H_FROM);
-	identity_put_from(buf, &identity, from);
-	sip_put_lit(buf, ";tag=");
-	sip_put(buf, call_tag(call, LEG_B, 0, tag));
-	sip_put_crlf(buf);
-	sip_put_hdr_start(buf, SIP_H_TO);
-	sip_put_char(buf, '<');
-	sip_put(buf, uri);
-	sip_put_lit(buf, ">\r\n");
-	sip_put_hdr(buf, SIP_H_CALL_ID, id);
-	call_trace(call, LEG_B, id);
-	sip_put_cseq(buf, leg->out_cseq, VIEW("INVITE"));
-	leg_put_contact(buf, leg, call->by_user || call->n_branches > 0 ? path : &call->out_path);
-	sip_put_hdr(buf, SIP_H_ALLOW, VIEW(POLICY_ALLOW));
-	leg_put_extensions(leg, buf);
-	call_put_replaces(call, buf);
-	sip_put_hdr(buf, SIP_H_USER_AGENT, VIEW(POLICY_PRODUCT));
-	leg_put_auth(leg, buf, SIP_M_INVITE, uri);
-	policy_put_headers(buf, from, POLICY_INVITE);
-	policy_put_referred_by(buf, from, &path->local);
-	identity_put_headers(buf, &identity, from);
-	identity_put_redirecting(buf, &identity, from);
-	call_stir_sign(call, &identity, from, buf);
-	leg_put_session_id(buf, leg);
-	if (view_copy(id, call->rec.sip_call_id[LEG_B], sizeof(call->rec.sip_call_id[LEG_B])) < 0)
-		call->rec.sip_call_id[LEG_B][0] = '\0';
-	return sip_build_end(buf, sdp.n > 0 ? VIEW("application/sdp") : none, sdp);
-}
-
-/* Another trunk may have a codec; else this is why the call fails. */
-static void no_codec(struct call *call)
-{
-	char text[CALL_HEADERS_MAX];
-	struct sip_buf unused;
-	const char *reason;
-
-	sip_buf_init(&unused, text, sizeof(text));
-	call->last_failure = (uint16_t)call_unprintable(call, -ENOTSUP, &unused, &reason);
-	call->no_codec = true;
-	if (view_copy(view_of(reason), call->rec.reason, sizeof(call->rec.reason)) < 0)
-		call->rec.reason[0] = '\0';
-}
-
-int call_invite_to(struct call *call, struct view uri, const struct sip_path *path,
-	struct view route, struct view sdp, struct sip_ctxn **ret_ctxn)
-{
-	struct b2b *b = call->b;
-	struct leg *leg = &call->leg[LEG_B];
-	const struct sip_msg *from = call_invite(call);
-	struct sip_ctxn *ctxn;
-	struct sip_buf buf;
-	int rc = from ? sip_ctxn_new(b->env.txns, SIP_M_INVITE, &leg_invite_ops, leg, &ctxn)
-		      : -ENOMEM;
-
-	if (rc < 0)
-		return rc;
-	sip_buf_init(&buf, b->msg_buf, sizeof(b->msg_buf));
-	rc = invite_build(call, from, sip_ctxn_branch(ctxn), uri, path, route, sdp, &buf);
-	if (rc < 0) {
-		sip_ctxn_discard(ctxn);
-		return rc;
-	}
-	rc = sip_ctxn_send(ctxn, path, sip_buf_view(&buf));
-	if (rc == 0)
-		*ret_ctxn = ctxn;
-	return rc;
-}
-
-static int invite_send(struct call *call)
-{
-	struct b2b *b = call->b;
-	struct leg *leg = &call->leg[LEG_B];
-	struct view sdp = none;
-	int rc;
-
-	call->no_codec = false;
-	if (call->offer) {
-		rc = call_offer_text(call, &sdp);
-		if (rc == -ENOTSUP)
-			no_codec(call);
-		if (rc < 0)
-			return rc;
-	}
-	rc = call_invite_to(call, view_of(call->uri), &call->out_path,
-		(struct view){call->route, call->route_len}, sdp, &leg->out);
-	if (rc < 0) {
-		leg->out = NULL;
-		return rc;
-	}
-	if (call->rec.tried_ms == 0 && call->rec.trunk[LEG_B][0])
-		call->rec.tried_ms = b->env.ops->wall_ms(b->env.ctx);
-	leg_tell(leg, sdp);
-	call_ring_send(call, sdp);
-	oa_send(&leg->oa, OA_INVITE, sdp.n > 0);
-	call->state = CALL_CALLING;
-	call->answer_by_ms = twheel_now(b->env.wheel) + (uint64_t)b->cfg->timer_no_answer_s * 1000;
-	call->targets.waits = call->targets.next < call->targets.n;
-	if (call->targets.waits)
-		twheel_start(
-			b->env.wheel, &call->timer, (uint64_t)b->cfg->timer_next_target_s * 1000);
-	else if (call_user_ring_ms(call) > 0)
-		twheel_start(b->env.wheel, &call->timer, call_user_ring_ms(call));
-	else
-		call_answer_timer(call);
-	return 0;
-}
-
-void call_target_heard(struct call *call)
-{
-	if (!call->targets.waits)
-		return;
-	call->targets.waits = false;
-	twheel_start(
-		call->b->env.wheel, &call->timer, (uint64_t)call->b->cfg->timer_no_answer_s * 1000);
-}
-
-/* What could not be sent is the reason of the call, should nobody else be there. */
-static int invite_try(struct call *call)
-{
-	int rc = invite_send(call);
-
-	if (rc < 0 && !call->no_codec)
-		snprintf(call->rec.reason, sizeof(call->rec.reason),
-			"the INVITE to %s could not be sent: %s", call->far,
-			rc == -ENOBUFS ? "too many transactions" : strerror(-rc));
-	return rc;
-}
-
-int call_invite_out(struct call *call)
-{
-	/* To another target it goes as it was, but for the branch: RFC 3263 4.3. */
-	if (!call->targets.again) {
-		call->attempt++;
-		call->leg[LEG_B].out_cseq = 1;
-	}
-	call->targets.again = false;
-	return invite_try(call);
-}
-
-int call_invite_retry(struct call *call)
-{
-	call->leg[LEG_B].out_cseq++;
-	return invite_try(call);
-}
-
-int leg_reinvite(struct leg *leg)
-{
-	struct call *call = leg->call;
-	struct b2b *b = call->b;
-	struct view sdp = none;
-	struct sip_buf buf;
-	int rc;
-
-	if (call->offer) {
-		rc = call_offer_text(call, &sdp);
-		if (rc < 0)
-			return rc;
-	}
-	rc = sip_ctxn_new(b->env.txns, SIP_M_INVITE, &leg_invite_ops, leg, &leg->out);
-	if (rc < 0) {
-		leg->out = NULL;
-		return rc;
-	}
-	leg->out_cseq = dialog_next_cseq(leg->dialog);
-	sip_buf_init(&buf, b->msg_buf, sizeof(b->msg_buf));
-	dialog_put_request(&buf, leg->dialog, SIP_M_INVITE, leg->out_cseq,
-		sip_ctxn_branch(leg->out), call->max_forwards);
-	leg_put_contact(&buf, leg, &leg->dialog->path);
-	sip_put_hdr(&buf, SIP_H_ALLOW, VIEW(POLICY_ALLOW));
-	sip_put_hdr(&buf, SIP_H_SUPPORTED, VIEW("timer"));
-	leg_timer_put_request(leg, &buf);
-	leg_tell(leg, sdp);
-	sip_put_hdr(&buf, SIP_H_USER_AGENT, VIEW(POLICY_PRODUCT));
-	leg_put_auth(leg, &buf, SIP_M_INVITE, dialog_request_uri(leg->dialog));
-	leg_put_session_id(&buf, leg);
-	rc = sip_build_end(&buf, sdp.n > 0 ? VIEW("application/sdp") : none, sdp);
-	if (rc < 0) {
-		sip_ctxn_discard(leg->out);
-		leg->out = NULL;
-		return rc;
-	}
-	rc = sip_ctxn_send(leg->out, &leg->dialog->path, sip_buf_view(&buf));
-	if (rc < 0) {
-		leg->out = NULL;
-		return rc;
-	}
-	oa_send(&leg->oa, OA_INVITE, sdp.n > 0);
-	/* Who sent an UPDATE does not wait as long as for an INVITE (RFC 3261 17.1.2.2). */
-	twheel_start(b->env.wheel, &call->timer,
-		leg_other(leg)->update.on ? B2B_UPDATE_WAIT_MS
-					  : (uint64_t)b->cfg->timer_no_answer_s * 1000);
-	return 0;
 }

@@ -123,7 +123,7 @@ static void keep_stats(struct peer_sip *sip)
 	sip->before.trace_messages = sip->before.trace_calls = 0;
 	sip->before.overload_share = 0;
 	sip->before.trace_octets = sip->before.trace_octets_failed = 0;
-	sip->before.bindings = 0;
+	sip->before.bindings = sip->before.subscriptions = 0;
 	memset(&sip->stats, 0, sizeof(sip->stats));
 }
 

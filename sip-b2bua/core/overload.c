@@ -2,9 +2,11 @@
 /* See overload.h. */
 #include "sip-b2bua/core/overload.h"
 
-/* Up in small steps: who was refused comes back at once when the door opens wide. */
-#define STEP_UP	  1.1
-#define STEP_DOWN 0.5
+#define RECENT	  0.5 /* of the last period in a mean */
+#define LONGER	  0.3
+#define NO_REST	  0.95 /* busy: what is offered waits, nobody knows how much */
+#define STEP_DOWN 0.7
+#define STEP_UP	  1.25 /* who was refused comes back at once when the door opens wide */
 
 void overload_init(struct overload *o, uint64_t wall_us, uint64_t cpu_us)
 {
@@ -18,38 +20,51 @@ void overload_target(struct overload *o, unsigned int target_percent)
 		o->share = 1;
 }
 
+static void smooth(double *mean, double weight, double now)
+{
+	*mean += weight * (now - *mean);
+}
+
+/* The share of those offered whose cost the wanted occupancy can pay. */
+static double affordable(const struct overload *o)
+{
+	double cost = o->spent / o->let_in; /* of a call */
+
+	if (o->busy > NO_REST)
+		return o->share * STEP_DOWN;
+	return o->let_in > 0 && o->spent * o->offered > 0 ? o->target / (cost * o->offered) : 1;
+}
+
 void overload_tick(struct overload *o, uint64_t wall_us, uint64_t cpu_us)
 {
-	double elapsed = (double)(wall_us - o->wall_us), busy, step;
+	double elapsed = (double)(wall_us - o->wall_us), busy, share;
 
 	if (wall_us <= o->wall_us)
 		return;
-	o->busy += 0.5 * ((double)(cpu_us - o->cpu_us) / elapsed - o->busy);
-	busy = o->busy;
+	busy = (double)(cpu_us - o->cpu_us) / elapsed;
+	smooth(&o->busy, RECENT, busy);
+	smooth(&o->offered, RECENT, o->n_offered / elapsed);
+	smooth(&o->spent, LONGER, busy);
+	smooth(&o->let_in, LONGER, o->n_let_in / elapsed);
 	o->wall_us = wall_us;
 	o->cpu_us = cpu_us;
-	if (o->target <= 0)
+	o->n_offered = o->n_let_in = 0;
+	if (o->target <= 0 || (o->share >= 1 && o->busy <= o->target))
 		return;
-	step = busy > 0.01 ? o->target / busy : STEP_UP;
-	if (step > STEP_UP)
-		step = STEP_UP;
-	if (step < STEP_DOWN)
-		step = STEP_DOWN;
-	o->share *= step;
-	if (o->share > 1)
-		o->share = 1;
-	if (o->share < OVERLOAD_SHARE_MIN)
-		o->share = OVERLOAD_SHARE_MIN;
+	share = affordable(o);
+	if (share > o->share * STEP_UP)
+		share = o->share * STEP_UP;
+	o->share = share > 1 ? 1 : share < OVERLOAD_SHARE_MIN ? OVERLOAD_SHARE_MIN : share;
 }
 
 bool overload_admit(struct overload *o)
 {
-	if (o->share >= 1)
-		return true;
+	o->n_offered++;
 	o->credit += o->share;
-	if (o->credit < 1)
+	if (o->share < 1 && o->credit < 1)
 		return false;
-	o->credit -= 1;
+	o->credit = o->share < 1 ? o->credit - 1 : 1;
+	o->n_let_in++;
 	return true;
 }
 

@@ -122,10 +122,8 @@ static void call_answered(struct call *call, unsigned int fork)
 /* A re-INVITE that is accepted moves the remote target (RFC 3261 12.2.2). */
 static void refresh_caller(struct leg *to, const struct sip_msg *request)
 {
-	struct sip_path path = to->dialog->from;
+	struct sip_path path = sip_stxn_came_by(to->in);
 
-	path = *sip_stxn_path(to->in);
-	path.remote = *sip_stxn_source(to->in);
 	if (dialog_refresh(to->dialog, request, &path) < 0)
 		log_info("call %016" PRIx64 ": the Contact of a re-INVITE is not used",
 			to->call->rec.id);

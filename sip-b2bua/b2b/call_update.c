@@ -161,9 +161,8 @@ void leg_refuse_untaken(struct leg *leg, int rc, const char *reason)
 static void refresh_target(
 	struct leg *leg, struct dialog *dialog, struct sip_stxn *stxn, const struct sip_msg *msg)
 {
-	struct sip_path path = *sip_stxn_path(stxn);
+	struct sip_path path = sip_stxn_came_by(stxn);
 
-	path.remote = *sip_stxn_source(stxn);
 	if (dialog_refresh(dialog, msg, &path) < 0)
 		log_info("call %016" PRIx64 ": the Contact of an UPDATE is not used",
 			leg->call->rec.id);

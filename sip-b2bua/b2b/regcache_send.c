@@ -65,14 +65,18 @@ static void unanswered(struct reg_forward *f, const struct cfg_registrar *conf, 
 	struct reg_cache_limits limits;
 	struct reg_cache_request r;
 	struct sip_stxn *in = f->in;
+	struct sip_path from;
 
 	core_silent(f, conf, retry_s);
 	if (f->removal) {
 		removal_over(f, reason);
 		return;
 	}
-	if (msg && regcache_read(f->b, conf, msg, sip_stxn_path(in), &limits, &r, &refusal))
-		regcache_survive(f->b, conf, in, &r, reason);
+	if (msg) {
+		from = sip_stxn_came_by(in);
+		if (regcache_read(f->b, conf, msg, &from, &limits, &r, &refusal))
+			regcache_survive(f->b, conf, in, &r, reason);
+	}
 	reg_forward_free(f);
 }
 
@@ -94,6 +98,7 @@ static int build(struct reg_forward *f, const struct cfg_registrar *conf,
 	struct reg_cache_refusal refusal;
 	struct reg_cache_limits limits;
 	struct reg_cache_request r;
+	struct sip_path from;
 	struct sip_buf uri;
 	char text[300];
 
@@ -105,7 +110,10 @@ static int build(struct reg_forward *f, const struct cfg_registrar *conf,
 				trunk->auth_username, trunk->auth_password);
 		return sip_build_end(buf, (struct view){NULL, 0}, (struct view){NULL, 0});
 	}
-	if (!msg || !regcache_read(b, conf, msg, sip_stxn_path(f->in), &limits, &r, &refusal))
+	if (!msg)
+		return -EINVAL;
+	from = sip_stxn_came_by(f->in);
+	if (!regcache_read(b, conf, msg, &from, &limits, &r, &refusal))
 		return -EINVAL;
 	if (msg->max_forwards > 0 && (uint32_t)msg->max_forwards - 1 < way.max_forwards)
 		way.max_forwards = (uint32_t)msg->max_forwards - 1;
@@ -257,10 +265,12 @@ static void relay(
 	struct reg_cache_request r;
 	const char *reason = NULL;
 	struct sip_buf headers;
+	struct sip_path from;
 	char text[4096];
 
-	if (!request ||
-		!regcache_read(b, conf, request, sip_stxn_path(f->in), &limits, &r, &refusal)) {
+	if (request)
+		from = sip_stxn_came_by(f->in);
+	if (!request || !regcache_read(b, conf, request, &from, &limits, &r, &refusal)) {
 		reg_forward_free(f);
 		return;
 	}

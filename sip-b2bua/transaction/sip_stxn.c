@@ -358,6 +358,14 @@ const struct ipaddr *sip_stxn_source(const struct sip_stxn *s)
 	return &s->source;
 }
 
+struct sip_path sip_stxn_came_by(const struct sip_stxn *s)
+{
+	struct sip_path path = s->path;
+
+	path.remote = s->source;
+	return path;
+}
+
 void *sip_stxn_arg(const struct sip_stxn *s)
 {
 	return s->arg;

@@ -185,6 +185,9 @@ const struct sip_msg *sip_stxn_request(struct sip_stxn *stxn);
 enum sip_method sip_stxn_method(const struct sip_stxn *stxn);
 const struct sip_path *sip_stxn_path(const struct sip_stxn *stxn); /* the way back */
 const struct ipaddr *sip_stxn_source(const struct sip_stxn *stxn); /* where it came from */
+/* The way that it came by, as the user got it with the request: that of sip_stxn_path(), whose port may be
+ * sent-by's, with the source. */
+struct sip_path sip_stxn_came_by(const struct sip_stxn *stxn);
 void *sip_stxn_arg(const struct sip_stxn *stxn);
 bool sip_stxn_is_final(const struct sip_stxn *stxn); /* a final answer was given */
 

@@ -41,6 +41,7 @@ static struct {
 	unsigned int statuses[7]; /* of answers to phones, by hundreds */
 	unsigned int retry_after[64], n_retry;
 	unsigned int cseq, branch;
+	unsigned int sent_by; /* port in the phones' Via, 0: the one that they send from */
 } g;
 
 static void registrar(struct rig *r, struct sip_stxn *stxn, const struct sip_msg *msg)
@@ -162,11 +163,12 @@ static unsigned int send_from(
 	g.reply[0] = '\0';
 	snprintf(text, sizeof(text),
 		"REGISTER sip:core.example SIP/2.0\r\n"
-		"Via: SIP/2.0/UDP 10.0.0.%u:5060;branch=z9hG4bKp%u\r\nMax-Forwards: 70\r\n"
+		"Via: SIP/2.0/UDP 10.0.0.%u:%u;branch=z9hG4bKp%u\r\nMax-Forwards: 70\r\n"
 		"From: \"phone-name\" <sip:%s@core.example>;tag=phone-tag\r\n"
 		"To: <sip:%s@core.example>\r\nCall-ID: phone-%s\r\nCSeq: %u REGISTER\r\n"
 		"User-Agent: phone-agent\r\n%sContent-Length: 0\r\n\r\n",
-		host, ++g.branch, user, user, call_id, ++g.cseq, lines);
+		host, g.sent_by ? g.sent_by : 5060, ++g.branch, user, user, call_id, ++g.cseq,
+		lines);
 	rig_raw_from(g.r, RIG_CALLER, host, text);
 	settle();
 	return status();
@@ -807,6 +809,35 @@ static void test_call_out(void **state)
 	end();
 }
 
+/* Answers go to sent-by without rport, as those of a connection that is gone; the phone is where it sends from. */
+static void test_source(void **state)
+{
+	struct rig *r = begin(200);
+
+	r->side[RIG_CALLEE].answer = 486;
+	r->cfg->realms[0].admission = CFG_ADMIT_USERS;
+	configure();
+	g.sent_by = 5099;
+	assert_int_equal(alice(ALICE AUTH("alice")), 200);
+	assert_int_equal(ipaddr_port(&r->regs[0].shown.remote), 5060);
+	assert_int_equal(alice(ALICE AUTH("alice")), 200);
+	assert_int_equal(g.n, 1);
+	assert_int_equal(r->stats.reg_shielded, 1);
+	invite(RIG_CALLER, 50, "sip:100@core.example", "sip:alice@core.example",
+		"sip:100@core.example", 1);
+	assert_int_equal(rig_last_call(r)->rec.sip_status, 486);
+	/* also what stays while the registrar is silent */
+	g.script.status = 0;
+	for (unsigned int i = 0; i < 31; i++) {
+		pass(59000);
+		if (alice(ALICE AUTH("alice")) == 0)
+			pass(4100);
+		assert_int_equal(status(), 200);
+	}
+	assert_int_equal(r->stats.reg_survived, 1);
+	end();
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_hidden),
 	cmocka_unit_test(test_shielded),
@@ -819,6 +850,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_restart),
 	cmocka_unit_test(test_call_in),
 	cmocka_unit_test(test_call_out),
+	cmocka_unit_test(test_source),
 };
 
 int main(void)

@@ -11,10 +11,11 @@ from .proc import LabError, Proc, wait_for
 
 class Linphone:
     """Registers as user (password pw-USER) at registrar by a transport, which is the one of its calls, too. It listens
-    at any address of its namespace, of the registrar's family. ca: PEM file of who signed the registrar; its TLS library knows no addresses in certificates, so the name is not looked at."""
+    at any address of its namespace, of the registrar's family. ca: PEM file of who signed the registrar; its TLS library knows no addresses in certificates, so the name is not looked at.
+    domain: of its address, when registrar is only the way there."""
 
-    def __init__(self, workdir, name, ns, registrar, user, port, transport="udp", ca=None, seconds=5.0):
-        self.name, self.registrar, self.transport = name, registrar, transport
+    def __init__(self, workdir, name, ns, registrar, user, port, transport="udp", ca=None, seconds=5.0, domain=None):
+        self.name, self.registrar, self.transport, self.domain = name, registrar, transport, domain
         self.dir = os.path.join(workdir, name)
         self.wav = os.path.join(self.dir, "voice.wav")
         os.makedirs(os.path.join(self.dir, ".local/share/linphone"), exist_ok=True)
@@ -36,6 +37,7 @@ class Linphone:
     def _config(self, user, port, ca):
         ports = {"udp": (port, -1, -1), "tcp": (-1, port, -1), "tls": (-1, -1, port)}[self.transport]
         host = bracket(self.registrar)
+        way = f"<sip:{host};transport={self.transport}>"
         sections = {
             "sip": {"use_ipv6": int(":" in self.registrar), "sip_port": ports[0], "sip_tcp_port": ports[1], "sip_tls_port": ports[2],
                     "guess_hostname": 0, "default_proxy": 0, "media_encryption": "none",
@@ -44,7 +46,8 @@ class Linphone:
             "video": {"enabled": 0, "capture": 0, "display": 0},
             "sound": {"echocancellation": 0},
             "auth_info_0": {"username": user, "passwd": f"pw-{user}"},
-            "proxy_0": {"reg_proxy": f"<sip:{host};transport={self.transport}>", "reg_identity": f"sip:{user}@{host}",
+            "proxy_0": {"reg_proxy": way, "reg_identity": f"sip:{user}@{self.domain or host}",
+                        **({"reg_route": way.replace(">", ";lr>")} if self.domain else {}),
                         "reg_sendregister": 1, "reg_expires": 600},
         }
         return "".join(f"[{name}]\n" + "".join(f"{k}={v}\n" for k, v in rows.items()) + "\n" for name, rows in sections.items())
@@ -57,7 +60,7 @@ class Linphone:
             raise LabError(f"{self.name} has ended (log: {self.proc.log_path})") from exc
 
     def call(self, number):
-        self.command(f"call sip:{number}@{bracket(self.registrar)};transport={self.transport}")
+        self.command(f"call sip:{number}@{self.domain or f'{bracket(self.registrar)};transport={self.transport}'}")
 
     def hangup(self):
         self.command("terminate all")

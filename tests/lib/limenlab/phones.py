@@ -25,15 +25,16 @@ def wait_voice(box, n):
         raise LabError("\n".join([str(exc), *rows])) from exc
 
 
-def call_in(t, called):
+def call_in(t, called, local=net.CARRIER4, remote=net.BOX_B4):
     """The carrier calls all of them at a time; SIPp takes the numbers from a file."""
     with open(os.path.join(peers.SCENARIOS, "call.xml")) as f:
         scenario = f.read().replace("[service]", "[field0]").replace("inner", "core")
-    paths = [os.path.join(t.dir, name) for name in ("call_in.xml", "numbers.csv")]
+    v = 6 if ":" in local else 4
+    paths = [os.path.join(t.dir, name) for name in (f"call_in{v}.xml", f"numbers{v}.csv")]
     for path, text in zip(paths, (scenario, "SEQUENTIAL\n" + "\n".join(called) + "\n")):
         with open(path, "w") as f:
             f.write(text)
-    t.phone("", side="peering", scenario=paths[0], local=net.CARRIER4, remote=net.BOX_B4, port=5070, calls=len(called), rate=20,
+    t.phone("", side="peering", scenario=paths[0], local=local, remote=remote, port=5070, calls=len(called), rate=20,
             media_port=6400, hold_ms=1500, extra=("-inf", paths[1], "-cid_str", "core-%u-%p@%s")).wait_ok()
 
 

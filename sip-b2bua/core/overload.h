@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * How many new calls a worker takes in while more come than it can serve. A share of them is let in: what
- * the wanted occupancy of the thread allows over what is offered (RFC 6357 5.1 calls such an algorithm
- * utilization-based). What a call that is let in costs is measured: all time of the thread over all calls
- * that were let in, of the last second or so, so that the cost of refusals and of everything else is in it,
- * and that work which follows a call later does not make the share swing. A thread without a rest does not
- * see what is offered, since it waits in the sockets: then the share falls until there is rest again. What
- * is let in is spread evenly. Time and use of the CPU are inputs.
+ * How many new calls a worker takes in while more come than it can serve. A share of them is let in, so
+ * that those take the wanted occupancy of the thread (RFC 6357 5.1 calls such an algorithm
+ * utilization-based), and refusals what they need beside it, as long as the thread has some rest. What a
+ * call costs is measured: all time of the thread over all calls that were let in and a part of those
+ * refused, so that the cost of everything else is in it, and that work which follows a call later does
+ * not make the share swing. A thread without a rest does not see what is offered, since it waits in the
+ * sockets: then the share falls until there is rest again. What is let in is spread evenly. Time and use
+ * of the CPU are inputs.
  */
 #pragma once
 
@@ -17,12 +18,12 @@
 #define OVERLOAD_SHARE_MIN 0.01
 
 struct overload {
-	double target;		      /* of 1; 0: everything is let in */
-	double share;		      /* of new calls that are let in, up to 1 */
-	double credit;		      /* a call is let in when it has reached 1 */
-	double busy;		      /* of 1, smoothed: one long task is no overload */
-	double offered;		      /* calls in a microsecond, smoothed the same way */
-	double spent, let_in;	      /* busy, and calls let in, smoothed over a longer time */
+	double target;	    /* of 1; 0: everything is let in */
+	double share;	    /* of new calls that are let in, up to 1 */
+	double credit;	    /* a call is let in when it has reached 1 */
+	double busy;	    /* of 1, smoothed: one long task is no overload */
+	double offered;	    /* calls in a microsecond, smoothed the same way */
+	double spent, paid; /* busy, and calls by what they cost, smoothed over a longer time */
 	uint64_t wall_us, cpu_us;     /* at the last period */
 	uint32_t n_offered, n_let_in; /* since then */
 };

@@ -25,7 +25,7 @@ from .proc import LabError, die_with_parent, run
 from .runner import DEFAULT_TIMEOUT_S, SKIPPED, load
 
 LOGS = os.path.join(ROOT, "build", "check")
-FUZZ_S = 5
+FUZZ_S = 3
 NETNS_SLOTS = 3
 # Lines in the reports are enough: less to write for the compiler.
 SANITIZE = ["-Db_sanitize=address,undefined", "-Db_lundef=false", "-Doptimization=1", "-Ddebug=false"]

@@ -20,6 +20,8 @@ def run(t):
     far = t.baresip("peering", net.KAMAILIO4, mediaenc="srtp-mand", answer="auto", user="+49310555", seconds=30.0)
     near = t.baresip(mediaenc="srtp-mand", seconds=30.0)
     phone, carrier = Endpoint(t, "access", net.PHONE4, 5090), Endpoint(t, "peering", net.CARRIER4, 5060)
+    # Bound before the calls, so that baresip takes no such port by chance.
+    ends = [bound(t, t.net.access, phone), bound(t, t.net.peering, carrier)]
     a = phone.call("+49310555")            # the phone that holds calls the one with SRTP
     ok = a.expect((200, "INVITE"))
     a.ack()
@@ -27,7 +29,7 @@ def run(t):
     b = carrier.answer_to()
     b.ok(b.invite, body=True)
     b.expect("ACK")
-    talkers = [talk(t, t.net.access, phone, box_media(ok)), talk(t, t.net.peering, carrier, box_media(b.invite))]
+    talkers = [talk(t, ends[0], phone, box_media(ok)), talk(t, ends[1], carrier, box_media(b.invite))]
     sleep_while_talking(TALK_S)
     for direction in ("sendonly", "sendrecv"):
         for dialog in (a, b):
@@ -56,9 +58,13 @@ def run(t):
     t.check(byes <= 2 and not wrong, f"packets of the phones that the box did not understand: {wrong}, {byes} in clear")
 
 
-def talk(t, ns, ua, to):
+def bound(t, ns, ua):
     sock = udp_socket(ns, ua.local, ua.media_port)
     t._cleanup.append(sock.close)
+    return sock
+
+
+def talk(t, sock, ua, to):
     talker = Talker(sock, to, 0x1000 + ua.media_port, seq=65500)
     t._cleanup.append(talker.stop)
     return talker

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The B2BUA flow by flow: what each side and limen-control see. */
-#include "b2b_rig.h"
+#include "b2b_case.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -10,16 +10,6 @@
 
 #include <cmocka.h>
 
-#define LONG_MS 400000 /* longer than every timer of a call that ends */
-
-static void finish(struct rig *r)
-{
-	rig_settle(r);
-	rig_pass(r, LONG_MS);
-	rig_expect_empty(r);
-	rig_free(r);
-}
-
 static void expect_end(struct rig *r, unsigned int status, unsigned int by, const char *reason)
 {
 	const struct rig_call *call = rig_last_call(r);
@@ -28,12 +18,6 @@ static void expect_end(struct rig *r, unsigned int status, unsigned int by, cons
 	assert_int_equal(call->rec.sip_status, status);
 	assert_int_equal(call->rec.released_by, by);
 	assert_string_equal(call->rec.reason, reason);
-}
-
-static void expect_has(const char *text, const char *part)
-{
-	if (!strstr(text, part))
-		fail_msg("no \"%s\" in\n%s", part, text);
 }
 
 static void test_call(void **state)
@@ -524,14 +508,6 @@ static unsigned int counted(struct rig *r, const char *key)
 	if (index >= n)
 		fail_msg("nothing is counted of %s", key);
 	return atomic_load(&budget_at(&r->shared.budgets, index)->n_calls);
-}
-
-static void apply(struct rig *r)
-{
-	char error[CFG_ERROR_MAX];
-
-	assert_int_equal(b2b_config_prepare(r->b, r->cfg, error), 0);
-	b2b_config_apply(r->b, r->cfg);
 }
 
 /* A full trunk is passed over; emergency calls pass; counts outlive a restart and a commit. */

@@ -4,7 +4,7 @@
  * re-INVITE and over a restart; users; what is kept for emergency numbers; toll limits; targets that ask for
  * less load. After each test every budget is at zero (rig_expect_empty).
  */
-#include "b2b_rig.h"
+#include "b2b_case.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,38 +17,12 @@
 #include "controlplane/config/schema.h"
 #include "sip-b2bua/routing/numtrie.h"
 
-#define LONG_MS	 400000
 #define G711_BPS 87200 /* PCMU, 20 ms, IPv4: (160 + 40 + 18) octets, 50 times a second */
 #define G729_BPS 31200
 
 #define BOTH	 "m=audio 4000 RTP/AVP 18 0\r\n"
 #define ONLY_711 "m=audio 4000 RTP/AVP 0\r\n"
 #define ONLY_729 "m=audio 4000 RTP/AVP 18\r\n"
-
-static void *object(struct rig *r, enum cfg_kind kind, const char *key)
-{
-	char error[CFG_ERROR_MAX];
-	void *obj;
-
-	assert_int_equal(cfg_object_add(r->cfg, kind, view_of(key), &obj, error), 0);
-	return obj;
-}
-
-static void set(void *obj, enum cfg_kind kind, const char *setting, const char *value)
-{
-	char error[CFG_ERROR_MAX];
-
-	if (cfg_leaf_set(cfg_leaf_find(kind, setting), obj, view_of(value), error) < 0)
-		fail_msg("%s: %s", setting, error);
-}
-
-static void apply(struct rig *r)
-{
-	char error[CFG_ERROR_MAX];
-
-	assert_int_equal(b2b_config_prepare(r->b, r->cfg, error), 0);
-	b2b_config_apply(r->b, r->cfg);
-}
 
 static const struct budget *budget(struct rig *r, const char *key)
 {
@@ -85,14 +59,6 @@ static void expect_refused(struct rig *r, const struct rig_ua *a, unsigned int s
 	assert_int_equal(rec->sip_status, status);
 	assert_int_equal(rec->q850, q850);
 	assert_int_equal(rec->limit, limit);
-}
-
-static void finish(struct rig *r)
-{
-	rig_settle(r);
-	rig_pass(r, LONG_MS);
-	rig_expect_empty(r);
-	rig_free(r);
 }
 
 /* Reserved for the worst of the offer, then what was agreed; the same after a restart. */

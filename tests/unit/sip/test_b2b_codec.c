@@ -4,7 +4,7 @@
  * record, a call that is transcoded through a restart of limen-sip and re-INVITEs. The user agents
  * talk PCMA and PCMU.
  */
-#include "b2b_rig.h"
+#include "b2b_case.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,8 +12,6 @@
 #include <stdlib.h>
 
 #include <cmocka.h>
-
-#define LONG_MS 400000 /* longer than every timer of a call that ends */
 
 static const struct ctl_transcoder ready = {.codecs = UINT32_MAX};
 
@@ -34,20 +32,6 @@ static struct rig *start(uint32_t class_a, uint32_t class_b)
 	r->cfg->realms[0].voice_codec = class_a;
 	r->cfg->trunks[0].voice_codec = class_b;
 	return r;
-}
-
-static void finish(struct rig *r)
-{
-	rig_settle(r);
-	rig_pass(r, LONG_MS);
-	rig_expect_empty(r);
-	rig_free(r);
-}
-
-static void expect_has(const char *text, const char *part)
-{
-	if (!strstr(text, part))
-		fail_msg("no \"%s\" in\n%s", part, text);
 }
 
 static void hang_up(struct rig *r, struct rig_ua *a)

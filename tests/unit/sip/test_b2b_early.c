@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Reliable provisionals (RFC 3262) on both legs, and what each side gets when the other knows none. */
-#include "b2b_rig.h"
+#include "b2b_case.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -9,16 +9,6 @@
 #include <stdlib.h>
 
 #include <cmocka.h>
-
-#define LONG_MS 400000
-
-static void finish(struct rig *r)
-{
-	rig_settle(r);
-	rig_pass(r, LONG_MS);
-	rig_expect_empty(r);
-	rig_free(r);
-}
 
 static void expect_end(struct rig *r, unsigned int status, const char *reason)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Session-ID, callers' numbers and causes of Q.850 as both legs of a call and its record see them. */
-#include "b2b_rig.h"
+#include "b2b_case.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,17 +9,7 @@
 
 #include <cmocka.h>
 
-#define LONG_MS 400000
-
 static char text[8192];
-
-static void finish(struct rig *r)
-{
-	rig_settle(r);
-	rig_pass(r, LONG_MS);
-	rig_expect_empty(r);
-	rig_free(r);
-}
 
 static void tenant_add(struct rig *r, unsigned int realm)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Calls that end in the box, announcements before refusals, ring-back and hold music. */
-#include "b2b_rig.h"
+#include "b2b_case.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -9,8 +9,6 @@
 #include <stdlib.h>
 
 #include <cmocka.h>
-
-#define LONG_MS 400000
 
 /* Number 7: announcement, 8: busy tone, 9: conference; 60: announcement before a refusal. */
 static void configure(struct rig *r)
@@ -54,14 +52,6 @@ static struct rig *rig_local(uint64_t seed)
 
 	configure(r);
 	return r;
-}
-
-static void finish(struct rig *r)
-{
-	rig_settle(r);
-	rig_pass(r, LONG_MS);
-	rig_expect_empty(r);
-	rig_free(r);
 }
 
 static void play_done(struct rig *r)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Transfers: REFER and its NOTIFYs from leg to leg, and Replaces from one dialog space into another. */
-#include "b2b_rig.h"
+#include "b2b_case.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -9,28 +9,6 @@
 #include <stdlib.h>
 
 #include <cmocka.h>
-
-#define LONG_MS 400000
-
-static void finish(struct rig *r)
-{
-	rig_settle(r);
-	rig_pass(r, LONG_MS);
-	rig_expect_empty(r);
-	rig_free(r);
-}
-
-static void expect_has(const char *text, const char *part)
-{
-	if (!strstr(text, part))
-		fail_msg("no \"%s\" in\n%s", part, text);
-}
-
-static void expect_not(const char *text, const char *part)
-{
-	if (strstr(text, part))
-		fail_msg("\"%s\" in\n%s", part, text);
-}
 
 static struct rig *rig_refer(uint64_t seed)
 {

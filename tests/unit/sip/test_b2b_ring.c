@@ -3,7 +3,7 @@
  * Server groups that ring at a time (hunt-scheme parallel): one gets the call whatever the others do,
  * the best refusal reaches the caller, the next preference follows, and nothing is left of anybody.
  */
-#include "b2b_rig.h"
+#include "b2b_case.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,22 +11,6 @@
 #include <stdlib.h>
 
 #include <cmocka.h>
-
-#define LONG_MS 400000
-
-static void finish(struct rig *r)
-{
-	rig_settle(r);
-	rig_pass(r, LONG_MS);
-	rig_expect_empty(r);
-	rig_free(r);
-}
-
-static void expect_has(const char *text, const char *part)
-{
-	if (!strstr(text, part))
-		fail_msg("no \"%s\" in\n%s", part, text);
-}
 
 /* Trunk t0 is a group of hosts 60 and 61, and if they fail 62. */
 static struct rig *start(uint64_t seed)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What routing decides, as the called side and the record see it. */
-#include "b2b_rig.h"
+#include "b2b_case.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,16 +17,6 @@
 #include "sip-b2bua/hook/hook_answer.h"
 #include "sip-b2bua/routing/route.h"
 
-#define LONG_MS 400000 /* longer than every timer of a call that ends */
-
-static void finish(struct rig *r)
-{
-	rig_settle(r);
-	rig_pass(r, LONG_MS);
-	rig_expect_empty(r);
-	rig_free(r);
-}
-
 /* Another configuration to be edited, and what ran until then. */
 static struct cfg *edit(struct rig *r)
 {
@@ -37,30 +27,9 @@ static struct cfg *edit(struct rig *r)
 	return old;
 }
 
-static void *object(struct rig *r, enum cfg_kind kind, const char *key)
+static void replace(struct rig *r, struct cfg *old)
 {
-	char error[CFG_ERROR_MAX];
-	void *obj;
-
-	assert_int_equal(cfg_object_add(r->cfg, kind, view_of(key), &obj, error), 0);
-	return obj;
-}
-
-static void set(void *obj, enum cfg_kind kind, const char *setting, const char *value)
-{
-	char error[CFG_ERROR_MAX];
-
-	if (cfg_leaf_set(cfg_leaf_find(kind, setting), obj, view_of(value), error) < 0)
-		fail_msg("%s: %s", setting, error);
-}
-
-static void apply(struct rig *r, struct cfg *old)
-{
-	char error[CFG_ERROR_MAX];
-
-	if (b2b_config_prepare(r->b, r->cfg, error) < 0)
-		fail_msg("%s", error);
-	b2b_config_apply(r->b, r->cfg);
+	apply(r);
 	cfg_free(old);
 }
 
@@ -101,7 +70,7 @@ static void translations(struct rig *r)
 	set(phone, CFG_TRUNK, "translation_incoming", "in");
 	set(object(r, CFG_TRUNK, "t0"), CFG_TRUNK, "translation_outgoing", "out");
 	set(object(r, CFG_DIAL_PEER, "10"), CFG_DIAL_PEER, "translation_outgoing", "peer");
-	apply(r, old);
+	replace(r, old);
 }
 
 static void test_numbers(void **state)
@@ -143,7 +112,7 @@ static void test_hunt(void **state)
 	translations(r);
 	old = edit(r);
 	set(object(r, CFG_TRANSLATION_RULE, "2"), CFG_TRANSLATION_RULE, "rules", "2 /^2/ /9/");
-	apply(r, old);
+	replace(r, old);
 	r->side[RIG_CALLEE].busy_trunk = 60;
 	a = rig_invite(r, "200", false);
 	rig_settle(r);
@@ -200,7 +169,7 @@ static void test_redirect(void **state)
 	set(object(r, CFG_REALM, "peering"), CFG_REALM, "listen", "udp 10.0.1.1 5060");
 	set(object(r, CFG_REALM, "peering"), CFG_REALM, "listen", "tcp 10.0.1.1 5060");
 	set(object(r, CFG_TRANSLATION_RULE, "2"), CFG_TRANSLATION_RULE, "rules", "2 /^2/ /#/");
-	apply(r, old);
+	replace(r, old);
 	r->allow_inner = true; /* the ways are addresses of trunks */
 	a = rig_invite(r, "200", false);
 	while (r->n_queue > 0 || r->n_replies > 0) {
@@ -272,7 +241,7 @@ static void test_redirecting(void **state)
 		set(object(r, CFG_TENANT, "1"), CFG_TENANT, "redirecting", "diversion");
 		((struct cfg_realm *)object(r, CFG_REALM, "access"))->tenant = 1;
 		((struct cfg_realm *)object(r, CFG_REALM, "peering"))->tenant = 1;
-		apply(r, old);
+		replace(r, old);
 		rig_invite(r, "200", false);
 		add_header(r, rows[i].header);
 		while (!invite[0] && (r->n_queue > 0 || r->n_replies > 0)) {
@@ -724,7 +693,7 @@ static void test_random(void **state)
 		((struct cfg_route_table *)object(r, CFG_ROUTE_TABLE, "1"))->order_quality = one_in(
 			r, 2);
 		random_quality(r);
-		apply(r, old);
+		replace(r, old);
 		for (uint32_t i = 0; i < r->shared.n_spots; i++)
 			atomic_store(&r->shared.spots[i].down, one_in(r, 8));
 		assert_int_equal(route_table_new(r->cfg, &table, error), 0);

@@ -3,7 +3,7 @@
  * Calls with SRTP, flow by flow: fall-back to RTP by a new INVITE or a re-INVITE, refusals with
  * their reason, hold and re-key, and what becomes of the keys when a process is killed.
  */
-#include "b2b_rig.h"
+#include "b2b_case.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -14,8 +14,6 @@
 #include <cmocka.h>
 
 #include "controlplane/base/secret.h"
-
-#define LONG_MS 400000 /* longer than every timer of a call that ends */
 
 static struct rig *start(enum cfg_srtp a, enum cfg_srtp b, enum rig_srtp phone, enum rig_srtp trunk)
 {
@@ -28,20 +26,6 @@ static struct rig *start(enum cfg_srtp a, enum cfg_srtp b, enum rig_srtp phone, 
 	r->side[RIG_CALLEE].srtp = trunk;
 	r->side[RIG_CALLEE].key_octet = 0x42;
 	return r;
-}
-
-static void finish(struct rig *r)
-{
-	rig_settle(r);
-	rig_pass(r, LONG_MS);
-	rig_expect_empty(r);
-	rig_free(r);
-}
-
-static void expect_has(const char *text, const char *part)
-{
-	if (!strstr(text, part))
-		fail_msg("no \"%s\" in\n%s", part, text);
 }
 
 static const struct dp_leg *leg_of(struct rig *r, unsigned int leg)

@@ -3,7 +3,7 @@
  * Transfers that the box makes (supplementary-service sip refer local): who is joined with whom, what the
  * transferor hears, and that a transfer that fails, wherever it does, leaves the call as it was.
  */
-#include "b2b_rig.h"
+#include "b2b_case.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -12,22 +12,6 @@
 #include <stdlib.h>
 
 #include <cmocka.h>
-
-#define LONG_MS 400000
-
-static void finish(struct rig *r)
-{
-	rig_settle(r);
-	rig_pass(r, LONG_MS);
-	rig_expect_empty(r);
-	rig_free(r);
-}
-
-static void expect_has(const char *text, const char *part)
-{
-	if (!strstr(text, part))
-		fail_msg("no \"%s\" in\n%s", part, text);
-}
 
 static struct rig *start(uint64_t seed)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* UPDATE (RFC 3311), before and after the answer: relayed, turned into a re-INVITE, or answered here. */
-#include "b2b_rig.h"
+#include "b2b_case.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -9,16 +9,6 @@
 #include <stdlib.h>
 
 #include <cmocka.h>
-
-#define LONG_MS 400000
-
-static void finish(struct rig *r)
-{
-	rig_settle(r);
-	rig_pass(r, LONG_MS);
-	rig_expect_empty(r);
-	rig_free(r);
-}
 
 static struct rig *rig_both(uint64_t seed)
 {
@@ -30,12 +20,6 @@ static struct rig *rig_both(uint64_t seed)
 	}
 	r->side[RIG_CALLEE].ring = 183;
 	return r;
-}
-
-static void expect_has(const char *text, const char *part)
-{
-	if (!strstr(text, part))
-		fail_msg("no \"%s\" in\n%s", part, text);
 }
 
 /* A call whose called side has rung, reliably with an answer where both know that. */

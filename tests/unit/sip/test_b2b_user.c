@@ -3,7 +3,7 @@
  * Calls to a registered user with three phones: all ring, one gets the call, whatever the others do; and
  * nothing is left of any of them.
  */
-#include "b2b_rig.h"
+#include "b2b_case.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,25 +16,6 @@
 #include "sip-b2bua/registrar/bindings.h"
 
 #define N_PHONES 3
-#define LONG_MS	 400000
-
-static void *object(struct rig *r, enum cfg_kind kind, const char *key)
-{
-	char error[CFG_ERROR_MAX];
-	void *obj;
-
-	assert_int_equal(cfg_object_add(r->cfg, kind, view_of(key), &obj, error), 0);
-	return obj;
-}
-
-static void set(void *obj, enum cfg_kind kind, const char *setting, const char *value)
-{
-	char error[CFG_ERROR_MAX];
-
-	if (cfg_leaf_set(cfg_leaf_find(kind, setting), obj, view_of(value), error) < 0)
-		fail_msg("%s: %s", setting, error);
-}
-
 static void nothing(void *ctx, struct reg_contact *contact)
 {
 }
@@ -114,14 +95,6 @@ static struct rig *start(unsigned int n_phones)
 	static const struct phone phones[N_PHONES];
 
 	return start_with(n_phones, phones, "q-order");
-}
-
-static void finish(struct rig *r)
-{
-	rig_settle(r);
-	rig_pass(r, LONG_MS);
-	rig_expect_empty(r);
-	rig_free(r);
 }
 
 static unsigned int n_ringing(const struct rig *r)

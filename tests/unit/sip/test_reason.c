@@ -4,7 +4,7 @@
  * is a caller's INVITE (text or by the rig's user agent), what the trunk answers, and what is wrong
  * with the configuration or the processes around.
  */
-#include "b2b_rig.h"
+#include "b2b_case.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -14,7 +14,6 @@
 
 #include <cmocka.h>
 
-#define LONG_MS 400000 /* longer than every timer of a call that ends */
 #define CONTACT "Contact: <sip:a@10.0.0.50>\r\n"
 #define SDP                                                                \
 	"v=0\r\no=- 1 1 IN IP4 10.0.1.60\r\ns=-\r\nc=IN IP4 10.0.1.60\r\n" \
@@ -40,14 +39,6 @@ struct fault {
 	uint64_t pass_ms;	/* time that goes by */
 	void (*then)(struct rig *r, struct rig_ua *a);
 };
-
-static void apply(struct rig *r)
-{
-	char error[CFG_ERROR_MAX];
-
-	assert_int_equal(b2b_config_prepare(r->b, r->cfg, error), 0);
-	b2b_config_apply(r->b, r->cfg);
-}
 
 /* ---- what is wrong around the call ---- */
 

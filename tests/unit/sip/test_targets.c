@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Targets of trunks: names, server groups, fail-over inside a call, health, circuit breakers. */
-#include "b2b_rig.h"
+#include "b2b_case.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -14,24 +14,6 @@
 #include "sip-b2bua/b2b/breaker.h"
 #include "sip-b2bua/b2b/call.h"
 
-#define LONG_MS 400000
-
-static void finish(struct rig *r)
-{
-	rig_settle(r);
-	rig_pass(r, LONG_MS);
-	rig_expect_empty(r);
-	rig_free(r);
-}
-
-static void apply(struct rig *r)
-{
-	char error[CFG_ERROR_MAX];
-
-	assert_int_equal(b2b_config_prepare(r->b, r->cfg, error), 0);
-	b2b_config_apply(r->b, r->cfg);
-}
-
 static void expect_reason(struct rig *r, unsigned int status, const char *reason)
 {
 	const struct rig_call *call = rig_last_call(r);
@@ -39,12 +21,6 @@ static void expect_reason(struct rig *r, unsigned int status, const char *reason
 	assert_true(call->ended);
 	assert_int_equal(call->rec.sip_status, status);
 	assert_string_equal(call->rec.reason, reason);
-}
-
-static void expect_has(const char *text, const char *part)
-{
-	if (!strstr(text, part))
-		fail_msg("no \"%s\" in\n%s", part, text);
 }
 
 /* ---- DNS: carrier.example by SRV to a (priority 10) and b (20) ---- */

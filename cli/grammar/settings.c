@@ -345,6 +345,10 @@ static void build_leaf(struct cli_node *root, struct cli_node *no, struct cli_no
 	path.value = leaf;
 	tails = add_path(root, &path, true, NULL);
 	add_actions(&tails, &action);
+	if (leaf->bare) {
+		tails = add_path(root, &path, false, NULL);
+		add_actions(&tails, &action);
+	}
 	if (leaf->type == CFG_T_DSCP)
 		build_dscp(root, &path, &action);
 
@@ -575,8 +579,11 @@ static int change_setting(struct cli_ctx *ctx, const struct cli_action *action, 
 	else if (action->verb == CLI_NO)
 		cfg_leaf_none(leaf, obj);
 	else
-		rc = cfg_leaf_set(
-			leaf, obj, view_of(leaf->type == CFG_T_BOOL ? "true" : text), error);
+		rc = cfg_leaf_set(leaf, obj,
+			view_of(leaf->type == CFG_T_BOOL ? "true"
+				: leaf->bare && !*text	 ? leaf->bare
+							 : text),
+			error);
 	return rc < 0 ? cli_fail(
 				ctx, rc, "%s: %s", *leaf->syntax ? leaf->syntax : leaf->name, error)
 		      : 0;

@@ -40,8 +40,16 @@ int load_leaf(const struct cfg_leaf *leaf, void *obj, const struct load_scalar *
 {
 	char number[32], why[CFG_ERROR_MAX] = "";
 	struct view text;
-	int rc = to_text(leaf, scalar, number, sizeof(number), &text, error);
+	int rc = 0;
 
+	if (leaf->bare && scalar->type == LOAD_BOOL && !scalar->boolean) {
+		cfg_leaf_reset(leaf, obj);
+		return 0;
+	}
+	if (leaf->bare && scalar->type == LOAD_BOOL)
+		text = view_of(leaf->bare);
+	else
+		rc = to_text(leaf, scalar, number, sizeof(number), &text, error);
 	if (rc < 0)
 		return rc;
 	rc = cfg_leaf_set(leaf, obj, text, why);

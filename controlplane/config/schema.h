@@ -117,6 +117,9 @@ struct cfg_leaf {
 	uint32_t min, max, def;
 	const char *def_text; /* CFG_T_NAME */
 	const struct cfg_word *words;
+	const char
+		*bare; /* the word that is meant where none follows, and by "true" in a file; NULL:
+			   * there is none. So settings may become more than on and off. */
 	const char *value_help;
 	const char *help;
 };

@@ -305,6 +305,7 @@ static const struct cfg_leaf rows[] = {
 		.syntax = "supplementary-service sip refer",
 		FIELD(cfg_realm, refer),
 		.words = cfg_refer_words,
+		.bare = "relay",
 		.min = CFG_REFER_REFUSE,
 		.max = CFG_REFER_LOCAL,
 		.def = CFG_REFER_REFUSE,

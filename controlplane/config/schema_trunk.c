@@ -290,6 +290,7 @@ static const struct cfg_leaf rows[] = {
 		.syntax = "supplementary-service sip refer",
 		FIELD(cfg_trunk, refer),
 		.words = cfg_trunk_refer_words,
+		.bare = "relay",
 		.max = CFG_REFER_LOCAL,
 		.def = CFG_REFER_REALM,
 		NO_REF,

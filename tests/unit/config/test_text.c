@@ -69,6 +69,33 @@ static void test_values(void **state)
 	cfg_free(cfg);
 }
 
+/* A setting that was on or off once is read from the files of then. */
+static void test_bare(void **state)
+{
+	static const struct {
+		const char *realm, *trunk;
+		uint8_t want_realm, want_trunk;
+	} cases[] = {
+		{"true", "true", CFG_REFER_RELAY, CFG_REFER_RELAY},
+		{"false", "false", CFG_REFER_REFUSE, CFG_REFER_REALM},
+		{"\"local\"", "\"refuse\"", CFG_REFER_LOCAL, CFG_REFER_REFUSE},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char text[256];
+		struct cfg *cfg;
+
+		snprintf(text, sizeof(text),
+			"realms = ( { name = \"a\"; refer = %s; } );\n"
+			"trunks = ( { name = \"t\"; refer = %s; } );\n",
+			cases[i].realm, cases[i].trunk);
+		cfg = read_ok(text);
+		assert_int_equal(cfg_find_realm(cfg, "a")->refer, cases[i].want_realm);
+		assert_int_equal(cfg_find_trunk(cfg, "t")->refer, cases[i].want_trunk);
+		cfg_free(cfg);
+	}
+}
+
 static void test_refused(void **state)
 {
 	static const struct {
@@ -184,6 +211,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_canonical),
 		cmocka_unit_test(test_values),
+		cmocka_unit_test(test_bare),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_list_full),
 		cmocka_unit_test(test_sorted),

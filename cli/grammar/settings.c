@@ -155,14 +155,14 @@ static struct cli_tails add_announcement(const struct cli_tails *tails, const st
 }
 
 static struct cli_tails add_prefix(
-	const struct cli_tails *tails, const struct cfg_leaf *leaf, bool ipv6)
+	const struct cli_tails *tails, const struct cfg_leaf *leaf, unsigned int form, bool two_forms)
 {
 	struct cli_tails next = {0}, addr = {0};
 
-	if (ipv6) {
+	if (!two_forms || form == 1)
 		add_value(tails, leaf, CLI_PREFIX6, "X:X::X/M", leaf->value_help, &next);
+	if (two_forms && form == 1)
 		return next;
-	}
 	add_value(tails, leaf, CLI_PREFIX4, "A.B.C.D/M", leaf->value_help, &next);
 	add_value(tails, leaf, CLI_IPV4, "A.B.C.D", leaf->value_help, &addr);
 	add_value(&addr, leaf, CLI_IPV4, "A.B.C.D", "Mask of the network", &next);
@@ -212,7 +212,7 @@ static struct cli_tails add_leaf_value(const struct cli_tails *tails, const stru
 		break;
 	case CFG_T_PREFIX:
 	case CFG_T_NET:
-		return add_prefix(tails, leaf, form == 1);
+		return add_prefix(tails, leaf, form, two_forms);
 	case CFG_T_COS:
 		add_value(tails, leaf, CLI_WORD, "DSCP", leaf->value_help, &first);
 		add_int(&first, leaf, 0, leaf->max, "802.1Q priority", &next);

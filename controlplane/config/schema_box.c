@@ -270,7 +270,7 @@ static const struct cfg_leaf rows[] = {
 		NO_REF,
 		.help = "Limits of one source; who goes beyond is blocked for a time\n"
 			"Sources of this network are never blocked; several may be given",
-		.value_help = "Network: 192.0.2.0/24"},
+		.value_help = "Network: 192.0.2.0/24, 2001:db8::/48"},
 	{.kind = CFG_VOICE,
 		.type = CFG_T_U32,
 		.flags = CFG_F_ZERO_NONE,

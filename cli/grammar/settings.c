@@ -154,8 +154,8 @@ static struct cli_tails add_announcement(const struct cli_tails *tails, const st
 	return next;
 }
 
-static struct cli_tails add_prefix(
-	const struct cli_tails *tails, const struct cfg_leaf *leaf, unsigned int form, bool two_forms)
+static struct cli_tails add_prefix(const struct cli_tails *tails, const struct cfg_leaf *leaf,
+	unsigned int form, bool two_forms)
 {
 	struct cli_tails next = {0}, addr = {0};
 

@@ -339,18 +339,42 @@ static int cleared(struct cli_ctx *ctx, int rc)
 	return rc < 0 ? cli_fail(ctx, rc, "limen-sip is not connected") : 0;
 }
 
+static int unknown(struct cli_ctx *ctx, const char *name, const char *command)
+{
+	return cli_fail(
+		ctx, -ENOENT, "Nothing is counted of \"%.70s\"; `%s` has the names", name, command);
+}
+
 static int clear_capacity(struct cli_ctx *ctx)
 {
 	const char *key = cli_arg(ctx, 0) ? cli_arg(ctx, 0) : "";
+	const struct cli_source *source = ctx->source;
+	int rc = cleared(ctx, source->capacity_clear(source->ctx, key));
+	const struct ctl_capacity *c;
 
-	return cleared(ctx, ctx->source->capacity_clear(ctx->source->ctx, key));
+	if (rc < 0 || !*key)
+		return rc;
+	for (uint32_t i = 0; (c = source->capacity(source->ctx, i)) != NULL; i++) {
+		if (strcmp(c->key, key) == 0)
+			return 0;
+	}
+	return unknown(ctx, key, "show capacity");
 }
 
 static int clear_tolls(struct cli_ctx *ctx)
 {
 	const char *subject = cli_arg(ctx, 0) ? cli_arg(ctx, 0) : "";
+	const struct cli_source *source = ctx->source;
+	int rc = cleared(ctx, source->toll_clear(source->ctx, subject));
+	const struct ctl_toll *t;
 
-	return cleared(ctx, ctx->source->toll_clear(ctx->source->ctx, subject));
+	if (rc < 0 || !*subject)
+		return rc;
+	for (uint32_t i = 0; (t = source->toll(source->ctx, i)) != NULL; i++) {
+		if (strcmp(t->subject, subject) == 0)
+			return 0;
+	}
+	return unknown(ctx, subject, "show toll-limit");
 }
 
 #define FLAGS (CLI_JSON | CLI_PIPE)

@@ -2,6 +2,7 @@
 /* Route-hooks: how the HTTP servers do that are asked where calls go (docs/ROUTING.md). */
 #include "cli/grammar/command.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -55,8 +56,11 @@ static int show_hooks(struct cli_ctx *ctx)
 		{"PROBLEM", "problem", 0, false, false},
 	};
 	const char *tag = cli_arg(ctx, 0);
-	struct cli_table_out *table = cli_table_new(columns, sizeof(columns) / sizeof(columns[0]));
+	struct cli_table_out *table;
 
+	if (tag && !cfg_find_route_hook(ctx->running, (uint32_t)strtoul(tag, NULL, 10)))
+		return cli_fail(ctx, -ENOENT, "There is no voice class route-hook %s", tag);
+	table = cli_table_new(columns, sizeof(columns) / sizeof(columns[0]));
 	for (uint32_t i = 0; i < ctx->running->n_route_hooks; i++) {
 		const struct cfg_route_hook *hook = &ctx->running->route_hooks[i];
 

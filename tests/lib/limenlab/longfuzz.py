@@ -3,6 +3,7 @@
 on in the next run: build/fuzz/TARGET/ has the corpus, the findings and the log of the last slice,
 build/fuzz/totals.json the executions of all runs. The table at the end is Markdown."""
 import argparse
+import glob
 import json
 import os
 import re
@@ -20,6 +21,9 @@ HOME = os.path.join(ROOT, "build", "fuzz")
 DEFAULT = ["sip_msg", "sdp", "sip_uri", "sip_ws", "sip_digest", "sip_auth"]
 SLICE = 500_000
 MAX_LEN = 4096
+TIMEOUT_S = 10
+RSS = "-rss_limit_mb=1024"
+CLOCKED = ("slow-unit-", "timeout-")
 FINDINGS_MAX = 5  # of one target; then it is left alone
 # Comparisons are traced by the targets of ./check; here their cost buys less than executions do.
 FOLDER = "build-fuzz-long"
@@ -44,13 +48,35 @@ class Target:
     def found(self):
         return sorted(os.listdir(self.findings))
 
+    def program(self):
+        return os.path.join(ROOT, FOLDER, "tests/fuzz", self.name + "_fuzz")
+
+    def drop_fast(self):
+        """A process that is stopped (SIGSTOP) finds the input slow at which it stood, as its clock goes on: what takes
+        no such time when it runs again is no finding. Returns the names of what is dropped."""
+        dropped = set()
+        for name in [n for n in self.found() if n.startswith(CLOCKED)]:
+            before = os.times()
+            again = subprocess.run([self.program(), f"-timeout={TIMEOUT_S}", RSS, f"-artifact_prefix={self.home}/again-",
+                                    os.path.join(self.findings, name)], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.DEVNULL, env=dict(os.environ, **LONG_ENV), preexec_fn=die_with_parent)
+            after = os.times()
+            cpu_s = after.children_user + after.children_system - before.children_user - before.children_system
+            for left in glob.glob(os.path.join(self.home, "again-*")):
+                os.unlink(left)
+            if again.returncode == 0 and cpu_s < TIMEOUT_S / 2:
+                os.unlink(os.path.join(self.findings, name))
+                say(f"{self.name}: {name} takes {cpu_s:.1f} s when it runs again, no finding")
+                dropped.add(name)
+        return dropped
+
     def argv(self, runs, max_s):
-        return [os.path.join(ROOT, FOLDER, "tests/fuzz", self.name + "_fuzz"), f"-runs={runs}", f"-max_len={MAX_LEN}",
-                f"-max_total_time={max(1, int(max_s))}", "-timeout=10", "-rss_limit_mb=1024", "-entropic=0", "-verbosity=1",
+        return [self.program(), f"-runs={runs}", f"-max_len={MAX_LEN}",
+                f"-max_total_time={max(1, int(max_s))}", f"-timeout={TIMEOUT_S}", RSS, "-entropic=0", "-verbosity=1",
                 "-print_final_stats=1", f"-artifact_prefix={self.findings}/", self.corpus] + corpora(self.name)
 
     def slice(self, runs, max_s):
-        """True when the target ended as it should."""
+        """False when it found something."""
         log = os.path.join(self.home, "log")
         before = os.times()
         with open(log, "w") as out:
@@ -72,9 +98,13 @@ class Target:
         self.cpu_s += after.children_user + after.children_system - before.children_user - before.children_system
         if status == 0 and n == 0:
             raise LabError(f"{self.name} executed nothing, see {log}")
-        if status != 0:
+        written = {os.path.basename(p) for p in re.findall(r"Test unit written to (\S+)", text)}
+        if status != 0 and not written:
+            raise LabError(f"{self.name} ended with {status} and left no input, see {log}")
+        written -= self.drop_fast()
+        if written:
             say("\n".join(text.strip().split("\n")[-30:]))
-        return status == 0
+        return not written
 
 
 def totals_load(path):
@@ -143,7 +173,7 @@ def main(argv):
         except KeyboardInterrupt:
             say("fuzz: interrupted; what was found is kept")
         totals_save(path, totals)
-    except LabError as exc:
+    except (LabError, OSError) as exc:  # a build folder of root's, too
         print(f"fuzz: {exc}", file=sys.stderr)
         return 1
     say(table(targets))

@@ -232,23 +232,6 @@ static uint32_t core_left_s(const struct reg_cache_request *r, const struct reg_
 	return core->until_ms > r->wall_ms ? (uint32_t)((core->until_ms - r->wall_ms) / 1000) : 0;
 }
 
-/* Values of Path as one list; longer ones than fit are none that we had. */
-static struct view path_text(const struct sip_msg *msg, char *buf, size_t size)
-{
-	struct sip_values it;
-	struct view value;
-	struct sip_buf b;
-
-	sip_buf_init(&b, buf, size);
-	sip_values_start(&it, msg, SIP_H_PATH);
-	while (sip_values_next(&it, &value)) {
-		if (b.n > 0)
-			sip_put_lit(&b, ",");
-		sip_put_unfolded(&b, value);
-	}
-	return b.overflow ? (struct view){NULL, size + 1} : sip_buf_view(&b);
-}
-
 static bool same_flow(const struct sip_path *a, const struct sip_path *b)
 {
 	return a->transport == b->transport && ipaddr_equal(&a->remote, &b->remote) &&
@@ -265,15 +248,8 @@ static bool is_as_it_was(const struct reg_cache_request *r, const struct reg_cac
 	return old && same_flow(&old->path, r->path) && old->q == c->q &&
 	       view_eq(reg_contact_text(old, REG_URI), c->addr.uri.text) &&
 	       view_eq(reg_contact_text(old, REG_INSTANCE), c->instance) &&
-	       view_eq(reg_contact_text(old, REG_PATH), path_text(r->msg, buf, sizeof(buf))) &&
+	       view_eq(reg_contact_text(old, REG_PATH), reg_path_text(r->msg, buf, sizeof(buf))) &&
 	       (!r->credentials || view_eq(reg_core_name(old), view_of(r->name)));
-}
-
-/* RFC 3261 10.3 step 7 */
-static bool is_in_order(const struct reg_cache_request *r, const struct reg_contact *old)
-{
-	return !view_eq(reg_contact_text(old, REG_CALL_ID), r->msg->call_id) ||
-	       r->msg->cseq.number > old->cseq;
 }
 
 enum reg_cache_verdict reg_cache_judge(
@@ -284,14 +260,14 @@ enum reg_cache_verdict reg_cache_judge(
 					    : NULL;
 
 	for (const struct reg_contact *c = aor ? aor->contacts : NULL; c; c = c->next) {
-		if (!is_in_order(r, c))
+		if (!reg_is_in_order(r->msg, c))
 			return REG_CACHE_OLD;
 	}
 	for (uint32_t i = 0; i < r->n; i++) {
 		const struct reg_cache_contact *c = &r->list[i];
 		struct reg_core core = {0};
 
-		if (c->old && !is_in_order(r, c->old))
+		if (c->old && !reg_is_in_order(r->msg, c->old))
 			return REG_CACHE_OLD;
 		removes = removes || c->asked_s == 0;
 		changed = changed || !is_as_it_was(r, c);
@@ -455,7 +431,7 @@ static int set_one(struct reg_store *store, struct reg_cache_request *r,
 	fresh.text[REG_URI] = c->addr.uri.text;
 	fresh.text[REG_CALL_ID] = r->msg->call_id;
 	fresh.text[REG_INSTANCE] = c->instance;
-	fresh.text[REG_PATH] = path_text(r->msg, path, sizeof(path));
+	fresh.text[REG_PATH] = reg_path_text(r->msg, path, sizeof(path));
 	fresh.text[REG_AGENT] = agent.n > 64 ? (struct view){agent.p, 64} : agent;
 	return reg_contact_set(store, c->old, &fresh, ret_made);
 }

@@ -55,6 +55,28 @@ uint16_t reg_q(struct view text)
 	return q;
 }
 
+struct view reg_path_text(const struct sip_msg *msg, char *buf, size_t size)
+{
+	struct sip_values it;
+	struct view value;
+	struct sip_buf b;
+
+	sip_buf_init(&b, buf, size);
+	sip_values_start(&it, msg, SIP_H_PATH);
+	while (sip_values_next(&it, &value)) {
+		if (b.n > 0)
+			sip_put_lit(&b, ",");
+		sip_put_unfolded(&b, value);
+	}
+	return b.overflow ? (struct view){NULL, size + 1} : sip_buf_view(&b);
+}
+
+bool reg_is_in_order(const struct sip_msg *msg, const struct reg_contact *old)
+{
+	return !view_eq(reg_contact_text(old, REG_CALL_ID), msg->call_id) ||
+	       msg->cseq.number > old->cseq;
+}
+
 bool reg_is_behind_nat(
 	const struct sip_msg *msg, const struct sip_uri *contact, const struct sip_path *path)
 {
@@ -173,20 +195,13 @@ static int parse_one(const struct reg_request *r, struct view value, uint32_t he
 	return 0;
 }
 
-/* RFC 3261 10.3 step 7: what is older than what we have changes nothing. */
-static bool is_in_order(const struct reg_request *r, const struct reg_contact *old)
-{
-	return !view_eq(reg_contact_text(old, REG_CALL_ID), r->msg->call_id) ||
-	       r->msg->cseq.number > old->cseq;
-}
-
 static void remove_all(struct reg_store *store, const struct reg_request *r, struct reg_aor *aor,
 	struct reg_answer *ret)
 {
 	unsigned int n = aor ? aor->n_contacts : 0;
 
 	for (const struct reg_contact *c = aor ? aor->contacts : NULL; c; c = c->next) {
-		if (!is_in_order(r, c)) {
+		if (!reg_is_in_order(r->msg, c)) {
 			refuse(ret, 500, "the REGISTER is older than the last one (CSeq)");
 			return;
 		}
@@ -195,23 +210,6 @@ static void remove_all(struct reg_store *store, const struct reg_request *r, str
 		reg_contact_remove(store, aor->contacts, REG_REMOVED);
 	ret->n_removed = n;
 	ret->aor = NULL;
-}
-
-/* All values of Path as one list. */
-static struct view path_text(const struct sip_msg *msg, char *buf, size_t size)
-{
-	struct sip_values it;
-	struct view value;
-	struct sip_buf b;
-
-	sip_buf_init(&b, buf, size);
-	sip_values_start(&it, msg, SIP_H_PATH);
-	while (sip_values_next(&it, &value)) {
-		if (b.n > 0)
-			sip_put_lit(&b, ",");
-		sip_put_unfolded(&b, value);
-	}
-	return b.overflow ? (struct view){NULL, size + 1} : sip_buf_view(&b);
 }
 
 static struct reg_contact *oldest(const struct reg_aor *aor)
@@ -286,7 +284,7 @@ static void apply(struct reg_store *store, const struct reg_request *r, struct p
 	unsigned int n, struct reg_answer *ret)
 {
 	char path_buf[REG_TEXT_MAX];
-	struct view path = path_text(r->msg, path_buf, sizeof(path_buf));
+	struct view path = reg_path_text(r->msg, path_buf, sizeof(path_buf));
 
 	if (!fits(r, list, n, path)) {
 		refuse(ret, 400, "a Contact, Path or Call-ID of the REGISTER is too long");
@@ -336,7 +334,7 @@ void reg_register(
 		if (parse_one(r, value, header_s, &list[n], ret_answer) < 0)
 			return;
 		list[n].old = find_old(aor, &list[n]);
-		if (list[n].old && !is_in_order(r, list[n].old)) {
+		if (list[n].old && !reg_is_in_order(r->msg, list[n].old)) {
 			refuse(ret_answer, 500, "the REGISTER is older than the last one (CSeq)");
 			return;
 		}

@@ -51,6 +51,12 @@ uint32_t reg_seconds(struct view text);
 /* "0.25" as 250 (RFC 3261 25.1: at most three digits); what is none as 1. */
 uint16_t reg_q(struct view text);
 
+/* All values of Path as one list; what does not fit is longer than size. */
+struct view reg_path_text(const struct sip_msg *msg, char *buf, size_t size);
+
+/* RFC 3261 10.3 step 7: what is older than what we have changes nothing. */
+bool reg_is_in_order(const struct sip_msg *msg, const struct reg_contact *old);
+
 /* The Contact of a request names another host than it came from, or it came through one that said so. */
 bool reg_is_behind_nat(
 	const struct sip_msg *msg, const struct sip_uri *contact, const struct sip_path *path);

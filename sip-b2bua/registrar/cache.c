@@ -240,6 +240,13 @@ static bool same_flow(const struct sip_path *a, const struct sip_path *b)
 		       (a->conn == b->conn && a->conn_worker == b->conn_worker));
 }
 
+/* The request comes from who made the binding: the Call-ID is known to nobody else. */
+static bool is_of_phone(const struct reg_cache_request *r, const struct reg_contact *old)
+{
+	return old && same_flow(&old->path, r->path) &&
+	       view_eq(reg_contact_text(old, REG_CALL_ID), r->msg->call_id);
+}
+
 static bool is_as_it_was(const struct reg_cache_request *r, const struct reg_cache_contact *c)
 {
 	const struct reg_contact *old = c->old;
@@ -505,10 +512,10 @@ unsigned int reg_cache_answer(struct reg_store *store, struct reg_cache_request 
 	*ret_reason = "the registrar refuses it";
 	if (answer->status < 400 || (answer->status >= 500 && answer->status < 600))
 		return answer->status < 400 ? 502 : answer->status;
-	/* It is the core's to say who is registered. */
+	/* It is the core's to say who is registered; but others who name the contact are refused, too. */
 	for (uint32_t i = 0; i < r->n; i++) {
 		find_olds(store, r);
-		if (r->list[i].old && answer->status != 423)
+		if (answer->status != 423 && is_of_phone(r, r->list[i].old))
 			reg_contact_remove(store, r->list[i].old, REG_REPLACED);
 	}
 	return answer->status;

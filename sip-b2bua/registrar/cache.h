@@ -127,7 +127,7 @@ void reg_cache_hold(struct reg_store *store, const struct reg_cache_request *r);
 
 /*
  * A final answer of the core other than a challenge: takes its 2xx, and drops bindings that it refused
- * for good (4xx, 6xx). The status for the phone; ret_reason: a sentence where that is no 2xx.
+ * for good (4xx, 6xx) to the phone that made them. The status for the phone; ret_reason: a sentence where that is no 2xx.
  */
 unsigned int reg_cache_answer(struct reg_store *store, struct reg_cache_request *r,
 	const struct sip_msg *answer, const char **ret_reason);

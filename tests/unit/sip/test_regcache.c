@@ -696,6 +696,27 @@ static void test_restart(void **state)
 	end();
 }
 
+/* Whoever sends a user's Contact from elsewhere, or by another Call-ID, takes nothing from him. */
+static void test_refused_others(void **state)
+{
+	static const uint16_t status[] = {403, 404, 483, 603};
+	struct rig *r = begin(200);
+
+	assert_int_equal(alice(ALICE AUTH("alice")), 200);
+	for (unsigned int i = 0; i < sizeof(status) / sizeof(status[0]); i++) {
+		g.script = (struct script){.status = status[i]};
+		assert_int_equal(send_from(66, "alice", "x", ALICE AUTH("alice")), status[i]);
+		assert_int_equal(send_from(66, "alice", "a", ALICE AUTH("alice")), status[i]);
+		assert_int_equal(
+			send_from(50, "alice", "x", "Contact: <" FAR ">;q=0.1\r\n" AUTH("alice")),
+			status[i]);
+		assert_int_equal(b2b_n_bindings(r->b), 1);
+	}
+	assert_int_equal(alice("Contact: <" FAR ">;q=0.1\r\n" AUTH("alice")), 603);
+	assert_int_equal(b2b_n_bindings(r->b), 0);
+	end();
+}
+
 /* ---- calls ---- */
 
 static void invite(unsigned int side, unsigned int host, const char *uri, const char *from,
@@ -843,6 +864,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_shielded),
 	cmocka_unit_test(test_removed),
 	cmocka_unit_test(test_refused),
+	cmocka_unit_test(test_refused_others),
 	cmocka_unit_test(test_silent),
 	cmocka_unit_test(test_next_address),
 	cmocka_unit_test(test_storm),

@@ -331,6 +331,21 @@ bool reg_cache_keep(struct reg_store *store, struct reg_cache_request *r, bool l
 	return true;
 }
 
+/* Never longer than the core's time, or the grace: whoever asks has proven nothing yet. */
+static uint32_t held_s(const struct reg_cache_request *r, const struct reg_core *core)
+{
+	uint64_t grace_ms = core->lost_ms == 0
+				    ? 0
+				    : core->lost_ms + (uint64_t)r->limits->grace_s * 1000;
+	uint64_t until_ms = core->until_ms > grace_ms ? core->until_ms : grace_ms;
+	uint64_t end_ms = until_ms + REG_CACHE_HELD_S * 1000, left_s;
+
+	if (end_ms <= r->wall_ms)
+		return 0;
+	left_s = (end_ms - r->wall_ms) / 1000;
+	return left_s < REG_CACHE_HELD_S ? (uint32_t)left_s : REG_CACHE_HELD_S;
+}
+
 void reg_cache_hold(struct reg_store *store, const struct reg_cache_request *r)
 {
 	char buf[REG_EXTRA_MAX];
@@ -338,10 +353,10 @@ void reg_cache_hold(struct reg_store *store, const struct reg_cache_request *r)
 	for (uint32_t i = 0; i < r->n; i++) {
 		struct reg_contact *old = r->list[i].old;
 		struct reg_core core = reg_core_of(old);
+		uint32_t s = held_s(r, &core);
 
-		if (reg_contact_left_s(store, old) < REG_CACHE_HELD_S)
-			reg_contact_extend(
-				store, old, REG_CACHE_HELD_S, extra_with(old, &core, buf));
+		if (reg_contact_left_s(store, old) < s)
+			reg_contact_extend(store, old, s, extra_with(old, &core, buf));
 	}
 }
 

@@ -121,7 +121,8 @@ enum reg_cache_verdict reg_cache_judge(
  */
 bool reg_cache_keep(struct reg_store *store, struct reg_cache_request *r, bool lost);
 
-/* Contacts that were judged so do not end for REG_CACHE_HELD_S, in which the core is asked. */
+/* Contacts that were judged so do not end for REG_CACHE_HELD_S, in which the core is asked; and end so long
+ * after the core's time, or the grace, at the latest. */
 #define REG_CACHE_HELD_S 32
 void reg_cache_hold(struct reg_store *store, const struct reg_cache_request *r);
 

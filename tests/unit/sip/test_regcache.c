@@ -717,6 +717,27 @@ static void test_refused_others(void **state)
 	end();
 }
 
+/* Who has a phone's address, but not its password, is it no longer than the core said. */
+static void test_held(void **state)
+{
+	struct rig *r = begin(200);
+
+	assert_int_equal(alice(ALICE AUTH("alice")), 200);
+	g.script.challenges = true;
+	for (unsigned int i = 0; i < 119; i++) {
+		pass(30000);
+		(void)alice(ALICE);
+	}
+	assert_int_equal(status(), 401);
+	assert_int_equal(b2b_n_bindings(r->b), 1);
+	for (unsigned int i = 0; i < 3; i++) {
+		pass(30000);
+		assert_int_equal(alice(ALICE), 401);
+	}
+	assert_int_equal(b2b_n_bindings(r->b), 0);
+	end();
+}
+
 /* ---- calls ---- */
 
 static void invite(unsigned int side, unsigned int host, const char *uri, const char *from,
@@ -865,6 +886,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_removed),
 	cmocka_unit_test(test_refused),
 	cmocka_unit_test(test_refused_others),
+	cmocka_unit_test(test_held),
 	cmocka_unit_test(test_silent),
 	cmocka_unit_test(test_next_address),
 	cmocka_unit_test(test_storm),

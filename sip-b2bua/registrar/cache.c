@@ -196,6 +196,7 @@ bool reg_cache_parse(
 {
 	struct view value, header = sip_msg_value(r->msg, SIP_H_EXPIRES);
 	uint32_t header_s = header.p ? reg_seconds(header) : REG_DEFAULT_S;
+	char path[REG_TEXT_MAX];
 	struct sip_values it;
 
 	r->n = 0;
@@ -208,6 +209,8 @@ bool reg_cache_parse(
 	read_name(r);
 	if (r->msg->call_id.n > REG_TEXT_MAX)
 		return refuse(ret, 400, 0, "the Call-ID of the REGISTER is too long");
+	if (reg_path_text(r->msg, path, sizeof(path)).n > sizeof(path))
+		return refuse(ret, 400, 0, "the Path of the REGISTER is too long");
 	sip_values_start(&it, r->msg, SIP_H_CONTACT);
 	while (sip_values_next(&it, &value)) {
 		if (r->star ||

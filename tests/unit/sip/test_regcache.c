@@ -738,6 +738,19 @@ static void test_held(void **state)
 	end();
 }
 
+/* What cannot be kept is refused before the core has it. */
+static void test_long_path(void **state)
+{
+	struct rig *r = begin(200);
+	char lines[2048];
+
+	snprintf(lines, sizeof(lines), ALICE "Path: <sip:%01100u@10.0.0.50;lr>\r\n", 1);
+	assert_int_equal(alice(lines), 400);
+	assert_int_equal(g.n, 0);
+	assert_int_equal(b2b_n_bindings(r->b), 0);
+	end();
+}
+
 /* ---- calls ---- */
 
 static void invite(unsigned int side, unsigned int host, const char *uri, const char *from,
@@ -887,6 +900,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_refused),
 	cmocka_unit_test(test_refused_others),
 	cmocka_unit_test(test_held),
+	cmocka_unit_test(test_long_path),
 	cmocka_unit_test(test_silent),
 	cmocka_unit_test(test_next_address),
 	cmocka_unit_test(test_storm),

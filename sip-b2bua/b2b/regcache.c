@@ -175,9 +175,34 @@ static void in_terminated(struct sip_stxn *stxn, void *arg)
 
 static const struct sip_stxn_ops in_ops = {.terminated = in_terminated};
 
+/* The phone is here again: what is in the core is its own. */
+static bool is_back(const struct b2b *b, const struct reg_cache_removal *removal)
+{
+	uint32_t number = reg_cache_number(
+		b->env.key, view_of(removal->realm), view_of(removal->user));
+
+	return reg_cache_find(registrar_store(b->registrar), reg_cache_hash(b->env.key, number),
+		       removal->contact_number) != NULL;
+}
+
 static void turn_fired(struct twheel_timer *timer, void *arg)
 {
 	reg_forward_send(arg);
+}
+
+/* When no phone waits: what has vanished has time, who comes back has none. */
+static void removal_turn_fired(struct twheel_timer *timer, void *arg)
+{
+	struct reg_forward *f = arg;
+	const struct cfg_registrar *conf = regcache_conf(f->b, f->realm);
+
+	if (is_back(f->b, f->removal))
+		reg_forward_free(f);
+	else if (conf && turn_take(f->b, conf, 0) < 0)
+		twheel_start(f->b->env.wheel, &f->timer,
+			REGCACHE_AGAIN_MS + f->removal->contact_number % REGCACHE_AGAIN_MS);
+	else
+		reg_forward_send(f);
 }
 
 /* in NULL: of the box. */
@@ -185,8 +210,8 @@ static struct reg_forward *forward_new(
 	struct b2b *b, const struct cfg_registrar *conf, struct sip_stxn *in)
 {
 	struct regcache *c = b->regcache;
-	struct reg_forward *f = c->n_forwards < REGCACHE_FORWARDS_MAX ? calloc(1, sizeof(*f))
-								      : NULL;
+	uint32_t max = in ? REGCACHE_FORWARDS_MAX : REGCACHE_FORWARDS_MAX / 2;
+	struct reg_forward *f = c->n_forwards < max ? calloc(1, sizeof(*f)) : NULL;
 
 	if (!f)
 		return NULL;
@@ -228,16 +253,17 @@ static void forward(struct b2b *b, const struct cfg_registrar *conf, struct sip_
 
 	/* Who has the core's challenge already goes before who does not. */
 	if (verdict == REG_CACHE_REMOVES)
-		most_us = UINT64_MAX;
-	else if (kept)
-		most_us = 0;
+		most_us *= 2;
 	else if (!r->credentials)
 		most_us /= 2;
-	wait_us = turn_take(b, conf, most_us);
-	if (wait_us < 0 && kept && reg_cache_keep(store, r, false)) {
-		b->env.stats->reg_smoothed++;
-		regcache_accept(b, conf, stxn, r, NULL);
-		return;
+	wait_us = turn_take(b, conf, kept ? 0 : most_us);
+	if (wait_us < 0 && kept) {
+		if (reg_cache_keep(store, r, false)) {
+			b->env.stats->reg_smoothed++;
+			regcache_accept(b, conf, stxn, r, NULL);
+			return;
+		}
+		wait_us = turn_take(b, conf, most_us);
 	}
 	f = wait_us < 0 ? NULL : forward_new(b, conf, stxn);
 	if (!f) {
@@ -307,7 +333,6 @@ static void on_gone(void *arg, const struct reg_contact *contact)
 	struct reg_cache_removal removal;
 	const struct cfg_registrar *conf;
 	struct reg_forward *f;
-	int64_t wait_us;
 
 	reg_cache_removal_of(contact, b->env.key, &removal);
 	conf = regcache_conf(b, removal.realm);
@@ -319,15 +344,17 @@ static void on_gone(void *arg, const struct reg_contact *contact)
 		f->removal = malloc(sizeof(removal));
 	if (!f || !f->removal) {
 		b->env.stats->reg_core_kept++;
-		log_warning("the registration of %s stays in the registrar: memory is short",
+		log_info(
+			"the registration of %s stays in the registrar until its end: too many "
+			"wait",
 			removal.user);
 		if (f)
 			reg_forward_free(f);
 		return;
 	}
 	*f->removal = removal;
-	wait_us = turn_take(b, conf, UINT64_MAX);
-	twheel_start(b->env.wheel, &f->timer, (uint64_t)wait_us / 1000 + 1);
+	twheel_timer_init(&f->timer, removal_turn_fired, f);
+	twheel_start(b->env.wheel, &f->timer, 1);
 }
 
 /* ---- life ---- */

@@ -15,10 +15,11 @@
 #include "sip-b2bua/b2b/targets.h"
 #include "sip-b2bua/registrar/cache.h"
 
-#define REGCACHE_FORWARDS_MAX 100000 /* of a worker at a time */
-#define REGCACHE_SILENT_MS    5000   /* a silent core is not asked again for so long */
-#define REGCACHE_RETRY_MIN_S  5	     /* Retry-After: at random from here */
-#define REGCACHE_RETRY_MAX_S  30     /* to here */
+#define REGCACHE_FORWARDS_MAX 100000 /* of a worker at a time; half of them removals */
+#define REGCACHE_AGAIN_MS     1000 /* a removal for which there was no turn comes again after it */
+#define REGCACHE_SILENT_MS    5000 /* a silent core is not asked again for so long */
+#define REGCACHE_RETRY_MIN_S  5	   /* Retry-After: at random from here */
+#define REGCACHE_RETRY_MAX_S  30   /* to here */
 
 /* One REGISTER, of a phone or of the box. */
 struct reg_forward {

@@ -153,7 +153,6 @@ struct reg_cache_removal {
 	char call_id[REG_HIDDEN_MAX]; /* as the core knows it */
 	uint32_t contact_number;
 	uint32_t cseq; /* of the next REGISTER */
-	uint64_t id;   /* of the binding */
 };
 void reg_cache_removal_of(const struct reg_contact *contact, const struct sip_token_key *key,
 	struct reg_cache_removal *ret_removal);

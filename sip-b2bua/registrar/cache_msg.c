@@ -140,7 +140,7 @@ void reg_cache_removal_of(
 	struct view realm = reg_aor_realm(c->aor), user = reg_aor_user(c->aor);
 
 	*ret = (struct reg_cache_removal){
-		.contact_number = reg_core_of(c).number, .cseq = c->cseq + 1, .id = c->id};
+		.contact_number = reg_core_of(c).number, .cseq = c->cseq + 1};
 	memcpy(ret->realm, realm.p, realm.n);
 	memcpy(ret->user, user.p, user.n);
 	hide(key, reg_contact_text(c, REG_CALL_ID), ret->call_id);

@@ -40,6 +40,8 @@ static struct {
 	char reply[4096];	  /* the last one */
 	unsigned int statuses[7]; /* of answers to phones, by hundreds */
 	unsigned int retry_after[64], n_retry;
+	char watched[128];	/* a Contact */
+	unsigned int n_watched; /* it was removed */
 	unsigned int cseq, branch;
 	unsigned int sent_by; /* port in the phones' Via, 0: the one that they send from */
 } g;
@@ -72,6 +74,8 @@ static void registrar(struct rig *r, struct sip_stxn *stxn, const struct sip_msg
 		if (!g.contact[0])
 			snprintf(g.contact, sizeof(g.contact), "%.*s", VIEW_ARG(addr.uri.text));
 		assert_true(sip_params_get(addr.params, VIEW("expires"), &expires));
+		g.n_watched += view_eq(addr.uri.text, view_of(g.watched)) &&
+			       view_eq(expires, VIEW("0"));
 		if (s.status != 200 || s.forgets || view_eq(expires, VIEW("0")))
 			continue;
 		n += (size_t)snprintf(headers + n, sizeof(headers) - n,
@@ -751,6 +755,72 @@ static void test_long_path(void **state)
 	end();
 }
 
+/* Goodbyes wait longer than others, but leave no queue that outlasts them. */
+static void test_goodbyes(void **state)
+{
+	struct rig *r = begin(200);
+	char user[16];
+
+	conf()->rate_limit = 10;
+	conf()->core_queue_ms = 2000;
+	configure();
+	for (unsigned int i = 0; i < 200; i++) {
+		snprintf(user, sizeof(user), "u%u", i);
+		send_from(60 + i % 100, user, user, "Contact: <" FAR ">;expires=0\r\n");
+	}
+	/* a second's at once, those of four seconds in their turn */
+	assert_int_equal(r->stats.reg_put_off, 200 - 10 - 40);
+	pass(4200);
+	assert_int_equal(alice(ALICE AUTH("alice")), 200);
+	end();
+}
+
+/* A network that fails takes many phones at once. When it is back they go before those that are still away. */
+static void test_vanished(void **state)
+{
+	struct rig *r = begin(200);
+	char user[16], contact[64];
+
+	for (unsigned int i = 0; i < 59; i++) {
+		snprintf(user, sizeof(user), "u%u", i);
+		snprintf(contact, sizeof(contact), "Contact: <sip:u%u@192.168.7.7:5060>\r\n", i);
+		assert_int_equal(send_from(60 + i, user, user, contact), 200);
+		if (i != 30)
+			continue;
+		assert_int_equal(alice(ALICE AUTH("alice")), 200);
+		snprintf(g.watched, sizeof(g.watched), "%s", g.contact);
+	}
+	conf()->rate_limit = 1;
+	conf()->core_queue_ms = 4000;
+	configure();
+	pass(61000);
+	assert_int_equal(b2b_n_bindings(r->b), 0);
+	unsigned int removed = (unsigned int)r->stats.reg_core_removed;
+	assert_in_range(removed, 1, 4);
+	assert_int_equal(g.n_watched, 0);
+	assert_int_equal(regcache_n_forwards(r->b->regcache), 60 - removed);
+	/* an earlier one goes, then these */
+	for (unsigned int i = 0; i < 4; i++) {
+		snprintf(user, sizeof(user), "new%u", i);
+		snprintf(contact, sizeof(contact), "Contact: <sip:new%u@192.168.7.7>\r\n", i);
+		(void)send_from(130 + i, user, user, contact);
+	}
+	(void)send_from(50, "alice", "again", ALICE AUTH("alice"));
+	assert_int_equal(r->stats.reg_put_off, 2);
+	pass(3500);
+	assert_int_equal(b2b_n_bindings(r->b), 3);
+	assert_in_range(r->stats.reg_core_removed, removed, removed + 1);
+	/* who has come back stays in the core; the others go */
+	for (unsigned int i = 0; i < 4; i++) {
+		pass(30000);
+		assert_int_equal(send_from(50, "alice", "again", ALICE AUTH("alice")), 200);
+	}
+	assert_int_equal(g.n_watched, 0);
+	assert_int_equal(regcache_n_forwards(r->b->regcache), 0);
+	assert_int_equal(r->stats.reg_core_removed, 59 + 2);
+	end();
+}
+
 /* ---- calls ---- */
 
 static void invite(unsigned int side, unsigned int host, const char *uri, const char *from,
@@ -901,6 +971,8 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_refused_others),
 	cmocka_unit_test(test_held),
 	cmocka_unit_test(test_long_path),
+	cmocka_unit_test(test_goodbyes),
+	cmocka_unit_test(test_vanished),
 	cmocka_unit_test(test_silent),
 	cmocka_unit_test(test_next_address),
 	cmocka_unit_test(test_storm),

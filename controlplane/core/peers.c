@@ -542,7 +542,7 @@ static int on_blocks(struct ipc_peer *ipc, const struct ipc_hdr *hdr, const void
 		if (hdr->type == CTL_BLOCKS_DEL)
 			(void)blocks_del(blocks, &list[i], clock_mono_ms());
 		else if (blocks_put(blocks, &list[i], clock_mono_ms()) < 0)
-			log_warning("a source that limen-sip blocks is not in the book: too many");
+			log_debug("a source is blocked by limen-sip alone");
 	}
 	return 0;
 }

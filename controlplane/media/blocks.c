@@ -30,13 +30,14 @@ struct block {
 	uint32_t row;
 	char port[DP_NAME_MAX]; /* where it should be; empty: nowhere */
 	bool waits, gone;
+	bool past; /* only remembered */
 };
 
 struct blocks {
 	struct blocks_ops ops;
 	uint64_t key[2];
 	struct idmap map;
-	TAILQ_HEAD(, block) all;
+	TAILQ_HEAD(, block) all; /* first who is only remembered, last who has gone */
 	TAILQ_HEAD(, block) waiting;
 	uint32_t n, n_gone;
 	const struct cfg *cfg;
@@ -45,7 +46,7 @@ struct blocks {
 	uint32_t n_sent;
 	struct block *sent[DP_BLOCKS_BATCH];
 	uint64_t retry_ms;
-	bool full_told;
+	bool full_told, book_told;
 };
 
 struct blocks *blocks_new(const struct blocks_ops *ops)
@@ -146,18 +147,41 @@ static struct block *block_add(struct blocks *b, uint64_t id, const struct ctl_b
 	return e;
 }
 
+static void block_go(struct blocks *b, struct block *e);
+
+/* A block counts more than the memory of one. */
+static bool make_room(struct blocks *b)
+{
+	struct block *first = TAILQ_FIRST(&b->all);
+
+	if (b->n >= DP_BLOCKS_MAX && first->past)
+		block_go(b, first);
+	if (b->n < DP_BLOCKS_MAX)
+		return true;
+	if (!b->book_told)
+		log_warning(
+			"the book of blocked sources is full: limen-sip alone drops further ones");
+	b->book_told = true;
+	return false;
+}
+
 int blocks_put(struct blocks *blocks, const struct ctl_block *block, uint64_t now_ms)
 {
 	uint64_t id = id_of(blocks, block), end_ms = now_ms + block->remaining_ms;
 	struct block *e = idmap_get(&blocks->map, id);
 
-	if (e == NULL && blocks->n >= DP_BLOCKS_MAX)
+	if (e == NULL && !make_room(blocks))
 		return -ENOSPC;
 	bool fresh = e == NULL;
 	if (fresh)
 		e = block_add(blocks, id, block);
 	if (e == NULL)
 		return -ENOMEM;
+	if (e->past && block->remaining_ms > 0) {
+		TAILQ_REMOVE(&blocks->all, e, order);
+		TAILQ_INSERT_TAIL(&blocks->all, e, order);
+		e->past = false;
+	}
 	bool later = end_ms > e->end_ms + LATER_MS || end_ms + LATER_MS < e->end_ms;
 	uint64_t drops = e->info.drops > block->drops ? e->info.drops : block->drops;
 	e->info = *block;
@@ -175,6 +199,9 @@ static void block_go(struct blocks *b, struct block *e)
 {
 	idmap_del(&b->map, e->id);
 	e->gone = true;
+	e->past = false;
+	TAILQ_REMOVE(&b->all, e, order);
+	TAILQ_INSERT_TAIL(&b->all, e, order);
 	b->n--;
 	b->n_gone++;
 	bool sent = false;
@@ -226,11 +253,17 @@ void blocks_second(struct blocks *blocks, uint64_t now_ms)
 {
 	struct block *e = TAILQ_FIRST(&blocks->all);
 
+	blocks->book_told = blocks->n >= DP_BLOCKS_MAX && blocks->book_told;
 	while (e != NULL) {
 		struct block *next = TAILQ_NEXT(e, order);
 		if (e->end_ms <= now_ms) { /* the data plane has forgotten it by itself */
 			e->dp_port[0] = '\0';
 			e->row = DP_BLOCK_NO_ROW;
+			if (!e->gone && !e->past) {
+				TAILQ_REMOVE(&blocks->all, e, order);
+				TAILQ_INSERT_HEAD(&blocks->all, e, order);
+				e->past = true;
+			}
 		}
 		if (!e->gone && e->forget_ms <= now_ms)
 			block_go(blocks, e);

@@ -27,7 +27,8 @@ struct blocks_ops {
 struct blocks *blocks_new(const struct blocks_ops *ops);
 void blocks_free(struct blocks *blocks);
 
-/* New, or with other figures. -ENOSPC: DP_BLOCKS_MAX are there; -ENOMEM. */
+/* New, or with other figures; who is only remembered makes room. -ENOSPC: DP_BLOCKS_MAX are blocked
+ * (the log has a line, once); -ENOMEM. */
 int blocks_put(struct blocks *blocks, const struct ctl_block *block, uint64_t now_ms)
 	__attribute__((warn_unused_result));
 /* Who and where count; false: not there (or over, when it is only remembered). */

@@ -249,6 +249,33 @@ static void test_full(void **state)
 	assert_int_equal(put(DP_BLOCKS_MAX, "access", 50000, 1000000), 0);
 }
 
+/* Who is only remembered, for a day, keeps no room from who is blocked. */
+static void test_full_of_memories(void **state)
+{
+	for (uint32_t i = 0; i < DP_BLOCKS_MAX; i++)
+		assert_int_equal(put(i, "kernel", i == 7 ? 90000 : 1000, 1000), 0);
+	blocks_second(b, 2000);
+	assert_int_equal(put(3, "kernel", 90000, 2000), 0); /* one of them again */
+	assert_int_equal(blocks_n(b), DP_BLOCKS_MAX);
+	for (uint32_t i = 2; i < DP_BLOCKS_MAX; i++)
+		assert_int_equal(put(DP_BLOCKS_MAX + i, "kernel", 90000, 2000), 0);
+	assert_int_equal(put(1, "kernel", 90000, 2000), -ENOSPC);
+	assert_int_equal(blocks_n(b), DP_BLOCKS_MAX);
+	assert_int_equal(look(false, 2000).n, DP_BLOCKS_MAX);
+	/* one that goes while the data plane has yet to hear of it is not in the way */
+	blocks_second(b, 92000);
+	assert_int_equal(put(1, "access", 90000, 92000), 0);
+	serve(DP_BLOCK_SET, 1, 92000);
+	assert_true(del(1, 92000));
+	assert_int_equal(put(2, "access", 90000, 92000), 0);
+	assert_int_equal(put(4, "access", 90000, 92000), 0);
+	assert_int_equal(look(false, 92000).n, 2);
+	blocks_del_all(b);
+	assert_int_equal(blocks_n(b), 0);
+	serve(DP_BLOCK_DEL, 1, 92000);
+	serve(0, 0, 92000);
+}
+
 static void test_messages(void **state)
 {
 	struct {
@@ -303,6 +330,7 @@ int main(void)
 		TEST(test_refused_and_lost),
 		TEST(test_another_port),
 		TEST(test_full),
+		TEST(test_full_of_memories),
 		cmocka_unit_test(test_messages),
 	};
 

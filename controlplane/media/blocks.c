@@ -27,6 +27,7 @@ struct block {
 	uint64_t end_ms, forget_ms;
 	/* In the data plane: at which port it is there, where its drops are counted; empty: it is not. */
 	char dp_port[DP_NAME_MAX];
+	char sent_port[DP_NAME_MAX]; /* in the request under way */
 	uint32_t row;
 	char port[DP_NAME_MAX]; /* where it should be; empty: nowhere */
 	bool waits, gone;
@@ -335,6 +336,7 @@ uint16_t blocks_next(struct blocks *blocks, uint64_t now_ms, struct blocks_reque
 		} else if (blocks->type == 0 || blocks->type == type) {
 			blocks->type = type;
 			fill(e, type, now_ms, &ret_request->list[blocks->n_sent]);
+			memcpy(e->sent_port, ret_request->list[blocks->n_sent].port, DP_NAME_MAX);
 			blocks->sent[blocks->n_sent++] = e;
 			TAILQ_REMOVE(&blocks->waiting, e, link);
 			e->waits = false;
@@ -370,18 +372,23 @@ void blocks_done(
 	}
 	for (uint32_t i = 0; i < n_sent; i++) {
 		struct block *e = blocks->sent[i];
+		bool moved = false;
 		if (e == NULL)
 			continue;
 		if (ok && is_set) {
 			e->row = i < n ? rows[i] : DP_BLOCK_NO_ROW;
 			bool has_room = e->row != DP_BLOCK_NO_ROW;
-			snprintf(e->dp_port, sizeof(e->dp_port), "%s", has_room ? e->port : "");
+			memcpy(e->dp_port, has_room ? e->sent_port : "",
+				has_room ? DP_NAME_MAX : 1);
 			n_full += !has_room;
+			moved = has_room && strcmp(e->port, e->sent_port) != 0;
 		} else if (ok) {
 			e->row = DP_BLOCK_NO_ROW;
 			e->dp_port[0] = '\0';
+		} else { /* who knows whether it is there */
+			memcpy(e->dp_port, e->sent_port, DP_NAME_MAX);
 		}
-		if (!ok || e->gone || (!is_set && e->port[0] != '\0'))
+		if (!ok || e->gone || moved || (!is_set && e->port[0] != '\0'))
 			wait(blocks, e);
 	}
 	if (ok && is_set)

@@ -235,6 +235,36 @@ static void test_another_port(void **state)
 	serve(0, 0, 1000);
 }
 
+/* A commit, or an operator, while the data plane is about to answer. */
+static void test_another_port_meanwhile(void **state)
+{
+	const uint32_t rows[2] = {50, 51};
+
+	for (unsigned int to_linux = 0; to_linux < 2; to_linux++) {
+		strcpy(realms[0].interface, "acc0");
+		blocks_config(b, &cfg);
+		assert_int_equal(put(1, "access", 50000, 1000), 0);
+		assert_int_equal(blocks_next(b, 1000, &request), DP_BLOCK_SET);
+		strcpy(realms[0].interface, to_linux ? "" : "acc1");
+		blocks_config(b, &cfg);
+		blocks_done(b, 0, rows, 1, 1000);
+		serve(DP_BLOCK_DEL, 1, 1000);
+		assert_string_equal(request.list[0].port, "acc0");
+		serve(to_linux ? 0 : DP_BLOCK_SET, 1, 1000);
+		assert_true(del(1, 1000));
+		serve(to_linux ? 0 : DP_BLOCK_DEL, 1, 1000);
+	}
+	/* a worker that hangs has it, or has not; then it is let in */
+	strcpy(realms[0].interface, "acc0");
+	blocks_config(b, &cfg);
+	assert_int_equal(put(1, "access", 50000, 1000), 0);
+	assert_int_equal(blocks_next(b, 1000, &request), DP_BLOCK_SET);
+	blocks_done(b, -ETIMEDOUT, NULL, 0, 1000);
+	assert_true(del(1, 1000));
+	serve(DP_BLOCK_DEL, 1, 2000);
+	serve(0, 0, 2000);
+}
+
 static void test_full(void **state)
 {
 	for (uint32_t i = 0; i < DP_BLOCKS_MAX; i++)
@@ -329,6 +359,7 @@ int main(void)
 		TEST(test_let_in),
 		TEST(test_refused_and_lost),
 		TEST(test_another_port),
+		TEST(test_another_port_meanwhile),
 		TEST(test_full),
 		TEST(test_full_of_memories),
 		cmocka_unit_test(test_messages),

@@ -275,9 +275,9 @@ static bool app_rules_out(void *app, const struct sip_path *path, struct view ms
 	return b2b_rules_out(app, path, msg, ret);
 }
 
-static bool app_trusted(void *app, const char *realm, const struct ipaddr *remote)
+static bool app_trusted(void *app, const char *realm, const struct ipaddr *net, uint8_t prefix_len)
 {
-	return b2b_trusted(app, realm, remote);
+	return b2b_trusted(app, realm, net, prefix_len);
 }
 
 static bool app_urgent(void *app, const struct sip_msg *msg)

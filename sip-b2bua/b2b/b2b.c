@@ -275,7 +275,8 @@ static bool caller_is_known(struct b2b *b, struct sip_stxn *stxn, const struct s
 	       registrar_caller(b->registrar, stxn, msg, path, ret_pool);
 }
 
-bool b2b_trusted(const struct b2b *b, const char *realm, const struct ipaddr *remote)
+bool b2b_trusted(
+	const struct b2b *b, const char *realm, const struct ipaddr *net, uint8_t prefix_len)
 {
 	const struct cfg_realm *here = b->cfg ? cfg_find_realm(b->cfg, realm) : NULL;
 	const struct cfg_realm *network = here ? cfg_realm_network(b->cfg, here) : NULL;
@@ -283,7 +284,7 @@ bool b2b_trusted(const struct b2b *b, const char *realm, const struct ipaddr *re
 	for (uint32_t i = 0; network && i < b->cfg->n_realms; i++) {
 		const struct cfg_realm *other = &b->cfg->realms[i];
 		if (cfg_realm_network(b->cfg, other) == network &&
-			targets_source(b->targets, other->name, remote))
+			targets_within(b->targets, other->name, net, prefix_len))
 			return true;
 	}
 	return false;

@@ -137,7 +137,8 @@ void b2b_config_abort(struct b2b *b);
 enum sip_admit b2b_admit(struct b2b *b, const struct sip_msg *msg, const struct sip_path *path);
 bool b2b_register_owner(struct b2b *b, const struct sip_msg *msg, const struct sip_path *path,
 	uint64_t *ret_number);
-bool b2b_trusted(const struct b2b *b, const char *realm, const struct ipaddr *remote);
+bool b2b_trusted(
+	const struct b2b *b, const char *realm, const struct ipaddr *net, uint8_t prefix_len);
 bool b2b_urgent(struct b2b *b, const struct sip_msg *msg);
 
 /* Names have other addresses now. */

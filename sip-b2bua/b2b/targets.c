@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "controlplane/api/ctl_block.h"
 #include "controlplane/base/log.h"
 #include "controlplane/base/siphash.h"
 #include "sip-b2bua/b2b/targets_private.h"
@@ -202,6 +203,21 @@ const struct cfg_trunk *targets_source(
 			found = trunk;
 	}
 	return found;
+}
+
+bool targets_within(
+	const struct targets *t, const char *realm, const struct ipaddr *net, uint8_t prefix_len)
+{
+	if (net->family == 4)
+		return targets_source(t, realm, net) != NULL;
+	for (uint32_t i = 0; i < t->n_sources; i++) {
+		const struct source *s = &t->sources[i];
+		struct ipaddr of = ctl_block_net(s->addr, prefix_len);
+
+		if (ipaddr_same_ip(&of, net) && strcmp(t->sets[s->set].trunk->realm, realm) == 0)
+			return true;
+	}
+	return false;
 }
 
 /* ---- keeping up ---- */

@@ -94,6 +94,9 @@ void targets_pick(struct targets *t, const struct cfg_trunk *trunk, struct call_
 bool targets_other(const struct targets *t, const struct cfg_trunk *trunk, struct sip_path *path,
 	uint64_t *tried);
 
+/* Whether a target of the realm's trunks is in a network; prefix_len is of IPv6 alone. */
+bool targets_within(
+	const struct targets *t, const char *realm, const struct ipaddr *net, uint8_t prefix_len);
 /* The trunk that a source address of a realm stands for: one with a target of that address, and
  * among several the one whose port is the same, else the first. NULL when there is none. */
 const struct cfg_trunk *targets_source(

@@ -95,11 +95,21 @@ int defence_message(struct sip_worker *w, const struct ipc_hdr *hdr, const void 
 
 /* ---- blocking ---- */
 
+/* A block of a network would hit all that are in it. */
 static bool is_exempt(
+	const struct sip_worker *w, const char *realm, const struct ipaddr *net, uint8_t prefix_len)
+{
+	return defence_is_exempt(&w->defence_conf, net, prefix_len) ||
+	       (w->ops->trusted != NULL && w->ops->trusted(w->app, realm, net, prefix_len));
+}
+
+static bool is_exempt_source(
 	const struct sip_worker *w, const struct sip_listener *l, const struct ipaddr *remote)
 {
-	return defence_is_exempt(&w->defence_conf, remote) ||
-	       (w->ops->trusted != NULL && w->ops->trusted(w->app, l->realm, remote));
+	uint8_t len = remote->family == 4 ? 32 : w->defence_conf.prefix6;
+	struct ipaddr net = ctl_block_net(remote, len);
+
+	return is_exempt(w, l->realm, &net, len);
 }
 
 static void line(struct sip_worker *w, const struct ctl_block *block)
@@ -153,7 +163,7 @@ static bool count(struct sip_worker *w, const struct sip_listener *l, const stru
 	if (sources_count(
 		    d->sources, tag, what, &conf->limits[what], conf->factor, clock_mono_us()))
 		return true;
-	if (is_exempt(w, l, remote)) {
+	if (is_exempt_source(w, l, remote)) {
 		sources_forgive(d->sources, tag);
 		return true;
 	}
@@ -209,7 +219,7 @@ bool defence_request(struct sip_worker *w, const struct sip_msg *msg, const stru
 		uint64_t tag = defence_tag(d, &w->defence_conf, l->scope, &path->remote);
 		/* Who has a password may name his phone as he likes. */
 		if (!sources_is_trusted(d->sources, tag, clock_mono_us()) &&
-			!is_exempt(w, l, &path->remote)) {
+			!is_exempt_source(w, l, &path->remote)) {
 			block(w, l, tag, &path->remote, CTL_BLOCK_SCANNER);
 			return false;
 		}
@@ -265,12 +275,10 @@ static bool pardoned(const struct ctl_block *b, void *arg)
 {
 	struct pardon *p = arg;
 	const struct cfg_realm *realm = cfg_find_realm(p->w->cfg, b->realm);
-	struct sip_listener where = {.scope = 0};
 
 	if (realm == NULL || b->reason == CTL_BLOCK_OPERATOR || p->batch.head.n == CTL_BLOCKS_BATCH)
 		return false;
-	snprintf(where.realm, sizeof(where.realm), "%s", realm->name);
-	if (!is_exempt(p->w, &where, &b->addr))
+	if (!is_exempt(p->w, realm->name, &b->addr, b->prefix_len))
 		return false;
 	p->batch.list[p->batch.head.n++] = *b;
 	return true;

@@ -78,9 +78,9 @@ struct sip_app_ops {
 	 */
 	void (*conn_gone)(void *app, uint8_t conn_worker, uint64_t conn);
 
-	/* Whether a far end is a trunk of the realm, or of one on the same interface: no limit of a
-	 * source concerns it. NULL: none is. */
-	bool (*trusted)(void *app, const char *realm, const struct ipaddr *remote);
+	/* Whether a trunk of the realm, or of one on the same interface, is in a network (of an IPv4
+	 * address or prefix_len of IPv6): no limit of a source concerns it. NULL: none is. */
+	bool (*trusted)(void *app, const char *realm, const struct ipaddr *net, uint8_t prefix_len);
 
 	/* Whether a new INVITE is let in even while the worker has too much to do. NULL: none. */
 	bool (*urgent)(void *app, const struct sip_msg *msg);

@@ -103,15 +103,17 @@ uint32_t defence_scope(const struct cfg *cfg, const struct cfg_realm *realm)
 	return defence_scope_of_name(cfg_realm_network(cfg, realm)->name);
 }
 
-bool defence_is_exempt(const struct defence_conf *conf, const struct ipaddr *remote)
+bool defence_is_exempt(
+	const struct defence_conf *conf, const struct ipaddr *net, uint8_t prefix_len)
 {
 	for (uint32_t i = 0; i < conf->n_exempt; i++) {
-		const struct cfg_prefix *net = &conf->exempt[i];
-		unsigned int octets = net->len / 8u, bits = net->len % 8u;
-		if (net->addr.family != remote->family ||
-			memcmp(net->addr.ip, remote->ip, octets) != 0)
+		const struct cfg_prefix *exempt = &conf->exempt[i];
+		uint8_t len = exempt->len < prefix_len ? exempt->len : prefix_len;
+		unsigned int octets = len / 8u, bits = len % 8u;
+		if (exempt->addr.family != net->family ||
+			memcmp(exempt->addr.ip, net->ip, octets) != 0)
 			continue;
-		if (bits == 0 || ((net->addr.ip[octets] ^ remote->ip[octets]) >> (8 - bits)) == 0)
+		if (bits == 0 || ((exempt->addr.ip[octets] ^ net->ip[octets]) >> (8 - bits)) == 0)
 			return true;
 	}
 	return false;

@@ -41,7 +41,9 @@ void defence_conf_of(const struct cfg *cfg, struct defence_conf *ret_conf);
 uint32_t defence_scope(const struct cfg *cfg, const struct cfg_realm *realm);
 uint32_t defence_scope_of_name(const char *network); /* by cfg_realm_network() */
 
-bool defence_is_exempt(const struct defence_conf *conf, const struct ipaddr *remote);
+/* Something of a network (of an IPv4 address or prefix_len of IPv6) is exempt. */
+bool defence_is_exempt(
+	const struct defence_conf *conf, const struct ipaddr *net, uint8_t prefix_len);
 /* The value of a User-Agent header says that it is a scanner. */
 bool defence_is_scanner(const struct defence_conf *conf, struct view agent);
 /* A source of a scope, in both tables. */

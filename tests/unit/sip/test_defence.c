@@ -307,8 +307,15 @@ static void test_who(void **state)
 		{"198.51.100.7", true}, {"198.51.100.6", false}};
 	for (unsigned int i = 0; i < sizeof(addrs) / sizeof(addrs[0]); i++) {
 		struct ipaddr a = ip(addrs[i].addr);
-		assert_int_equal(defence_is_exempt(&conf, &a), addrs[i].exempt);
+		assert_int_equal(
+			defence_is_exempt(&conf, &a, a.family == 4 ? 32 : 64), addrs[i].exempt);
 	}
+	/* of IPv6 all that would be blocked with it: one phone of a network, or a part of it */
+	conf.exempt[1] = (struct cfg_prefix){.addr = ip("2001:db8:0:1:2::3"), .len = 128};
+	struct ipaddr of = ip("2001:db8:0:1::"), next = ip("2001:db8:0:2::");
+	assert_true(defence_is_exempt(&conf, &of, 64));
+	assert_false(defence_is_exempt(&conf, &of, 128));
+	assert_false(defence_is_exempt(&conf, &next, 64));
 	static const struct {
 		const char *agent;
 		bool scanner;

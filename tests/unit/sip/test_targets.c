@@ -147,6 +147,33 @@ static void test_source(void **state)
 	finish(r);
 }
 
+/* Who may not be blocked: of IPv6 the whole network that a trunk is in. */
+static void test_within(void **state)
+{
+	static const struct {
+		const char *realm, *net;
+		uint8_t len;
+		bool is;
+	} rows[] = {{"peering", "10.0.1.60", 32, true}, {"peering", "10.0.1.63", 32, false},
+		{"access", "10.0.1.60", 32, false}, {"peering", "2001:db8:1:2::", 64, true},
+		{"peering", "2001:db8:1:3::", 64, false}, {"peering", "2001:db8:1::", 48, true},
+		{"peering", "2001:db8:1:2::9", 128, true},
+		{"peering", "2001:db8:1:2::8", 128, false},
+		{"access", "2001:db8:1:2::", 64, false}};
+	struct rig *r = named_rig(4);
+
+	assert_int_equal(
+		ipaddr_parse(VIEW("2001:db8:1:2::9"), 5060, &r->cfg->trunks[2].target.addr), 0);
+	apply(r);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct ipaddr net;
+
+		assert_int_equal(ipaddr_parse(view_of(rows[i].net), 0, &net), 0);
+		assert_int_equal(b2b_trusted(r->b, rows[i].realm, &net, rows[i].len), rows[i].is);
+	}
+	finish(r);
+}
+
 static const char *field(const char *msg, const char *name, char *buf, size_t size)
 {
 	const char *p = strstr(msg, name);
@@ -585,6 +612,7 @@ int main(void)
 		cmocka_unit_test(test_name),
 		cmocka_unit_test(test_name_unknown),
 		cmocka_unit_test(test_source),
+		cmocka_unit_test(test_within),
 		cmocka_unit_test(test_next_after_503),
 		cmocka_unit_test(test_next_after_silence),
 		cmocka_unit_test(test_heard),

@@ -36,13 +36,16 @@ static void batch_send(struct batch *batch, uint16_t type)
 	batch->head.n = 0;
 }
 
-static bool batch_add(const struct ctl_block *block, void *arg)
+static void batch_add(struct batch *batch, uint16_t type, const struct ctl_block *block)
 {
-	struct batch *batch = arg;
-
 	batch->list[batch->head.n++] = *block;
 	if (batch->head.n == CTL_BLOCKS_BATCH)
-		batch_send(batch, CTL_BLOCKS_PUT);
+		batch_send(batch, type);
+}
+
+static bool put(const struct ctl_block *block, void *arg)
+{
+	batch_add(arg, CTL_BLOCKS_PUT, block);
 	return false;
 }
 
@@ -50,7 +53,7 @@ static void tell(struct sip_worker *w, enum shun_which which)
 {
 	struct batch batch = {.w = w};
 
-	shun_each(w->group->defence->shun, which, w->id, clock_mono_ms(), batch_add, &batch);
+	shun_each(w->group->defence->shun, which, w->id, clock_mono_ms(), put, &batch);
 	batch_send(&batch, CTL_BLOCKS_PUT);
 }
 
@@ -146,7 +149,7 @@ static void block(struct sip_worker *w, const struct sip_listener *l, uint64_t t
 	sources_forgive(w->group->defence->sources, tag);
 	w->stats.sources_blocked++;
 	line(w, &b);
-	(void)batch_add(&b, &batch);
+	batch_add(&batch, CTL_BLOCKS_PUT, &b);
 	batch_send(&batch, CTL_BLOCKS_PUT);
 }
 
@@ -276,11 +279,11 @@ static bool pardoned(const struct ctl_block *b, void *arg)
 	struct pardon *p = arg;
 	const struct cfg_realm *realm = cfg_find_realm(p->w->cfg, b->realm);
 
-	if (realm == NULL || b->reason == CTL_BLOCK_OPERATOR || p->batch.head.n == CTL_BLOCKS_BATCH)
+	if (realm == NULL || b->reason == CTL_BLOCK_OPERATOR)
 		return false;
 	if (!is_exempt(p->w, realm->name, &b->addr, b->prefix_len))
 		return false;
-	p->batch.list[p->batch.head.n++] = *b;
+	batch_add(&p->batch, CTL_BLOCKS_DEL, b);
 	return true;
 }
 

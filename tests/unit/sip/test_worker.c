@@ -136,10 +136,11 @@ static struct {
 	struct ipc_listener *listener;
 	struct sip_workers *workers;
 	char dir[64], path[96], host[32];
+	const char *more; /* of the configuration */
 	struct ipc_peer *peers[N];
 	struct ctl_hello hellos[N];
 	struct ctl_sip_stats stats[N];
-	unsigned int n_hellos, n_replies, n_status, n_stats, n_accepted;
+	unsigned int n_hellos, n_replies, n_status, n_stats, n_accepted, n_let_in;
 	int reply_status;
 	char reply_text[300];
 	uint32_t reply_seq;
@@ -185,12 +186,20 @@ static int on_status(struct ipc_peer *peer, const struct ipc_hdr *hdr, const voi
 	return 0;
 }
 
+static int on_blocks_del(
+	struct ipc_peer *peer, const struct ipc_hdr *hdr, const void *body, size_t len)
+{
+	f.n_let_in += ((const struct ctl_blocks *)body)->n;
+	return 0;
+}
+
 #define SIZED(t) sizeof(t), sizeof(t)
 static const struct ipc_row rows[] = {
 	{CTL_HELLO, 0, 0, SIZED(struct ctl_hello), "HELLO", on_hello},
 	{CTL_CONFIG | IPC_TYPE_REPLY, 0, IPC_ROLE_SIP, 0, 4096, "CONFIG reply", on_config_reply},
 	{CTL_SIP_STATS, 0, IPC_ROLE_SIP, SIZED(struct ctl_sip_stats), "STATS", on_stats},
 	{CTL_TRUNK_STATUS, 0, IPC_ROLE_SIP, SIZED(struct ctl_trunk_status), "STATUS", on_status},
+	{CTL_BLOCKS_DEL, 0, IPC_ROLE_SIP, sizeof(struct ctl_blocks), 65000, "DEL", on_blocks_del},
 };
 
 static void on_closed(struct ipc_peer *peer, const char *why)
@@ -248,8 +257,8 @@ static const char *config_text(const char *hostname)
 	static char text[1000];
 	snprintf(text, sizeof(text),
 		"format = 1;\nhostname = \"%s\";\nrealms = ( { name = \"a\"; admission = \"any\";\n"
-		"listen = [ \"udp %s 5060\", \"tcp %s 5060\" ]; } );\n",
-		hostname, f.host, f.host);
+		"listen = [ \"udp %s 5060\", \"tcp %s 5060\" ]; } );\n%s",
+		hostname, f.host, f.host, f.more);
 	return text;
 }
 
@@ -269,6 +278,7 @@ static int setup(void **state)
 {
 	unsigned int pid = (unsigned int)getpid();
 	memset(&f, 0, sizeof(f));
+	f.more = "";
 	n_ready = n_up = n_restarted = n_down = n_acks = n_strays = n_aborts = 0;
 	snprintf(f.host, sizeof(f.host), "127.%u.%u.2", 1 + (pid >> 8 & 0x7f), pid & 0xff);
 	strcpy(f.dir, "/tmp/limen-test-XXXXXX");
@@ -604,6 +614,37 @@ static void test_own_vias(void **state)
 	close(fd);
 }
 
+/* All of a network that becomes exempt, however many are blocked, with that commit; others stay. */
+static void test_let_in(void **state)
+{
+	struct {
+		struct ctl_blocks head;
+		struct ctl_block list[CTL_BLOCKS_BATCH];
+	} msg_put = {.head = {.n = CTL_BLOCKS_BATCH}};
+	until(f.n_hellos == N);
+	config_give(1, "box");
+	until(n_ready == 1);
+	for (uint8_t net = 1; net <= 3; net++) {
+		for (unsigned int i = 0; i < CTL_BLOCKS_BATCH; i++)
+			msg_put.list[i] = (struct ctl_block){
+				.addr = {.family = 4, .ip = {10, i < 250 ? 0 : 9, net, (uint8_t)i}},
+				.prefix_len = 32,
+				.reason = CTL_BLOCK_MALFORMED,
+				.remaining_ms = 100000,
+				.realm = "a"};
+		assert_int_equal(ipc_send(f.peers[0], CTL_BLOCKS_PUT, 0, 0, 3, &msg_put,
+					 sizeof(msg_put), NULL, 0),
+			0);
+	}
+	f.more = "voice_service = { defence_exempt = [ \"10.0.0.0/16\" ]; };\n";
+	config_give(2, "box");
+	until(f.n_let_in == 750);
+	f.more = "";
+	config_give(3, "box");
+	until(f.n_replies == 3 * N);
+	assert_int_equal(f.n_let_in, 750);
+}
+
 int main(void)
 {
 	log_init("test", LOG_L_ERR);
@@ -617,6 +658,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_order, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_control_lost, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_own_vias, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_let_in, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -181,9 +181,7 @@ bool defence_admits(void *ctx, const struct sip_listener *l, const struct ipaddr
 	struct sip_worker *w = ctx;
 	struct defence *d = w->group->defence;
 
-	if (!shun_any(d->shun) ||
-		!shun_drops(d->shun, defence_tag(d, &w->defence_conf, l->scope, remote),
-			clock_mono_ms()))
+	if (!shun_any(d->shun) || !defence_drops(d, l->scope, remote, clock_mono_ms()))
 		return true;
 	w->stats.blocked_drops++;
 	return false;

@@ -152,6 +152,23 @@ uint64_t defence_tag(const struct defence *defence, const struct defence_conf *c
 	return shun_tag(defence->key, scope, &net, remote->family == 4 ? 32 : conf->prefix6);
 }
 
+bool defence_drops(
+	struct defence *defence, uint32_t scope, const struct ipaddr *remote, uint64_t now_ms)
+{
+	/* Of IPv6 all: an operator may say another length, or said it before a commit. */
+	static const uint8_t lens[] = {32, 48, 56, 64, 128};
+	unsigned int i = remote->family == 4 ? 0 : 1, end = remote->family == 4 ? 1 : sizeof(lens);
+
+	for (; i < end; i++) {
+		if (!shun_any_of(defence->shun, lens[i]))
+			continue;
+		struct ipaddr net = ctl_block_net(remote, lens[i]);
+		if (shun_drops(defence->shun, shun_tag(defence->key, scope, &net, lens[i]), now_ms))
+			return true;
+	}
+	return false;
+}
+
 bool defence_may_block(struct defence *defence, uint64_t now_us)
 {
 	const uint64_t cost = SECOND_US / DEFENCE_BLOCKS_SECOND;

@@ -49,5 +49,8 @@ bool defence_is_scanner(const struct defence_conf *conf, struct view agent);
 /* A source of a scope, in both tables. */
 uint64_t defence_tag(const struct defence *defence, const struct defence_conf *conf, uint32_t scope,
 	const struct ipaddr *remote);
+/* Whether what it sent is to be dropped, which is counted. */
+bool defence_drops(
+	struct defence *defence, uint32_t scope, const struct ipaddr *remote, uint64_t now_ms);
 /* Whether there may be a new block now. */
 bool defence_may_block(struct defence *defence, uint64_t now_us);

@@ -22,9 +22,9 @@ struct entry {
 };
 
 struct shun {
-	pthread_mutex_t lock; /* of all that is not atomic, and of coming and going */
-	_Atomic uint32_t n;
-	struct entry *sets; /* [SHUN_SETS * SHUN_WAYS]; pages come with use */
+	pthread_mutex_t lock;		/* of all that is not atomic, and of coming and going */
+	_Atomic uint32_t n, n_len[129]; /* of each length of a source's network */
+	struct entry *sets;		/* [SHUN_SETS * SHUN_WAYS]; pages come with use */
 };
 
 #define LOAD(field)	    atomic_load_explicit(&(field), memory_order_relaxed)
@@ -89,6 +89,11 @@ bool shun_any(const struct shun *shun)
 	return LOAD(shun->n) > 0;
 }
 
+bool shun_any_of(const struct shun *shun, uint8_t prefix_len)
+{
+	return LOAD(shun->n_len[prefix_len]) > 0;
+}
+
 bool shun_drops(struct shun *shun, uint64_t tag, uint64_t now_ms)
 {
 	struct entry *e = shun_any(shun) ? find(shun, tag) : NULL;
@@ -106,10 +111,11 @@ static void leave(struct shun *s, struct entry *e)
 	STORE(e->end_ms, 0);
 	STORE(e->tag, 0);
 	STORE(s->n, LOAD(s->n) - 1);
+	STORE(s->n_len[e->info.prefix_len], LOAD(s->n_len[e->info.prefix_len]) - 1);
 }
 
 /* Its entry, or a place for one: what can best be done without goes. */
-static struct entry *take(struct shun *s, uint64_t tag, uint64_t now_ms)
+static struct entry *take(struct shun *s, uint64_t tag, uint8_t prefix_len, uint64_t now_ms)
 {
 	struct entry *set = set_of(s, tag), *e = find(s, tag);
 
@@ -126,11 +132,12 @@ static struct entry *take(struct shun *s, uint64_t tag, uint64_t now_ms)
 	}
 	if (LOAD(e->tag) != 0)
 		leave(s, e);
-	memset(&e->info, 0, sizeof(e->info));
+	e->info = (struct ctl_block){.prefix_len = prefix_len};
 	e->drops_told = e->forget_ms = 0;
 	STORE(e->drops, 0);
 	STORE(e->tag, tag);
 	STORE(s->n, LOAD(s->n) + 1);
+	STORE(s->n_len[prefix_len], LOAD(s->n_len[prefix_len]) + 1);
 	return e;
 }
 
@@ -147,7 +154,7 @@ bool shun_block(struct shun *shun, uint64_t tag, struct ctl_block *block,
 	const struct shun_times *times, unsigned int owner, uint64_t now_ms)
 {
 	pthread_mutex_lock(&shun->lock);
-	struct entry *e = take(shun, tag, now_ms);
+	struct entry *e = take(shun, tag, block->prefix_len, now_ms);
 	bool fresh = LOAD(e->end_ms) <= now_ms;
 	if (fresh) {
 		bool before = e->forget_ms != 0;
@@ -172,7 +179,7 @@ void shun_put(struct shun *shun, uint64_t tag, const struct ctl_block *block, un
 	uint64_t now_ms)
 {
 	pthread_mutex_lock(&shun->lock);
-	struct entry *e = take(shun, tag, now_ms);
+	struct entry *e = take(shun, tag, block->prefix_len, now_ms);
 	e->info = *block;
 	e->owner = owner;
 	e->forget_ms = now_ms + block->remaining_ms + block->memory_ms;

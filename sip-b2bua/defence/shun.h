@@ -26,8 +26,9 @@ uint64_t shun_tag(const uint64_t key[2], uint32_t scope, const struct ipaddr *ne
 
 /* A message or connection of it came; true: it is to be dropped, and is counted. */
 bool shun_drops(struct shun *shun, uint64_t tag, uint64_t now_ms);
-/* Some source is in the table, or was a moment ago. */
+/* Some source is in the table, or was a moment ago; one of that length. */
 bool shun_any(const struct shun *shun);
+bool shun_any_of(const struct shun *shun, uint8_t prefix_len);
 
 struct shun_times {
 	uint32_t first_ms, max_ms; /* of the first block, and of any */

@@ -367,6 +367,41 @@ static void test_who(void **state)
 	defence_free(d);
 }
 
+/* What is blocked by hand is a network of any length, whatever is one source for the limits. */
+static void test_networks(void **state)
+{
+	static const struct {
+		const char *net;
+		uint8_t len;
+		const char *in, *out;
+	} rows[] = {{"2001:db8:1:2:3:4:5:6", 128, "2001:db8:1:2:3:4:5:6", "2001:db8:1:2:3:4:5:7"},
+		{"2001:db8:1:2::", 64, "2001:db8:1:2:ff::1", "2001:db8:1:3::1"},
+		{"2001:db8:1:200::", 56, "2001:db8:1:2ff::1", "2001:db8:1:300::1"},
+		{"2001:db8:1::", 48, "2001:db8:1:ffff::1", "2001:db8:2::1"},
+		{"192.0.2.1", 32, "192.0.2.1", "192.0.2.2"}};
+	struct defence *d = defence_new();
+
+	for (unsigned int i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct ipaddr net = ip(rows[i].net), in = ip(rows[i].in), out = ip(rows[i].out);
+		struct ctl_block block = named(1);
+
+		net.port_be16 = 0;
+		block.addr = net;
+		block.prefix_len = rows[i].len;
+		block.remaining_ms = 1000;
+		uint64_t tag = shun_tag(d->key, 7, &net, rows[i].len);
+		shun_put(d->shun, tag, &block, 0, 1000);
+		assert_true(defence_drops(d, 7, &in, 1500));
+		assert_false(defence_drops(d, 7, &out, 1500));
+		assert_false(defence_drops(d, 8, &in, 1500));
+		assert_false(defence_drops(d, 7, &in, 2000));
+		assert_true(shun_any_of(d->shun, rows[i].len));
+		assert_true(shun_del(d->shun, tag));
+		assert_false(shun_any_of(d->shun, rows[i].len));
+	}
+	defence_free(d);
+}
+
 /* ---- threads ---- */
 
 static struct defence *shared;
@@ -419,6 +454,7 @@ int main(void)
 		cmocka_unit_test(test_drops_are_told),
 		cmocka_unit_test(test_full_shun),
 		cmocka_unit_test(test_who),
+		cmocka_unit_test(test_networks),
 		cmocka_unit_test(test_threads),
 	};
 

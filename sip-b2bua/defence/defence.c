@@ -134,6 +134,8 @@ static bool starts(struct view text, const char *word)
 
 bool defence_is_scanner(const struct defence_conf *conf, struct view agent)
 {
+	if (agent.n > DEFENCE_AGENT_LOOKED_AT)
+		agent.n = DEFENCE_AGENT_LOOKED_AT;
 	for (; agent.n > 0; agent.p++, agent.n--) {
 		for (uint32_t i = 0; i < conf->n_agents; i++) {
 			if (conf->agents[i][0] == small(agent.p[0]) &&

@@ -44,7 +44,9 @@ uint32_t defence_scope_of_name(const char *network); /* by cfg_realm_network() *
 /* Something of a network (of an IPv4 address or prefix_len of IPv6) is exempt. */
 bool defence_is_exempt(
 	const struct defence_conf *conf, const struct ipaddr *net, uint8_t prefix_len);
-/* The value of a User-Agent header says that it is a scanner. */
+/* The value of a User-Agent header says that it is a scanner, in its first DEFENCE_AGENT_LOOKED_AT
+ * octets: a long one shall not take long. */
+#define DEFENCE_AGENT_LOOKED_AT 256
 bool defence_is_scanner(const struct defence_conf *conf, struct view agent);
 /* A source of a scope, in both tables. */
 uint64_t defence_tag(const struct defence *defence, const struct defence_conf *conf, uint32_t scope,

@@ -327,6 +327,14 @@ static void test_who(void **state)
 	for (unsigned int i = 0; i < sizeof(agents) / sizeof(agents[0]); i++)
 		assert_int_equal(
 			defence_is_scanner(&conf, view_of(agents[i].agent)), agents[i].scanner);
+	/* a header of many octets costs no more than a common one */
+	char agent[DEFENCE_AGENT_LOOKED_AT + 16];
+	memset(agent, 'f', sizeof(agent));
+	memcpy(agent + DEFENCE_AGENT_LOOKED_AT - 6, "sipcli", 6);
+	assert_true(defence_is_scanner(&conf, (struct view){agent, sizeof(agent)}));
+	memmove(agent + DEFENCE_AGENT_LOOKED_AT - 5, "sipcli", 6);
+	agent[DEFENCE_AGENT_LOOKED_AT - 6] = 'f';
+	assert_false(defence_is_scanner(&conf, (struct view){agent, sizeof(agent)}));
 	cfg->defence_scanners = false;
 	defence_conf_of(cfg, &conf);
 	assert_false(defence_is_scanner(&conf, VIEW("friendly-scanner")));

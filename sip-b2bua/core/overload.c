@@ -50,7 +50,7 @@ void overload_tick(struct overload *o, uint64_t wall_us, uint64_t cpu_us)
 
 	if (wall_us <= o->wall_us)
 		return;
-	busy = (double)(cpu_us - o->cpu_us) / elapsed;
+	busy = cpu_us > o->cpu_us ? (double)(cpu_us - o->cpu_us) / elapsed : 0;
 	smooth(&o->busy, RECENT, busy);
 	smooth(&o->offered, RECENT, o->n_offered / elapsed);
 	smooth(&o->spent, LONGER, busy);

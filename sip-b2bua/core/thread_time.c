@@ -20,7 +20,7 @@ int thread_time_parse(const char *text, uint64_t *ret_us)
 {
 	uint64_t ran_ns, waited_ns;
 
-	if (sscanf(text, "%" SCNu64 " %" SCNu64, &ran_ns, &waited_ns) != 2)
+	if (sscanf(text, "%" SCNu64 " %" SCNu64, &ran_ns, &waited_ns) != 2 || ran_ns == 0)
 		return -EINVAL;
 	*ret_us = (ran_ns + waited_ns) / 1000;
 	return 0;

@@ -13,5 +13,5 @@
 int thread_time_open(void);
 /* Microseconds since the thread's start; fd: of thread_time_open() in the same thread, or negative. */
 uint64_t thread_time_us(int fd);
-/* The content of /proc/thread-self/schedstat; 0 or -EINVAL. */
+/* The content of /proc/thread-self/schedstat; 0 or -EINVAL, also for the zeros of a kernel that does not count. */
 int thread_time_parse(const char *text, uint64_t *ret_us) __attribute__((warn_unused_result));

@@ -205,10 +205,13 @@ static void test_bounds(void **state)
 		n += overload_admit(&o);
 	assert_true(n >= 9 && n <= 11);
 	/* a clock that stands or jumps back changes nothing */
-	double share = o.share;
+	double share = o.share, busy = o.busy;
 	overload_tick(&o, o.wall_us, 0);
 	overload_tick(&o, 5, 0);
 	assert_true(o.share == share);
+	/* one of the thread's that jumps back is no work of many years */
+	overload_tick(&o, o.wall_us + OVERLOAD_PERIOD_MS * 1000, o.cpu_us - 1);
+	assert_true(o.busy <= busy);
 	overload_target(&o, 0);
 	assert_true(overload_admit(&o));
 	assert_int_equal(overload_retry_s(&o), 2);
@@ -224,6 +227,8 @@ static void test_thread_time(void **state)
 	assert_int_equal(us, 12000);
 	assert_int_equal(thread_time_parse("5000000\n", &us), -EINVAL);
 	assert_int_equal(thread_time_parse("", &us), -EINVAL);
+	/* a kernel that does not count says so with zeros: the thread has run at least */
+	assert_int_equal(thread_time_parse("0 0 0\n", &us), -EINVAL);
 	assert_int_equal(us, 12000);
 	/* it goes on while the thread works, with the kernel's figures and without */
 	for (unsigned int i = 0; i < 2; i++) {

@@ -27,8 +27,7 @@ def configuration(ca):
     realm = boxconf.find(c["realms"], name="access")
     realm["listen"] += [f"tls {addr} 5061" for addr in BOX.values()]
     realm.update(admission="users", tls_profile=1)
-    c["trunks"] = [x for x in c["trunks"] if x["name"] != "pbx"]  # else the phones' address is a trunk's
-    c["dial_peers"] = [x for x in c["dial_peers"] if x["trunk"] != "pbx"]
+    boxconf.remove_trunk(c, "pbx")  # else the phones' address is a trunk's
     c["registrars"] = [dict(name="phones", realm="access", domain="lab.example", authentication_hash="md5")]
     c["pools"] = users(*((name(kind), f"+4940100{n:02d}") for n, kind in enumerate(KINDS)))
     c["dial_peers"] += [dict(tag=50, destination_pattern="+49401T", registrar=True)]

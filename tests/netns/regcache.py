@@ -18,8 +18,7 @@ DOMAIN, ALICE, N = "core.example", "+49304001", 20
 def configuration():
     c = conf()
     boxconf.find(c["realms"], name="access").update(admission="users")
-    c["trunks"] = [x for x in c["trunks"] if x["name"] != "pbx"]  # else the phones' address is a trunk's
-    c["dial_peers"] = [x for x in c["dial_peers"] if x["trunk"] != "pbx"]
+    boxconf.remove_trunk(c, "pbx")  # else the phones' address is a trunk's
     c["registrars"] = [dict(name="phones", realm="access", expires_nat_s=60, expires_min_s=1,
                             registration_passthrough="kamailio", registration_timeout_s=1)]
     return c

@@ -14,8 +14,7 @@ BRUNO, CLARA, NOBODY = "+49401002", "+49401010", "+49401099"
 def start(t):
     c = conf()
     boxconf.find(c["realms"], name="access").update(admission="users")
-    c["trunks"] = [x for x in c["trunks"] if x["name"] != "pbx"]  # else the phones' address is a trunk's
-    c["dial_peers"] = [x for x in c["dial_peers"] if x["trunk"] != "pbx"]
+    boxconf.remove_trunk(c, "pbx")  # else the phones' address is a trunk's
     c["registrars"] = [dict(name="phones", realm="access", domain="lab.example", authentication_hash="md5")]
     c["e164_pattern_maps"] = [dict(tag=1, e164=["+49301T"])]
     c["toll_limits"] = [dict(tag=3, destinations=[1], calls=1, action="refuse")]

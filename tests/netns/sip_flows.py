@@ -9,11 +9,11 @@ those of a higher one refuse or are silent."""
 import re
 import signal
 
-from limenlab import net
+from limenlab import boxconf, net
 from limenlab.proc import wait_for
 from limenlab.regcase import register, users
 from limenlab.sipcase import conf, counters
-from limenlab.tcpsip import TcpEndpoint
+from limenlab.streamua import INNER, NatPhone
 from limenlab.ua import Endpoint, hang_up
 
 BRUNO, CLARA, DORA = "+49401002", "+49401010", "+49401020"
@@ -22,8 +22,7 @@ INSTANCE = '+sip.instance="<urn:uuid:f81d4fae-7dec-11d0-a765-00a0c91e6bf6>"'
 
 def start(t):
     c = conf(timer_connection_receive_s=30)
-    c["trunks"] = [x for x in c["trunks"] if x["name"] != "pbx"]  # else the phones' address is a trunk's
-    c["dial_peers"] = [x for x in c["dial_peers"] if x["trunk"] != "pbx"]
+    boxconf.remove_trunk(c, "pbx")  # else the phones' address is a trunk's
     c["registrars"] = [dict(name="phones", realm="access", domain="lab.example", authentication_hash="md5",
                             flow_timer_s=60, fork_timeout_s=1)]
     c["pools"] = users(("bruno", BRUNO), ("clara", CLARA), ("dora", DORA))
@@ -34,8 +33,8 @@ def start(t):
 
 def flow(t, reg_id, timer_s=60):
     """Clara's phone by a connection of its own."""
-    phone = TcpEndpoint(t, contact=";ob")
-    answer = register(phone, "clara", contact=f"{phone.where_contact()};reg-id={reg_id};{INSTANCE}",
+    phone = NatPhone(t, params=";ob")
+    answer = register(phone, "clara", contact=f"{phone.contact_uri()};reg-id={reg_id};{INSTANCE}",
                       headers=["Supported: outbound, path"])
     t.equal((answer.get("require"), answer.get("flow-timer")), ("outbound", str(timer_s)), "answer to a flow")
     return phone
@@ -79,8 +78,8 @@ def answered(a, b):
 
 
 def temporary_gruus(t, box, carrier):
-    phone = TcpEndpoint(t)
-    options = dict(contact=f"{phone.where_contact()};{INSTANCE}", headers=["Supported: gruu"])
+    phone = NatPhone(t)
+    options = dict(contact=f"{phone.contact_uri()};{INSTANCE}", headers=["Supported: gruu"])
     old, new = (gruu_of(register(phone, "clara", call_id="one", cseq=cseq, **options)) for cseq in (1, 3))
     t.check(old != new, "the same GRUU twice")
     other = Endpoint(t, "access", net.PHONE4, 5092)
@@ -107,7 +106,7 @@ def two_flows(t, box, carrier):
     second.answer_to()
     second.close()
     b = first.answer_to()
-    t.check("10.99.9.9" in b.invite.start, f"Request-URI {b.invite.start}")
+    t.check(INNER in b.invite.start, f"Request-URI {b.invite.start}")
     answered(a, b)
     wait_for("a fail-over of flows should be counted", lambda: counters(box)["flow_failovers"] == 1)
     hang_up(a, b)

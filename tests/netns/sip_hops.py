@@ -2,13 +2,10 @@
 """Where requests in a dialog go when the far end's Contact or Record-Route names a host (dnsmasq): to what DNS says,
 the ACK too; on to the next server when the first is silent; where the far end's own come from when nobody knows the
 name. And long ones go by TCP (RFC 3261 18.1.1) where somebody takes it, else by UDP."""
-import socket
-
 from limenlab import boxconf, net
-from limenlab.net import in_namespace
 from limenlab.proc import wait_for
 from limenlab.sipcase import NUMBER, conf, counters, finish, start
-from limenlab.tcpsip import TcpEndpoint
+from limenlab.streamua import StreamEndpoint
 from limenlab.ua import Endpoint, sdp
 
 ZONE = ["host-record=pbx.example," + net.SPARE4, "host-record=edge.example," + net.SPARE4,
@@ -76,16 +73,6 @@ def long_sdp(phone):
     return text + "".join(f"a=rtpmap:{n} a-long-codec-{n}/8000\r\n" for n in range(102, 122))
 
 
-def tcp_server(t, addr, port):
-    def make():
-        server = socket.create_server((addr, port))
-        server.settimeout(6)
-        return server
-    server = in_namespace(t.net.peering, make)
-    t._cleanup.append(server.close)
-    return server
-
-
 def reinvite(a, b, at):
     """A long re-INVITE arrives there; its answer and ACK."""
     a.send_invite(body=long_sdp(a.ua))
@@ -98,11 +85,10 @@ def reinvite(a, b, at):
 
 
 def lengths(t, box, phone, carrier, other):
-    server = tcp_server(t, net.SPARE4, 5062)
+    by_tcp = StreamEndpoint(t, "peering", net.SPARE4, port=5062)
     a, b = call(phone, carrier, contact=f"sip:core-user@{net.SPARE4}:5062")
     other.expect("ACK", b.call_id)
     a.send_invite(body=long_sdp(phone))
-    by_tcp = TcpEndpoint.accepted(t, "peering", server)
     again = by_tcp.expect("INVITE", b.call_id)
     t.check(len(again.raw) > 1300, f"a re-INVITE of {len(again.raw)} octets by TCP")
     t.check(again.get("via").startswith("SIP/2.0/TCP "), again.get("via"))

@@ -14,13 +14,12 @@ def configuration():
     c = conf()
     line = dict(registrar_expires_s=600, registrar_domain="itsp.example", credentials_number="line7",
                 registrar_required=True, registrar_retry_s=2, auth_username="seven")
-    c["trunks"] = [t for t in c["trunks"] if t["name"] != "kamailio"]
+    boxconf.remove_trunk(c, "kamailio")
     c["trunks"] += [
         boxconf.trunk("itsp", f"ipv4:{net.KAMAILIO4}:5060", auth_password=SECRET, **line),
         boxconf.trunk("itsp-t", f"ipv4:{net.KAMAILIO4}:5060", transport="tcp", auth_password=SECRET,
                       **dict(line, credentials_number="line8")),
         boxconf.trunk("wrong", f"ipv6:[{net.KAMAILIO6}]:5060", auth_password="no idea", **line)]
-    c["dial_peers"] = [p for p in c["dial_peers"] if p["trunk"] != "kamailio"]
     c["dial_peers"] += [boxconf.peer(317, "+49317T", "itsp"), boxconf.peer(318, "+49318T", "itsp-t"),
                         boxconf.peer(319, "+49319T", "wrong")]
     return c

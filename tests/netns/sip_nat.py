@@ -22,8 +22,7 @@ def behind_nat(t):
 def run(t):
     c = conf()
     boxconf.find(c["realms"], name="access").update(admission="users")
-    c["trunks"] = [x for x in c["trunks"] if x["name"] != "pbx"]
-    c["dial_peers"] = [x for x in c["dial_peers"] if x["trunk"] != "pbx"]
+    boxconf.remove_trunk(c, "pbx")  # else the phones' address is a trunk's
     c["registrars"] = [dict(name="phones", realm="access", domain="lab.example", expires_nat_s=90, authentication_hash="md5")]
     c["pools"] = users(("alice", ALICE))
     c["dial_peers"] += [dict(tag=50, destination_pattern="+49401T", registrar=True)]

@@ -14,7 +14,7 @@ from limenlab.net import in_namespace
 from limenlab.peers import sleep_while_talking
 from limenlab.proc import run as run_program, wait_for
 from limenlab.sipcase import conf, counters, finish
-from limenlab.tcpsip import TcpEndpoint
+from limenlab.streamua import NatPhone
 from limenlab.ua import Endpoint, answered_call, hang_up
 
 TENANT = "voice.tenant.example"
@@ -73,7 +73,7 @@ def subject(t, name):
 def server_names(t, ca, box):
     for name, shown_name in ((TENANT, "tenant"), (f"sip.{net.BOX_A4}.example", "box"), ("tenant.example", "box"), (None, "box")):
         t.equal(subject(t, name), shown_name, f"certificate for {name}")
-    phone = TcpEndpoint(t, port=5061, tls=ssl.create_default_context(cafile=ca.path("ca.pem")), name=TENANT)
+    phone = NatPhone(t, tls=ssl.create_default_context(cafile=ca.path("ca.pem")), name=TENANT)
     carrier = Endpoint(t, "peering", net.CARRIER4, 5090)
     a, b = answered_call(phone, carrier, "+49313001")
     box.cli("configure terminal", "voice class tls-profile 1", "sni strict", "end")

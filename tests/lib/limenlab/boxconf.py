@@ -66,6 +66,12 @@ def find(items, **key):
     return next(i for i in items if i[name] == value)
 
 
+def remove_trunk(conf, name):
+    """With the dial-peers that lead to it."""
+    conf["trunks"] = [x for x in conf["trunks"] if x["name"] != name]
+    conf["dial_peers"] = [x for x in conf["dial_peers"] if x["trunk"] != name]
+
+
 def text(conf):
     """The file (libconfig): lists of groups in parentheses, arrays of strings in brackets."""
     return "".join(f"{name} = {_value(value, 0)};\n" for name, value in conf.items())

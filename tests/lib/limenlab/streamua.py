@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""User agents as in ua.py on TCP and TLS: one that connects to the box, and one that the box connects to."""
+"""User agents as in ua.py on TCP and TLS: one that connects to the box, and one that the box connects to; and a
+phone behind NAT, to which only its connection leads."""
 import re
 import socket
 import ssl
@@ -9,15 +10,19 @@ import time
 from . import net, sip
 from .ua import Endpoint, token
 
+INNER = "10.99.9.9"  # that nobody reaches
+
 
 class StreamEndpoint(Endpoint):
-    """tls: an ssl.SSLContext. With a port it waits there for the box's connection, else it makes one."""
+    """tls: an ssl.SSLContext; name: the server that it asks for (SNI), else the box's address. With a port it waits
+    there for the box's connection, else it makes one."""
 
-    def __init__(self, t, side, local, transport="tcp", port=0, tls=None):
+    def __init__(self, t, side, local, transport="tcp", port=0, tls=None, name=None):
         super().__init__(t, side, local, 0)
         self.sock.close()
         self.box = (self.box[0], 5061 if tls else 5060)
-        self.transport, self.tls, self.buffer, self.conn, self.server = transport, tls, b"", None, None
+        self.transport, self.tls, self.name_asked, self.conn, self.server = transport, tls, name, None, None
+        self.buffer, self.closed, self.n_pongs = b"", False, 0
         ns = t.net.access if side == "access" else t.net.peering
         if port:
             self.server = net.tcp_listen(ns, local, port)
@@ -29,13 +34,15 @@ class StreamEndpoint(Endpoint):
 
     def _wrap(self, sock, server_side):
         if self.tls:
-            sock = self.tls.wrap_socket(sock, server_side=server_side, server_hostname=None if server_side else self.box[0])
+            name = None if server_side else self.name_asked or self.box[0]
+            sock = self.tls.wrap_socket(sock, server_side=server_side, server_hostname=name)
         self.t._cleanup.append(sock.close)
         return sock
 
     def send_raw(self, text, to=None):
-        self.conn.sendall(text.encode())
-        self.history.append("> " + text.split("\r\n", 1)[0])
+        data = text if isinstance(text, bytes) else text.encode()
+        self.conn.sendall(data)
+        self.history.append("> " + data.split(b"\r\n", 1)[0].decode(errors="replace"))
 
     def _pump(self, timeout_s):
         end = time.monotonic() + max(timeout_s, 0.001)
@@ -57,7 +64,9 @@ class StreamEndpoint(Endpoint):
 
     def _framed(self):
         """The length of the first message, once it is whole."""
-        self.buffer = self.buffer.lstrip(b"\r\n")
+        while self.buffer.startswith(b"\r\n"):  # the answer to a keep-alive
+            self.buffer = self.buffer[2:]
+            self.n_pongs += 1
         head = self.buffer.find(b"\r\n\r\n")
         said = re.search(rb"\r\nContent-Length: *(\d+)", self.buffer[:head + 2]) if head >= 0 else None
         length = head + 4 + int(said.group(1)) if said else 0
@@ -74,12 +83,40 @@ class StreamEndpoint(Endpoint):
             data = self.conn.recv(65536)
         except (TimeoutError, socket.timeout, ssl.SSLWantReadError):
             return False
+        except OSError:
+            data = b""
+        if not data:
+            self.closed = True
+            time.sleep(min(timeout_s, 0.05))
         self.buffer += data
         return bool(data)
 
+    def close(self):
+        self.conn.close()
+
+    def own(self):
+        """Where it says that it is."""
+        return f"{self.where(self.local)}:{self.port}"
+
+    def contact_uri(self):
+        return f"<sip:{self.word}-user@{self.own()};transport={self.transport}>"
+
     def contact(self):
-        return f"Contact: <sip:{self.word}-user@{self.where(self.local)}:{self.port};transport={self.transport}>"
+        return f"Contact: {self.contact_uri()}"
 
     def via(self, branch=None):
-        return (f"Via: SIP/2.0/{self.transport.upper()} {self.where(self.local)}:{self.port};rport;"
-                f"branch={branch or token('z9hG4bK' + self.word)}")
+        return f"Via: SIP/2.0/{self.transport.upper()} {self.own()};rport;branch={branch or token('z9hG4bK' + self.word)}"
+
+
+class NatPhone(StreamEndpoint):
+    """params: of its Contact's URI."""
+
+    def __init__(self, t, tls=None, name=None, params=""):
+        super().__init__(t, "access", net.PHONE4, transport="tls" if tls else "tcp", tls=tls, name=name)
+        self.params = params
+
+    def own(self):
+        return f"{INNER}:5060"
+
+    def contact_uri(self):
+        return super().contact_uri()[:-1] + self.params + ">"

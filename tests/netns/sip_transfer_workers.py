@@ -7,7 +7,7 @@ from limenlab.proc import wait_for
 from limenlab.sipcase import NUMBER, conf, counters, finish, start
 from limenlab.ua import Endpoint, answered_call, hang_up, tag_of
 
-TRIES = 5  # all of one worker: once in a thousand runs
+TRIES = 5
 
 
 def run(t):
@@ -19,7 +19,10 @@ def run(t):
     box, phone, carrier = start(t, c, sip_workers=4)
     other = Endpoint(t, "peering", net.CARRIER4, 5062)
     pairs = [attended(t, phone, carrier, other) for _ in range(TRIES)]
-    wait_for("calls should have moved", lambda: counters(box)["calls_moved"] > 0, 5)
+    # Both calls of each pair may be of one worker, once in a thousand runs; what was not counted yet dies with limen-sip.
+    while not counted(box, pairs)["calls_moved"] and len(pairs) < 4 * TRIES:
+        pairs.append(attended(t, phone, carrier, other))
+    t.check(counters(box)["calls_moved"] > 0, "no call has moved")
     box.wait_restarted("limen-sip", box.kill("limen-sip"))
     box.wait_serving()
     for i, (b1, b2) in enumerate(pairs):
@@ -27,9 +30,17 @@ def run(t):
     for _ in range(TRIES):
         replaced(t, phone, other)
         cancelled(t, phone, other)
-    finish(t, box, [200] * 6 * TRIES + [487] * TRIES)
+    finish(t, box, [200] * 3 * (len(pairs) + TRIES) + [487] * TRIES)
     for side in (phone, carrier, other):
         side.nothing_left()
+
+
+def counted(box, pairs):
+    """Counters, when they have the three calls of each pair."""
+    def all_there():
+        now = counters(box)
+        return now["calls_answered"] == 3 * len(pairs) and now
+    return wait_for("all calls should be counted", all_there)
 
 
 def name_of(dialog):

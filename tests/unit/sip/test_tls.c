@@ -451,9 +451,9 @@ static void test_strangers(void **state)
 	assert_int_equal(f.box.n_received, 0);
 }
 
-/* The serial number of the certificate that the box shows to who asks for a name (NULL: for none); -1: it
- * refuses. max_version: of TLS, 0: the newest. */
-static long serial_for(const char *name, int max_version)
+/* A handshake with the box, of TLS max_version (0: the newest), that asks for a name (NULL: for none) and brings a
+ * session (NULL: none). false: the box refuses it. */
+static bool shake(const char *name, int max_version, SSL_SESSION *session, SSL **ret_ssl)
 {
 	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
 	SSL *ssl = SSL_new(ctx);
@@ -465,15 +465,30 @@ static long serial_for(const char *name, int max_version)
 	SSL_set_max_proto_version(ssl, max_version);
 	if (name)
 		SSL_set_tlsext_host_name(ssl, name);
+	if (session)
+		assert_int_equal(SSL_set_session(ssl, session), 1);
 	while ((rc = SSL_do_handshake(ssl)) != 1 && SSL_get_error(ssl, rc) == SSL_ERROR_WANT_READ &&
 		clock_mono_ms() < give_up_ms)
 		turn();
-	X509 *cert = rc == 1 ? SSL_get1_peer_certificate(ssl) : NULL;
+	SSL_CTX_free(ctx);
+	*ret_ssl = ssl;
+	return rc == 1;
+}
+
+static void shaken_free(SSL *ssl)
+{
+	close(SSL_get_fd(ssl));
+	SSL_free(ssl);
+}
+
+/* The serial number of the certificate that the box shows to who asks for a name; -1: it refuses. */
+static long serial_for(const char *name, int max_version)
+{
+	SSL *ssl;
+	X509 *cert = shake(name, max_version, NULL, &ssl) ? SSL_get1_peer_certificate(ssl) : NULL;
 	long serial = cert ? ASN1_INTEGER_get(X509_get0_serialNumber(cert)) : -1;
 	X509_free(cert);
-	SSL_free(ssl);
-	SSL_CTX_free(ctx);
-	close(fd);
+	shaken_free(ssl);
 	return serial;
 }
 
@@ -606,6 +621,57 @@ static void test_server_names(void **state)
 	until(sip_transport_counters(f.box.t)->tls_failed == before + 1);
 }
 
+/* Where TLS 1.3 hands its sessions out after the handshake, the first of them. */
+static SSL_SESSION *session_of(SSL *ssl)
+{
+	uint64_t give_up_ms = clock_mono_ms() + DEADLINE_MS;
+	char octet;
+
+	while (!SSL_SESSION_is_resumable(SSL_get0_session(ssl)) && clock_mono_ms() < give_up_ms) {
+		turn();
+		assert_true(SSL_read(ssl, &octet, 1) <= 0);
+	}
+	return SSL_get1_session(ssl);
+}
+
+/* A session with one profile opens none with another that wants a certificate. */
+static void test_sessions(void **state)
+{
+	static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
+	struct sip_tls_profile p[2] = {profile_of("box", "root.pem")};
+
+	leaf_make(&root, "sni-b", "DNS:sip.b.example", 200, 10);
+	p[1] = profile_of("sni-b", "root.pem");
+	p[1].tag = 8;
+	p[1].client = SIP_TLS_CLIENT_REQUIRE;
+	names_set(&p[0], "sip.example.com", NULL);
+	names_set(&p[1], "sip.b.example", NULL);
+	p[0].n_sni = 1;
+	p[0].sni[0] = 8;
+	listen_several(p, 2);
+	for (unsigned int i = 0; i < 2; i++) {
+		uint64_t before = sip_transport_counters(f.box.t)->tls_failed;
+		SSL_SESSION *session;
+		SSL *ssl;
+
+		assert_true(shake("sip.example.com", versions[i], NULL, &ssl));
+		session = session_of(ssl);
+		assert_true(SSL_SESSION_is_resumable(session));
+		SSL_shutdown(ssl);
+		shaken_free(ssl);
+		assert_true(shake("sip.example.com", versions[i], session, &ssl));
+		assert_int_equal(SSL_version(ssl), versions[i]);
+		assert_true(SSL_session_reused(ssl));
+		SSL_shutdown(ssl);
+		shaken_free(ssl);
+		(void)shake("sip.b.example", versions[i], session, &ssl);
+		assert_false(SSL_session_reused(ssl));
+		until(sip_transport_counters(f.box.t)->tls_failed == before + 1);
+		shaken_free(ssl);
+		SSL_SESSION_free(session);
+	}
+}
+
 static void test_bad_files(void **state)
 {
 	char error[256];
@@ -672,6 +738,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_strangers, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_renewal, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_server_names, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_sessions, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_bad_files, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, certificates_make, certificates_remove);

@@ -7,6 +7,7 @@
 #include "controlplane/config/schema.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 /* Adds the syntax with the value in place of '$' or at the end; the form behind '|' for IPv6. */
 static void print_words(const char *syntax, bool ipv6, const char *value, struct buf *out)
@@ -105,15 +106,22 @@ static void print_header(enum cfg_kind kind, const void *obj, bool mask, struct 
 	}
 }
 
-static void print_body(
-	enum cfg_kind kind, const void *obj, const char *prefix, bool mask, struct buf *out)
+static void print_rows(const struct cfg_leaf *leaf, const struct cfg_leaf *end, const void *obj,
+	const char *prefix, bool mask, struct buf *out)
 {
-	const struct cfg_leaf *leaf, *end;
-
-	for (cfg_leaves_of(kind, &leaf, &end); leaf < end; leaf++) {
+	for (; leaf < end; leaf++) {
 		if (!(leaf->flags & CFG_F_KEY))
 			print_leaf(leaf, obj, prefix, mask, out);
 	}
+}
+
+static void print_body(
+	enum cfg_kind kind, const void *obj, const char *prefix, bool mask, struct buf *out)
+{
+	const struct cfg_leaf *first, *end;
+
+	cfg_leaves_of(kind, &first, &end);
+	print_rows(first, end, obj, prefix, mask, out);
 }
 
 void cfg_print_object(enum cfg_kind kind, const void *obj, bool mask, struct buf *out)
@@ -139,25 +147,124 @@ static bool all_default(enum cfg_kind kind, const void *obj)
 	return true;
 }
 
+/* ---- objects that name others of their kind ---- */
+
+enum family_state { FAMILY_NEW, FAMILY_PRINTED, FAMILY_IN_PART };
+
+struct family {
+	const struct cfg *cfg;
+	enum cfg_kind kind;
+	const struct cfg_leaf *name; /* the setting that names another one */
+	uint8_t *state;		     /* enum family_state of each object */
+};
+
+static const struct cfg_leaf *family_name(enum cfg_kind kind)
+{
+	const struct cfg_leaf *leaf, *end;
+
+	for (cfg_leaves_of(kind, &leaf, &end); leaf < end; leaf++) {
+		if (leaf->ref == kind)
+			return leaf;
+	}
+	return NULL;
+}
+
+/* It names another one that is not printed yet. */
+static bool family_waits(const struct family *f, const void *obj)
+{
+	const struct cfg_object *object = &cfg_objects[f->kind];
+	unsigned int n = (f->name->flags & CFG_F_LIST) ? cfg_leaf_count(f->name, obj)
+						       : cfg_leaf_is_set(f->name, obj);
+
+	for (unsigned int i = 0; i < n; i++) {
+		char text[CFG_VALUE_MAX];
+		const char *all = cfg_object_at(f->cfg, f->kind, 0), *other;
+
+		cfg_value_print(f->name, cfg_leaf_at(f->name, obj, i), text);
+		other = cfg_object_find(f->cfg, f->kind, view_of(text));
+		if (other && other != obj &&
+			f->state[(size_t)(other - all) / object->size] == FAMILY_NEW)
+			return true;
+	}
+	return false;
+}
+
+static void print_part(const struct family *f, const void *obj, const struct cfg_leaf *first,
+	const struct cfg_leaf *end, bool mask, struct buf *out)
+{
+	print_header(f->kind, obj, mask, out);
+	buf_puts(out, "\n");
+	print_rows(first, end, obj, " ", mask, out);
+	buf_puts(out, "!\n");
+}
+
+/*
+ * What is named comes first. Of objects that name each other one is printed up to the name, and from there
+ * on, as later lines may build on it, under a second header behind all others.
+ */
+static void print_family(const struct family *f, bool mask, struct buf *out)
+{
+	unsigned int n = cfg_object_count(f->cfg, f->kind), n_new = n;
+	const struct cfg_leaf *first, *end;
+
+	cfg_leaves_of(f->kind, &first, &end);
+	while (n_new > 0) {
+		unsigned int waits = n, before = n_new;
+
+		for (unsigned int i = n; i-- > 0;)
+			waits = f->state[i] == FAMILY_NEW ? i : waits;
+		for (unsigned int i = waits; i < n; i++) {
+			const void *obj = cfg_object_at(f->cfg, f->kind, i);
+
+			if (f->state[i] != FAMILY_NEW || family_waits(f, obj))
+				continue;
+			print_part(f, obj, first, end, mask, out);
+			f->state[i] = FAMILY_PRINTED;
+			n_new--;
+		}
+		if (n_new == before) {
+			print_part(f, cfg_object_at(f->cfg, f->kind, waits), first, f->name, mask,
+				out);
+			f->state[waits] = FAMILY_IN_PART;
+			n_new--;
+		}
+	}
+	for (unsigned int i = 0; i < n; i++) {
+		if (f->state[i] == FAMILY_IN_PART)
+			print_part(f, cfg_object_at(f->cfg, f->kind, i), f->name, end, mask, out);
+	}
+}
+
+static void print_kind(const struct cfg *cfg, enum cfg_kind kind, bool mask, struct buf *out)
+{
+	struct family f = {.cfg = cfg, .kind = kind, .name = family_name(kind)};
+	unsigned int n = cfg_object_count(cfg, kind);
+
+	if (f.name && n > 1) {
+		f.state = calloc(n, sizeof(*f.state));
+		if (f.state)
+			print_family(&f, mask, out);
+		else
+			out->failed = true;
+		free(f.state);
+		return;
+	}
+	for (unsigned int i = 0; i < n; i++) {
+		cfg_print_object(kind, cfg_object_at(cfg, kind, i), mask, out);
+		if (!cfg_objects[kind].one_line || i + 1 == n)
+			buf_puts(out, "!\n");
+	}
+}
+
 void cfg_print_cli(const struct cfg *cfg, bool mask, struct buf *out)
 {
 	buf_puts(out, "!\n");
+	/* The host name is shown even when it is the default, as people expect. */
+	if (cfg_leaf_is_default(cfg_leaf_find(CFG_SYSTEM, "hostname"), cfg))
+		buf_printf(out, "hostname %s\n", cfg->hostname);
 	for (unsigned int kind = 0; kind < CFG_N_KINDS; kind++) {
-		const struct cfg_object *object = &cfg_objects[kind];
-		unsigned int n = cfg_object_count(cfg, kind);
-		if (!object->syntax) {
-			/* The host name is shown even when it is the default, as people expect. */
-			if (kind == CFG_SYSTEM)
-				buf_printf(out, "hostname %s\n!\n", cfg->hostname);
-			continue;
-		}
-		if (object->single && all_default(kind, cfg))
-			continue;
-		for (unsigned int i = 0; i < n; i++) {
-			cfg_print_object(kind, cfg_object_at(cfg, kind, i), mask, out);
-			if (!object->one_line || i + 1 == n)
-				buf_puts(out, "!\n");
-		}
+		if (kind == CFG_SYSTEM || !cfg_objects[kind].single || !all_default(kind, cfg))
+			print_kind(cfg, kind, mask, out);
 	}
 	buf_puts(out, "end\n");
 }

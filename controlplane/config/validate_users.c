@@ -65,14 +65,6 @@ static int check_registrars(const struct cfg *cfg, char *error)
 					r->realm, cfg->registrars[k].name);
 		}
 	}
-	for (uint32_t i = 0; i < cfg->n_realms; i++) {
-		const struct cfg_realm *realm = &cfg->realms[i];
-
-		if (realm->admission == CFG_ADMIT_USERS && !cfg_realm_registrar(cfg, realm->name))
-			return fault(error, -ENODATA,
-				"realm %s: \"admission users\" needs a registrar of this realm",
-				realm->name);
-	}
 	return 0;
 }
 

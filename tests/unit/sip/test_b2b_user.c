@@ -391,6 +391,24 @@ static void test_nobody(void **state)
 	finish(r);
 }
 
+/* Who has to be a user of a realm without a registrar is none. */
+static void test_no_registrar(void **state)
+{
+	struct rig *r = rig_new(1);
+	struct cfg *old = r->cfg;
+	struct rig_ua *ua;
+
+	r->cfg = cfg_clone(old);
+	set(object(r, CFG_REALM, "access"), CFG_REALM, "admission", "users");
+	apply(r);
+	cfg_free(old);
+	ua = rig_invite(r, "0100", false);
+	rig_settle(r);
+	assert_int_equal(ua->last, 403);
+	assert_int_equal(r->n_calls, 0);
+	finish(r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -402,6 +420,7 @@ int main(void)
 		cmocka_unit_test(test_q_order),
 		cmocka_unit_test(test_flows),
 		cmocka_unit_test(test_nobody),
+		cmocka_unit_test(test_no_registrar),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

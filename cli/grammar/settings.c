@@ -570,6 +570,13 @@ static int change_setting(struct cli_ctx *ctx, const struct cli_action *action, 
 	int rc = 0;
 
 	cli_args_of(ctx, leaf, text);
+	/* A printed configuration is pasted: what is masked stays as it is, if there is something. */
+	if (action->verb == CLI_SET && (leaf->flags & CFG_F_SECRET) && strcmp(text, CFG_MASK) == 0)
+		return cfg_leaf_is_set(leaf, obj)
+			       ? 0
+			       : cli_fail(ctx, -EINVAL,
+					 "%s: " CFG_MASK " is how it is shown: say it in clear",
+					 leaf->syntax);
 	if (action->verb != CLI_SET && action->family && !*text)
 		remove_family(leaf, obj, action->family);
 	else if (action->verb == CLI_DEFAULT)

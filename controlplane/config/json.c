@@ -19,7 +19,7 @@ static json_t *value_json(const struct cfg_leaf *leaf, const void *value, bool m
 	cfg_value_print(leaf, value, text);
 	if (leaf->type == CFG_T_U32)
 		return json_integer(atoll(text));
-	return json_string(mask && (leaf->flags & CFG_F_SECRET) ? "******" : text);
+	return json_string(mask && (leaf->flags & CFG_F_SECRET) ? CFG_MASK : text);
 }
 
 static json_t *leaf_json(const struct cfg_leaf *leaf, const void *obj, bool mask)

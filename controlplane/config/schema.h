@@ -148,7 +148,8 @@ const struct cfg_leaf *cfg_leaf_find(enum cfg_kind kind, const char *name);
 
 /* ---- values (value.c) ---- */
 
-#define CFG_VALUE_MAX 256 /* of the text form, with its NUL */
+#define CFG_VALUE_MAX 256      /* of the text form, with its NUL */
+#define CFG_MASK      "******" /* in place of a secret */
 
 /* text into the field (or list element) at ret. -EINVAL with a sentence that says what would fit. */
 int cfg_value_parse(const struct cfg_leaf *leaf, struct view text, void *ret,

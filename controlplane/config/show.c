@@ -62,7 +62,7 @@ static void print_value_line(
 	}
 	cfg_value_print(leaf, value, text);
 	print_words(leaf->syntax, is_ipv6(leaf, value),
-		mask && (leaf->flags & CFG_F_SECRET) ? "******" : text, out);
+		mask && (leaf->flags & CFG_F_SECRET) ? CFG_MASK : text, out);
 }
 
 /* The lines of one setting, each with prefix in front. Nothing when it has its default. */

@@ -8,6 +8,7 @@
 #include "controlplane/config/datastore.h"
 #include "controlplane/config/schema.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -180,11 +181,42 @@ static void test_candidate(void **state)
 	close_box(&box);
 }
 
+/* What is masked does not become the secret. */
+static void test_masked(void **state)
+{
+	static const char line[] = " authentication password " CFG_MASK;
+	char *everything = read_everything();
+	struct buf masked = {0};
+	struct box box;
+
+	open_box(&box);
+	run_silent(&box, "enable", 6);
+	run_silent(&box, "configure private", 17);
+	paste(&box, everything);
+	if (!strstr(run(&box, "commit", 6), " is running."))
+		fail_msg("%s", box.output.p);
+	cfg_print_cli(cfg_store_running(box.store), true, &masked);
+	assert_non_null(strstr(masked.p, line));
+	assert_null(strstr(masked.p, "correct horse"));
+	paste(&box, masked.p);
+	run_silent(&box, "do show configuration diff", 26);
+	run_silent(&box, "trunk new", 9);
+	assert_non_null(strstr(run(&box, line, sizeof(line) - 1),
+		"authentication password: ****** is how it is shown: say it in clear"));
+	assert_int_equal(box.status, -EINVAL);
+	assert_string_equal(cfg_find_trunk(cfg_store_running(box.store), "carrier")->auth_password,
+		"correct horse");
+	buf_free(&masked);
+	free(everything);
+	close_box(&box);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_terminal),
 		cmocka_unit_test(test_candidate),
+		cmocka_unit_test(test_masked),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

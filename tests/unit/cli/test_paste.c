@@ -3,8 +3,7 @@
  * What `show running-config` prints can be pasted into an empty box, in one pass, line by line and as a
  * candidate. tests/data/cli/everything.cfg sets every setting of the schema somewhere.
  */
-#include "tests/unit/cli/fake_source.h"
-#include "cli/grammar/session.h"
+#include "tests/unit/cli/session_box.h"
 #include "controlplane/config/datastore.h"
 #include "controlplane/config/schema.h"
 
@@ -15,63 +14,13 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
-struct box {
-	struct cfg_store *store;
-	struct cli_engine *engine;
-	struct cli_session *session;
-	struct buf output; /* of the last line */
-	int status;
-};
-
-static void out(void *arg, const char *text, size_t len)
+static const char *run(struct session_box *box, const char *line, size_t len)
 {
-	buf_add(&((struct box *)arg)->output, text, len);
-}
-
-static void done(void *arg, const struct cli_result *result)
-{
-	((struct box *)arg)->status = result->status;
-}
-
-static void started(void *arg, int status, const char *text)
-{
-	if (status < 0)
-		fail_msg("%s", text);
-}
-
-static void open_box(struct box *box)
-{
-	static const struct cli_session_ops ops = {out, done};
-	static const struct cli_identity identity = {
-		.user = "anna", .admin = true, .interactive = true, .width = 80, .height = 24};
-	char error[CFG_ERROR_MAX];
-
-	*box = (struct box){0};
-	if (cfg_store_open(NULL, fake_source.now_ms(NULL), &box->store, error) < 0)
-		fail_msg("%s", error);
-	cfg_store_start(box->store, "", started, NULL);
-	box->engine = cli_engine_new(box->store, &fake_source);
-	assert_non_null(box->engine);
-	box->session = cli_session_new(box->engine, &identity, &ops, box);
-	assert_non_null(box->session);
-}
-
-static void close_box(struct box *box)
-{
-	cli_session_free(box->session);
-	cli_engine_free(box->engine);
-	cfg_store_close(box->store);
-	buf_free(&box->output);
-}
-
-static const char *run(struct box *box, const char *line, size_t len)
-{
-	buf_free(&box->output);
-	cli_session_line(box->session, line, len);
+	session_box_line(box, line, len);
 	return box->output.p ? box->output.p : "";
 }
 
-static void run_silent(struct box *box, const char *line, size_t len)
+static void run_silent(struct session_box *box, const char *line, size_t len)
 {
 	const char *said = run(box, line, len);
 
@@ -80,7 +29,7 @@ static void run_silent(struct box *box, const char *line, size_t len)
 }
 
 /* Every line but the last, "end". */
-static void paste(struct box *box, const char *text)
+static void paste(struct session_box *box, const char *text)
 {
 	for (const char *p = text; strcmp(p, "end\n") != 0;) {
 		size_t len = strcspn(p, "\n");
@@ -90,20 +39,7 @@ static void paste(struct box *box, const char *text)
 	}
 }
 
-static char *read_everything(void)
-{
-	static const char path[] = SOURCE_ROOT "/tests/data/cli/everything.cfg";
-	FILE *file = fopen(path, "r");
-	char *text = calloc(1, 65536);
-
-	assert_non_null(file);
-	assert_non_null(text);
-	assert_in_range(fread(text, 1, 65536, file), 1, 65535);
-	fclose(file);
-	return text;
-}
-
-static char *print_running(struct box *box)
+static char *print_running(struct session_box *box)
 {
 	struct buf text = {0};
 
@@ -130,10 +66,10 @@ static void check_same(const char *want, const char *got)
 /* Each line acts at once, so what it needs has to be there. */
 static void test_terminal(void **state)
 {
-	char *everything = read_everything(), *printed;
-	struct box box;
+	char *everything = session_box_file("tests/data/cli/everything.cfg"), *printed;
+	struct session_box box;
 
-	open_box(&box);
+	session_box_open(&box, NULL, "");
 	run_silent(&box, "enable", 6);
 	run_silent(&box, "configure terminal", 18);
 	paste(&box, everything);
@@ -142,7 +78,7 @@ static void test_terminal(void **state)
 	check_same(everything, printed);
 	free(printed);
 	free(everything);
-	close_box(&box);
+	session_box_close(&box);
 }
 
 /* A new setting has to stand in everything.cfg. */
@@ -163,10 +99,10 @@ static void check_all_used(const struct cfg *cfg)
 
 static void test_candidate(void **state)
 {
-	char *everything = read_everything(), *printed;
-	struct box box;
+	char *everything = session_box_file("tests/data/cli/everything.cfg"), *printed;
+	struct session_box box;
 
-	open_box(&box);
+	session_box_open(&box, NULL, "");
 	run_silent(&box, "enable", 6);
 	run_silent(&box, "configure private", 17);
 	paste(&box, everything);
@@ -178,18 +114,18 @@ static void test_candidate(void **state)
 	check_same(everything, printed);
 	free(printed);
 	free(everything);
-	close_box(&box);
+	session_box_close(&box);
 }
 
 /* What is masked does not become the secret. */
 static void test_masked(void **state)
 {
 	static const char line[] = " authentication password " CFG_MASK;
-	char *everything = read_everything();
+	char *everything = session_box_file("tests/data/cli/everything.cfg");
 	struct buf masked = {0};
-	struct box box;
+	struct session_box box;
 
-	open_box(&box);
+	session_box_open(&box, NULL, "");
 	run_silent(&box, "enable", 6);
 	run_silent(&box, "configure private", 17);
 	paste(&box, everything);
@@ -208,7 +144,7 @@ static void test_masked(void **state)
 		"correct horse");
 	buf_free(&masked);
 	free(everything);
-	close_box(&box);
+	session_box_close(&box);
 }
 
 int main(void)

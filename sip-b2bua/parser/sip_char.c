@@ -35,7 +35,8 @@
 #define IS_TEL(c)                                                                           \
 	(IS_HEX(c) || (c) == '-' || (c) == '.' || (c) == '(' || (c) == ')' || (c) == '+' || \
 		(c) == '*' || (c) == '#')
-#define IS_WS(c) ((c) == ' ' || (c) == '\t' || (c) == '\r' || (c) == '\n')
+#define IS_WS(c)     ((c) == ' ' || (c) == '\t' || (c) == '\r' || (c) == '\n')
+#define IS_QUOTED(c) (IS_WS(c) || ((c) >= ' ' && (c) != '"' && (c) != '\\' && (c) != 0x7f))
 
 #define C1(c)                                                                       \
 	((IS_TOKEN(c) ? SIP_C_TOKEN : 0) | (IS_USER(c) ? SIP_C_USER : 0) |          \
@@ -43,13 +44,14 @@
 		(IS_HEADER(c) ? SIP_C_HEADER : 0) | (IS_HOST(c) ? SIP_C_HOST : 0) | \
 		(IS_DIGIT(c) ? SIP_C_DIGIT : 0) | (IS_ALPHA(c) ? SIP_C_ALPHA : 0) | \
 		(IS_HEX(c) ? SIP_C_HEX : 0) | (IS_WORD(c) ? SIP_C_WORD : 0) |       \
-		(IS_TEL(c) ? SIP_C_TEL : 0) | (IS_WS(c) ? SIP_C_WS : 0))
+		(IS_TEL(c) ? SIP_C_TEL : 0) | (IS_WS(c) ? SIP_C_WS : 0) |           \
+		(IS_QUOTED(c) ? SIP_C_QUOTED : 0))
 #define C4(c)  C1(c), C1((c) + 1), C1((c) + 2), C1((c) + 3)
 #define C16(c) C4(c), C4((c) + 4), C4((c) + 8), C4((c) + 12)
 #define C64(c) C16(c), C16((c) + 16), C16((c) + 32), C16((c) + 48)
 
-/* Octets above 127 belong to no class. */
-const uint16_t sip_char_class[256] = {C64(0), C64(64)};
+/* Octets above 127 belong to no class but SIP_C_QUOTED. */
+const uint16_t sip_char_class[256] = {C64(0), C64(64), C64(128), C64(192)};
 
 const char *sip_skip_escaped(const char *p, const char *end, unsigned int classes)
 {
@@ -65,13 +67,13 @@ const char *sip_skip_escaped(const char *p, const char *end, unsigned int classe
 
 const char *sip_skip_quoted(const char *p, const char *end)
 {
-	for (p++; p < end; p++) {
-		if (*p == '"')
+	for (p++;; p += 2) {
+		p = sip_skip(p, end, SIP_C_QUOTED);
+		if (p < end && *p == '"')
 			return p + 1;
-		if (*p == '\\' && ++p == end)
+		if (end - p < 2 || *p != '\\')
 			return NULL;
 	}
-	return NULL;
 }
 
 int sip_param_take(const char **p, const char *end, struct view *ret_name, struct view *ret_value)

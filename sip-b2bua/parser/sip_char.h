@@ -17,9 +17,10 @@ enum {
 	SIP_C_DIGIT = 1 << 6,
 	SIP_C_ALPHA = 1 << 7,
 	SIP_C_HEX = 1 << 8,
-	SIP_C_WORD = 1 << 9, /* of a Call-ID */
-	SIP_C_TEL = 1 << 10, /* RFC 3966: digits, visual separators, '+', '*', '#' */
-	SIP_C_WS = 1 << 11,  /* SP, HTAB, and CR and LF, which inside a value are a fold */
+	SIP_C_WORD = 1 << 9,	/* of a Call-ID */
+	SIP_C_TEL = 1 << 10,	/* RFC 3966: digits, visual separators, '+', '*', '#' */
+	SIP_C_WS = 1 << 11,	/* SP, HTAB, and CR and LF, which inside a value are a fold */
+	SIP_C_QUOTED = 1 << 12, /* qdtext and LWS */
 };
 
 extern const uint16_t sip_char_class[256];
@@ -43,7 +44,8 @@ static inline const char *sip_skip_ws(const char *p, const char *end)
 
 /* The same, where "%" and two hex digits stand for a character too. NULL for a broken escape. */
 const char *sip_skip_escaped(const char *p, const char *end, unsigned int classes);
-/* p stands on '"'; returns the character behind the closing one, or NULL. */
+/* p stands on '"'; returns the character behind the closing one, or NULL: there is none, or what may not
+ * stand in quoted-string (a control character without backslash) comes before it. */
 const char *sip_skip_quoted(const char *p, const char *end);
 
 /* The end of a view that may be empty with a NULL pointer. */

@@ -166,6 +166,18 @@ static void header_add(struct sip_msg *msg, struct view line, uint8_t last[SIP_H
 	last[hdr->id] = i;
 }
 
+/*
+ * RFC 3261 25.1: CR stands only in front of LF. Some readers end a line at a CR alone, and would see other
+ * fields than we do in what we pass on.
+ */
+static bool has_bare_cr(struct view head)
+{
+	unsigned int n = 0;
+	for (size_t i = 0; i + 1 < head.n; i++)
+		n += head.p[i] == '\r' && head.p[i + 1] != '\n';
+	return n > 0;
+}
+
 /* RFC 3261 18.3 */
 static void body_find(struct sip_msg *msg, const char *p, const char *end)
 {
@@ -330,6 +342,8 @@ int sip_msg_parse(struct sip_msg *msg, const char *buf, size_t n, bool is_stream
 			break;
 		header_add(msg, line, last);
 	}
+	if (has_bare_cr(sip_between(buf, p)))
+		fail(msg, 400, "a bare CR in the header");
 	singles_check(msg);
 	bool via_is_good = vias_check(msg);
 	fields_check(msg);

@@ -15,8 +15,9 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct sip_msg msg;
-/* What is being compared: a host as we have it, and the display name in front. */
-static struct view host, display;
+/* What is being compared: a host as we have it, and what an address, or one of all Contacts, has. */
+static struct view host;
+static bool has_utf8_display, has_comma_in_uri;
 
 /* ---- differences that are known ---- */
 
@@ -27,11 +28,12 @@ static bool ipv4_inside(struct view ours, struct view theirs)
 
 static bool display_utf8(struct view ours, struct view theirs)
 {
-	for (size_t i = 0; i < display.n; i++) {
-		if ((uint8_t)display.p[i] >= 0x80)
-			return true;
-	}
-	return false;
+	return has_utf8_display;
+}
+
+static bool comma_in_uri(struct view ours, struct view theirs)
+{
+	return has_comma_in_uri;
 }
 
 static bool transport_token(struct view ours, struct view theirs)
@@ -43,7 +45,21 @@ static bool transport_token(struct view ours, struct view theirs)
 	return false;
 }
 
+/* A parameter of Via whose name goes on after "rport". */
+static bool rport_begins(struct view ours, struct view theirs)
+{
+	struct view params = msg.via.params, name, value;
+
+	while (sip_params_next(&params, &name, &value)) {
+		if (name.n > 5 && view_eq_nocase((struct view){name.p, 5}, VIEW("rport")))
+			return true;
+	}
+	return false;
+}
+
 const struct diff_known diff_known[] = {
+	{&oracle_re, "rport", rport_begins,
+		"RFC 3581 3: the parameter is rport; libre takes each for it that begins so"},
 	{&oracle_re, "host of Via", transport_token,
 		"RFC 3261 25.1: a transport is a token; libre ends "
 		"it at what is no capital letter"},
@@ -55,6 +71,9 @@ const struct diff_known diff_known[] = {
 		"RFC 3261 25.1: such a display name needs quotes; we bear it without, sofia-sip "
 		"takes "
 		"all of it for the URI"},
+	{&oracle_re, NULL, comma_in_uri,
+		"RFC 3261 25.1, user-unreserved: a user may have a comma; libre ends the value at "
+		"it"},
 	{0},
 };
 
@@ -80,6 +99,7 @@ static const struct refusal {
 	{"bad status code", 0, NULL, "RFC 3261 25.1: three digits, 100 to 699"},
 	{"bad method", 0, NULL, "RFC 3261 25.1: a token"},
 	{"bad request line", 0, NULL, "RFC 3261 7.1: single spaces"},
+	{"a bare CR in the header", 0, NULL, "RFC 3261 25.1: CR stands in front of LF"},
 	{"bad header field", 0, NULL, "RFC 3261 7.3.1: a token and a colon"},
 	{"bad CSeq", 0, NULL, "RFC 3261 20.16: below 2^32, and a token"},
 	{"bad Max-Forwards", 0, NULL, "RFC 3261 20.22: 0 to 255"},
@@ -128,28 +148,47 @@ static void uri_compare(const struct oracle *oracle, const char *what, const str
 	diff_number(oracle, what, ours->port, theirs->port);
 }
 
+static void addr_look(const struct sip_addr *addr)
+{
+	for (size_t i = 0; i < addr->display.n; i++)
+		has_utf8_display = has_utf8_display || (uint8_t)addr->display.p[i] >= 0x80;
+	has_comma_in_uri = has_comma_in_uri ||
+			   (addr->uri.text.n > 0 &&
+				   memchr(addr->uri.text.p, ',', addr->uri.text.n));
+}
+
+static void looked(void)
+{
+	has_utf8_display = has_comma_in_uri = false;
+}
+
 static void addr_compare(const struct oracle *oracle, const char *what, const struct sip_addr *ours,
 	const struct oracle_uri *theirs)
 {
-	display = ours->display;
+	addr_look(ours);
 	uri_compare(oracle, what, &ours->uri, theirs);
-	display.n = 0;
+	looked();
 }
 
 static void contacts_compare(const struct oracle *oracle, const struct oracle_msg *theirs)
 {
 	struct sip_values it;
-	struct sip_addr addr;
+	struct sip_addr addrs[ORACLE_CONTACTS_MAX], more;
 	struct view value;
 	unsigned int n = 0;
 
 	sip_values_start(&it, &msg, SIP_H_CONTACT);
 	for (; sip_values_next(&it, &value); n++) {
-		if (n < ORACLE_CONTACTS_MAX && n < theirs->n_contacts &&
-			sip_addr_parse(value, &addr) == 0 && !addr.star)
-			addr_compare(oracle, "Contact", &addr, &theirs->contacts[n]);
+		struct sip_addr *addr = n < ORACLE_CONTACTS_MAX ? &addrs[n] : &more;
+		if (sip_addr_parse(value, addr) == 0)
+			addr_look(addr);
+	}
+	for (unsigned int i = 0; i < n && i < ORACLE_CONTACTS_MAX && i < theirs->n_contacts; i++) {
+		if (!addrs[i].star)
+			uri_compare(oracle, "Contact", &addrs[i].uri, &theirs->contacts[i]);
 	}
 	diff_number(oracle, "number of contacts", n, theirs->n_contacts);
+	looked();
 }
 
 static void via_compare(const struct oracle *oracle, const struct oracle_msg *theirs)

@@ -278,6 +278,7 @@ struct call {
 	/* call_cached.c: phones that are registered with a registrar behind the box */
 	bool by_binding;    /* it came to the Contact of one of them */
 	bool asking_caller; /* with locating: it is asked whether the caller is one of them */
+	bool caller_asked;  /* it was asked; without caller nobody has said */
 	uint32_t binding_user, binding_contact;
 	struct registrar_targets *caller; /* none: he is not; NULL: nobody was asked */
 	char user[CFG_PHONE_MAX];

@@ -74,6 +74,7 @@ int call_caller_locate(struct call *call, const struct sip_msg *invite)
 	/* Routing may begin again with what a hook answered. */
 	if (call->caller || !conf || reg_cache_user(&invite->from.uri, conf->domain, user) < 0)
 		return 0;
+	call->caller_asked = true;
 	rc = registrar_locate_caller(b->registrar, conf->realm, view_of(user), &path,
 		CALL_TICKET_CALLER | (uint64_t)call->slot << 32 | call->generation, &call->caller);
 	if (rc == -EINPROGRESS) {
@@ -97,6 +98,9 @@ const char *call_caller_refused(struct call *call)
 	if (!conf || !realm || realm->admission != CFG_ADMIT_USERS || call->emergency ||
 		caller_is_registered(call))
 		return NULL;
+	if (call->caller_asked && !call->caller)
+		return reason_say(call->b, "no worker of limen-sip says whether %s is registered",
+			call->rec.calling[LEG_A]);
 	ipaddr_print_port(&call->rec.peer_sig[LEG_A], addr);
 	return reason_say(call->b,
 		"%s is not registered from %s (admission users, registration passthrough)",

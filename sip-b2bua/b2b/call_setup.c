@@ -397,20 +397,34 @@ static void route_on(struct call *call, const struct sip_msg *msg)
 static void caller_known(struct call *call, const struct sip_msg *msg)
 {
 	const char *reason = call_caller_refused(call);
+	struct sip_buf buf;
+	char text[64];
 
-	if (reason)
-		refuse(call, 403, none, reason);
-	else
+	if (!reason)
 		route_on(call, msg);
+	else if (call->caller_asked && !call->caller)
+		refuse(call, 503, retry_after(&buf, text, sizeof(text)), reason);
+	else
+		refuse(call, 403, none, reason);
+}
+
+/* The INVITE of a call that has waited. NULL: its transaction is gone, and the call is over. */
+static const struct sip_msg *invite_still(struct call *call)
+{
+	const struct sip_msg *msg = call_invite(call);
+
+	if (!msg)
+		refuse(call, 500, none, "the caller's transaction is gone");
+	return msg;
 }
 
 void call_caller_known(struct call *call)
 {
-	const struct leg *a = &call->leg[LEG_A];
-	const struct sip_msg *msg = a->in ? sip_stxn_request(a->in) : NULL;
+	const struct sip_msg *msg;
 
 	call->locating = call->asking_caller = false;
 	twheel_stop(call->b->env.wheel, &call->timer);
+	msg = invite_still(call);
 	if (msg)
 		caller_known(call, msg);
 }
@@ -424,7 +438,7 @@ static void route(struct call *call, const struct sip_msg *msg)
 
 void call_routed(struct call *call)
 {
-	const struct sip_msg *msg = call_invite(call);
+	const struct sip_msg *msg = invite_still(call);
 
 	if (!msg)
 		return;
@@ -470,27 +484,17 @@ void call_setup_transfer(struct call *call)
 
 void call_setup_go_on(struct call *call)
 {
-	const struct sip_msg *msg = call->leg[LEG_A].in ? sip_stxn_request(call->leg[LEG_A].in)
-							: NULL;
+	const struct sip_msg *msg = call->state == CALL_MEDIA ? invite_still(call) : NULL;
 
-	if (call->state != CALL_MEDIA)
-		return;
-	if (!msg)
-		refuse(call, 500, none, "the caller's transaction is gone");
-	else if (call_stir_check(call, msg) == STIR_GOES_ON)
+	if (msg && call_stir_check(call, msg) == STIR_GOES_ON)
 		route(call, msg);
 }
 
 void call_route_go_on(struct call *call)
 {
-	const struct sip_msg *msg = call->leg[LEG_A].in ? sip_stxn_request(call->leg[LEG_A].in)
-							: NULL;
+	const struct sip_msg *msg = call->state == CALL_MEDIA ? invite_still(call) : NULL;
 
-	if (call->state != CALL_MEDIA)
-		return;
-	if (!msg)
-		refuse(call, 500, none, "the caller's transaction is gone");
-	else
+	if (msg)
 		route(call, msg);
 }
 

@@ -195,9 +195,10 @@ bool call_user_take(struct call *call, const struct cfg_realm **ret_realm)
 		call->by_temp_gruu
 			? "the temporary GRUU is not good any more: the phone of user %s has "
 			  "ended the registration that it was of"
-			: (call->by_binding ? "the phone of %s that the registrar calls is not "
-					      "registered any more"
-					    : "user %s is not registered"),
+		: call->by_binding && call->phones
+			? "the phone of %s that the registrar calls is not registered any more"
+		: call->phones ? "user %s is not registered"
+			       : "no worker of limen-sip says where user %s is",
 		call->user);
 	return false;
 }

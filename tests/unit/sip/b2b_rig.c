@@ -151,6 +151,8 @@ static int box_send(
 					.bytes = {bytes, n}});
 	if (r->box_send_error && path->remote.ip[2] == 1)
 		return r->box_send_error;
+	if (r->answer_error && path->remote.ip[2] == 0)
+		return r->answer_error;
 	rig_enqueue(r, RIG_BOX, &path->local, &path->remote, bytes, n);
 	r->stats.tx_requests++;
 	return 0;
@@ -535,7 +537,22 @@ static struct locate_look env_look(void *ctx, const char *name, uint16_t type)
 		       : (struct locate_look){.found = LOCATE_FAILED, .why = "nobody answers"};
 }
 
+static int env_worker_tell(void *ctx, unsigned int worker, const void *msg, size_t n)
+{
+	struct rig *r = ctx;
+
+	assert_in_range(worker, 1, r->n_others);
+	assert_in_range(n, 1, sizeof(r->told));
+	if (r->tell_error)
+		return r->tell_error;
+	memcpy(r->told, msg, n);
+	r->told_len = n;
+	r->n_told++;
+	return 0;
+}
+
 static const struct b2b_env_ops env_ops = {
+	.worker_tell = env_worker_tell,
 	.listener = env_listener,
 	.find = env_find,
 	.own_vias = env_own_vias,
@@ -577,7 +594,7 @@ static void box_start(struct rig *r)
 		.key = &r->key,
 		.stats = &r->stats,
 		.shared = &r->shared,
-		.n_workers = 1,
+		.n_workers = 1 + r->n_others,
 	};
 	char error[CFG_ERROR_MAX];
 

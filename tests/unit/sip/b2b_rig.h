@@ -183,6 +183,12 @@ struct rig {
 	unsigned int loss_percent;
 	unsigned int deaf;  /* RIG_CALLER, RIG_CALLEE: what goes there is lost; 0: nobody */
 	int box_send_error; /* of INVITEs to the called side; 0: they leave */
+	int answer_error;   /* of what goes to the calling side; 0: it leaves */
+	/* Other workers, from the next restart on: what the box told one of them last. */
+	unsigned int n_others, n_told;
+	int tell_error; /* negative errno: the rings are full */
+	char told[16384];
+	size_t told_len;
 	bool replay_done;
 	uint64_t n_kept;	/* messages so far; their times */
 	bool body_passes;	/* the bodies are the user agents', so only headers are looked at */

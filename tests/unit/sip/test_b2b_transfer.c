@@ -416,6 +416,37 @@ static void test_glare(void **state)
 	finish(r);
 }
 
+/* Whether the transferred party is registered another worker would know, and is silent. */
+static void test_asked_party(void **state)
+{
+	struct rig *r = start(65);
+	struct cfg *old = r->cfg;
+	struct rig_ua *a, *b;
+	void *registrar;
+
+	r->cfg = cfg_clone(old);
+	registrar = object(r, CFG_REGISTRAR, "front");
+	set(registrar, CFG_REGISTRAR, "realm", "access");
+	set(registrar, CFG_REGISTRAR, "registration_passthrough", "t0");
+	r->n_others = 6;
+	rig_restart_sip(r);
+	cfg_free(old);
+	a = rig_invite(r, "100", false);
+	rig_settle(r);
+	rig_pass(r, 3000);
+	assert_int_equal(r->n_told, 1);
+	assert_int_equal(a->last, 200);
+	b = rig_callee(r);
+	assert_int_equal(refer(r, b, "Refer-To: <sip:200@x.example>\r\n"), 202);
+	rig_settle(r);
+	assert_int_equal(r->n_told, 2);
+	rig_pass(r, 3000);
+	assert_true(b->hung_up);
+	expect_media(call_number(r, 1), a, rig_callee(r));
+	rig_bye(r, a);
+	finish(r);
+}
+
 static void name_dialog(const struct rig_ua *ua, const char *user, char *buf, size_t size)
 {
 	snprintf(buf, size,
@@ -545,6 +576,7 @@ int main(void)
 		cmocka_unit_test(test_target_dies),
 		cmocka_unit_test(test_policy),
 		cmocka_unit_test(test_glare),
+		cmocka_unit_test(test_asked_party),
 		cmocka_unit_test(test_attended),
 		cmocka_unit_test(test_attended_fails),
 		cmocka_unit_test(test_cut_off),

@@ -5,6 +5,7 @@
  */
 #include "b2b_case.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -409,6 +410,39 @@ static void test_no_registrar(void **state)
 	finish(r);
 }
 
+/* Where the user is another worker knows, which does not say it, or not in time. */
+static void test_other_worker(void **state)
+{
+	enum { SILENT, RINGS_FULL, CALLER_GONE, N };
+	static const char why[] = "no worker of limen-sip says where user clara is";
+
+	for (unsigned int i = 0; i < N; i++) {
+		struct rig *r = start(0);
+		struct rig_ua *a;
+
+		r->n_others = 2; /* of three clara is not this one's */
+		rig_restart_sip(r);
+		r->tell_error = i == RINGS_FULL ? -ENOBUFS : 0;
+		a = rig_invite(r, "7001", false);
+		if (i == CALLER_GONE)
+			r->answer_error = -ECONNRESET;
+		rig_settle(r);
+		assert_int_equal(r->n_told, i != RINGS_FULL);
+		rig_pass(r, 5000);
+		if (i == CALLER_GONE) {
+			assert_true(r->calls[0].ended);
+			assert_string_equal(
+				r->calls[0].rec.reason, "the caller's transaction is gone");
+		} else {
+			assert_int_equal(a->last, 480);
+			assert_string_equal(r->calls[0].rec.reason, why);
+		}
+		r->answer_error = 0;
+		rig_cancel(r, a);
+		finish(r);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -421,6 +455,7 @@ int main(void)
 		cmocka_unit_test(test_flows),
 		cmocka_unit_test(test_nobody),
 		cmocka_unit_test(test_no_registrar),
+		cmocka_unit_test(test_other_worker),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

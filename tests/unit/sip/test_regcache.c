@@ -6,6 +6,7 @@
  */
 #include "b2b_rig.h"
 
+#include <errno.h>
 #include <malloc.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -934,6 +935,28 @@ static void test_call_out(void **state)
 	end();
 }
 
+/* Another worker has the caller's registration, and does not say it: that is no refusal for good. */
+static void test_caller_unknown(void **state)
+{
+	struct rig *r = begin(200);
+
+	r->cfg->realms[0].admission = CFG_ADMIT_USERS;
+	r->n_others = 2; /* of three alice is not this one's */
+	rig_restart_sip(r);
+	for (unsigned int i = 0; i < 2; i++) {
+		r->tell_error = i ? -ENOBUFS : 0;
+		invite(RIG_CALLER, 50, "sip:100@core.example", "sip:alice@core.example",
+			"sip:100@core.example", 1 + i);
+		pass(3000);
+		assert_int_equal(r->n_told, 1);
+		assert_int_equal(rig_last_call(r)->rec.sip_status, 503);
+		assert_string_equal(rig_last_call(r)->rec.reason,
+			"no worker of limen-sip says whether alice is registered");
+		expect(g.reply, "\r\nRetry-After: ");
+	}
+	end();
+}
+
 /* Answers go to sent-by without rport, as those of a connection that is gone; the phone is where it sends from. */
 static void test_source(void **state)
 {
@@ -980,6 +1003,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_restart),
 	cmocka_unit_test(test_call_in),
 	cmocka_unit_test(test_call_out),
+	cmocka_unit_test(test_caller_unknown),
 	cmocka_unit_test(test_source),
 };
 

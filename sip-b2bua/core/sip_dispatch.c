@@ -316,14 +316,16 @@ const struct sip_transport_ops worker_transport_ops = {
 static bool tell_load(
 	struct sip_worker *w, struct view msg, char buf[SIP_MSG_MAX], struct view *ret)
 {
-	uint64_t ms = clock_wall_ms();
 	unsigned int sum = 0, n = w->group->opts.n_workers;
-	struct sip_oc oc = {.algo = SIP_OC_LOSS, .seq = ms / 1000 * 100000 + ms % 1000 * 100};
+	struct sip_oc oc = {.algo = SIP_OC_LOSS};
 	struct sip_buf out;
+	uint64_t ms;
 
 	if (!w->cfg || w->cfg->overload_target == 0 || msg.n < 8 ||
-		memcmp(msg.p, "SIP/2.0 ", 8) != 0 || !memmem(msg.p, msg.n, ";oc", 3))
+		memcmp(msg.p, "SIP/2.0 ", 8) != 0 || !sip_oc_offered(msg))
 		return false;
+	ms = clock_wall_ms();
+	oc.seq = ms / 1000 * 100000 + ms % 1000 * 100;
 	for (unsigned int i = 0; i < n; i++)
 		sum += atomic_load_explicit(&w->group->refuses[i], memory_order_relaxed);
 	oc.value = sum / n;

@@ -95,6 +95,13 @@ static struct view via_line(struct view msg)
 	return (struct view){NULL, 0};
 }
 
+bool sip_oc_offered(struct view response)
+{
+	struct view line = via_line(response);
+
+	return line.n > 0 && memmem(line.p, line.n, ";oc", 3);
+}
+
 static bool is_oc(struct view name)
 {
 	return view_eq_nocase(name, VIEW("oc")) || view_eq_nocase(name, VIEW("oc-algo")) ||

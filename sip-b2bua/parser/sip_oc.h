@@ -31,6 +31,8 @@ struct sip_oc {
 int sip_oc_read(struct view via_params, bool rate_offered, struct sip_oc *ret_oc)
 	__attribute__((warn_unused_result));
 
+/* Whether the first Via of a response of ours may offer it: a quick look, which costs each of them. */
+bool sip_oc_offered(struct view response);
 /*
  * A response of ours as it goes out: what its topmost Via offered is answered with own (algo LOSS).
  * false: that Via offers nothing of the kind, or the answer does not fit; out is void then.

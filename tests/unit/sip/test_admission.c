@@ -370,10 +370,15 @@ static void test_oc_answer(void **state)
 		if (sip_oc_answer(view_of(rows[i].in), &own, &out) != (rows[i].out != NULL))
 			fail_msg("%s", rows[i].in);
 		if (rows[i].out) {
+			assert_true(sip_oc_offered(view_of(rows[i].in)));
 			text[out.n] = '\0';
 			assert_string_equal(text, rows[i].out);
 		}
 	}
+	/* the quick look is at the first Via alone */
+	assert_false(
+		sip_oc_offered(VIEW("SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP h\r\n"
+				    "Via: SIP/2.0/UDP i;oc\r\nX: ;oc\r\n\r\n;oc")));
 	/* no room: the message goes without */
 	sip_buf_init(&out, text, 40);
 	assert_false(sip_oc_answer(view_of(rows[0].in), &own, &out));

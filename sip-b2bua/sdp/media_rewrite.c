@@ -226,7 +226,7 @@ int media_map_print(
 		rc = print_once(map, sdp, to_leg, out);
 	if (rc < 0)
 		return rc;
-	hash = siphash24(hash_key, out->p + start, out->n - start) | 1;
+	hash = siphash13(hash_key, out->p + start, out->n - start) | 1;
 	if (side->hash == hash)
 		return 0;
 	if (side->hash != 0) {
@@ -236,7 +236,7 @@ int media_map_print(
 		rc = print_once(map, sdp, to_leg, out);
 		if (rc < 0)
 			return rc;
-		hash = siphash24(hash_key, out->p + start, out->n - start) | 1;
+		hash = siphash13(hash_key, out->p + start, out->n - start) | 1;
 	}
 	side->hash = hash;
 	return 0;

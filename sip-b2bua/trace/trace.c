@@ -186,7 +186,7 @@ static bool is_empty(const struct entry_call *call)
 
 static uint64_t hash_of(const struct trace *t, struct view call_id)
 {
-	return siphash24(t->key, call_id.p, call_id.n);
+	return siphash13(t->key, call_id.p, call_id.n);
 }
 
 void trace_name(struct trace *t, struct view call_id, uint64_t id, unsigned int leg)

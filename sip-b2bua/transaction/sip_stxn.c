@@ -62,8 +62,8 @@ static bool key_make(const struct sip_txns *txns, const struct sip_msg *msg, str
 	}
 	if (k.overflow)
 		return false;
-	ret_key[0] = siphash24(txns->hash_key[0], k.text, k.n);
-	ret_key[1] = siphash24(txns->hash_key[1], k.text, k.n);
+	ret_key[0] = siphash13(txns->hash_key[0], k.text, k.n);
+	ret_key[1] = siphash13(txns->hash_key[1], k.text, k.n);
 	return true;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The texts of a dialog are collected in a scratch buffer, checked, and then copied into one
- * allocation; the remote target gets its own when it is refreshed.
+ * The texts of a dialog are collected in a scratch buffer, checked, and then copied behind it, in the
+ * same allocation; the remote target gets its own when it is refreshed.
  */
 #include "sip-b2bua/dialog/dialog.h"
 
@@ -70,17 +70,18 @@ static int target_of(
 	return ret_contact->uri.scheme == SIP_SCHEME_SIP ? 0 : -EINVAL;
 }
 
-static int draft_target(struct draft *draft, const struct sip_msg *msg, struct view fallback)
+/* *ret_uri: the target; it points into what it was taken from. */
+static int draft_target(struct draft *draft, const struct sip_msg *msg, struct view fallback,
+	struct sip_uri *ret_uri)
 {
 	struct sip_addr contact;
 	int rc = target_of(msg, &draft->d.from, &contact);
 
 	if (rc == 0)
-		draft->d.target = draft_text(draft, contact.uri.text);
-	else if (rc == -ENOENT && fallback.n > 0)
-		draft->d.target = draft_text(draft, fallback);
-	else
+		*ret_uri = contact.uri;
+	else if (rc != -ENOENT || fallback.n == 0 || sip_uri_parse(fallback, ret_uri) < 0)
 		return -EINVAL;
+	draft->d.target = draft_text(draft, ret_uri->text);
 	return 0;
 }
 
@@ -140,15 +141,11 @@ static int draft_finish(struct draft *draft, struct dialog **ret_dialog)
 
 	if (draft->b.overflow)
 		return -E2BIG;
-	d = malloc(sizeof(*d));
+	d = malloc(sizeof(*d) + draft->b.n);
 	if (!d)
 		return -ENOMEM;
 	*d = draft->d;
-	d->text = malloc(draft->b.n ? draft->b.n : 1);
-	if (!d->text) {
-		free(d);
-		return -ENOMEM;
-	}
+	d->text = (char *)(d + 1);
 	memcpy(d->text, draft->buf, draft->b.n);
 	view_move(&d->call_id, draft->buf, d->text);
 	view_move(&d->local_tag, draft->buf, d->text);
@@ -168,11 +165,13 @@ static struct view route_uri(struct view route)
 	return (struct view){route.p + 1, route.n - 2};
 }
 
-/* Where the next request goes: first route or target if it is an address we can reach from the
- * same listener, or a name, if somebody knows it; else where the peer's own messages come from. */
-static void path_update(struct dialog *d)
+/*
+ * Where the next request goes: first route or target if it is an address we can reach from the
+ * same listener, or a name, if somebody knows it; else where the peer's own messages come from.
+ * target: d->target as the caller has read it, or NULL.
+ */
+static void path_update(struct dialog *d, const struct sip_uri *target)
 {
-	struct view hop = d->n_routes > 0 ? route_uri(d->routes[0]) : d->target;
 	struct sip_uri uri;
 	struct ipaddr addr;
 
@@ -181,7 +180,11 @@ static void path_update(struct dialog *d)
 	if (sip_transport_is_ws(d->from.transport))
 		return;
 	d->path.flow = d->symmetric;
-	if (d->symmetric || sip_uri_parse(hop, &uri) < 0)
+	if (d->symmetric)
+		return;
+	if (d->n_routes == 0 && target)
+		uri = *target;
+	else if (sip_uri_parse(d->n_routes > 0 ? route_uri(d->routes[0]) : d->target, &uri) < 0)
 		return;
 	/* RFC 5626 4.3: it wants requests along the flow that it came by. */
 	d->path.flow = d->n_routes == 0 && sip_params_has(uri.params, VIEW("ob"));
@@ -203,19 +206,20 @@ static void path_update(struct dialog *d)
 void dialog_set_symmetric(struct dialog *dialog)
 {
 	dialog->symmetric = true;
-	path_update(dialog);
+	path_update(dialog, NULL);
 }
 
 void dialog_set_way(struct dialog *dialog, const struct sip_path *path)
 {
 	dialog->from = *path;
-	path_update(dialog);
+	path_update(dialog, NULL);
 }
 
 int dialog_new_uas(const struct sip_msg *invite, struct view local_tag, const struct sip_path *path,
 	struct dialog **ret_dialog)
 {
 	struct draft draft;
+	struct sip_uri target;
 	struct ipaddr via;
 	int rc;
 
@@ -226,7 +230,7 @@ int dialog_new_uas(const struct sip_msg *invite, struct view local_tag, const st
 				    !ipaddr_same_ip(&via, &path->remote);
 	draft.d.remote_cseq = invite->cseq.number;
 	draft.d.remote_cseq_set = true;
-	rc = draft_target(&draft, invite, old_target(invite));
+	rc = draft_target(&draft, invite, old_target(invite), &target);
 	if (rc == 0)
 		rc = draft_routes(&draft, invite, false);
 	if (rc < 0)
@@ -236,7 +240,7 @@ int dialog_new_uas(const struct sip_msg *invite, struct view local_tag, const st
 	draft.d.remote_tag = draft_text(&draft, invite->from.tag);
 	draft.d.local_addr = draft_addr(&draft, &invite->to);
 	draft.d.remote_addr = draft_addr(&draft, &invite->from);
-	path_update(&draft.d);
+	path_update(&draft.d, &target);
 	return draft_finish(&draft, ret_dialog);
 }
 
@@ -244,12 +248,13 @@ int dialog_new_uac(const struct sip_msg *response, struct view request_uri,
 	const struct sip_path *path, struct dialog **ret_dialog)
 {
 	struct draft draft;
+	struct sip_uri target;
 	int rc;
 
 	draft_init(&draft, response->status < 200 ? DIALOG_EARLY : DIALOG_CONFIRMED);
 	draft.d.from = *path;
 	draft.d.local_cseq = response->cseq.number;
-	rc = draft_target(&draft, response, request_uri);
+	rc = draft_target(&draft, response, request_uri, &target);
 	if (rc == 0)
 		rc = draft_routes(&draft, response, true);
 	if (rc < 0)
@@ -259,7 +264,7 @@ int dialog_new_uac(const struct sip_msg *response, struct view request_uri,
 	draft.d.remote_tag = draft_text(&draft, response->to.tag);
 	draft.d.local_addr = draft_addr(&draft, &response->from);
 	draft.d.remote_addr = draft_addr(&draft, &response->to);
-	path_update(&draft.d);
+	path_update(&draft.d, &target);
 	return draft_finish(&draft, ret_dialog);
 }
 
@@ -268,7 +273,6 @@ void dialog_free(struct dialog *dialog)
 	if (!dialog)
 		return;
 	free(dialog->target_text);
-	free(dialog->text);
 	free(dialog);
 }
 
@@ -303,7 +307,7 @@ int dialog_refresh(struct dialog *dialog, const struct sip_msg *msg, const struc
 
 	if (rc == -ENOENT) {
 		dialog->from = *path;
-		path_update(dialog);
+		path_update(dialog, NULL);
 		return 0;
 	}
 	if (rc < 0)
@@ -318,7 +322,7 @@ int dialog_refresh(struct dialog *dialog, const struct sip_msg *msg, const struc
 		dialog->target = (struct view){text, contact.uri.text.n};
 	}
 	dialog->from = *path;
-	path_update(dialog);
+	path_update(dialog, NULL);
 	return 0;
 }
 
@@ -494,6 +498,6 @@ int dialog_restore(struct ckpt_in *in, struct dialog **ret_dialog)
 	if (in->failed || draft.d.local_cseq > INT32_MAX - CSEQ_RESTORE_GAP)
 		return -EINVAL;
 	draft.d.local_cseq += CSEQ_RESTORE_GAP;
-	path_update(&draft.d);
+	path_update(&draft.d, NULL);
 	return draft_finish(&draft, ret_dialog);
 }

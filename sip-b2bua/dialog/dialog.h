@@ -36,7 +36,7 @@ struct dialog {
 	struct view local_addr, remote_addr;	    /* name-addr for From and To, without tag */
 	struct view target;			    /* remote target: a URI */
 	struct view routes[DIALOG_ROUTES_MAX];	    /* as they stand in Route, with <> */
-	char *text;				    /* what the views above point to */
+	char *text; /* what the views above point to: behind the struct, in one block with it */
 	char *target_text; /* the target once it was refreshed; else NULL */
 };
 

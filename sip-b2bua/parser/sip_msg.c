@@ -216,6 +216,8 @@ static void addrs_check(struct sip_msg *msg, enum sip_hdr_id id, const char *why
 	while (sip_values_next(&it, &value)) {
 		if (sip_addr_parse(value, &addr) != 0 || (addr.star && id != SIP_H_CONTACT))
 			fail(msg, 400, why);
+		else if (id == SIP_H_CONTACT && msg->contact.text.p == NULL)
+			msg->contact = addr;
 	}
 }
 

@@ -71,6 +71,7 @@ struct sip_msg {
 	/* Typed while parsing. A field that is absent (allowed only in a broken message) is zero. */
 	struct sip_via via; /* the topmost */
 	struct sip_addr from, to;
+	struct sip_addr contact; /* the first; text.p NULL: there is none */
 	struct view call_id;
 	struct sip_cseq cseq;
 	int max_forwards; /* 0..255, or -1: none (RFC 2543) */
@@ -143,7 +144,7 @@ int sip_addr_parse(struct view value, struct sip_addr *ret_addr)
 	__attribute__((warn_unused_result));
 int sip_cseq_parse(struct view value, struct sip_cseq *ret_cseq)
 	__attribute__((warn_unused_result));
-/* The first Contact. 0, -ENOENT without one, -EINVAL. */
+/* The first Contact. 0, or -ENOENT without one. */
 int sip_msg_contact(const struct sip_msg *msg, struct sip_addr *ret_contact)
 	__attribute__((warn_unused_result));
 /* delta-seconds of Expires, Retry-After, Min-Expires, Session-Expires: the number in front,

@@ -81,6 +81,7 @@ struct sip_msg *sip_msg_dup(const struct sip_msg *msg)
 	move_via(&m, &copy->via);
 	move_addr(&m, &copy->from);
 	move_addr(&m, &copy->to);
+	move_addr(&m, &copy->contact);
 	move_view(&m, &copy->call_id);
 	move_view(&m, &copy->cseq.method_text);
 	for (unsigned int i = 0; i < copy->n_hdrs; i++) {

@@ -314,10 +314,10 @@ bool sip_msg_has_token(const struct sip_msg *msg, enum sip_hdr_id id, struct vie
 
 int sip_msg_contact(const struct sip_msg *msg, struct sip_addr *ret_contact)
 {
-	struct sip_values it;
-	struct view value;
-	sip_values_start(&it, msg, SIP_H_CONTACT);
-	return sip_values_next(&it, &value) ? sip_addr_parse(value, ret_contact) : -ENOENT;
+	if (msg->contact.text.p == NULL)
+		return -ENOENT;
+	*ret_contact = msg->contact;
+	return 0;
 }
 
 int sip_msg_seconds(const struct sip_msg *msg, enum sip_hdr_id id, uint32_t *ret_seconds)

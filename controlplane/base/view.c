@@ -40,7 +40,6 @@ struct view view_trim(struct view v)
 int view_to_u64(struct view v, uint64_t max, uint64_t *ret_value)
 {
 	uint64_t value = 0;
-
 	bool over = false;
 
 	if (v.n == 0)
@@ -49,11 +48,11 @@ int view_to_u64(struct view v, uint64_t max, uint64_t *ret_value)
 		uint64_t digit = (uint8_t)v.p[i] - (uint64_t)'0';
 		if (digit > 9)
 			return -EINVAL;
-		over |= value > UINT64_MAX / 10 || value * 10 > UINT64_MAX - digit;
+		/* Up to 19 digits there is nothing that could overflow. */
+		over |= i >= 19 && (value > UINT64_MAX / 10 || value * 10 > UINT64_MAX - digit);
 		value = value * 10 + digit;
-		over |= value > max;
 	}
-	if (over)
+	if (over || value > max)
 		return -ERANGE;
 	*ret_value = value;
 	return 0;

@@ -37,6 +37,7 @@
 		(c) == '*' || (c) == '#')
 #define IS_WS(c)     ((c) == ' ' || (c) == '\t' || (c) == '\r' || (c) == '\n')
 #define IS_QUOTED(c) (IS_WS(c) || ((c) >= ' ' && (c) != '"' && (c) != '\\' && (c) != 0x7f))
+#define IS_VALUE(c)  ((c) > ' ' && (c) != ';' && (c) != '"' && (c) != 0x7f)
 
 #define C1(c)                                                                       \
 	((IS_TOKEN(c) ? SIP_C_TOKEN : 0) | (IS_USER(c) ? SIP_C_USER : 0) |          \
@@ -45,12 +46,12 @@
 		(IS_DIGIT(c) ? SIP_C_DIGIT : 0) | (IS_ALPHA(c) ? SIP_C_ALPHA : 0) | \
 		(IS_HEX(c) ? SIP_C_HEX : 0) | (IS_WORD(c) ? SIP_C_WORD : 0) |       \
 		(IS_TEL(c) ? SIP_C_TEL : 0) | (IS_WS(c) ? SIP_C_WS : 0) |           \
-		(IS_QUOTED(c) ? SIP_C_QUOTED : 0))
+		(IS_QUOTED(c) ? SIP_C_QUOTED : 0) | (IS_VALUE(c) ? SIP_C_VALUE : 0))
 #define C4(c)  C1(c), C1((c) + 1), C1((c) + 2), C1((c) + 3)
 #define C16(c) C4(c), C4((c) + 4), C4((c) + 8), C4((c) + 12)
 #define C64(c) C16(c), C16((c) + 16), C16((c) + 32), C16((c) + 48)
 
-/* Octets above 127 belong to no class but SIP_C_QUOTED. */
+/* Octets above 127 belong to no class but SIP_C_QUOTED and SIP_C_VALUE. */
 const uint16_t sip_char_class[256] = {C64(0), C64(64), C64(128), C64(192)};
 
 const char *sip_skip_escaped(const char *p, const char *end, unsigned int classes)
@@ -93,9 +94,7 @@ int sip_param_take(const char **p, const char *end, struct view *ret_name, struc
 			if (q == NULL)
 				return -EINVAL;
 		} else {
-			/* More than a token, as addresses and worse stand there; nothing invisible. */
-			while (q < end && *q != ';' && *q != '"' && (uint8_t)*q > ' ' && *q != 0x7f)
-				q++;
+			q = sip_skip(q, end, SIP_C_VALUE);
 		}
 		if (q == v)
 			return -EINVAL;

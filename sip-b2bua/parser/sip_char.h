@@ -21,6 +21,9 @@ enum {
 	SIP_C_TEL = 1 << 10,	/* RFC 3966: digits, visual separators, '+', '*', '#' */
 	SIP_C_WS = 1 << 11,	/* SP, HTAB, and CR and LF, which inside a value are a fold */
 	SIP_C_QUOTED = 1 << 12, /* qdtext and LWS */
+	/* Of an unquoted value of a parameter: more than a token, as addresses and worse stand there;
+	 * nothing invisible. */
+	SIP_C_VALUE = 1 << 13,
 };
 
 extern const uint16_t sip_char_class[256];

@@ -59,10 +59,7 @@ enum sip_hdr_id sip_hdr_lookup(struct view name)
 	if (name.n == 0 || name.n >= NAME_MAX_LEN)
 		return SIP_H_OTHER;
 	for (unsigned int i = 0; i < n_by_len[name.n]; i++) {
-		const struct view *row = &hdr_rows[by_len[name.n][i]].name;
-		/* Most are written as in the table: one comparison of memory then decides. */
-		if (memcmp(row->p, name.p, name.n) == 0 ||
-			((row->p[0] | 0x20) == (name.p[0] | 0x20) && view_eq_nocase(*row, name)))
+		if (view_eq_nocase(hdr_rows[by_len[name.n][i]].name, name))
 			return by_len[name.n][i];
 	}
 	return SIP_H_OTHER;

@@ -49,10 +49,11 @@ static bool is_dotted_quad(struct view text)
 {
 	const char *p = text.p, *end = sip_view_end(text);
 	for (unsigned int i = 0; i < 4; i++) {
-		unsigned int value = 0;
+		unsigned int value = 0, digit;
 		const char *start = p;
-		while (p < end && p - start < 4 && sip_char_is(*p, SIP_C_DIGIT))
-			value = value * 10 + (unsigned int)(*p++ - '0');
+		for (; p < end && (digit = (uint8_t)*p - (unsigned int)'0') <= 9 && value <= 25;
+			p++)
+			value = value * 10 + digit;
 		if (p == start || value > 255 || (*start == '0' && p - start > 1))
 			return false;
 		if (i < 3 && (p == end || *p++ != '.'))
@@ -128,26 +129,27 @@ static int userinfo_parse(struct view text, struct sip_uri *u)
 	return 0;
 }
 
+/* No white space and no quotes inside a URI, whatever a header field's list may have. */
 static int params_check(struct view params)
 {
-	struct view name, value;
 	const char *p = params.p, *end = sip_view_end(params);
-	/* No white space and no quotes inside a URI, whatever a header field's list may have. */
-	for (const char *q = p; q < end;) {
-		q = sip_skip_escaped(q, end, SIP_C_PARAM);
-		if (q == NULL)
-			return -EINVAL;
-		if (q < end && *q != ';' && *q != '=')
-			return -EINVAL;
-		if (q < end)
-			q++;
-	}
 	for (;;) {
-		if (sip_param_take(&p, end, &name, &value) != 0)
+		const char *name = p;
+		p = sip_skip_escaped(p, end, SIP_C_PARAM);
+		if (p == NULL || p == name)
 			return -EINVAL;
+		if (p < end && *p == '=') {
+			const char *value = ++p;
+			while ((p = sip_skip_escaped(p, end, SIP_C_PARAM)) != NULL && p < end &&
+				*p == '=')
+				p++;
+			if (p == NULL || p == value)
+				return -EINVAL;
+		}
 		if (p == end)
 			return 0;
-		p++;
+		if (*p++ != ';')
+			return -EINVAL;
 	}
 }
 

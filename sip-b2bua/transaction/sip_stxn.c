@@ -135,12 +135,16 @@ uint64_t stxn_origin(const struct sip_stxn *s)
 	return (uint64_t)TXN_ORIGIN_SERVER << 52 | (uint64_t)s->index << 28 | s->generation;
 }
 
-void stxn_transmit(struct sip_stxn *s)
+void stxn_send(struct sip_stxn *s, struct view response)
 {
 	int err;
-	if (!txn_send(s->txns, &s->path, (struct view){s->response, s->response_n}, stxn_origin(s),
-		    &err))
+	if (!txn_send(s->txns, &s->path, response, stxn_origin(s), &err))
 		stxn_fail_later(s, err);
+}
+
+void stxn_transmit(struct sip_stxn *s)
+{
+	stxn_send(s, (struct view){s->response, s->response_n});
 }
 
 void stxn_response_forget(struct sip_stxn *s)
@@ -298,12 +302,13 @@ int sip_stxn_respond(struct sip_stxn *s, struct view response)
 		return -EALREADY;
 	if (s->state == TXN_FAILED)
 		return s->err; /* the user is about to hear of it */
-	char *copy = txn_copy(response);
-	if (copy == NULL)
+	bool accepts = s->method == SIP_M_INVITE && status >= 200 && status < 300;
+	char *copy = accepts ? NULL : txn_copy(response); /* of a 2xx the user sends the copies */
+	if (copy == NULL && !accepts)
 		return -ENOMEM;
 	secret_free(s->response, s->response_n);
 	s->response = copy;
-	s->response_n = response.n;
+	s->response_n = accepts ? 0 : response.n;
 	s->answered = status >= 200;
 	const struct sip_msg *request = s->answered ? sip_stxn_request(s) : NULL;
 	if (request != NULL && request->to.tag.n == 0 && s->txns->user.answered != NULL)
@@ -313,7 +318,9 @@ int sip_stxn_respond(struct sip_stxn *s, struct view response)
 		s->request = NULL;
 	}
 	s->txns->counters.tx_responses++;
-	if (s->method == SIP_M_INVITE)
+	if (accepts)
+		istxn_accept(s, response);
+	else if (s->method == SIP_M_INVITE)
 		istxn_respond(s, (unsigned int)status);
 	else
 		ostxn_respond(s, (unsigned int)status);
@@ -329,7 +336,7 @@ int sip_stxn_reject(struct sip_stxn *s, unsigned int status, struct view reason,
 	const struct sip_msg *req = sip_stxn_request(s);
 	if (req == NULL)
 		return s->answered ? -EALREADY : -EINVAL;
-	if (to_tag.n == 0)
+	if (to_tag.n == 0 && req->to.tag.n == 0)
 		to_tag = txn_stateless_tag(txns, req, tag);
 	sip_buf_init(&b, txns->out, sizeof(txns->out));
 	sip_build_response(&b, req, &s->source, status, reason, to_tag);

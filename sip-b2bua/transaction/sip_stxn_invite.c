@@ -57,6 +57,17 @@ void istxn_ack(struct sip_stxn *s, const struct sip_msg *msg, const struct sip_p
 	}
 }
 
+void istxn_accept(struct sip_stxn *s, struct view response)
+{
+	struct sip_txns *txns = s->txns;
+	twheel_stop(txns->wheel, &s->retx);
+	stxn_send(s, response);
+	if (s->state == TXN_FAILED)
+		return;
+	twheel_start(txns->wheel, &s->life, 64ull * txns->timers.t1); /* L */
+	s->state = TXN_ACCEPTED;
+}
+
 void istxn_respond(struct sip_stxn *s, unsigned int status)
 {
 	struct sip_txns *txns = s->txns;
@@ -65,12 +76,7 @@ void istxn_respond(struct sip_stxn *s, unsigned int status)
 	stxn_transmit(s);
 	if (status < 200 || s->state == TXN_FAILED)
 		return;
-	twheel_start(txns->wheel, &s->life, 64ull * t->t1); /* H, L */
-	if (status < 300) {
-		s->state = TXN_ACCEPTED;
-		stxn_response_forget(s); /* the user repeats it */
-		return;
-	}
+	twheel_start(txns->wheel, &s->life, 64ull * t->t1); /* H */
 	s->state = TXN_COMPLETED;
 	s->interval_ms = t->t1;
 	if (!s->reliable)

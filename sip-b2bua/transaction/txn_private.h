@@ -174,7 +174,8 @@ void octxn_life(struct sip_ctxn *c);
 
 /* sip_stxn.c: server side, common */
 uint64_t stxn_origin(const struct sip_stxn *s);
-void stxn_transmit(struct sip_stxn *s);
+void stxn_send(struct sip_stxn *s, struct view response);
+void stxn_transmit(struct sip_stxn *s); /* the response that it keeps */
 void stxn_fail_later(struct sip_stxn *s, int err);
 void stxn_fail(struct sip_stxn *s, int err);
 void stxn_end(struct sip_stxn *s);
@@ -186,7 +187,8 @@ void stxn_response_forget(struct sip_stxn *s);
 void istxn_start(struct sip_stxn *s);
 void istxn_again(struct sip_stxn *s); /* the request came again */
 void istxn_ack(struct sip_stxn *s, const struct sip_msg *msg, const struct sip_path *path);
-void istxn_respond(struct sip_stxn *s, unsigned int status); /* s->response is it */
+void istxn_respond(struct sip_stxn *s, unsigned int status); /* s->response is it; not of a 2xx */
+void istxn_accept(struct sip_stxn *s, struct view response); /* a 2xx, which is not kept */
 void istxn_retx(struct sip_stxn *s);
 void istxn_life(struct sip_stxn *s);
 void ostxn_start(struct sip_stxn *s);

@@ -13,6 +13,7 @@
 #include "controlplane/base/secret.h"
 #include "sip-b2bua/b2b/peer_load.h"
 #include "sip-b2bua/b2b/reason.h"
+#include "sip-b2bua/b2b/relay.h"
 
 LOG_TOPIC("answer");
 
@@ -57,14 +58,18 @@ const struct sip_msg *leg_response_start(
 {
 	struct b2b *b = to->call->b;
 	const struct sip_msg *request = to->in ? sip_stxn_request(to->in) : NULL;
-	char tag[SIP_TOKEN_LEN];
+	char text[SIP_TOKEN_LEN];
+	struct view tag;
 
 	if (!request)
 		return NULL;
+	tag = call_tag(to->call, to->side, fork, text);
 	sip_buf_init(buf, b->msg_buf, sizeof(b->msg_buf));
-	sip_build_response(buf, request, sip_stxn_source(to->in), status, none,
-		call_tag(to->call, to->side, fork, tag));
-	leg_put_contact(buf, to, &to->dialog->path);
+	sip_build_response(buf, request, sip_stxn_source(to->in), status, none, tag);
+	/* The Contact is that of fork 0 in all of them. */
+	if (fork != 0)
+		tag = call_tag(to->call, to->side, 0, text);
+	relay_put_contact(buf, tag, &to->dialog->path);
 	sip_put_hdr(buf, SIP_H_ALLOW, VIEW(POLICY_ALLOW));
 	sip_put_hdr(buf, SIP_H_SERVER, VIEW(POLICY_PRODUCT));
 	leg_put_session_id(buf, to);

@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "sip-b2bua/b2b/peer_load.h"
+#include "sip-b2bua/b2b/relay.h"
 #include "sip-b2bua/b2b/stir.h"
 
 static const struct view none = {NULL, 0};
@@ -35,8 +36,8 @@ static int invite_build(struct call *call, const struct sip_msg *from, struct vi
 	struct sip_buf *buf)
 {
 	struct leg *leg = &call->leg[LEG_B];
-	char tag[SIP_TOKEN_LEN], call_id[SIP_TOKEN_LEN + 2];
-	struct view id = call_id_text(call, call_id);
+	char text[SIP_TOKEN_LEN], call_id[SIP_TOKEN_LEN + 2];
+	struct view id = call_id_text(call, call_id), tag = call_tag(call, LEG_B, 0, text);
 	struct identity identity;
 
 	call_identity(call, &identity);
@@ -48,7 +49,7 @@ static int invite_build(struct call *call, const struct sip_msg *from, struct vi
 	sip_put_hdr_start(buf, SIP_H_FROM);
 	identity_put_from(buf, &identity, from);
 	sip_put_lit(buf, ";tag=");
-	sip_put(buf, call_tag(call, LEG_B, 0, tag));
+	sip_put(buf, tag);
 	sip_put_crlf(buf);
 	sip_put_hdr_start(buf, SIP_H_TO);
 	sip_put_char(buf, '<');
@@ -57,7 +58,7 @@ static int invite_build(struct call *call, const struct sip_msg *from, struct vi
 	sip_put_hdr(buf, SIP_H_CALL_ID, id);
 	call_trace(call, LEG_B, id);
 	sip_put_cseq(buf, leg->out_cseq, VIEW("INVITE"));
-	leg_put_contact(buf, leg, call->by_user || call->n_branches > 0 ? path : &call->out_path);
+	relay_put_contact(buf, tag, call->by_user || call->n_branches > 0 ? path : &call->out_path);
 	sip_put_hdr(buf, SIP_H_ALLOW, VIEW(POLICY_ALLOW));
 	leg_put_extensions(leg, buf);
 	call_put_replaces(call, buf);

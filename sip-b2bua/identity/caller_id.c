@@ -67,10 +67,11 @@ int identity_number(const struct cfg_tenant *in, const struct cfg_tenant *out, c
 	char dst[IDENTITY_NUMBER_MAX])
 {
 	char e164[IDENTITY_NUMBER_MAX], sent[IDENTITY_NUMBER_MAX];
+	size_t n = strlen(number);
 
-	if (strlen(number) >= IDENTITY_NUMBER_MAX)
+	if (n >= IDENTITY_NUMBER_MAX)
 		return -ENAMETOOLONG;
-	snprintf(sent, sizeof(sent), "%s", number);
+	memcpy(sent, number, n + 1);
 	if (out && out->caller_id != CFG_CALLER_ID_PASS && is_number(number) &&
 		to_e164(in, number, e164) && from_e164(out, e164, sent) < 0)
 		return -ENAMETOOLONG;

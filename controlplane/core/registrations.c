@@ -16,8 +16,9 @@ LOG_TOPIC("registrations");
 
 #define COMMIT_MS     100 /* changes are gathered for so long */
 #define COMMIT_AT     512 /* or until they are so many: half of what limen-sip tells unacknowledged */
-#define PURGE_MS      60000 /* what ended while its worker was away */
-#define RETRY_MS      5000  /* after a failure of the disk */
+#define QUEUE_OCTETS  (512u * 1024) /* or fill this */
+#define PURGE_MS      60000	    /* what ended while its worker was away */
+#define RETRY_MS      5000	    /* after a failure of the disk */
 #define RESTORE_BATCH 256
 
 static const char schema[] =
@@ -66,6 +67,16 @@ struct facts {
 };
 #define FACTS_MIN offsetof(struct facts, shielded)
 
+/* What limen-sip told, and is not written yet. */
+struct change {
+	uint32_t len;	  /* with what follows, a multiple of 8 */
+	uint32_t n_state; /* 0: it is gone, and there is no more than its id */
+	struct ctl_reg reg;
+	uint8_t state[];
+};
+#define CHANGE_LEN(n_state) ((sizeof(struct change) + (n_state) + 7) & ~(size_t)7)
+_Static_assert(CHANGE_LEN(CTL_REG_STATE_MAX) <= QUEUE_OCTETS, "any change fits an empty queue");
+
 struct reg_worker {
 	bool up;
 	bool restoring;
@@ -81,7 +92,13 @@ struct registrations {
 	sqlite3_stmt *stmt[N_STATEMENTS];
 	struct event *commit_event, *purge_event;
 	uint64_t store_id;
-	unsigned int n_changes; /* in the open transaction */
+	/*
+	 * Written in one go: SQLite is several times as dear when it has to come back into the CPU's
+	 * caches for every few rows.
+	 */
+	uint8_t *queue;
+	size_t n_queue;
+	unsigned int n_changes; /* in it */
 	bool broken;		/* a change was lost: everything is wanted anew */
 	char problem[200];
 	struct reg_worker workers[CALLS_WORKERS_MAX];
@@ -225,20 +242,66 @@ static void recover(struct registrations *r)
 	}
 }
 
+static bool put(struct registrations *r, const struct change *c)
+{
+	const struct ctl_reg *reg = &c->reg;
+	struct facts facts = {reg->reg_id, reg->q, reg->transport, reg->flags, reg->digest, {0},
+		reg->shielded, reg->forwarded, reg->core_until_ms, reg->core_lost_ms};
+	sqlite3_stmt *s = start(r, PUT);
+
+	sqlite3_bind_int64(s, 1, (int64_t)reg->key.id);
+	sqlite3_bind_int64(s, 2, (int64_t)reg->key.owner);
+	sqlite3_bind_int64(s, 3, (int64_t)reg->expires_ms);
+	sqlite3_bind_int64(s, 4, (int64_t)reg->since_ms);
+	sqlite3_bind_text(s, 5, reg->realm, -1, SQLITE_STATIC);
+	sqlite3_bind_text(s, 6, reg->user, -1, SQLITE_STATIC);
+	sqlite3_bind_text(s, 7, reg->contact, -1, SQLITE_STATIC);
+	sqlite3_bind_text(s, 8, reg->agent, -1, SQLITE_STATIC);
+	sqlite3_bind_blob(s, 9, &reg->remote, sizeof(reg->remote), SQLITE_STATIC);
+	sqlite3_bind_blob(s, 10, &facts, sizeof(facts), SQLITE_STATIC);
+	sqlite3_bind_blob(s, 11, c->state, (int)c->n_state, SQLITE_STATIC);
+	return run(r, PUT);
+}
+
+static bool del(struct registrations *r, const struct change *c)
+{
+	sqlite3_bind_int64(start(r, DEL), 1, (int64_t)c->reg.key.id);
+	return run(r, DEL);
+}
+
+/* One transaction of all that waits. */
+static bool write_queue(struct registrations *r)
+{
+	bool done;
+
+	start(r, BEGIN);
+	done = run(r, BEGIN);
+	for (size_t at = 0; done && at < r->n_queue;) {
+		const struct change *c = (const struct change *)(r->queue + at);
+
+		done = c->n_state ? put(r, c) : del(r, c);
+		at += c->len;
+	}
+	start(r, COMMIT);
+	done = done && run(r, COMMIT);
+	if (!done)
+		log_err("registrations are not stored: %s", sqlite3_errmsg(r->db));
+	if (!sqlite3_get_autocommit(r->db))
+		sqlite3_exec(r->db, "ROLLBACK", NULL, NULL, NULL);
+	r->n_queue = r->n_changes = 0;
+	return done;
+}
+
+/* Writes what waits and acknowledges it. Called before anybody reads the rows, too. */
 static void commit(struct registrations *r)
 {
 	static const struct timeval retry = {.tv_sec = RETRY_MS / 1000};
 
+	if (r->n_changes == 0)
+		return;
 	event_del(r->commit_event);
-	if (r->n_changes > 0) {
-		r->n_changes = 0;
-		start(r, COMMIT);
-		r->broken = !run(r, COMMIT) || r->broken;
-	}
-	if (r->broken) {
-		log_err("registrations are not stored: %s", sqlite3_errmsg(r->db));
-		if (!sqlite3_get_autocommit(r->db))
-			sqlite3_exec(r->db, "ROLLBACK", NULL, NULL, NULL);
+	if (!write_queue(r)) {
+		r->broken = true;
 		event_add(r->commit_event, &retry);
 		return;
 	}
@@ -258,24 +321,29 @@ static void commit_cb(evutil_socket_t fd, short what, void *arg)
 		commit(r);
 }
 
-static void change_begin(struct registrations *r)
+/*
+ * Room for a change that a worker told. NULL: a change before it was lost, so the worker is about to be
+ * asked for everything.
+ */
+static struct change *change_add(
+	struct registrations *r, uint32_t worker, uint64_t seq, size_t n_state)
 {
 	static const struct timeval tv = {.tv_usec = COMMIT_MS * 1000};
+	size_t len = CHANGE_LEN(n_state);
+	struct change *c;
 
-	if (r->n_changes++ > 0)
-		return;
-	start(r, BEGIN);
-	if (!run(r, BEGIN))
-		r->broken = true;
-	event_add(r->commit_event, &tv);
-}
-
-static void change_end(struct registrations *r, uint32_t worker, uint64_t seq, bool done)
-{
-	r->broken = r->broken || !done;
-	r->workers[worker].seq = seq;
-	if (r->n_changes >= COMMIT_AT)
+	if (r->n_changes == COMMIT_AT || r->n_queue + len > QUEUE_OCTETS)
 		commit(r);
+	r->workers[worker].seq = seq;
+	if (r->broken)
+		return NULL;
+	if (r->n_changes++ == 0)
+		event_add(r->commit_event, &tv);
+	c = (struct change *)(r->queue + r->n_queue);
+	c->len = (uint32_t)len;
+	c->n_state = (uint32_t)n_state;
+	r->n_queue += len;
+	return c;
 }
 
 static bool reg_ok(const struct ctl_reg *reg)
@@ -290,36 +358,27 @@ static bool reg_ok(const struct ctl_reg *reg)
 int registrations_put(struct registrations *r, uint32_t worker, const struct ctl_reg *reg,
 	const void *state, size_t len)
 {
-	struct facts facts = {reg->reg_id, reg->q, reg->transport, reg->flags, reg->digest, {0},
-		reg->shielded, reg->forwarded, reg->core_until_ms, reg->core_lost_ms};
-	sqlite3_stmt *s;
+	struct change *c;
 
 	if (!reg_ok(reg) || len == 0 || len > CTL_REG_STATE_MAX)
 		return -EPROTO;
-	change_begin(r);
-	s = start(r, PUT);
-	sqlite3_bind_int64(s, 1, (int64_t)reg->key.id);
-	sqlite3_bind_int64(s, 2, (int64_t)reg->key.owner);
-	sqlite3_bind_int64(s, 3, (int64_t)reg->expires_ms);
-	sqlite3_bind_int64(s, 4, (int64_t)reg->since_ms);
-	sqlite3_bind_text(s, 5, reg->realm, -1, SQLITE_STATIC);
-	sqlite3_bind_text(s, 6, reg->user, -1, SQLITE_STATIC);
-	sqlite3_bind_text(s, 7, reg->contact, -1, SQLITE_STATIC);
-	sqlite3_bind_text(s, 8, reg->agent, -1, SQLITE_STATIC);
-	sqlite3_bind_blob(s, 9, &reg->remote, sizeof(reg->remote), SQLITE_STATIC);
-	sqlite3_bind_blob(s, 10, &facts, sizeof(facts), SQLITE_STATIC);
-	sqlite3_bind_blob(s, 11, state, (int)len, SQLITE_STATIC);
-	change_end(r, worker, reg->key.seq, run(r, PUT));
+	c = change_add(r, worker, reg->key.seq, len);
+	if (c) {
+		c->reg = *reg;
+		memcpy(c->state, state, len);
+	}
 	return 0;
 }
 
 int registrations_del(struct registrations *r, uint32_t worker, const struct ctl_reg_key *key)
 {
+	struct change *c;
+
 	if (key->id == 0)
 		return -EPROTO;
-	change_begin(r);
-	sqlite3_bind_int64(start(r, DEL), 1, (int64_t)key->id);
-	change_end(r, worker, key->seq, run(r, DEL));
+	c = change_add(r, worker, key->seq, 0);
+	if (c)
+		c->reg.key = *key;
 	return 0;
 }
 
@@ -339,6 +398,7 @@ void registrations_more(struct registrations *r, uint32_t worker)
 {
 	struct reg_worker *w = &r->workers[worker];
 
+	commit(r);
 	while (w->up && w->restoring) {
 		unsigned int room = r->ops.room(r->ops.arg, worker), n = 0;
 		sqlite3_stmt *s = start(r, RESTORE);
@@ -421,9 +481,11 @@ static bool row_read(sqlite3_stmt *s, struct ctl_reg *reg)
 
 void registrations_each(struct registrations *r, const char *user, registrations_fn row, void *arg)
 {
-	sqlite3_stmt *s = start(r, user ? LIST_USER : LIST);
+	sqlite3_stmt *s;
 	struct ctl_reg reg;
 
+	commit(r);
+	s = start(r, user ? LIST_USER : LIST);
 	if (user)
 		sqlite3_bind_text(s, 1, user, -1, SQLITE_STATIC);
 	while (sqlite3_step(s) == SQLITE_ROW) {
@@ -435,9 +497,12 @@ void registrations_each(struct registrations *r, const char *user, registrations
 
 uint64_t registrations_count(struct registrations *r)
 {
-	sqlite3_stmt *s = start(r, COUNT);
-	uint64_t n = sqlite3_step(s) == SQLITE_ROW ? (uint64_t)sqlite3_column_int64(s, 0) : 0;
+	sqlite3_stmt *s;
+	uint64_t n;
 
+	commit(r);
+	s = start(r, COUNT);
+	n = sqlite3_step(s) == SQLITE_ROW ? (uint64_t)sqlite3_column_int64(s, 0) : 0;
 	sqlite3_reset(s);
 	return n;
 }
@@ -512,13 +577,18 @@ int registrations_new(struct event_base *base, const char *dir, const struct reg
 	if (!r)
 		return -ENOMEM;
 	r->ops = *ops;
+	/* One thread has SQLite, and nobody asks what memory it uses. Before its first use only. */
+	(void)sqlite3_config(SQLITE_CONFIG_SINGLETHREAD);
+	(void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 	rc = open_best(r, dir);
 	if (rc < 0)
 		goto fail;
 	rc = -ENOMEM;
+	r->queue = malloc(QUEUE_OCTETS);
 	r->commit_event = event_new(base, -1, 0, commit_cb, r);
 	r->purge_event = event_new(base, -1, EV_PERSIST, purge_cb, r);
-	if (!r->commit_event || !r->purge_event || event_add(r->purge_event, &purge) < 0)
+	if (!r->queue || !r->commit_event || !r->purge_event ||
+		event_add(r->purge_event, &purge) < 0)
 		goto fail;
 	*ret_registrations = r;
 	return 0;
@@ -531,15 +601,13 @@ void registrations_free(struct registrations *r)
 {
 	if (!r)
 		return;
-	if (r->n_changes > 0) {
-		start(r, COMMIT);
-		if (!run(r, COMMIT))
-			log_err("registrations are not stored: %s", sqlite3_errmsg(r->db));
-	}
+	if (r->n_changes > 0)
+		(void)write_queue(r);
 	if (r->commit_event)
 		event_free(r->commit_event);
 	if (r->purge_event)
 		event_free(r->purge_event);
 	db_close(r);
+	free(r->queue);
 	free(r);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * limen-control's copy of the bindings: what was put is acknowledged once stored, survives its end, goes
- * to the worker it belongs to, in portions; a broken file is put aside.
+ * to the worker it belongs to, in portions; a broken file is put aside; after a failure everything is
+ * wanted again.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,6 +14,9 @@
 #include <string.h>
 #include <unistd.h>
 #include <cmocka.h>
+#include <sqlite3.h>
+#include <sys/syscall.h>
+#include <time.h>
 
 #include "controlplane/core/registrations.h"
 
@@ -21,6 +25,16 @@ static struct registrations *r;
 static char dir[64];
 static unsigned int room, n_restored[2], n_cleared;
 static struct ctl_reg_ack acked;
+static time_t skew_s;
+
+/* libevent's clock, too: what waits for seconds is due at once. */
+int clock_gettime(clockid_t id, struct timespec *ts)
+{
+	long rc = syscall(SYS_clock_gettime, id, ts);
+
+	ts->tv_sec += skew_s;
+	return (int)rc;
+}
 
 static bool far_send(void *arg, uint32_t worker, uint16_t type, const void *part1, size_t len1,
 	const void *part2, size_t len2)
@@ -62,6 +76,7 @@ static int setup(void **state)
 	base = event_base_new();
 	room = 100000;
 	n_restored[0] = n_restored[1] = n_cleared = 0;
+	acked = (struct ctl_reg_ack){0};
 	start();
 	return 0;
 }
@@ -181,6 +196,80 @@ static void test_restore(void **state)
 	assert_int_equal(n_restored[1], 910);
 }
 
+static void test_queue(void **state)
+{
+	static const char large[CTL_REG_STATE_MAX] = "state";
+	struct ctl_reg reg = {.realm = "access", .user = "u"};
+	struct ctl_reg_key key = {.id = 7, .seq = 901};
+
+	registrations_worker_up(r, 0, 1, false);
+	/* What fills the queue is written without waiting for its time. */
+	for (unsigned int i = 1; i <= 100; i++) {
+		reg.key.id = reg.key.seq = i;
+		assert_int_equal(registrations_put(r, 0, &reg, large, sizeof(large)), 0);
+	}
+	assert_in_range(acked.seq, 50, 99);
+	for (unsigned int i = 101; i <= 900; i++) {
+		reg.key.id = reg.key.seq = i;
+		assert_int_equal(registrations_put(r, 0, &reg, large, 5), 0);
+	}
+	assert_in_range(acked.seq, 500, 899);
+	/* In their order. */
+	assert_int_equal(registrations_del(r, 0, &key), 0);
+	reg.key.id = 8;
+	reg.key.seq = 902;
+	assert_int_equal(registrations_put(r, 0, &reg, large, 5), 0);
+	key.id = 8;
+	key.seq = 903;
+	assert_int_equal(registrations_del(r, 0, &key), 0);
+	/* Who asks sees all of it, and it is acknowledged. */
+	assert_int_equal(registrations_count(r), 898);
+	assert_int_equal(acked.seq, 903);
+	reg.key.id = 7;
+	reg.key.seq = 904;
+	assert_int_equal(registrations_put(r, 0, &reg, large, 5), 0);
+	registrations_worker_up(r, 0, 1, true);
+	assert_int_equal(n_restored[0], 0); /* their time is over */
+	assert_int_equal(registrations_count(r), 899);
+}
+
+/* A disk that fails for a while. */
+static void test_failure(void **state)
+{
+	uint64_t store_id;
+	char path[128];
+	sqlite3 *other;
+
+	registrations_worker_up(r, 0, 1, false);
+	put(0, 2000000);
+	wait_ack(1);
+	store_id = acked.store_id;
+	snprintf(path, sizeof(path), "%s/registrations.db", dir);
+	assert_int_equal(sqlite3_open(path, &other), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+	put(1, 2000000);
+	assert_int_equal(registrations_count(r), 1);
+	assert_int_equal(acked.seq, 1);
+	put(2, 2000000);
+	assert_int_equal(registrations_count(r), 1);
+	assert_int_equal(sqlite3_exec(other, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(other);
+	put(3, 2000000);
+	event_base_loop(base, EVLOOP_NONBLOCK);
+	assert_int_equal(acked.store_id, store_id);
+	assert_int_equal(registrations_count(r), 1);
+	/* Another store: it knows nothing, and limen-sip tells everything again. */
+	skew_s += 6;
+	event_base_loop(base, EVLOOP_NONBLOCK);
+	assert_true(acked.store_id != store_id);
+	store_id = acked.store_id;
+	for (unsigned int i = 4; i < 8; i++) /* their numbers go on */
+		put(i, 2000000);
+	wait_ack(8);
+	assert_int_equal(acked.store_id, store_id);
+	assert_int_equal(registrations_count(r), 5);
+}
+
 static void test_clear(void **state)
 {
 	assert_int_equal(registrations_clear(r, "u1", false), -ENOENT);
@@ -237,6 +326,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_store, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_restore, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_queue, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_failure, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_clear, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_broken, setup, teardown),
 	};

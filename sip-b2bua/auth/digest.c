@@ -34,24 +34,27 @@ static bool qop_has_auth(struct view list)
 	return false;
 }
 
-static int param_read(struct digest_challenge *c, struct view name, struct view value)
+static int param_read(struct digest_challenge *c, enum digest_param param, struct view value)
 {
-	if (view_eq_nocase(name, VIEW("realm")))
+	switch (param) {
+	case DIGEST_P_REALM:
 		return text_take(value, c->realm);
-	if (view_eq_nocase(name, VIEW("nonce")))
+	case DIGEST_P_NONCE:
 		return text_take(value, c->nonce);
-	if (view_eq_nocase(name, VIEW("opaque")))
+	case DIGEST_P_OPAQUE:
 		return text_take(value, c->opaque);
-	if (view_eq_nocase(name, VIEW("stale"))) {
+	case DIGEST_P_STALE:
 		c->stale = view_eq_nocase(value, VIEW("true"));
-	} else if (view_eq_nocase(name, VIEW("algorithm"))) {
+		return 0;
+	case DIGEST_P_ALGORITHM:
 		c->hash_named = true;
 		return digest_hash_find(value, &c->hash);
-	} else if (view_eq_nocase(name, VIEW("qop"))) {
+	case DIGEST_P_QOP:
 		c->qop_auth = qop_has_auth(value);
 		return c->qop_auth ? 0 : -EINVAL;
+	default:
+		return 0;
 	}
-	return 0;
 }
 
 int digest_challenge_parse(struct view value, struct digest_challenge *ret_challenge)
@@ -60,19 +63,18 @@ int digest_challenge_parse(struct view value, struct digest_challenge *ret_chall
 	const char *end = sip_view_end(value), *p = sip_skip_ws(value.p, end),
 		   *scheme_end = sip_skip(p, end, SIP_C_TOKEN);
 	unsigned int seen = 0;
-	bool realm = false;
 
 	if (!view_eq_nocase(sip_between(p, scheme_end), VIEW("Digest")))
 		return -EINVAL;
 	p = scheme_end;
 	while (sip_skip_ws(p, end) < end) {
-		struct view name, text;
-		if (digest_param_take(&p, end, &name, &text) < 0 ||
-			digest_param_once(name, &seen) < 0 || param_read(&c, name, text) < 0)
+		enum digest_param param;
+		struct view text;
+		if (digest_param_take(&p, end, &seen, &param, &text) < 0 ||
+			param_read(&c, param, text) < 0)
 			return -EINVAL;
-		realm = realm || view_eq_nocase(name, VIEW("realm"));
 	}
-	if (!realm || !c.nonce[0])
+	if (!(seen & 1u << DIGEST_P_REALM) || !c.nonce[0])
 		return -EINVAL;
 	*ret_challenge = c;
 	return 0;

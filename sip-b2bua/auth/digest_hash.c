@@ -32,16 +32,32 @@ static void mds_fetch(void)
 		mds[i] = EVP_MD_fetch(NULL, rows[i].openssl, NULL);
 }
 
-static void add(EVP_MD_CTX *ctx, const void *p, size_t n)
+/* What is hashed is short: put together first, it costs OpenSSL one call. */
+struct input {
+	EVP_MD_CTX *ctx;
+	size_t n;
+	char text[256];
+};
+
+static void add(struct input *in, const char *p, size_t n)
 {
-	if (n > 0)
-		EVP_DigestUpdate(ctx, p, n);
+	if (in->n + n > sizeof(in->text)) {
+		EVP_DigestUpdate(in->ctx, in->text, in->n);
+		in->n = 0;
+	}
+	if (n > sizeof(in->text)) {
+		EVP_DigestUpdate(in->ctx, p, n);
+	} else if (n > 0) {
+		memcpy(in->text + in->n, p, n);
+		in->n += n;
+	}
 }
 
 void digest_hash_hex(EVP_MD_CTX *ctx, uint8_t hash, char ret_hex[DIGEST_HEX_MAX], ...)
 {
 	static const char digits[] = "0123456789abcdef";
 	unsigned char md[EVP_MAX_MD_SIZE];
+	struct input in;
 	unsigned int n = 0;
 	const struct view *v;
 	va_list args;
@@ -51,14 +67,17 @@ void digest_hash_hex(EVP_MD_CTX *ctx, uint8_t hash, char ret_hex[DIGEST_HEX_MAX]
 	pthread_once(&mds_once, mds_fetch);
 	if (!ctx || !mds[hash] || EVP_DigestInit_ex2(ctx, mds[hash], NULL) != 1)
 		return;
+	in.ctx = ctx;
+	in.n = 0;
 	va_start(args, ret_hex);
 	while ((v = va_arg(args, const struct view *)) != NULL) {
 		if (!first)
-			add(ctx, ":", 1);
+			add(&in, ":", 1);
 		first = false;
-		add(ctx, v->p, v->n);
+		add(&in, v->p, v->n);
 	}
 	va_end(args);
+	EVP_DigestUpdate(ctx, in.text, in.n);
 	if (EVP_DigestFinal_ex(ctx, md, &n) != 1)
 		n = 0;
 	for (unsigned int i = 0; i < n; i++) {
@@ -67,6 +86,7 @@ void digest_hash_hex(EVP_MD_CTX *ctx, uint8_t hash, char ret_hex[DIGEST_HEX_MAX]
 	}
 	ret_hex[2 * n] = '\0';
 	secret_wipe(md, sizeof(md));
+	secret_wipe(in.text, sizeof(in.text));
 }
 
 struct view digest_hash_name(uint8_t hash)
@@ -90,43 +110,57 @@ int digest_hash_find(struct view name, uint8_t *ret_hash)
 	return -EINVAL;
 }
 
-int digest_param_take(
-	const char **p, const char *end, struct view *ret_name, struct view *ret_value)
+static enum digest_param param_find(struct view name)
+{
+	static const struct view names[DIGEST_N_PARAMS] = {
+		[DIGEST_P_USERNAME] = {"username", 8},
+		[DIGEST_P_REALM] = {"realm", 5},
+		[DIGEST_P_NONCE] = {"nonce", 5},
+		[DIGEST_P_URI] = {"uri", 3},
+		[DIGEST_P_RESPONSE] = {"response", 8},
+		[DIGEST_P_CNONCE] = {"cnonce", 6},
+		[DIGEST_P_ALGORITHM] = {"algorithm", 9},
+		[DIGEST_P_QOP] = {"qop", 3},
+		[DIGEST_P_NC] = {"nc", 2},
+		[DIGEST_P_OPAQUE] = {"opaque", 6},
+		[DIGEST_P_STALE] = {"stale", 5},
+	};
+	unsigned int i;
+
+	for (i = DIGEST_N_PARAMS - 1; i > DIGEST_P_OTHER; i--) {
+		if (view_eq_nocase(name, names[i]))
+			break;
+	}
+	return i;
+}
+
+int digest_param_take(const char **p, const char *end, unsigned int *seen,
+	enum digest_param *ret_param, struct view *ret_value)
 {
 	const char *from = sip_skip_ws(*p, end), *q = sip_skip(from, end, SIP_C_TOKEN);
+	struct view name = sip_between(from, q), value;
+	enum digest_param param = param_find(name);
 
-	*ret_name = sip_between(from, q);
 	q = sip_skip_ws(q, end);
-	if (ret_name->n == 0 || q == end || *q != '=')
+	if (name.n == 0 || q == end || *q != '=')
 		return -EINVAL;
 	q = from = sip_skip_ws(q + 1, end);
 	if (q < end && *q == '"') {
 		q = sip_skip_quoted(q, end);
 		if (!q)
 			return -EINVAL;
-		*ret_value = sip_between(from + 1, q - 1);
+		value = sip_between(from + 1, q - 1);
 	} else {
 		q = sip_skip(q, end, SIP_C_TOKEN);
-		*ret_value = sip_between(from, q);
+		value = sip_between(from, q);
 	}
 	q = sip_skip_ws(q, end);
-	if (q < end && *q != ',')
+	if ((q < end && *q != ',') || *seen & 1u << param)
 		return -EINVAL;
+	if (param != DIGEST_P_OTHER)
+		*seen |= 1u << param;
 	*p = q < end ? q + 1 : q;
-	return 0;
-}
-
-int digest_param_once(struct view name, unsigned int *seen)
-{
-	static const char *const names[] = {"username", "realm", "nonce", "uri", "response",
-		"cnonce", "algorithm", "qop", "nc", "opaque", "stale"};
-
-	for (unsigned int i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (!view_eq_nocase(name, view_of(names[i])))
-			continue;
-		if (*seen & 1u << i)
-			return -EINVAL;
-		*seen |= 1u << i;
-	}
+	*ret_param = param;
+	*ret_value = value;
 	return 0;
 }

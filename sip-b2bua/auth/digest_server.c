@@ -197,32 +197,42 @@ static bool guess_limit(struct digest_server *s, uint64_t who, uint32_t max, uin
 
 /* ---- credentials ---- */
 
-static int param_read(struct digest_credentials *c, struct view name, struct view value)
+static int param_read(struct digest_credentials *c, enum digest_param param, struct view value)
 {
 	uint64_t number;
 
-	if (view_eq_nocase(name, VIEW("username"))) {
+	switch (param) {
+	case DIGEST_P_USERNAME:
 		c->username = value;
-	} else if (view_eq_nocase(name, VIEW("realm"))) {
+		break;
+	case DIGEST_P_REALM:
 		c->realm = value;
-	} else if (view_eq_nocase(name, VIEW("nonce"))) {
+		break;
+	case DIGEST_P_NONCE:
 		c->nonce = value;
-	} else if (view_eq_nocase(name, VIEW("uri"))) {
+		break;
+	case DIGEST_P_URI:
 		c->uri = value;
-	} else if (view_eq_nocase(name, VIEW("response"))) {
+		break;
+	case DIGEST_P_RESPONSE:
 		c->response = value;
-	} else if (view_eq_nocase(name, VIEW("cnonce"))) {
+		break;
+	case DIGEST_P_CNONCE:
 		c->cnonce = value;
-	} else if (view_eq_nocase(name, VIEW("algorithm"))) {
+		break;
+	case DIGEST_P_ALGORITHM:
 		return digest_hash_find(value, &c->hash) < 0 ? -ENOTSUP : 0;
-	} else if (view_eq_nocase(name, VIEW("qop"))) {
+	case DIGEST_P_QOP:
 		c->qop = true;
 		return view_eq_nocase(value, VIEW("auth")) ? 0 : -ENOTSUP;
-	} else if (view_eq_nocase(name, VIEW("nc"))) {
+	case DIGEST_P_NC:
 		if (value.n != 8 || !get_hex(value, &number))
 			return -EINVAL;
 		c->nc = (uint32_t)number;
 		c->nc_text = value;
+		break;
+	default:
+		break;
 	}
 	return 0;
 }
@@ -238,13 +248,12 @@ int digest_credentials_parse(struct view value, struct digest_credentials *ret_c
 		return -ENOTSUP;
 	p = scheme_end;
 	while (sip_skip_ws(p, end) < end) {
-		struct view name, text;
-		int rc = digest_param_take(&p, end, &name, &text);
+		enum digest_param param;
+		struct view text;
+		int rc = digest_param_take(&p, end, &seen, &param, &text);
 
 		if (rc == 0)
-			rc = digest_param_once(name, &seen);
-		if (rc == 0)
-			rc = param_read(&c, name, text);
+			rc = param_read(&c, param, text);
 		if (rc < 0)
 			return rc;
 	}

@@ -214,6 +214,28 @@ static void test_old_style_and_quotes(void **state)
 	expect_response(header, EVP_md5(), false, "us\"er:a \"b\":p:\\w", "n", "INVITE:sip:c@d");
 }
 
+/* What is hashed has any length. */
+static void test_lengths(void **state)
+{
+	static char text[2000], uri[700], a2[720];
+	struct digest_client client = {0};
+	struct sip_buf b;
+
+	assert_true(digest_client_take(&client,
+		answer_with("401 Unauthorized",
+			"WWW-Authenticate: Digest realm=\"r\",nonce=\"n\",algorithm=SHA-256\r\n")));
+	for (size_t n = 4; n < sizeof(uri); n++) {
+		memset(uri, 'x', n);
+		memcpy(uri, "sip:", 4);
+		sip_buf_init(&b, text, sizeof(text) - 1);
+		digest_client_put(&client, &b, VIEW("INVITE"), (struct view){uri, n}, "u", "p");
+		assert_false(b.overflow);
+		text[b.n] = '\0';
+		snprintf(a2, sizeof(a2), "INVITE:%.*s", (int)n, uri);
+		expect_response(text, EVP_sha256(), false, "u:r:p", "n", a2);
+	}
+}
+
 static bool take(struct digest_client *client, const char *nonce, bool stale)
 {
 	char text[200];
@@ -246,6 +268,7 @@ int main(void)
 		cmocka_unit_test(test_rfc7616),
 		cmocka_unit_test(test_strongest_is_chosen),
 		cmocka_unit_test(test_old_style_and_quotes),
+		cmocka_unit_test(test_lengths),
 		cmocka_unit_test(test_when_to_give_up),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -261,9 +261,9 @@ struct registrar_proof registrar_prove(struct registrar *r, const struct cfg_reg
 	if (pool) {
 		attempt.username = pool->username;
 		attempt.password = pool->password;
-		aor = reg_aor_find(r->store,
-			registrar_hash(r, conf->realm, view_of(pool->username)),
-			view_of(conf->realm), view_of(pool->username));
+		proof.owner = registrar_hash(r, conf->realm, view_of(pool->username));
+		aor = reg_aor_find(
+			r->store, proof.owner, view_of(conf->realm), view_of(pool->username));
 		attempt.known_source = is_registered_from(r, aor, &path->remote);
 	}
 	enum digest_verdict verdict = digest_server_verify(r->digest, &c, &attempt);
@@ -299,6 +299,14 @@ struct registrar_proof registrar_prove(struct registrar *r, const struct cfg_reg
 }
 
 /* ---- REGISTER ---- */
+
+/* Whether a name or number is that of a user whom registrar_prove() found. */
+static bool is_user(const struct registrar *r, const struct cfg_registrar *conf, struct view text,
+	const struct cfg_pool *pool)
+{
+	return view_eq(text, view_of(pool->username)) ||
+	       reg_users_either(r->users, conf->name, text) == pool;
+}
 
 /* What we know of what may be required; else "Unsupported: ..." with CRLF is in b. */
 static bool requires_other(const struct sip_msg *msg, struct sip_buf *b)
@@ -353,9 +361,8 @@ bool registrar_caller(struct registrar *r, struct sip_stxn *stxn, const struct s
 		proof = registrar_prove(r, conf, msg, path);
 	if (proof.status == 401)
 		registrar_put_challenge(r, conf, proof.stale, &headers);
-	if (proof.status == 200 &&
-		(policy_user_text(&msg->from.uri, user, sizeof(user)) < 0 ||
-			reg_users_either(r->users, conf->name, view_of(user)) != proof.pool)) {
+	if (proof.status == 200 && (policy_user_text(&msg->from.uri, user, sizeof(user)) < 0 ||
+					   !is_user(r, conf, view_of(user), proof.pool))) {
 		proof.status = 403;
 		proof.reason = "its From is not the user who proved himself";
 	}
@@ -396,12 +403,13 @@ static void put_date(struct registrar *r, struct sip_buf *b)
 {
 	time_t now = (time_t)(r->env.ops->wall_ms(r->env.ctx) / 1000);
 	struct tm tm;
-	char text[64];
-	size_t n;
 
 	/* English whatever the locale: limen-sip sets none. */
-	n = strftime(text, sizeof(text), "%a, %d %b %Y %H:%M:%S GMT", gmtime_r(&now, &tm));
-	sip_put_hdr(b, SIP_H_DATE, (struct view){text, n});
+	if (r->n_date == 0 || now != r->date_s)
+		r->n_date = strftime(
+			r->date, sizeof(r->date), "%a, %d %b %Y %H:%M:%S GMT", gmtime_r(&now, &tm));
+	r->date_s = now;
+	sip_put_hdr(b, SIP_H_DATE, (struct view){r->date, r->n_date});
 }
 
 static void put_service_route(struct sip_buf *b, const struct sip_path *path)
@@ -519,7 +527,7 @@ void registrar_request(struct registrar *r, struct sip_stxn *stxn, const struct 
 	}
 	/* RFC 3261 10.3 step 4: a user registers nobody else. */
 	if (policy_user_text(&msg->to.uri, user, sizeof(user)) < 0 ||
-		reg_users_either(r->users, conf->name, view_of(user)) != proof.pool) {
+		!is_user(r, conf, view_of(user), proof.pool)) {
 		r->env.stats->reg_refused++;
 		refuse(stxn, a_register, 403, &headers,
 			"its To is not the user who proved himself");
@@ -534,7 +542,7 @@ void registrar_request(struct registrar *r, struct sip_stxn *stxn, const struct 
 			.path = path,
 			.realm = view_of(conf->realm),
 			.user = view_of(proof.pool->username),
-			.hash = registrar_hash(r, conf->realm, view_of(proof.pool->username)),
+			.hash = proof.owner,
 			.wall_ms = r->env.ops->wall_ms(r->env.ctx),
 			.digest_hash = proof.hash,
 			.limits = &limits},

@@ -2,6 +2,8 @@
 /* Inside of the registrar: what its files share. Private to sip-b2bua/registrar. */
 #pragma once
 
+#include <time.h>
+
 #include "sip-b2bua/auth/digest_server.h"
 #include "sip-b2bua/registrar/register.h"
 #include "sip-b2bua/registrar/registrar.h"
@@ -17,6 +19,9 @@ struct registrar {
 	struct reg_sync *sync;
 	struct reg_gruu *gruu;
 	uint64_t n_tags;
+	time_t date_s; /* of this second is date */
+	size_t n_date;
+	char date[64];
 	bool restoring;		/* what is put into the store comes from limen-control */
 	registrar_gone_fn gone; /* of cached bindings; NULL: nobody wants to know */
 	void *gone_arg;
@@ -26,6 +31,7 @@ struct registrar {
 /* Who a request is from. */
 struct registrar_proof {
 	const struct cfg_pool *pool; /* with status 200 */
+	uint64_t owner;		     /* registrar_hash() of it */
 	uint8_t hash;		     /* enum digest_hash */
 	bool stale;
 	uint16_t status; /* 200, 401, or what it is refused with */

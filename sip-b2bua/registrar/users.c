@@ -25,12 +25,15 @@ static uint64_t owner_of(const struct reg_users *u, const struct cfg_pool *pool)
 		u->owner_key, view_of(conf ? conf->realm : ""), view_of(pool->username));
 }
 
+/* name: shorter than CFG_PHONE_MAX */
 static uint64_t name_hash(const struct reg_users *u, const char *registrar, struct view name)
 {
-	uint64_t parts[2] = {
-		siphash24(u->key, registrar, strlen(registrar)), siphash24(u->key, name.p, name.n)};
+	size_t n = strlen(registrar) + 1; /* its NUL keeps the two apart */
+	char text[CFG_NAME_MAX + CFG_PHONE_MAX];
 
-	return siphash24(u->key, parts, sizeof(parts));
+	memcpy(text, registrar, n);
+	memcpy(text + n, name.p, name.n);
+	return siphash24(u->key, text, n + name.n);
 }
 
 static void insert(uint32_t *slots, uint32_t mask, uint64_t hash, uint32_t pool)
@@ -87,6 +90,8 @@ void reg_users_free(struct reg_users *users)
 const struct cfg_pool *reg_users_name(
 	const struct reg_users *u, const char *registrar, struct view name)
 {
+	if (name.n >= CFG_PHONE_MAX)
+		return NULL;
 	for (uint32_t i = (uint32_t)name_hash(u, registrar, name) & u->mask; u->by_name[i] != 0;
 		i = (i + 1) & u->mask) {
 		const struct cfg_pool *pool = &u->cfg->pools[u->by_name[i] - 1];

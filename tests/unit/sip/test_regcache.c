@@ -12,6 +12,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -307,6 +308,26 @@ static void test_hidden(void **state)
 	expect(g.request, "\r\nTo: <sip:alice@ims.example>\r\n");
 	expect(g.request, "\r\nPath: <sip:10.0.1.1:5060;lr>\r\nSupported: path\r\n");
 	expect(g.reply, "Service-Route: <sip:10.0.0.1:5060;lr>\r\n");
+	end();
+}
+
+/* The 200 says when it was made. */
+static void test_date(void **state)
+{
+	struct rig *r = begin(200);
+
+	for (unsigned int i = 0; i < 5; i++) {
+		time_t now = (time_t)((1700000000000u + twheel_now(r->wheel)) / 1000);
+		char want[64];
+		struct tm tm;
+
+		gmtime_r(&now, &tm);
+		snprintf(want, sizeof(want), "\r\nDate: Tue, 14 Nov 2023 %02d:%02d:%02d GMT\r\n",
+			tm.tm_hour, tm.tm_min, tm.tm_sec);
+		assert_int_equal(alice(ALICE AUTH("alice")), 200);
+		expect(g.reply, want);
+		pass(700);
+	}
 	end();
 }
 
@@ -988,6 +1009,7 @@ static void test_source(void **state)
 
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_hidden),
+	cmocka_unit_test(test_date),
 	cmocka_unit_test(test_shielded),
 	cmocka_unit_test(test_removed),
 	cmocka_unit_test(test_refused),

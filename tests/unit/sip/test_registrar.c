@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "sip-b2bua/registrar/register.h"
+#include "sip-b2bua/registrar/users.h"
 
 static struct twheel *wheel;
 static struct reg_store *store;
@@ -527,6 +528,45 @@ static void test_checkpoint(void **state)
 	}
 }
 
+/* ---- the users of the configuration ---- */
+
+static void test_users(void **state)
+{
+	static struct cfg cfg;
+	static struct cfg_pool pools[] = {
+		{.registrar = "ab", .username = "c", .number = "+1"},
+		{.registrar = "a", .username = "bc"},
+		{.registrar = "x", .username = "same", .number = "+2"},
+		{.registrar = "y", .username = "same", .number = "+3"},
+		{.registrar = "x", .username = "off", .shutdown = true},
+		{.registrar = "x"},
+	};
+	char longest[CFG_PHONE_MAX];
+	struct reg_users *users;
+
+	memset(longest, 'n', sizeof(longest));
+	memcpy(pools[5].username, longest, sizeof(longest) - 1);
+	cfg.pools = pools;
+	cfg.n_pools = sizeof(pools) / sizeof(pools[0]);
+	users = reg_users_new(&cfg, key);
+	assert_non_null(users);
+	assert_ptr_equal(reg_users_name(users, "ab", VIEW("c")), &pools[0]);
+	assert_ptr_equal(reg_users_name(users, "a", VIEW("bc")), &pools[1]);
+	assert_null(reg_users_name(users, "ab", VIEW("bc")));
+	assert_null(reg_users_name(users, "", VIEW("abc")));
+	assert_null(reg_users_name(users, "x", VIEW("")));
+	assert_ptr_equal(reg_users_name(users, "x", VIEW("same")), &pools[2]);
+	assert_ptr_equal(reg_users_name(users, "y", VIEW("same")), &pools[3]);
+	assert_ptr_equal(reg_users_either(users, "y", VIEW("+3")), &pools[3]);
+	assert_null(reg_users_either(users, "y", VIEW("+2")));
+	assert_null(reg_users_name(users, "x", VIEW("off")));
+	assert_ptr_equal(
+		reg_users_name(users, "x", (struct view){longest, sizeof(longest) - 1}), &pools[5]);
+	/* longer than any */
+	assert_null(reg_users_name(users, "x", (struct view){longest, sizeof(longest)}));
+	reg_users_free(users);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -542,6 +582,7 @@ int main(void)
 		T(test_temp_gruu),
 		T(test_limits),
 		T(test_checkpoint),
+		T(test_users),
 #undef T
 	};
 

@@ -210,6 +210,12 @@ static void drop_bye_failed(struct sip_ctxn *ctxn, int err, void *arg)
 {
 }
 
+/*
+ * PRACK and UPDATE may have gone in the early dialog that this was, and nobody knows how many by now: the BYE
+ * counts on from far above them, as it may (RFC 3261 12.2.1.1, 12.2.2).
+ */
+#define DROP_CSEQ 1000
+
 void dialog_drop(struct b2b *b, const struct sip_msg *success, const struct sip_path *path)
 {
 	static const struct sip_ctxn_ops ops = {
@@ -221,6 +227,7 @@ void dialog_drop(struct b2b *b, const struct sip_msg *success, const struct sip_
 	if (dialog_new_uac(success, none, path, &dialog) < 0)
 		return;
 	send_dialog_ack(b, dialog, success->cseq.number);
+	dialog->local_cseq += DROP_CSEQ;
 	if (sip_ctxn_new(b->env.txns, SIP_M_BYE, &ops, NULL, &bye) == 0) {
 		sip_buf_init(&buf, b->msg_buf, sizeof(b->msg_buf));
 		dialog_put_request(&buf, dialog, SIP_M_BYE, dialog_next_cseq(dialog),

@@ -95,6 +95,39 @@ static void test_first_wins(void **state)
 	}
 }
 
+/* Two say 200 at a time, after reliable provisionals: who is too late is rid of the call as well. */
+static void test_both_answer(void **state)
+{
+	for (unsigned int i = 0; i < 2; i++) {
+		struct rig *r = start(5 + i);
+		struct rig_ua *a, *b[2];
+
+		r->side[RIG_CALLER].rel = r->side[RIG_CALLEE].rel = i ? RIG_REL_KNOWN
+								      : RIG_REL_NONE;
+		r->side[RIG_CALLEE].ring = 183;
+		r->side[RIG_CALLEE].early_media = true;
+		r->side[RIG_CALLEE].answer = 0;
+		a = rig_invite(r, "100", false);
+		rig_settle(r);
+		for (unsigned int k = 0; k < 2; k++) {
+			b[k] = rings_at(r, 60 + k);
+			assert_non_null(b[k]);
+			assert_int_equal(b[k]->n_pracked > 0, i);
+		}
+		rig_answer(r, b[0], 200);
+		rig_answer(r, b[1], 200);
+		rig_settle(r);
+		assert_int_equal(a->last, 200);
+		assert_false(b[0]->hung_up);
+		assert_true(b[1]->acked);
+		assert_true(b[1]->hung_up);
+		rig_bye(r, a);
+		rig_settle(r);
+		assert_true(b[0]->hung_up);
+		finish(r);
+	}
+}
+
 /* What two say, what the caller hears; next: 62 is asked as well. */
 static void test_refusals(void **state)
 {
@@ -235,6 +268,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_first_wins),
+		cmocka_unit_test(test_both_answer),
 		cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_silent),
 		cmocka_unit_test(test_races),

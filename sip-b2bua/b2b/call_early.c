@@ -61,9 +61,10 @@ void leg_put_supported(const struct leg *leg, struct sip_buf *buf, bool rel)
 void leg_put_extensions(struct leg *leg, struct sip_buf *buf)
 {
 	/* Asked for an offer, the far end may put it into a reliable provisional, which only a
-	 * caller with reliable provisionals can answer. */
+	 * caller with reliable provisionals can answer, and of several that ring only one. */
 	leg->peer_100rel = leg->rel1xx != CFG_REL1XX_DISABLE &&
-			   (leg->call->offer || call_takes_early_offer(leg->call));
+			   (leg->call->offer || (leg->call->n_branches == 0 &&
+							call_takes_early_offer(leg->call)));
 	if (leg->peer_100rel && leg->rel1xx == CFG_REL1XX_REQUIRE)
 		sip_put_hdr(buf, SIP_H_REQUIRE, VIEW("100rel"));
 	leg_put_supported(leg, buf, leg->peer_100rel && leg->rel1xx != CFG_REL1XX_REQUIRE);
@@ -544,6 +545,14 @@ static struct view early_answer(struct leg *leg, const struct sip_msg *msg, int 
 	return sdp;
 }
 
+/* The caller's INVITE has no offer. */
+static bool is_late(const struct call *call)
+{
+	const struct sip_msg *invite = call_invite(call);
+
+	return invite && invite->body.n == 0;
+}
+
 void call_provisional(
 	struct leg *leg, const struct sip_msg *msg, const struct sip_path *path, bool heard)
 {
@@ -568,6 +577,9 @@ void call_provisional(
 	if (fork >= 0 && (call->forks[fork].settled & 1u << LEG_B))
 		has_sdp = false; /* it has answered, and changes that by UPDATE alone */
 	event = oa_receive(&leg->oa, verdict == REL_NEXT ? OA_RELIABLE : OA_PROVISIONAL, has_sdp);
+	/* An offer of another branch than the one that is answered: a PRACK would have to answer it, too. */
+	if (verdict == REL_NEXT && has_sdp && event == OA_NOTHING && is_late(call))
+		return;
 	if (verdict == REL_NEXT) {
 		struct call_fork *f = &call->forks[fork];
 

@@ -60,3 +60,23 @@ static inline void apply(struct rig *r)
 		fail_msg("%s", error);
 	b2b_config_apply(r->b, r->cfg);
 }
+
+/* A response of another branch of the called side than its user agents; lines: besides, with CRLF. */
+static inline void fork_response(struct rig *r, const char *request, unsigned int status,
+	const char *tag, const char *lines, const char *sdp)
+{
+	struct sip_msg msg;
+	char text[4096];
+	struct sip_buf b;
+
+	assert_int_equal(sip_msg_parse(&msg, request, strlen(request), false), 0);
+	sip_buf_init(&b, text, sizeof(text) - 1);
+	sip_build_response(&b, &msg, NULL, status, (struct view){NULL, 0}, view_of(tag));
+	sip_put_lit(&b, "Contact: <sip:trunk-f@10.0.1.60>\r\n");
+	sip_put(&b, view_of(lines));
+	assert_int_equal(
+		sip_build_end(&b, *sdp ? VIEW("application/sdp") : VIEW(""), view_of(sdp)), 0);
+	text[b.n] = '\0';
+	rig_raw(r, RIG_CALLEE, text);
+	rig_settle(r);
+}

@@ -807,24 +807,6 @@ static void test_merged(void **state)
 	finish(r);
 }
 
-static void fork_response(
-	struct rig *r, const char *request, unsigned int status, const char *tag, const char *sdp)
-{
-	struct sip_msg msg;
-	char text[4096];
-	struct sip_buf b;
-
-	assert_int_equal(sip_msg_parse(&msg, request, strlen(request), false), 0);
-	sip_buf_init(&b, text, sizeof(text) - 1);
-	sip_build_response(&b, &msg, NULL, status, (struct view){NULL, 0}, view_of(tag));
-	sip_put_lit(&b, "Contact: <sip:trunk-f@10.0.1.60>\r\n");
-	assert_int_equal(
-		sip_build_end(&b, *sdp ? VIEW("application/sdp") : VIEW(""), view_of(sdp)), 0);
-	text[b.n] = '\0';
-	rig_raw(r, RIG_CALLEE, text);
-	rig_settle(r);
-}
-
 static void test_forks(void **state)
 {
 	static const char sdp[] =
@@ -838,17 +820,17 @@ static void test_forks(void **state)
 		(r->n_queue > 0 && r->queue[0].to != RIG_CALLEE && rig_deliver(r, -1)))
 		;
 	assert_int_equal(take(r, "INVITE", invite, sizeof(invite)), 1);
-	fork_response(r, invite, 180, "one", "");
-	fork_response(r, invite, 183, "two", sdp);
-	fork_response(r, invite, 180, "three", "");
+	fork_response(r, invite, 180, "one", "", "");
+	fork_response(r, invite, 183, "two", "", sdp);
+	fork_response(r, invite, 180, "three", "", "");
 	assert_int_equal(a->n_ringing, 3);
 	assert_int_equal(b2b_n_dialogs(r->b), 4);
-	fork_response(r, invite, 200, "three", sdp);
+	fork_response(r, invite, 200, "three", "", sdp);
 	assert_int_equal(a->last, 200);
 	assert_int_equal(b2b_n_dialogs(r->b), 4);
 	/* a second fork answers too: ACK and BYE, the call stays (RFC 3261 13.2.2.4) */
 	r->side[RIG_CALLEE].n_requests[SIP_M_BYE] = 0;
-	fork_response(r, invite, 200, "one", sdp);
+	fork_response(r, invite, 200, "one", "", sdp);
 	assert_int_equal(r->side[RIG_CALLEE].n_requests[SIP_M_BYE], 1);
 	assert_int_equal(b2b_n_calls(r->b), 1);
 	rig_bye(r, a);

@@ -219,6 +219,37 @@ static void test_hunt(void **state)
 	}
 }
 
+/* Of two branches that offer reliably one is answered; the PRACK of the other would have no answer. */
+static void test_two_offers(void **state)
+{
+	static const char sdp[] =
+		"v=0\r\no=- 1 1 IN IP4 10.0.1.60\r\ns=-\r\nc=IN IP4 10.0.1.60\r\n"
+		"t=0 0\r\nm=audio 4000 RTP/AVP 0\r\n";
+	struct rig *r = rig_new(14);
+	struct rig_side *callee = &r->side[RIG_CALLEE];
+	struct rig_ua *a;
+	char invite[sizeof(r->last_invite)];
+
+	r->side[RIG_CALLER].rel = callee->rel = RIG_REL_KNOWN;
+	callee->ring = 183;
+	callee->answer = 0;
+	a = rig_invite(r, "100", true);
+	rig_settle(r);
+	assert_int_equal(callee->n_requests[SIP_M_PRACK], 1);
+	memcpy(invite, r->last_invite, sizeof(invite));
+	fork_response(r, invite, 183, "two", "Require: 100rel\r\nRSeq: 7\r\n", sdp);
+	assert_int_equal(callee->n_requests[SIP_M_PRACK], 1);
+	assert_int_equal(a->n_reliable, 1);
+	/* one without an offer is acknowledged */
+	fork_response(r, invite, 180, "three", "Require: 100rel\r\nRSeq: 7\r\n", "");
+	assert_int_equal(callee->n_requests[SIP_M_PRACK], 2);
+	rig_answer(r, rig_callee(r), 200);
+	rig_settle(r);
+	assert_int_equal(a->last, 200);
+	rig_bye(r, a);
+	finish(r);
+}
+
 static void raw_prack(struct rig *r, struct rig_ua *a, const char *rack, unsigned int cseq)
 {
 	char text[2048];
@@ -278,6 +309,7 @@ int main(void)
 		cmocka_unit_test(test_losses),
 		cmocka_unit_test(test_settings),
 		cmocka_unit_test(test_hunt),
+		cmocka_unit_test(test_two_offers),
 		cmocka_unit_test(test_wrong_prack),
 	};
 

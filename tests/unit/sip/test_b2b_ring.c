@@ -128,6 +128,30 @@ static void test_both_answer(void **state)
 	}
 }
 
+/* Who is asked for an offer beside others is not to make it before the answer: only one could be answered. */
+static void test_late_offer(void **state)
+{
+	struct rig *r = start(8);
+	struct rig_ua *a, *b;
+
+	r->side[RIG_CALLER].rel = r->side[RIG_CALLEE].rel = RIG_REL_KNOWN;
+	r->side[RIG_CALLEE].ring = 183;
+	r->side[RIG_CALLEE].early_media = true;
+	r->side[RIG_CALLEE].answer = 0;
+	a = rig_invite(r, "100", true);
+	rig_settle(r);
+	expect_not(r->last_invite, "100rel");
+	b = rings_at(r, 61);
+	assert_non_null(b);
+	assert_int_equal(b->n_pracked, 0);
+	rig_answer(r, b, 200);
+	rig_settle(r);
+	assert_int_equal(a->last, 200);
+	assert_true(b->acked);
+	rig_bye(r, a);
+	finish(r);
+}
+
 /* What two say, what the caller hears; next: 62 is asked as well. */
 static void test_refusals(void **state)
 {
@@ -269,6 +293,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_first_wins),
 		cmocka_unit_test(test_both_answer),
+		cmocka_unit_test(test_late_offer),
 		cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_silent),
 		cmocka_unit_test(test_races),

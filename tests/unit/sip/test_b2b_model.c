@@ -6,7 +6,7 @@
  * dialog, transaction, port or unwritten record. A failing seed is printed; give it as argument, or
  * two of them for a range.
  */
-#include "b2b_rig.h"
+#include "b2b_case.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -287,6 +287,38 @@ static void counts(struct rig *r)
 	}
 }
 
+/* t0 may be a group that rings at a time; calls, their rate and bandwidth may be limited. */
+static void terms(struct rig *r)
+{
+	struct cfg *old = r->cfg;
+	struct cfg_realm *realm;
+
+	r->cfg = cfg_clone(old);
+	if (rig_random(r, 2)) {
+		struct cfg_server_group *g = object(r, CFG_SERVER_GROUP, "4");
+
+		g->hunt = rig_random(r, 4) ? CFG_HUNT_PARALLEL : CFG_HUNT_ROUND_ROBIN;
+		g->n_members = 3;
+		for (unsigned int i = 0; i < 3; i++) {
+			g->members[i].target.addr = old->trunks[i].target.addr;
+			g->members[i].preference = (uint16_t)rig_random(r, 2);
+			g->members[i].weight = 1;
+		}
+		memset(&r->cfg->trunks[0].target, 0, sizeof(r->cfg->trunks[0].target));
+		r->cfg->trunks[0].server_group = 4;
+	}
+	for (unsigned int i = 0; i < 2; i++) {
+		realm = &r->cfg->realms[i];
+		realm->max_conn = rig_random(r, 3) ? 0 : 1 + rig_random(r, 4);
+		realm->bandwidth_kbps = rig_random(r, 3) ? 0 : 90 + rig_random(r, 400);
+		realm->call_spike = rig_random(r, 4) ? 0 : 1 + rig_random(r, 4);
+	}
+	r->cfg->trunks[0].max_conn = rig_random(r, 3) ? 0 : 1 + rig_random(r, 3);
+	r->cfg->trunks[1].bandwidth_kbps = rig_random(r, 3) ? 0 : 90 + rig_random(r, 300);
+	apply(r);
+	cfg_free(old);
+}
+
 static void run(uint64_t seed, bool trace)
 {
 	struct rig *r = rig_new(seed);
@@ -312,6 +344,7 @@ static void run(uint64_t seed, bool trace)
 								 : intervals[rig_random(r, 4)];
 		r->side[RIG_CALLER + side].min_se = rig_random(r, 2) ? 150 : 0;
 	}
+	terms(r);
 	r->any_realm = true;
 	sides_change(r);
 	for (unsigned int step = 0; step < STEPS; step++) {

@@ -443,7 +443,7 @@ static int make_media(struct control *c)
 		get_prompt_ms, ops_rating, c};
 	struct sessions_ops sessions_ops = {on_media_answer, on_media_gone, on_media_lost,
 		on_media_dtls, on_media_dirty, get_sums, resolve_play, get_srtp, c};
-	struct nat_peer_ops nat_ops = {on_nat_changed, on_nat_failed, c};
+	struct nat_peer_ops nat_ops = {on_nat_changed, on_nat_failed, ops_wall_ms, c};
 	struct dpclient_ops dp_ops = {
 		dp_generation, on_media_timeout, on_play_done, look_at_transcoder, c};
 	char path[108], dir[256];

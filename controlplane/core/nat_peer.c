@@ -13,7 +13,7 @@ LOG_TOPIC("nat");
 struct nat_peer {
 	struct nat_peer_ops ops;
 	struct sessions *sessions;
-	struct ipc_peer *peer; /* NULL: away */
+	struct process process;
 	struct ctl_nat_info info;
 };
 
@@ -36,6 +36,11 @@ void nat_peer_bind(struct nat_peer *nat, struct sessions *sessions)
 	nat->sessions = sessions;
 }
 
+const struct process *nat_peer_process(const struct nat_peer *nat)
+{
+	return &nat->process;
+}
+
 const struct ctl_nat_info *nat_peer_info(const struct nat_peer *nat)
 {
 	return &nat->info;
@@ -50,21 +55,21 @@ void nat_peer_dtls(struct nat_peer *nat, const struct media_session *session, un
 		.remote = session->conf.leg[leg].remote_rtp,
 	};
 
-	if (nat->peer == NULL)
+	if (nat->process.peer == NULL)
 		return; /* it is told when it is back */
 	if (dtls->role == CTL_DTLS_NONE)
-		ipc_send(nat->peer, CTL_NAT_DEL, 0, 0, 0, &msg.id, sizeof(msg.id), NULL, 0);
+		ipc_send(nat->process.peer, CTL_NAT_DEL, 0, 0, 0, &msg.id, sizeof(msg.id), NULL, 0);
 	else if (dtls->role != CTL_DTLS_CLIENT || ipaddr_is_set(&msg.remote))
-		ipc_send(nat->peer, CTL_NAT_SET, 0, 0, 0, &msg, sizeof(msg), NULL, 0);
+		ipc_send(nat->process.peer, CTL_NAT_SET, 0, 0, 0, &msg, sizeof(msg), NULL, 0);
 }
 
 void nat_peer_up(struct nat_peer *nat, struct ipc_peer *peer)
 {
 	size_t pos = 0;
 
-	if (nat->peer != NULL)
-		ipc_peer_close(nat->peer, "another limen-nat took its place");
-	nat->peer = peer;
+	if (nat->process.peer != NULL)
+		ipc_peer_close(nat->process.peer, "another limen-nat took its place");
+	process_up(&nat->process, peer, nat->ops.wall_ms(nat->ops.arg));
 	log_notice("limen-nat is connected");
 	for (struct media_session *s; (s = sessions_walk(nat->sessions, &pos)) != NULL;) {
 		for (unsigned int leg = 0; leg < DP_LEGS; leg++)
@@ -75,9 +80,9 @@ void nat_peer_up(struct nat_peer *nat, struct ipc_peer *peer)
 
 void nat_peer_down(struct nat_peer *nat, struct ipc_peer *peer)
 {
-	if (nat->peer != peer)
+	if (nat->process.peer != peer)
 		return;
-	nat->peer = NULL;
+	process_down(&nat->process, nat->ops.wall_ms(nat->ops.arg));
 	memset(&nat->info.own, 0, sizeof(nat->info.own));
 	log_warning(
 		"limen-nat is gone: no DTLS handshakes until it is back; calls keep their keys");

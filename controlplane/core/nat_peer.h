@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 
+#include "controlplane/core/process.h"
 #include "controlplane/media/sessions.h"
 
 struct nat_peer;
@@ -17,6 +18,7 @@ struct nat_peer_ops {
 	void (*changed)(void *arg);
 	/* A call cannot have its media. */
 	void (*failed)(void *arg, const struct media_session *session, unsigned int leg);
+	uint64_t (*wall_ms)(void *arg);
 	void *arg;
 };
 
@@ -33,5 +35,7 @@ void nat_peer_down(struct nat_peer *nat, struct ipc_peer *peer);
 /* Its messages, checked for their size. 0, or -EPROTO: then the connection is closed. */
 int nat_peer_message(struct nat_peer *nat, const struct ipc_hdr *hdr, const void *body);
 
+/* limen-nat, now or last. */
+const struct process *nat_peer_process(const struct nat_peer *nat);
 /* What was last told; own is NONE while it is away. */
 const struct ctl_nat_info *nat_peer_info(const struct nat_peer *nat);

@@ -32,7 +32,7 @@ struct call_recording {
 struct recordings {
 	struct recordings_ops ops;
 	struct sessions *sessions;
-	struct recordings_process process;
+	struct process process;
 	struct ctl_rec_info info;
 	struct idmap told;			/* struct told by call id */
 	struct ctl_rec_status ended[ENDED_MAX]; /* a ring */
@@ -300,27 +300,13 @@ void recordings_policy(struct recordings *rs, const struct cfg *cfg)
 	send_policy(rs, cfg);
 }
 
-static void come(struct recordings *rs, struct ipc_peer *peer)
-{
-	struct recordings_process *p = &rs->process;
-	pid_t pid = 0;
-	uid_t uid;
-
-	ipc_peer_cred(peer, &uid, &pid);
-	p->restarts += p->known && p->pid != pid;
-	p->peer = peer;
-	p->known = true;
-	p->pid = pid;
-	p->since_ms = rs->ops.wall_ms(rs->ops.arg);
-}
-
 void recordings_up(struct recordings *rs, struct ipc_peer *peer)
 {
 	struct call *call;
 
 	if (rs->process.peer != NULL)
 		ipc_peer_close(rs->process.peer, "another limen-rec took its place");
-	come(rs, peer);
+	process_up(&rs->process, peer, rs->ops.wall_ms(rs->ops.arg));
 	told_clear(rs);
 	log_notice("limen-rec is connected");
 	send_policy(rs, rs->ops.running(rs->ops.arg));
@@ -335,8 +321,7 @@ void recordings_down(struct recordings *rs, struct ipc_peer *peer)
 {
 	if (rs->process.peer != peer)
 		return;
-	rs->process.peer = NULL;
-	rs->process.since_ms = rs->ops.wall_ms(rs->ops.arg);
+	process_down(&rs->process, rs->ops.wall_ms(rs->ops.arg));
 	log_warning("limen-rec is gone: nothing is recorded until it is back");
 }
 
@@ -395,7 +380,7 @@ int recordings_message(struct recordings *rs, const struct ipc_hdr *hdr, const v
 	return 0;
 }
 
-const struct recordings_process *recordings_process(const struct recordings *rs)
+const struct process *recordings_process(const struct recordings *rs)
 {
 	return &rs->process;
 }

@@ -15,6 +15,7 @@
 #include "controlplane/api/ctl_api.h"
 #include "controlplane/base/ipc.h"
 #include "controlplane/config/cfg.h"
+#include "controlplane/core/process.h"
 #include "controlplane/media/sessions.h"
 #include "controlplane/records/record.h"
 
@@ -59,14 +60,8 @@ void recordings_down(struct recordings *rs, struct ipc_peer *peer);
 int recordings_message(struct recordings *rs, const struct ipc_hdr *hdr, const void *body)
 	__attribute__((warn_unused_result));
 
-/* The process at the other end, now or last. */
-struct recordings_process {
-	struct ipc_peer *peer; /* NULL: away */
-	bool known;
-	pid_t pid;
-	uint64_t since_ms, restarts; /* wall clock: when it came or went */
-};
-const struct recordings_process *recordings_process(const struct recordings *rs);
+/* limen-rec, now or last. */
+const struct process *recordings_process(const struct recordings *rs);
 bool recordings_here(const struct recordings *rs);
 /* What limen-rec told last. */
 const struct ctl_rec_info *recordings_info(const struct recordings *rs);

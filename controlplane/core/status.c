@@ -389,6 +389,21 @@ static void fill_stats(struct cli_process *p, const struct ipc_stats *stats)
 	p->tx_dropped = stats->tx_dropped;
 }
 
+static int process_row(const char *name, const struct process *from, cli_process_fn row, void *arg)
+{
+	struct cli_process p = {.pid = from->pid,
+		.connected = from->peer != NULL,
+		.since_ms = from->since_ms,
+		.restarts = from->restarts};
+
+	if (!from->known)
+		return 0;
+	snprintf(p.name, sizeof(p.name), "%s", name);
+	if (from->peer != NULL)
+		fill_stats(&p, ipc_peer_stats(from->peer));
+	return row(&p, arg);
+}
+
 static void processes(void *ctx, cli_process_fn row, void *arg)
 {
 	const struct control *c = ctx;
@@ -421,17 +436,8 @@ static void processes(void *ctx, cli_process_fn row, void *arg)
 		if (row(&p, arg) != 0)
 			return;
 	}
-	const struct recordings_process *rec = recordings_process(c->recordings);
-	if (!rec->known)
-		return;
-	p = (struct cli_process){.name = "limen-rec",
-		.pid = rec->pid,
-		.connected = rec->peer != NULL,
-		.since_ms = rec->since_ms,
-		.restarts = rec->restarts};
-	if (rec->peer != NULL)
-		fill_stats(&p, ipc_peer_stats(rec->peer));
-	row(&p, arg);
+	if (process_row("limen-nat", nat_peer_process(c->nat), row, arg) == 0)
+		(void)process_row("limen-rec", recordings_process(c->recordings), row, arg);
 }
 
 static const struct dp_stats_header *dp_stats(void *ctx)

@@ -5,6 +5,7 @@ import json
 import re
 
 from limenlab.peers import sleep_while_talking
+from limenlab.proc import wait_for
 from limenlab.rtpcase import TalkingCall, start
 
 COMMANDS = ["version", "clock", "users", "processes", "interfaces", "ip interface brief", "realm", "trunk",
@@ -26,6 +27,8 @@ def run(t):
         json.loads(box.cli(f"show {command} | json"))
         counted = box.cli(f"show {command} | count .")
         t.check(re.search(r"\d", counted), f"'show {command} | count .' gives {counted!r}")
+    wait_for("all processes should be shown", lambda: {row["process"] for row in box.json("show processes") if row["state"] == "up"}
+             == {"limen-control", "limen-dataplane", "limen-sip 0", "limen-nat", "limen-rec"})
     shown, = box.active_calls()
     sent_a, sent_b = (talker.sent for talker in call.talkers)
     t.equal([leg["rx_packets"] for leg in shown["legs"]], [sent_a, sent_b], "packets of the call that is shown")

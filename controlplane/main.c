@@ -23,6 +23,7 @@
 LOG_TOPIC("main");
 
 #define FILE_MAX_BYTES (16u << 20)
+#define REST_US	       1000 /* between turns, when many processes speak; base/pace.h */
 
 struct args {
 	struct control_options control;
@@ -203,7 +204,7 @@ static void loop(struct event_base *base)
 {
 	struct pace pace;
 
-	pace_init(&pace, clock_mono_us());
+	pace_init(&pace, REST_US, clock_mono_us());
 	do {
 		pace_rest(&pace);
 	} while (event_base_loop(base, EVLOOP_ONCE) == 0 && !event_base_got_break(base));

@@ -49,6 +49,7 @@ LOG_TOPIC("main");
 #define SECOND_MS     1000
 #define STALE_PROBE_S 10 /* well under the kernel's gc_stale_time of 60 s */
 #define MEMPOOL_CACHE 256
+#define REST_US	      2000 /* between turns, when much comes for Linux; base/pace.h */
 
 /* The whole process; each part owns itself. */
 struct dp {
@@ -245,7 +246,7 @@ static void loop(struct dp *dp)
 	struct pace pace;
 	bool more = false;
 
-	pace_init(&pace, clock_mono_us());
+	pace_init(&pace, REST_US, clock_mono_us());
 	while (!dp->stopping) {
 		if (!more)
 			pace_rest(&pace);

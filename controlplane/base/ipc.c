@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -286,6 +287,17 @@ static void rx_cb(evutil_socket_t fd, short what, void *arg)
 	peer->dispatching = false;
 	if (peer->freed)
 		peer_destroy(peer);
+}
+
+bool ipc_wait(struct ipc_peer *peer, uint64_t us)
+{
+	struct pollfd ready = {.fd = peer->fd, .events = POLLIN};
+	struct timespec limit = {.tv_nsec = (long)us * 1000};
+
+	if (ppoll(&ready, 1, &limit, NULL) <= 0)
+		return false;
+	rx_cb(peer->fd, EV_READ, peer);
+	return true;
 }
 
 int ipc_take_fd(struct ipc_peer *peer)

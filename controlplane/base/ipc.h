@@ -126,6 +126,11 @@ uint32_t ipc_next_seq(struct ipc_peer *peer);
 int ipc_take_fd(struct ipc_peer *peer);
 /* Writes what is queued now, without waiting for the loop (order against other sockets). */
 void ipc_flush(struct ipc_peer *peer);
+/*
+ * Waits up to us microseconds (under a second) until messages come, and handles those that are there
+ * as the loop would. false: nothing came. The handlers may close or free the peer.
+ */
+bool ipc_wait(struct ipc_peer *peer, uint64_t us);
 
 /*
  * One message as it came, aligned to 8; exposed for the fuzz target and the unit tests. A negative

@@ -646,6 +646,11 @@ void control_flush(struct sip_worker *w)
 		ipc_flush(w->control.peer);
 }
 
+bool control_wait(struct sip_worker *w, uint64_t us)
+{
+	return w->control.peer != NULL && ipc_wait(w->control.peer, us);
+}
+
 void control_stats_send(struct sip_worker *w, const struct ctl_sip_stats *stats)
 {
 	if (w->control.up)

@@ -2,7 +2,8 @@
 /*
  * Workers: making, the loop, ending. A turn of the loop is: wait and run what is ready, fire what
  * is due, then let the messages out, those to limen-control before those to the wire: a checkpoint
- * or record is on its way before the answer that it belongs to.
+ * or record is on its way before the answer that it belongs to. Before the next turn it rests, and
+ * serves once within the rest what limen-control says.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -96,16 +97,33 @@ static void tick(evutil_socket_t fd, short what, void *arg)
 	worker_time(arg);
 }
 
+static void flush(struct sip_worker *w)
+{
+	worker_time(w);
+	control_flush(w);
+	sip_transport_flush(w->transport);
+}
+
+/* Only the outside waits: what the turn has asked limen-control is answered within the rest. */
+static void rest(struct sip_worker *w)
+{
+	uint64_t now_us = clock_mono_us(), us = pace_turn(&w->pace, now_us);
+
+	if (us == 0)
+		return;
+	if (control_wait(w, us))
+		flush(w);
+	pace_until(now_us + us);
+}
+
 static void turn(struct sip_worker *w)
 {
-	pace_rest(&w->pace);
+	rest(w);
 	uint64_t wait_ms = twheel_next_ms(w->wheel, IDLE_MAX_MS);
 	struct timeval tv = {(time_t)(wait_ms / 1000), (suseconds_t)(wait_ms % 1000) * 1000};
 	event_add(w->tick, &tv);
 	event_base_loop(w->base, EVLOOP_ONCE);
-	worker_time(w);
-	control_flush(w);
-	sip_transport_flush(w->transport);
+	flush(w);
 }
 
 static void *worker_main(void *arg)
@@ -124,7 +142,7 @@ static void *worker_main(void *arg)
 	twheel_start(w->wheel, &w->stats_timer, STATS_MS);
 	w->time_fd = thread_time_open();
 	overload_init(&w->overload, clock_mono_us(), thread_time_us(w->time_fd));
-	pace_init(&w->pace, clock_mono_us());
+	pace_init(&w->pace, PACE_REST_US, clock_mono_us());
 	control_start(w);
 	/* acquire pairs with the release in _stop */
 	while (!atomic_load_explicit(&group->stopping, memory_order_acquire))

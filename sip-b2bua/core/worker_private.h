@@ -169,6 +169,8 @@ void names_tell(struct sip_worker *w);
 void control_start(struct sip_worker *w);
 void control_stop(struct sip_worker *w);
 void control_flush(struct sip_worker *w);
+/* Waits up to us for limen-control and serves what it says; false: nothing came. */
+bool control_wait(struct sip_worker *w, uint64_t us);
 /* What connections have come up and gone since the last call. */
 void control_conns_send(struct sip_worker *w);
 void control_stats_send(struct sip_worker *w, const struct ctl_sip_stats *stats);

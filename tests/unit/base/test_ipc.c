@@ -202,6 +202,41 @@ static void test_request_reply(void **state)
 	pair_close(&p);
 }
 
+/* Messages are handled while the loop does not run. */
+static void test_wait(void **state)
+{
+	struct pair p;
+
+	pair_open(&p, 8);
+	assert_false(ipc_wait(p.server, 1));
+	ipc_send(p.client, PING, 5, 0, 0, "abcd", 4, NULL, 0);
+	ipc_send(p.client, PING, 6, 0, 0, "abcd", 4, NULL, 0);
+	ipc_flush(p.client);
+	assert_true(ipc_wait(p.server, 999999));
+	assert_int_equal(p.s.n_ping, 2);
+	ipc_flush(p.server);
+	assert_true(ipc_wait(p.client, 999999));
+	assert_int_equal(p.c.n_reply, 2);
+	assert_false(ipc_wait(p.client, 1));
+	/* The end of the connection is no message, and is told by the loop. */
+	ipc_peer_free(p.client);
+	p.c.n_closed = 1;
+	(void)ipc_wait(p.server, 999999);
+	assert_int_equal(p.s.n_closed, 0);
+	turn();
+	assert_int_equal(p.s.n_closed, 1);
+	pair_close(&p);
+
+	pair_open(&p, 8);
+	ipc_send(p.client, FREE_ME, 1, 0, 0, NULL, 0, NULL, 0);
+	ipc_flush(p.client);
+	assert_true(ipc_wait(p.server, 999999));
+	p.s.n_closed = 1;
+	turn();
+	assert_int_equal(p.c.n_closed, 1);
+	pair_close(&p);
+}
+
 static void test_big(void **state)
 {
 	static uint8_t body[65536];
@@ -620,6 +655,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_request_reply),
+		cmocka_unit_test(test_wait),
 		cmocka_unit_test(test_big),
 		cmocka_unit_test(test_malformed),
 		cmocka_unit_test(test_packets),

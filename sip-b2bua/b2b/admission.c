@@ -502,10 +502,15 @@ void admission_agreed(struct call *call)
 	}
 }
 
+void admission_revert(struct call *call, unsigned int side)
+{
+	(void)move(call, &call->held[side], call->held[side].agreed, true);
+}
+
 void admission_failed(struct call *call)
 {
 	if (call->state != CALL_UP)
 		return;
 	for (unsigned int side = 0; side < DP_LEGS; side++)
-		(void)move(call, &call->held[side], call->held[side].agreed, true);
+		admission_revert(call, side);
 }

@@ -85,6 +85,7 @@ bool admission_box(struct call *call);
 bool admission_offer(struct call *call, unsigned int from, bool must, const char **ret_reason);
 void admission_agreed(struct call *call); /* the exchange is complete */
 void admission_failed(struct call *call); /* it came to nothing: the agreement before it holds */
+void admission_revert(struct call *call, unsigned int side); /* the same for a leg, in any state */
 
 /* Header lines of a refusal: Retry-After, Warning. */
 void admission_put_headers(const struct admission_refusal *refusal, struct sip_buf *headers);

@@ -484,8 +484,6 @@ void call_end(struct call *call, const struct call_why *why)
 	spot_leave(b, &call->targets.spot);
 	call_stir_forget(call);
 	call_hook_forget(call);
-	admission_drop(call, LEG_A);
-	admission_drop(call, LEG_B);
 	call_toll_drop(call);
 	record_finish(call, why);
 	trace_end(call, why);
@@ -500,6 +498,9 @@ void call_end(struct call *call, const struct call_why *why)
 	/* Told before the answers leave, so that the record is safe when the peers know. */
 	control_call_end(b, &call->rec);
 	call_transfer_ends(call, why);
+	/* What was lent to it is counted where it is again. */
+	admission_drop(call, LEG_A);
+	admission_drop(call, LEG_B);
 	b->n_calls--;
 	atomic_fetch_sub_explicit(&b->env.shared->n_calls, 1, memory_order_relaxed);
 	leg_end(&call->leg[LEG_A], why);

@@ -247,6 +247,7 @@ static void give_back(struct call *to, unsigned int side)
 	else
 		oa_fail(&leg->oa);
 	leg->reverts = leg->out != NULL;
+	admission_revert(to, side);
 	swap_origin(place, leg);
 	leg_swap(place, leg);
 	if (changed && !place->out && place->call->state == CALL_UP)

@@ -80,3 +80,16 @@ static inline void fork_response(struct rig *r, const char *request, unsigned in
 	rig_raw(r, RIG_CALLEE, text);
 	rig_settle(r);
 }
+
+static inline uint32_t n_counted(struct rig *r, const char *key)
+{
+	return atomic_load(
+		&budget_at(&r->shared.budgets, budget_of(&r->shared.budgets, key))->n_calls);
+}
+
+/* Each call that lives counts once on each side, whatever became of its transfers. */
+static inline void expect_counted(struct rig *r)
+{
+	assert_int_equal(n_counted(r, "realm access") + n_counted(r, "realm peering"),
+		2 * b2b_n_calls(r->b));
+}

@@ -267,6 +267,7 @@ static void expect_no_orphans(struct rig *r)
 	rig_pass(r, 250000); /* the no-answer timer and 64*T1 are in it */
 	/* after a transfer both may be of one side */
 	assert_int_equal(n_live(r, RIG_CALLER) + n_live(r, RIG_CALLEE), 2 * b2b_n_calls(r->b));
+	expect_counted(r);
 	for (unsigned int i = 0; i < RIG_UAS; i++) {
 		const struct rig_ua *ua = &r->side[RIG_CALLEE].ua[i];
 

@@ -190,6 +190,11 @@ static void test_by_caller(void **state)
 	}
 }
 
+static uint64_t bps_counted(struct rig *r, const char *key)
+{
+	return atomic_load(&budget_at(&r->shared.budgets, budget_of(&r->shared.budgets, key))->bps);
+}
+
 /* Nothing comes of it: the call is as it was, the transferor hears why. */
 static void test_failures(void **state)
 {
@@ -231,6 +236,7 @@ static void test_failures(void **state)
 		if (rows[i].reason)
 			assert_string_equal(call_number(r, 1)->rec.reason, rows[i].reason);
 		assert_int_equal(r->stats.transfers_failed, 1);
+		expect_counted(r);
 		/* and it may be tried again */
 		r->side[RIG_CALLEE].answer = r->side[RIG_CALLER].answer = 200;
 		assert_int_equal(refer(r, b, "Refer-To: <sip:200@x.example>\r\n"), 202);
@@ -332,6 +338,7 @@ static void test_target_dies(void **state)
 		expect_media(call_number(r, 0), a, b);
 		/* cancelled in time, or accepted and taken back */
 		assert_int_equal(a->n_invites, i ? 2 : 1);
+		expect_counted(r);
 		m = strstr(before, "m=audio ");
 		assert_non_null(m);
 		if (i)
@@ -477,6 +484,7 @@ static void test_attended(void **state)
 	assert_false(b1->hung_up);
 	assert_false(b2->hung_up);
 	assert_int_equal(b2b_n_calls(r->b), 1);
+	expect_counted(r);
 	made = rig_last_call(r);
 	expect_media(made, b1, b2);
 	assert_string_equal(made->rec.calling[0], "100");
@@ -500,18 +508,28 @@ static void test_attended_fails(void **state)
 		struct rig *r = start(80 + i);
 		struct rig_ua *a1, *a2, *b1, *b2;
 		char lines[1024];
+		uint64_t bps;
 
+		r->cfg->realms[1].bandwidth_kbps = 10000;
+		apply(r);
 		a1 = up(r, "100", &b1);
 		a2 = up(r, "200", &b2);
+		bps = bps_counted(r, "realm peering");
+		assert_true(bps > 0);
 		name_dialog(i == SAME_CALL ? a1 : a2, "200", lines, sizeof(lines));
 		r->side[RIG_CALLEE].answer = i == FIRST_REFUSES ? 488 : 0;
 		assert_int_equal(refer(r, a1, lines), i == SAME_CALL ? 400 : 202);
 		rig_settle(r);
 		if (i == SECOND_REFUSES) {
 			assert_non_null(b2->in);
+			/* it offers more than its call has */
+			r->side[RIG_CALLEE]
+				.m_line = "m=video 4000 RTP/AVP 99\r\na=rtpmap:99 H264/90000\r\n";
 			rig_answer(r, b2, 200);
+			r->side[RIG_CALLEE].m_line = NULL;
 			rig_settle(r);
 			assert_non_null(b1->in);
+			assert_true(bps_counted(r, "realm peering") > bps);
 			rig_answer(r, b1, 488);
 			r->side[RIG_CALLEE].answer = 200;
 			rig_pass(r, 1000);
@@ -525,8 +543,10 @@ static void test_attended_fails(void **state)
 		r->side[RIG_CALLEE].answer = 200;
 		assert_false(a1->hung_up);
 		assert_false(b1->hung_up);
+		expect_counted(r);
 		expect_media(call_number(r, 0), a1, b1);
 		if (i != SECOND_GONE) {
+			assert_int_equal(bps_counted(r, "realm peering"), bps);
 			assert_false(b2->hung_up);
 			assert_false(a2->hung_up);
 			expect_media(call_number(r, 1), a2, b2);

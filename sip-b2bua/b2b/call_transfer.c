@@ -315,6 +315,7 @@ static void failed(struct call *to, const struct call_why *why)
 void call_transfer_ends(struct call *call, const struct call_why *why)
 {
 	struct call_transfer *t = call->transfer;
+	enum ctl_released_by by = why->by;
 	struct call *to;
 
 	if (!t)
@@ -324,8 +325,10 @@ void call_transfer_ends(struct call *call, const struct call_why *why)
 		return;
 	}
 	to = transfer_call(call->b, t->to);
+	if (why->by == CTL_BY_CALLER || why->by == CTL_BY_CALLED)
+		by = t->role == ROLE_FROM ? CTL_BY_CALLER : CTL_BY_CALLED; /* its far end there */
 	if (to)
-		call_end(to, &(struct call_why){.by = CTL_BY_BOX,
+		call_end(to, &(struct call_why){.by = by,
 				     .status = 487,
 				     .q850 = 16,
 				     .reason = "the call that was being transferred has ended"});

@@ -288,6 +288,10 @@ static void test_hang_ups(void **state)
 			assert_true(b->hung_up);
 			assert_null(c->in); /* cancelled */
 			assert_int_equal(b2b_n_calls(r->b), 0);
+			/* no fault of the target's trunk */
+			assert_int_equal(call_number(r, 1)->rec.released_by, CTL_BY_CALLER);
+			assert_string_equal(call_number(r, 1)->rec.reason,
+				"the call that was being transferred has ended");
 			break;
 		default:
 			/* no dialog yet: the BYE is not sent by the rig, it refuses */

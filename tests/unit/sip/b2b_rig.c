@@ -541,7 +541,8 @@ static int env_worker_tell(void *ctx, unsigned int worker, const void *msg, size
 {
 	struct rig *r = ctx;
 
-	assert_in_range(worker, 1, r->n_others);
+	assert_in_range(worker, 0, r->n_others);
+	assert_int_not_equal(worker, r->worker);
 	assert_in_range(n, 1, sizeof(r->told));
 	if (r->tell_error)
 		return r->tell_error;
@@ -594,6 +595,7 @@ static void box_start(struct rig *r)
 		.key = &r->key,
 		.stats = &r->stats,
 		.shared = &r->shared,
+		.worker = r->worker,
 		.n_workers = 1 + r->n_others,
 	};
 	char error[CFG_ERROR_MAX];
@@ -603,7 +605,7 @@ static void box_start(struct rig *r)
 	r->kept = env.trace = trace_new();
 	assert_non_null(r->kept);
 	assert_int_equal(trace_limit(r->kept, 2 * RIG_KEPT), 0);
-	r->txns = sip_txns_new(r->wheel, &r->key, 0, 4096, &user, r);
+	r->txns = sip_txns_new(r->wheel, &r->key, r->worker, 4096, &user, r);
 	assert_non_null(r->txns);
 	env.txns = r->txns;
 	env.seed = r->seed++;

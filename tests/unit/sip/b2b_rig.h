@@ -184,7 +184,8 @@ struct rig {
 	unsigned int deaf;  /* RIG_CALLER, RIG_CALLEE: what goes there is lost; 0: nobody */
 	int box_send_error; /* of INVITEs to the called side; 0: they leave */
 	int answer_error;   /* of what goes to the calling side; 0: it leaves */
-	/* Other workers, from the next restart on: what the box told one of them last. */
+	/* Which worker of how many others this is, from the next restart on; what it told one of them last. */
+	uint8_t worker;
 	unsigned int n_others, n_told;
 	int tell_error; /* negative errno: the rings are full */
 	char told[16384];

@@ -566,6 +566,74 @@ static void test_attended_fails(void **state)
 	}
 }
 
+/* A box that is one of two workers. */
+static struct rig *start_worker(uint64_t seed, uint8_t worker)
+{
+	struct rig *r = start(seed);
+
+	r->worker = worker;
+	r->n_others = 1;
+	rig_restart_sip(r);
+	return r;
+}
+
+/*
+ * The other dialog of an attended transfer belongs to another worker: what the one that asks and the one
+ * that is asked do when the rings between them are full, or nothing comes back.
+ */
+static void test_between_workers(void **state)
+{
+	struct rig *r = start_worker(96, 0);
+	struct rig_ua *a, *b;
+	char lines[1024], question[sizeof(r->told)];
+	size_t n;
+
+	/* The same seed makes the same call again below: user agents know one rig at a time. */
+	a = up(r, "200", &b);
+	name_dialog(a, "200", lines, sizeof(lines));
+	rig_bye(r, a);
+	finish(r);
+
+	r = start_worker(95, 1);
+	a = up(r, "100", &b);
+	r->tell_error = -ENOBUFS;
+	assert_int_equal(refer(r, a, lines), 500);
+	r->tell_error = 0;
+	assert_int_equal(refer(r, a, lines), 202);
+	assert_int_equal(r->n_told, 1);
+	assert_int_equal(refer(r, b, "Refer-To: <sip:300@x.example>\r\n"), 491);
+	rig_pass(r, 3000);
+	expect_has(a->last_notify, "\r\n\r\nSIP/2.0 480 ");
+	assert_int_equal(call_number(r, 0)->rec.transfer, CTL_TRANSFER_FAILED);
+	expect_media(call_number(r, 0), a, b);
+	expect_counted(r);
+	n = r->told_len;
+	memcpy(question, r->told, n);
+	rig_bye(r, a);
+	finish(r);
+
+	r = start_worker(96, 0);
+	a = up(r, "200", &b);
+	for (size_t i = 0; i < n; i++)
+		b2b_told(r->b, 1, question, i); /* cut short it asks for nothing */
+	assert_int_equal(r->n_told, 0);
+	r->tell_error = -ENOBUFS;
+	b2b_told(r->b, 1, question, n);
+	r->tell_error = 0;
+	assert_int_equal(b2b_n_calls(r->b), 1);
+	rig_reinvite(r, a, "sendonly", false);
+	rig_settle(r);
+	assert_int_equal(a->last, 200);
+	b2b_told(r->b, 1, question, n);
+	assert_int_equal(r->n_told, 1);
+	/* it lives on elsewhere: nobody was told that it ends */
+	assert_false(a->hung_up);
+	assert_false(b->hung_up);
+	assert_false(call_number(r, 0)->ended);
+	call_number(r, 0)->swept = true;
+	finish(r);
+}
+
 /* Step by step: whatever message is the last one that arrives, everything ends. */
 static void test_cut_off(void **state)
 {
@@ -603,6 +671,7 @@ int main(void)
 		cmocka_unit_test(test_asked_party),
 		cmocka_unit_test(test_attended),
 		cmocka_unit_test(test_attended_fails),
+		cmocka_unit_test(test_between_workers),
 		cmocka_unit_test(test_cut_off),
 	};
 

@@ -60,6 +60,7 @@ static bool rport_begins(struct view ours, struct view theirs)
 const struct diff_known diff_known[] = {
 	{&oracle_re, "rport", rport_begins,
 		"RFC 3581 3: the parameter is rport; libre takes each for it that begins so"},
+	{&oracle_re, "value of rport", rport_begins, "the same"},
 	{&oracle_re, "host of Via", transport_token,
 		"RFC 3261 25.1: a transport is a token; libre ends "
 		"it at what is no capital letter"},

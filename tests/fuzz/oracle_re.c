@@ -62,6 +62,29 @@ static bool body_read(const struct sip_msg *msg, struct view *ret)
 	return true;
 }
 
+/* libre knows fields by a hash of 12 bits of their name: others may pass for them. */
+static bool is_named(const struct sip_msg *msg)
+{
+	static const struct {
+		enum sip_hdrid id;
+		const char *name, *compact;
+	} known[] = {{SIP_HDR_VIA, "Via", "v"}, {SIP_HDR_TO, "To", "t"},
+		{SIP_HDR_FROM, "From", "f"}, {SIP_HDR_CALL_ID, "Call-ID", "i"},
+		{SIP_HDR_CSEQ, "CSeq", "CSeq"}, {SIP_HDR_CONTACT, "Contact", "m"},
+		{SIP_HDR_CONTENT_LENGTH, "Content-Length", "l"}};
+
+	for (struct le *le = list_head(&msg->hdrl); le; le = le->next) {
+		const struct sip_hdr *hdr = le->data;
+		for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
+			if (hdr->id == known[i].id &&
+				pl_strcasecmp(&hdr->name, known[i].name) != 0 &&
+				pl_strcasecmp(&hdr->name, known[i].compact) != 0)
+				return false;
+		}
+	}
+	return true;
+}
+
 static bool re_msg(const char *text, size_t n, struct oracle_msg *ret)
 {
 	static struct mbuf *mb;
@@ -74,7 +97,7 @@ static bool re_msg(const char *text, size_t n, struct oracle_msg *ret)
 	if (!mb || mbuf_write_mem(mb, (const uint8_t *)text, n) != 0)
 		abort();
 	mbuf_set_pos(mb, 0);
-	if (sip_msg_decode(&msg, mb) != 0)
+	if (sip_msg_decode(&msg, mb) != 0 || !is_named(msg))
 		return false;
 	*ret = (struct oracle_msg){.is_request = msg->req,
 		.status = msg->req ? 0 : msg->scode,

@@ -284,6 +284,8 @@ static void relay(
 		status = 500;
 	if (status == 200) {
 		b->env.stats->reg_accepted++;
+		if (b->env.ops->proof && reg_cache_has_credentials(request))
+			b->env.ops->proof(b->env.ctx, &from, true);
 		regcache_accept(b, conf, f->in, &r, msg);
 	} else {
 		b->env.stats->reg_core_refused += !challenge;

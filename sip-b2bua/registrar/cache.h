@@ -163,5 +163,8 @@ void reg_cache_build_removal(const struct reg_cache_removal *removal,
 /* Fields of the 200 for the phone: Contact, P-Associated-URI, Path. answer: the core's, or NULL. */
 void reg_cache_put_accepted(const struct reg_store *store, const struct reg_cache_request *r,
 	const struct sip_msg *answer, struct sip_buf *b);
+/* A phone's credentials are for the core alone. */
+void reg_cache_put_credentials(struct sip_buf *b, const struct sip_msg *request);
+bool reg_cache_has_credentials(const struct sip_msg *request);
 /* Fields of another answer of the core that are for the phone: challenges, Retry-After. */
 void reg_cache_put_refused(struct sip_buf *b, const struct sip_msg *answer);

@@ -96,6 +96,18 @@ static void put_start(struct sip_buf *b, const struct reg_cache_way *way, struct
 	sip_put_hdr_u64(b, SIP_H_MAX_FORWARDS, way->max_forwards);
 }
 
+void reg_cache_put_credentials(struct sip_buf *b, const struct sip_msg *request)
+{
+	(void)sip_put_copies(b, request, SIP_H_AUTHORIZATION);
+	(void)sip_put_copies(b, request, SIP_H_PROXY_AUTHORIZATION);
+}
+
+bool reg_cache_has_credentials(const struct sip_msg *request)
+{
+	return sip_msg_hdr(request, SIP_H_AUTHORIZATION) ||
+	       sip_msg_hdr(request, SIP_H_PROXY_AUTHORIZATION);
+}
+
 int reg_cache_build(
 	const struct reg_cache_request *r, const struct reg_cache_way *way, struct sip_buf *b)
 {
@@ -129,8 +141,7 @@ int reg_cache_build(
 		sip_put_lit(b, ";lr>\r\nSupported: path\r\n");
 	}
 	sip_put_hdr(b, SIP_H_USER_AGENT, VIEW(POLICY_PRODUCT));
-	(void)sip_put_copies(b, r->msg, SIP_H_AUTHORIZATION);
-	(void)sip_put_copies(b, r->msg, SIP_H_PROXY_AUTHORIZATION);
+	reg_cache_put_credentials(b, r->msg);
 	return sip_build_end(b, none, none);
 }
 

@@ -552,6 +552,16 @@ static int env_worker_tell(void *ctx, unsigned int worker, const void *msg, size
 	return 0;
 }
 
+static void env_proof(void *ctx, const struct sip_path *path, bool good)
+{
+	struct rig *r = ctx;
+
+	if (good)
+		r->n_good_proofs++;
+	else
+		r->n_bad_proofs++;
+}
+
 static const struct b2b_env_ops env_ops = {
 	.worker_tell = env_worker_tell,
 	.listener = env_listener,
@@ -566,6 +576,7 @@ static const struct b2b_env_ops env_ops = {
 	.wall_ms = env_wall_ms,
 	.mono_us = env_mono_us,
 	.look = env_look,
+	.proof = env_proof,
 };
 
 static void box_request(

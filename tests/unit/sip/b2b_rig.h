@@ -86,7 +86,8 @@ struct rig_side {
 	struct sip_token_key key;
 	struct rig_ua ua[RIG_UAS];
 	unsigned int mute_trunk;  /* callee: nothing that this trunk sends arrives */
-	const char *busy_headers; /* lines of busy_trunk's 503 */
+	unsigned int busy_status; /* of busy_trunk's answer to an INVITE, 0: 503 */
+	const char *busy_headers; /* its lines */
 	/* What its user agents do when an INVITE comes: a status (0: nothing), and how. */
 	unsigned int answer, ring;
 	bool early_media, on_cancel_answer, no_sdp;
@@ -203,7 +204,8 @@ struct rig {
 	uint64_t asked_id;
 	uint32_t asked_ms;
 	unsigned int n_asked;
-	int ask_error; /* negative errno: it cannot be asked */
+	int ask_error;				  /* negative errno: it cannot be asked */
+	unsigned int n_good_proofs, n_bad_proofs; /* told of passwords */
 	struct ctl_hook_status hook_status;
 	bool trace;
 	bool allow_inner; /* addresses of the other side may show */

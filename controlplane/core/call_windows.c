@@ -68,6 +68,9 @@ static void count_unanswered(struct calls *cs, struct call *call, uint64_t now_m
 			count_attempt(cs, call, WINDOW_EFFECTIVE, now_ms);
 		return;
 	case CTL_BY_CALLED:
+		/* The caller's INVITE with a password is the attempt. */
+		if (info->sip_status == 401 || info->sip_status == 407)
+			return;
 		count_attempt(cs, call, is_effective(info->q850) ? WINDOW_EFFECTIVE : WINDOW_FAILED,
 			now_ms);
 		return;

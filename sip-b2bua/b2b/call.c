@@ -433,7 +433,7 @@ static void trace_end(const struct call *call, const struct call_why *why)
 		return;
 	call_trace_again(call);
 	if (call->rec.answer_ms ? why->by == CTL_BY_BOX && why->reason && !call->local.on
-				: why->by != CTL_BY_CALLER)
+				: why->by != CTL_BY_CALLER && !is_challenge(why->status))
 		trace_failed(call->b->env.trace, call->rec.id);
 }
 

@@ -50,7 +50,8 @@ enum call_then {
 	THEN_ANSWER,   /* the answer goes on in a 2xx, and the ACK to its sender */
 };
 
-#define CALL_HEADERS_MAX  512 /* header lines of a refusal */
+#define CALL_HEADERS_MAX \
+	2048 /* header lines of a refusal; the longest are challenges of a registrar */
 
 #define CALL_URI_MAX	  512
 #define CALL_BRANCHES_MAX 7 /* far ends that ring beside the one of leg->out */
@@ -540,6 +541,12 @@ const char *call_caller_refused(struct call *call);
 /* Service-Route for an INVITE to this trunk, and identity of a registered caller; empty: none. */
 struct view call_caller_route(const struct call *call, const char *trunk);
 struct view call_caller_identity(const struct call *call);
+/* The registrar may want the caller's own password for a call, too: his credentials for its INVITE. */
+void call_caller_put_auth(const struct call *call, const struct sip_msg *invite, struct sip_buf *b);
+/* It went on with the call: the password was good. */
+void call_caller_proved(const struct call *call);
+/* Its challenge is what the caller gets, and the call ends with it. false: it is none, or not for him. */
+bool call_caller_challenged(struct call *call, unsigned int status, const struct sip_msg *answer);
 /* call_setup.c: goes on with what is known of the caller. */
 void call_caller_known(struct call *call);
 
@@ -549,6 +556,10 @@ bool call_redirect(
 	struct call *call, const struct sip_msg *invite, const struct route_result *result);
 
 /* ---- call_auth.c: credentials ---- */
+static inline bool is_challenge(unsigned int status)
+{
+	return status == 401 || status == 407;
+}
 /* Takes a challenge. true: the request is to be sent again, with leg_put_auth(). */
 bool leg_auth_take(struct leg *leg, unsigned int status, const struct sip_msg *answer);
 void leg_auth_accepted(struct leg *leg); /* a request got another final answer */

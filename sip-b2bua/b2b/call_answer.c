@@ -597,14 +597,15 @@ static void call_refused(struct leg *leg, unsigned int status, int err, const st
 	bool again;
 
 	call_early_settle(call, NULL);
-	if (msg && (refused_for_auth(leg, status, msg) || refused_for_srtp(call, status)))
+	if (msg && (refused_for_auth(leg, status, msg) || refused_for_srtp(call, status) ||
+			   call_caller_challenged(call, status, msg)))
 		return;
 	if (status == 420 && leg->rel1xx == CFG_REL1XX_REQUIRE) {
 		failure.hunt = true;
 		snprintf(more, sizeof(more), ", and rel1xx require asks for 100rel there");
 	} else if (secure && refuses_offer(status)) {
 		snprintf(more, sizeof(more), " to an offer of SRTP, which is required there");
-	} else if (status == 401 || status == 407) {
+	} else if (is_challenge(status)) {
 		snprintf(more, sizeof(more), ": %s", leg_auth_problem(leg));
 	}
 	snprintf(reason, sizeof(reason), "%s",
@@ -668,6 +669,8 @@ static void invite_response(
 			cfg_find_trunk(leg->call->b->cfg, leg->call->rec.trunk[LEG_B]), msg);
 	if (msg->status > 100)
 		leg_session_id_take(leg, msg);
+	if (leg->side == LEG_B && msg->status > 100 && msg->status < 300)
+		call_caller_proved(leg->call);
 	if ((ctxn == leg->out || rings) && msg->status < 300)
 		call_ring_spoke(leg->call, ctxn);
 	if (ctxn == leg->accepted) {

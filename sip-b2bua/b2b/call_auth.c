@@ -13,7 +13,7 @@ bool leg_auth_take(struct leg *leg, unsigned int status, const struct sip_msg *a
 {
 	const struct cfg_trunk *trunk = leg_trunk(leg);
 
-	if ((status != 401 && status != 407) || !answer || !trunk || !trunk->auth_username[0])
+	if (!is_challenge(status) || !answer || !trunk || !trunk->auth_username[0])
 		return false;
 	if (!leg->auth)
 		leg->auth = calloc(1, sizeof(*leg->auth));

@@ -7,6 +7,7 @@
 #include "sip-b2bua/b2b/regcache.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "controlplane/base/log.h"
@@ -125,4 +126,56 @@ struct view call_caller_identity(const struct call *call)
 {
 	return goes_to_core(call, call->rec.trunk[LEG_B]) ? registrar_target_uri(call->caller, 0)
 							  : (struct view){NULL, 0};
+}
+
+/* A box with credentials of its own meets challenges itself (call_auth.c). */
+static bool caller_proves_himself(const struct call *call)
+{
+	const char *name = call->rec.trunk[LEG_B];
+	const struct cfg_trunk *trunk = goes_to_core(call, name)
+						? cfg_find_trunk(call->b->cfg, name)
+						: NULL;
+
+	return trunk && !trunk->auth_username[0];
+}
+
+void call_caller_put_auth(const struct call *call, const struct sip_msg *invite, struct sip_buf *b)
+{
+	if (!caller_proves_himself(call))
+		return;
+	reg_cache_put_credentials(b, invite);
+}
+
+void call_caller_proved(const struct call *call)
+{
+	const struct b2b *b = call->b;
+	struct sip_stxn *in = call->leg[LEG_A].in;
+	struct sip_path path;
+
+	if (!b->env.ops->proof || !in || !caller_proves_himself(call) ||
+		!reg_cache_has_credentials(sip_stxn_request(in)))
+		return;
+	path = sip_stxn_came_by(in);
+	b->env.ops->proof(b->env.ctx, &path, true);
+}
+
+bool call_caller_challenged(struct call *call, unsigned int status, const struct sip_msg *answer)
+{
+	char text[CALL_HEADERS_MAX], reason[sizeof(call->rec.reason)];
+	struct sip_buf headers;
+
+	if (!is_challenge(status) || !caller_proves_himself(call))
+		return false;
+	sip_buf_init(&headers, text, sizeof(text));
+	if (sip_put_copies(&headers, answer,
+		    status == 401 ? SIP_H_WWW_AUTHENTICATE : SIP_H_PROXY_AUTHENTICATE) == 0 ||
+		headers.overflow)
+		return false;
+	snprintf(reason, sizeof(reason), "trunk %s asks the phone for its password (%u)",
+		call->rec.trunk[LEG_B], status);
+	call_end(call, &(struct call_why){.by = CTL_BY_CALLED,
+			       .status = (uint16_t)status,
+			       .headers = sip_buf_view(&headers),
+			       .reason = reason});
+	return true;
 }

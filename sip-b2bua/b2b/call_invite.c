@@ -64,6 +64,7 @@ static int invite_build(struct call *call, const struct sip_msg *from, struct vi
 	call_put_replaces(call, buf);
 	sip_put_hdr(buf, SIP_H_USER_AGENT, VIEW(POLICY_PRODUCT));
 	leg_put_auth(leg, buf, SIP_M_INVITE, uri);
+	call_caller_put_auth(call, from, buf);
 	policy_put_headers(buf, from, POLICY_INVITE);
 	policy_put_referred_by(buf, from, &path->local);
 	identity_put_headers(buf, &identity, from);

@@ -316,9 +316,10 @@ bool call_announce(struct call *call, const struct call_why *why)
 	struct view body;
 
 	media_map_set_transcoder(&call->media, &b->transcoder);
-	if (!name || call->local.on || call->state >= CALL_UP || !a->in || !a->dialog ||
-		why->by == CTL_BY_CALLER || why->by == CTL_BY_OPERATOR || !b->control_up ||
-		!media_map_can_play(&call->media, &reason) || !offer_is_there(call, &body))
+	if (!name || is_challenge(why->status) || call->local.on || call->state >= CALL_UP ||
+		!a->in || !a->dialog || why->by == CTL_BY_CALLER || why->by == CTL_BY_OPERATOR ||
+		!b->control_up || !media_map_can_play(&call->media, &reason) ||
+		!offer_is_there(call, &body))
 		return false;
 	log_info("call %016" PRIx64 ": announcement %s before its %u: %s", call->rec.id, name,
 		why->status, why->reason);

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Kamailio as digest registrar behind the box over UDP, TCP and TLS, IPv4 and IPv6: linphonec (IPv4) and baresip (IPv6,
 with Path) register through the box, by one transport on both sides. All call a far end by way of Kamailio, and are all
-called by it; voice is counted both ways. Phones that are cleared are removed there, and nothing is left."""
+called by it; voice is counted both ways. Kamailio asks each caller for his password, which the box has not: the challenge
+is the phone's. Phones that are cleared are removed there, and nothing is left."""
 import collections
 import os
 import re
@@ -89,7 +90,7 @@ def run(t):
     ca.leaf("box1", f"DNS:{DOMAIN},IP:{net.BOX_A4},IP:{net.BOX_A6}")
     ca.leaf("box2", f"IP:{net.BOX_B4},IP:{net.BOX_B6}")
     ca.leaf("kamailio", "DNS:kamailio.example")
-    t.core(tls=(ca.path("kamailio.pem"), ca.path("kamailio.key")), ca=ca.path("ca.pem"))
+    t.core(tls=(ca.path("kamailio.pem"), ca.path("kamailio.key")), ca=ca.path("ca.pem"), asks=True)
     t.capture()
     box = t.box(configuration(ca))
     fars = [t.carrier("answer.xml", local=addr) for addr in FAR.values()]
@@ -105,7 +106,14 @@ def run(t):
     wait_voice(box, len(WAYS))
     for phone in all_phones:
         phone.hangup()
-    box.wait_records(len(WAYS))
+    challenged = box.wait_records(2 * len(WAYS))
+    t.equal(sorted(r["sip_status"] for r in challenged), [200] * len(WAYS) + [407] * len(WAYS), "calls and their challenges")
+    t.equal({r["reason"] for r in challenged if r["sip_status"] == 407},
+            {f"trunk core-{transport}{family} asks the phone for its password (407)" for transport, family in WAYS}, "reasons")
+    # A challenge is no attempt.
+    for name in (f"core-{transport}{family}" for transport, family in WAYS):
+        row = box.json(f"show trunk quality {name}")[0]
+        t.equal((row["calls"], row["asr_percent"]), (1, 100), f"calls to {name}")
     for family in FAR:
         call_in(t, [user for user, way in zip(USERS, WAYS) if way[1] == family], FAR[family], CORE[family])
     for far in fars:
@@ -114,7 +122,8 @@ def run(t):
     wait_for("Kamailio should be told that all have gone", lambda: counters(box)["reg_core_removed"] == len(WAYS), 10)
     t.equal(box.json("show registration cache"), [], "registrations")
 
-    records = finish(t, box, [200] * 2 * len(WAYS))
+    records = finish(t, box, [200] * 2 * len(WAYS) + [407] * len(WAYS))
+    records = [r for r in records if r["sip_status"] == 200]
     check_voice(t, records)
     wanted = {(transport, transport): 2 for transport in TRANSPORTS}
     for side, way in ((0, "of"), (1, "to")):

@@ -121,13 +121,13 @@ class Case:
         self._cleanup.append(itsp.stop)
         return itsp
 
-    def core(self, tls=None, ca=None):
+    def core(self, tls=None, ca=None, asks=False):
         """A registrar behind the box for users of core.example, calls of others go to FAR4 and FAR6; see core.cfg. tls: files
-        of its certificate and key; ca: of who signed the box's."""
+        of its certificate and key; ca: of who signed the box's; asks: who calls has to prove himself, too."""
         core = peers.Kamailio(self.dir, self._name("core"), self.net.peering, [net.KAMAILIO4, net.KAMAILIO6], f"{net.FAR4}:5060",
                               script="core.cfg", tls=tls,
                               defines=dict(BOX=net.BOX_B4, BOX6=net.BOX_B6, FAR6=f"sip:[{net.FAR6}]:5060", FAR6_HOST=net.FAR6,
-                                           **({"TLS_CA": ca} if ca else {})))
+                                           **({"TLS_CA": ca} if ca else {}), **({"ASKS": "yes"} if asks else {})))
         self._cleanup.append(core.stop)
         return core
 

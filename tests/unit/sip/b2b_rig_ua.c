@@ -674,8 +674,9 @@ static void ua_new_call(struct rig *r, unsigned int side, struct sip_stxn *stxn,
 	if (!ua || (s->busy_trunk && path->local.ip[3] == s->busy_trunk)) {
 		if (ua)
 			ua->used = false;
-		assert_int_equal(
-			sip_stxn_reject(stxn, 503, none, view_of(s->busy_headers), none), 0);
+		assert_int_equal(sip_stxn_reject(stxn, s->busy_status ? s->busy_status : 503, none,
+					 view_of(s->busy_headers), none),
+			0);
 		return;
 	}
 	if (s->min_se && sip_msg_seconds(msg, SIP_H_SESSION_EXPIRES, &se) == 0 && se < s->min_se) {

@@ -46,6 +46,7 @@ static struct {
 	unsigned int n_watched; /* it was removed */
 	unsigned int cseq, branch;
 	unsigned int sent_by; /* port in the phones' Via, 0: the one that they send from */
+	const char *lines;    /* of INVITEs besides, or NULL */
 } g;
 
 static void registrar(struct rig *r, struct sip_stxn *stxn, const struct sip_msg *msg)
@@ -859,10 +860,11 @@ static void invite(unsigned int side, unsigned int host, const char *uri, const 
 	snprintf(text, sizeof(text),
 		"INVITE %s SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.%u.%u:5060;branch=z9hG4bKi%u\r\n"
 		"Max-Forwards: 70\r\nFrom: <%s>;tag=t%u\r\nTo: <%s>\r\nCall-ID: c%u\r\n"
-		"CSeq: 1 INVITE\r\nContact: <sip:x@10.0.%u.%u:5060>\r\nContent-Type: "
+		"CSeq: 1 INVITE\r\nContact: <sip:x@10.0.%u.%u:5060>\r\n%sContent-Type: "
 		"application/sdp\r\n"
 		"Content-Length: %zu\r\n\r\n%s",
-		uri, net, host, number, from, number, to, number, net, host, strlen(sdp), sdp);
+		uri, net, host, number, from, number, to, number, net, host, g.lines ? g.lines : "",
+		strlen(sdp), sdp);
 	rig_raw_from(g.r, side, host, text);
 	settle();
 	pass(300);
@@ -978,6 +980,79 @@ static void test_caller_unknown(void **state)
 	end();
 }
 
+#define ASKS                                                                                     \
+	"Proxy-Authenticate: Digest realm=\"core.example\", nonce=\"n7\", algorithm=SHA-256\r\n" \
+	"Proxy-Authenticate: Digest realm=\"core.example\", nonce=\"n7\", algorithm=MD5\r\n"
+#define PROVES "Proxy-Authorization: Digest username=\"alice\", realm=\"core.example\"\r\n"
+
+static void alice_calls(unsigned int number)
+{
+	invite(RIG_CALLER, 50, "sip:100@core.example", "sip:alice@core.example",
+		"sip:100@core.example", number);
+}
+
+/* The registrar wants the password for calls, too: that is between the phone and it. */
+static void test_call_challenged(void **state)
+{
+	struct rig *r = begin(200);
+	struct rig_side *core = &r->side[RIG_CALLEE];
+
+	core->answer = 486;
+	core->ring = 0;
+	set(object(CFG_DIAL_PEER, "2"), CFG_DIAL_PEER, "destination_pattern", "1T");
+	set(object(CFG_DIAL_PEER, "2"), CFG_DIAL_PEER, "preference", "5");
+	set(object(CFG_DIAL_PEER, "2"), CFG_DIAL_PEER, "trunk", "t1");
+	configure();
+	assert_int_equal(alice(ALICE AUTH("alice")), 200);
+	core->busy_trunk = 60;
+	core->busy_status = 407;
+	core->busy_headers = ASKS;
+	alice_calls(1);
+	expect(g.reply, "SIP/2.0 407 ");
+	expect(g.reply, "\r\n" ASKS);
+	expect_not(r->last_invite, "Authorization");
+	assert_int_equal(r->n_good_proofs, 1); /* of the registration */
+	assert_int_equal(rig_last_call(r)->rec.sip_status, 407);
+	assert_string_equal(
+		rig_last_call(r)->rec.reason, "trunk t0 asks the phone for its password (407)");
+	/* the next attempt brings it */
+	core->busy_trunk = 0;
+	g.lines = PROVES;
+	alice_calls(2);
+	expect(r->last_invite, "\r\n" PROVES);
+	assert_int_equal(rig_last_call(r)->rec.sip_status, 486);
+	assert_int_equal(r->n_good_proofs, 1); /* a refusal may have any cause */
+	core->ring = 180;
+	alice_calls(3);
+	assert_int_equal(r->n_good_proofs, 2);
+	core->ring = 0;
+	/* without a challenge in it a 407 is a failure of the trunk, and the next one has its turn */
+	core->busy_trunk = 60;
+	core->busy_headers = "";
+	alice_calls(4);
+	assert_string_equal(rig_last_call(r)->rec.trunk[1], "t1");
+	assert_int_equal(rig_last_call(r)->rec.sip_status, 486);
+	expect_not(r->last_invite, "Authorization");
+	/* no phone: nobody else's challenge is passed on */
+	core->busy_headers = ASKS;
+	r->cfg->realms[0].admission = CFG_ADMIT_ANY;
+	configure();
+	invite(RIG_CALLER, 50, "sip:100@core.example", "sip:bob@core.example",
+		"sip:100@core.example", 5);
+	assert_string_equal(rig_last_call(r)->rec.trunk[1], "t1");
+	/* a box with a password of its own proves itself */
+	set(object(CFG_TRUNK, "t0"), CFG_TRUNK, "auth_username", "box");
+	set(object(CFG_TRUNK, "t0"), CFG_TRUNK, "auth_password", "secret");
+	core->busy_trunk = 0;
+	configure();
+	alice_calls(6);
+	expect_not(r->last_invite, "alice\", realm");
+	core->busy_trunk = 60;
+	alice_calls(7);
+	assert_string_equal(rig_last_call(r)->rec.trunk[1], "t1");
+	end();
+}
+
 /* Answers go to sent-by without rport, as those of a connection that is gone; the phone is where it sends from. */
 static void test_source(void **state)
 {
@@ -1026,6 +1101,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_call_in),
 	cmocka_unit_test(test_call_out),
 	cmocka_unit_test(test_caller_unknown),
+	cmocka_unit_test(test_call_challenged),
 	cmocka_unit_test(test_source),
 };
 

@@ -160,9 +160,9 @@ void b2b_config_apply(struct b2b *b, const struct cfg *cfg)
 		log_err("trunks have no targets: memory is short");
 	if (trunk_quality_config(b->quality, cfg) < 0)
 		log_err("the quality of trunks is not looked at: memory is short");
-	hooks_config(b->hooks, cfg);
 	if (regclient_config(b->regclient, cfg) < 0)
 		log_err("trunks are not registered: memory is short");
+	hooks_config(b->hooks, cfg); /* calls that wait go on, so all else is there */
 }
 
 void b2b_dns_changed(struct b2b *b)

@@ -299,6 +299,37 @@ static void test_bounds(void **state)
 	finish(r);
 }
 
+/* A commit changes the hook, and the places of trunks: the call that waits goes by what is known of its own. */
+static void test_commit(void **state)
+{
+	struct rig *r = rig_new(38);
+	struct rig_ua *a;
+	struct cfg *old;
+	void *t1;
+
+	t1 = cfg_object_find(r->cfg, CFG_TRUNK, VIEW("t1"));
+	set(t1, CFG_TRUNK, "registrar_expires_s", "300");
+	set(t1, CFG_TRUNK, "registrar_required", "true");
+	set(t1, CFG_TRUNK, "credentials_number", "100");
+	r->side[RIG_CALLEE].mute_trunk = 61; /* it is not registered there */
+	configure(r, NULL);
+	a = rig_invite(r, "5551", false);
+	rig_settle(r);
+	assert_int_equal(r->n_asked, 1);
+	old = r->cfg;
+	r->cfg = cfg_clone(old);
+	set(object_in(r->cfg, CFG_TRUNK, "a0"), CFG_TRUNK, "realm", "peering");
+	set(object_in(r->cfg, CFG_TRUNK, "a0"), CFG_TRUNK, "target", "ipv4:10.0.1.63");
+	configure(r, (const char *const[]){"timeout_ms", "500", NULL});
+	cfg_free(old);
+	rig_settle(r);
+	assert_string_equal(rig_last_call(r)->rec.trunk[1], "t0");
+	assert_int_equal(a->last, 200);
+	rig_bye(r, a);
+	rig_settle(r);
+	rig_free(r); /* it registers as long as it lives */
+}
+
 /* limen-sip goes down while a call waits. */
 static void test_free_while_waiting(void **state)
 {
@@ -320,6 +351,7 @@ int main(void)
 		cmocka_unit_test(test_cache),
 		cmocka_unit_test(test_breaker),
 		cmocka_unit_test(test_bounds),
+		cmocka_unit_test(test_commit),
 		cmocka_unit_test(test_free_while_waiting),
 	};
 

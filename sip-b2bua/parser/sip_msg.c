@@ -172,10 +172,11 @@ static void header_add(struct sip_msg *msg, struct view line, uint8_t last[SIP_H
  */
 static bool has_bare_cr(struct view head)
 {
-	unsigned int n = 0;
+	/* Octets all the way: so many are looked at together. */
+	uint8_t bare = 0;
 	for (size_t i = 0; i + 1 < head.n; i++)
-		n += head.p[i] == '\r' && head.p[i + 1] != '\n';
-	return n > 0;
+		bare |= (uint8_t)((head.p[i] == '\r') & (head.p[i + 1] != '\n'));
+	return bare;
 }
 
 /* RFC 3261 18.3 */

@@ -560,6 +560,27 @@ static void *find(const struct cfg *cfg, enum cfg_kind kind, const void *key)
 	return cfg_object_at(cfg, kind, i);
 }
 
+/* The same where a call asks many times: names are those of the first element. */
+static const void *find_named(const char *names, size_t size, uint32_t n, const char *name)
+{
+	uint32_t lo = 0, hi = n;
+
+	if (!name || !name[0])
+		return NULL;
+	while (lo < hi) {
+		uint32_t mid = lo + (hi - lo) / 2;
+		int c = strcmp(names + mid * size, name);
+
+		if (c == 0)
+			return names + mid * size;
+		if (c < 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return NULL;
+}
+
 bool cfg_interface_has_device(const struct cfg_interface *interface)
 {
 	return interface->device[0] != 0 || interface->vlan != 0;
@@ -594,12 +615,14 @@ bool cfg_realm_defends(const struct cfg_realm *realm)
 
 const struct cfg_realm *cfg_find_realm(const struct cfg *cfg, const char *name)
 {
-	return find(cfg, CFG_REALM, name);
+	_Static_assert(offsetof(struct cfg_realm, name) == 0, "as find_named() wants it");
+	return find_named((const char *)cfg->realms, sizeof(cfg->realms[0]), cfg->n_realms, name);
 }
 
 const struct cfg_trunk *cfg_find_trunk(const struct cfg *cfg, const char *name)
 {
-	return find(cfg, CFG_TRUNK, name);
+	_Static_assert(offsetof(struct cfg_trunk, name) == 0, "as find_named() wants it");
+	return find_named((const char *)cfg->trunks, sizeof(cfg->trunks[0]), cfg->n_trunks, name);
 }
 
 const struct cfg_access_list *cfg_find_access_list(

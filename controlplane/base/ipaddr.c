@@ -58,25 +58,51 @@ bool ipaddr_is_multicast(const struct ipaddr *a)
 	       (a->family == 6 && a->ip[0] == 0xff);
 }
 
+bool ipaddr_parse_ipv4(struct view text, uint8_t ret_ip[4])
+{
+	unsigned int value = 0, n_digits = 0, n_dots = 0;
+	uint8_t ip[4];
+
+	for (size_t i = 0; i < text.n; i++) {
+		unsigned int digit = (uint8_t)text.p[i] - (unsigned int)'0';
+
+		if (digit <= 9) {
+			if (n_digits++ > 0 && value == 0)
+				return false;
+			value = value * 10 + digit;
+			if (value > 255)
+				return false;
+		} else {
+			if (text.p[i] != '.' || n_digits == 0 || n_dots == 3)
+				return false;
+			ip[n_dots++] = (uint8_t)value;
+			value = n_digits = 0;
+		}
+	}
+	if (n_dots != 3 || n_digits == 0)
+		return false;
+	ip[3] = (uint8_t)value;
+	memcpy(ret_ip, ip, sizeof(ip));
+	return true;
+}
+
 int ipaddr_parse(struct view text, uint16_t port, struct ipaddr *ret)
 {
 	struct ipaddr a = {.port_be16 = htons(port)};
 	char buf[INET6_ADDRSTRLEN];
-	bool brackets = false;
 
+	if (ipaddr_parse_ipv4(text, a.ip)) {
+		a.family = 4;
+		*ret = a;
+		return 0;
+	}
 	if (text.n >= 2 && text.p[0] == '[' && text.p[text.n - 1] == ']') {
 		text.p++;
 		text.n -= 2;
-		brackets = true;
 	}
-	if (view_copy(text, buf, sizeof(buf)) < 0)
+	if (view_copy(text, buf, sizeof(buf)) < 0 || inet_pton(AF_INET6, buf, a.ip) != 1)
 		return -EINVAL;
-	if (!brackets && inet_pton(AF_INET, buf, a.ip) == 1)
-		a.family = 4;
-	else if (inet_pton(AF_INET6, buf, a.ip) == 1)
-		a.family = 6;
-	else
-		return -EINVAL;
+	a.family = 6;
 	*ret = a;
 	return 0;
 }

@@ -41,6 +41,8 @@ bool ipaddr_valid(const struct ipaddr *a);
 bool ipaddr_is_any(const struct ipaddr *a); /* 0.0.0.0 or :: */
 bool ipaddr_is_multicast(const struct ipaddr *a);
 
+/* "192.0.2.1" as inet_pton() takes it: four numbers without leading zeros. *ret_ip is untouched else. */
+bool ipaddr_parse_ipv4(struct view text, uint8_t ret_ip[4]);
 /* "192.0.2.1", "2001:db8::1", "[2001:db8::1]"; the port becomes port. -EINVAL otherwise. */
 int ipaddr_parse(struct view text, uint16_t port, struct ipaddr *ret)
 	__attribute__((warn_unused_result));

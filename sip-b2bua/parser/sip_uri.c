@@ -43,25 +43,6 @@ static bool all_of(struct view v, unsigned int classes)
 	return v.n > 0 && sip_skip(v.p, sip_view_end(v), classes) == sip_view_end(v);
 }
 
-/* What inet_pton() takes: four numbers up to 255 without leading zeros. Written out because every
- * message has half a dozen of them. */
-static bool is_dotted_quad(struct view text)
-{
-	const char *p = text.p, *end = sip_view_end(text);
-	for (unsigned int i = 0; i < 4; i++) {
-		unsigned int value = 0, digit;
-		const char *start = p;
-		for (; p < end && (digit = (uint8_t)*p - (unsigned int)'0') <= 9 && value <= 25;
-			p++)
-			value = value * 10 + digit;
-		if (p == start || value > 255 || (*start == '0' && p - start > 1))
-			return false;
-		if (i < 3 && (p == end || *p++ != '.'))
-			return false;
-	}
-	return p == end;
-}
-
 int sip_host_addr(struct view host, uint16_t port, struct ipaddr *ret_addr)
 {
 	char text[IPADDR_TEXT_MAX];
@@ -83,6 +64,7 @@ int sip_host_addr(struct view host, uint16_t port, struct ipaddr *ret_addr)
 int sip_host_parse(struct view text, uint8_t *ret_kind, struct view *ret_host)
 {
 	struct ipaddr addr;
+	uint8_t ip[4];
 	if (text.n > 1 && text.p[0] == '[') {
 		struct view host = {text.p + 1, text.n - 2};
 		if (text.p[text.n - 1] != ']' || sip_host_addr(host, 0, &addr) != 0 ||
@@ -92,7 +74,7 @@ int sip_host_parse(struct view text, uint8_t *ret_kind, struct view *ret_host)
 		*ret_host = host;
 		return 0;
 	}
-	if (text.n > 0 && sip_char_is(text.p[0], SIP_C_DIGIT) && is_dotted_quad(text)) {
+	if (text.n > 0 && sip_char_is(text.p[0], SIP_C_DIGIT) && ipaddr_parse_ipv4(text, ip)) {
 		*ret_kind = SIP_HOST_IPV4;
 		*ret_host = text;
 		return 0;

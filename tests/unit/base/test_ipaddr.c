@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Unit tests of controlplane/base/ipaddr.c. */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -47,6 +48,26 @@ static void test_parse_print(void **state)
 		assert_int_equal(ret, 0);
 		assert_true(ipaddr_valid(&a));
 		assert_string_equal(ipaddr_print_port(&a, buf), rows[i].with_port);
+	}
+}
+
+/* Both take the same texts. */
+static void test_ipv4_is_inet_pton(void **state)
+{
+	static const char *const texts[] = {"0.0.0.0", "255.255.255.255", "256.0.0.0", "260.0.0.0",
+		"1.2.3.299", "1.2.3.1000", "01.2.3.4", "1.2.3.00", "1.2.3.0", "1.2.3.4.",
+		"1.2.3.4.5", "1..3.4", ".1.2.3", "1.2.3.", "1.2.3", "1.2.3.4 ", "1.2.3.a",
+		"25a.2.3.4", "1.2.3.4294967297", "-1.2.3.4", "+1.2.3.4", "1,2.3.4", "192.0.2.17",
+		""};
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		uint8_t ours[4] = {9, 9, 9, 9}, theirs[4] = {9, 9, 9, 9};
+		bool good = inet_pton(AF_INET, texts[i], theirs) == 1;
+		if (ipaddr_parse_ipv4(view_of(texts[i]), ours) != good)
+			fail_msg("%s", texts[i]);
+		if (good)
+			assert_memory_equal(ours, theirs, sizeof(ours));
+		else
+			assert_int_equal(ours[0], 9);
 	}
 }
 
@@ -143,6 +164,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_parse_print),
+		cmocka_unit_test(test_ipv4_is_inet_pton),
 		cmocka_unit_test(test_long_text),
 		cmocka_unit_test(test_valid),
 		cmocka_unit_test(test_kinds),

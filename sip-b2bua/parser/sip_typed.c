@@ -302,12 +302,22 @@ bool sip_values_next(struct sip_values *it, struct view *ret_value)
 
 bool sip_msg_has_token(const struct sip_msg *msg, enum sip_hdr_id id, struct view token)
 {
-	struct sip_values it;
-	struct view value;
-	sip_values_start(&it, msg, id);
-	while (sip_values_next(&it, &value)) {
-		if (view_eq_nocase(value, token))
-			return true;
+	for (const struct sip_hdr *h = sip_msg_hdr(msg, id); h; h = sip_msg_hdr_next(msg, h)) {
+		const char *p = h->value.p, *end = sip_view_end(h->value);
+		/* Tokens alone, so that no comma is within one. */
+		for (;;) {
+			const char *word = p = sip_skip_ws(p, end);
+			p = sip_skip(p, end, SIP_C_TOKEN);
+			struct view value = sip_between(word, p);
+			p = sip_skip_ws(p, end);
+			if ((p == end || *p == ',') && view_eq_nocase(value, token))
+				return true;
+			while (p < end && *p != ',')
+				p++;
+			if (p == end)
+				break;
+			p++;
+		}
 	}
 	return false;
 }

@@ -30,6 +30,24 @@ bool sdp_format_next(struct view *rest, struct view *ret_format)
 	return word_take(rest, ret_format);
 }
 
+/* Other than tabulators. Eight octets at a time, as lines hold hardly ever one. */
+static bool has_control(struct view v)
+{
+	const uint64_t each = UINT64_MAX / 255;
+	size_t i = 0;
+	uint64_t octets;
+	for (; i + sizeof(octets) <= v.n; i += sizeof(octets)) {
+		memcpy(&octets, v.p + i, sizeof(octets));
+		if ((octets - each * ' ') & ~octets & each << 7)
+			break; /* one is less than a blank */
+	}
+	for (; i < v.n; i++) {
+		if ((uint8_t)v.p[i] < ' ' && v.p[i] != '\t')
+			return true;
+	}
+	return false;
+}
+
 static int line_split(struct sdp *sdp, struct view line)
 {
 	if (line.n < 2 || line.p[1] != '=' || line.p[0] < 'a' || line.p[0] > 'z')
@@ -38,10 +56,8 @@ static int line_split(struct sdp *sdp, struct view line)
 		return bad(sdp, "a line is too long");
 	if (sdp->n_lines == SDP_LINES_MAX)
 		return bad(sdp, "too many lines");
-	for (size_t i = 2; i < line.n; i++) {
-		if ((uint8_t)line.p[i] < ' ' && line.p[i] != '\t')
-			return bad(sdp, "a control character in a line");
-	}
+	if (has_control((struct view){line.p + 2, line.n - 2}))
+		return bad(sdp, "a control character in a line");
 	struct sdp_line *l = &sdp->lines[sdp->n_lines++];
 	*l = (struct sdp_line){.type = line.p[0], .value = {line.p + 2, line.n - 2}};
 	if (l->type != 'a')

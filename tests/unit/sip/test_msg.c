@@ -74,6 +74,7 @@ static void test_fields(void **state)
 	assert_false(sip_values_next(&it, &v));
 	assert_true(sip_msg_has_token(&msg, SIP_H_SUPPORTED, VIEW("REPLACES")));
 	assert_true(sip_msg_has_token(&msg, SIP_H_SUPPORTED, VIEW("100rel")));
+	assert_false(sip_msg_has_token(&msg, SIP_H_SUPPORTED, VIEW("100")));
 	assert_false(sip_msg_has_token(&msg, SIP_H_REQUIRE, VIEW("100rel")));
 	assert_true(view_eq(sip_msg_hdr_named(&msg, VIEW("x-new"))->value, VIEW("one\r\n two")));
 	assert_int_equal(sip_msg_seconds(&msg, SIP_H_SESSION_EXPIRES, &seconds), 0);

@@ -100,6 +100,8 @@ static const struct bad_row bad[] = {
 	{MIN "=x\n", "a line is not of the form x=value"},
 	{MIN "\nt=0 0\n", "an empty line"},
 	{MIN "a=x\x01y\n", "a control character in a line"},
+	{MIN "a=tab\tand more than eight\x1foctets\n", "a control character in a line"},
+	{MIN "a=of sixteen octet\x1f\n", "a control character in a line"},
 	{MIN "a=:x\n", "an attribute without a name"},
 	{MIN "c=IN IP4\n", "bad c="},
 	{MIN "c=IN IP4 ::1\n", "the address of c= is of another family"},

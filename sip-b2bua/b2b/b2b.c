@@ -385,6 +385,13 @@ void b2b_call_restore(
 		if (call->media.line[i]->state == MEDIA_OPEN)
 			control_media_set(call, i);
 	}
+	if (call->leg[LEG_A].bye_done || call->leg[LEG_B].bye_done)
+		call_end(call, &(struct call_why){.by = call->leg[LEG_A].bye_done ? CTL_BY_CALLER
+										  : CTL_BY_CALLED,
+				       .status = 200,
+				       .q850 = 41,
+				       .reason = "a party hung up while a transfer was under way, "
+						 "which ended with limen-sip"});
 }
 
 int b2b_registration(struct b2b *b, uint16_t type, const void *body, size_t len)

@@ -539,6 +539,8 @@ bool call_transfer_bye(struct leg *leg)
 	leg_timer_stop(leg);
 	leg->se.interval_s = 0;
 	log_info("call %016" PRIx64 ": the transferor hung up, the transfer goes on", call->rec.id);
+	if (call->leg[!t->side].dialog) /* else that one is lent */
+		call_checkpoint(call);
 	return true;
 }
 

@@ -49,7 +49,10 @@ int call_checkpoint_write(const struct call *call, struct ckpt_out *out)
 		if (!leg->dialog)
 			return -EINVAL;
 		ckpt_put_u(out, leg->out_cseq, 4);
-		ckpt_put_u(out, (leg->peer_update ? 1u : 0u) | (leg->peer_replaces ? 2u : 0u), 1);
+		ckpt_put_u(out,
+			(leg->peer_update ? 1u : 0u) | (leg->peer_replaces ? 2u : 0u) |
+				(leg->bye_done ? 4u : 0u),
+			1);
 		leg_timer_checkpoint(leg, out);
 		dialog_checkpoint(leg->dialog, out);
 	}
@@ -95,6 +98,7 @@ static int read_legs(struct call *call, struct ckpt_in *in)
 		flags = (uint32_t)ckpt_get_u(in, 1);
 		leg->peer_update = flags & 1;
 		leg->peer_replaces = flags & 2;
+		leg->bye_done = flags & 4;
 		leg_timer_restore(leg, in);
 		leg->oa.established = true;
 		rc = dialog_restore(in, &leg->dialog);
@@ -195,8 +199,11 @@ int call_checkpoint_adopt(
 void call_restored(struct call *call)
 {
 	struct b2b *b = call->b;
-	const struct ctl_call *rec = &call->rec;
+	struct ctl_call *rec = &call->rec;
 
+	/* One that was being made is gone with the process that made it. */
+	if (rec->transfer == CTL_TRANSFER_ASKED)
+		rec->transfer = CTL_TRANSFER_FAILED;
 	call_timers_init(call);
 	spot_find(b, &call->targets.spot, rec->trunk[LEG_B], &rec->peer_sig[LEG_B],
 		(uint8_t)rec->transport[LEG_B]);

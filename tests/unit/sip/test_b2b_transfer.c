@@ -353,6 +353,42 @@ static void test_target_dies(void **state)
 	}
 }
 
+/* limen-sip ends while the target rings: the call is as it was, or over if the transferor has hung up. */
+static void test_restart(void **state)
+{
+	for (unsigned int i = 0; i < 2; i++) {
+		struct rig *r = start(45 + i);
+		struct rig_ua *a, *b;
+
+		a = up(r, "100", &b);
+		r->side[RIG_CALLEE].answer = 0;
+		assert_int_equal(refer(r, b, "Refer-To: <sip:200@x.example>\r\n"), 202);
+		rig_settle(r);
+		if (i)
+			rig_bye(r, b);
+		rig_settle(r);
+		assert_false(a->hung_up);
+		rig_restart_sip(r);
+		rig_settle(r);
+		assert_int_equal(b2b_n_calls(r->b), !i);
+		assert_int_equal(a->hung_up, i);
+		if (i) {
+			assert_string_equal(call_number(r, 0)->rec.reason,
+				"a party hung up while a transfer was under way, which ended with "
+				"limen-sip");
+			assert_int_equal(call_number(r, 0)->rec.released_by, CTL_BY_CALLED);
+		} else {
+			expect_media(call_number(r, 0), a, b);
+			expect_counted(r);
+			rig_bye(r, a);
+		}
+		rig_settle(r);
+		assert_int_equal(call_number(r, 0)->rec.transfer, CTL_TRANSFER_FAILED);
+		rig_answer(r, rig_callee(r), 480);
+		finish(r);
+	}
+}
+
 /* Both want to transfer, one of them is first; and a REFER that nobody may send. */
 static void test_policy(void **state)
 {
@@ -666,6 +702,7 @@ int main(void)
 		cmocka_unit_test(test_failures),
 		cmocka_unit_test(test_hang_ups),
 		cmocka_unit_test(test_target_dies),
+		cmocka_unit_test(test_restart),
 		cmocka_unit_test(test_policy),
 		cmocka_unit_test(test_glare),
 		cmocka_unit_test(test_asked_party),

@@ -34,10 +34,9 @@ bool ipc_str_ok(const char *field, size_t size)
 	size_t i = 0;
 
 	while (i < size) {
-		if (s[i] >= 0x20 && s[i] < 0x7f) {
-			i++;
-			continue;
-		}
+		i += view_plain_len((struct view){field + i, size - i});
+		if (i == size)
+			break;
 		if (s[i] == '\0')
 			return true;
 		size_t len = 1;

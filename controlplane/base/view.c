@@ -2,6 +2,7 @@
 /* Comparison, numbers and copies of text views; see view.h. */
 #include "controlplane/base/view.h"
 
+#include <endian.h>
 #include <errno.h>
 
 static inline uint8_t lower(char c)
@@ -74,6 +75,27 @@ int view_copy(struct view v, char *dst, size_t dst_size)
 		dst[0] = '\0';
 	}
 	return ret;
+}
+
+size_t view_plain_len(struct view v)
+{
+	const uint64_t ones = UINT64_C(0x0101010101010101), tops = ones << 7;
+	size_t i = 0;
+
+	for (; v.n - i >= sizeof(uint64_t); i += sizeof(uint64_t)) {
+		uint64_t w;
+		memcpy(&w, v.p + i, sizeof(w));
+		w = le64toh(w);
+		/* The lowest bit is of the first other octet: above 0x7f, below 0x20, or one of three. */
+		uint64_t other = (w | (w - ones * 0x20) | ((w ^ ones * '"') - ones) |
+					 ((w ^ ones * '\\') - ones) | ((w ^ ones * 0x7f) - ones)) &
+				 tops;
+		if (other != 0)
+			return i + (size_t)__builtin_ctzll(other) / 8;
+	}
+	while (i < v.n && (uint8_t)(v.p[i] - 0x20) < 0x7f - 0x20 && v.p[i] != '"' && v.p[i] != '\\')
+		i++;
+	return i;
 }
 
 size_t view_utf8_len(struct view v)

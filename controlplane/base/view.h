@@ -47,6 +47,9 @@ static inline bool view_eq_nocase(struct view a, struct view b)
  */
 size_t view_utf8_len(struct view v);
 
+/* How many octets v begins with that are printable ASCII and neither " nor \: eight at a time. */
+size_t view_plain_len(struct view v);
+
 /* Without leading and trailing SP, HTAB, CR and LF. */
 struct view view_trim(struct view v);
 

@@ -75,12 +75,6 @@ void jout_key_n(struct json_out *out, const char *key, size_t n)
 	out->comma = false;
 }
 
-/* What a string holds as it is, of ASCII. */
-static bool is_plain(char c)
-{
-	return (uint8_t)(c - 0x20) < 0x7f - 0x20 && c != '"' && c != '\\';
-}
-
 static void put_escape(struct json_out *out, uint8_t c)
 {
 	static const char hex[] = "0123456789abcdef";
@@ -96,15 +90,15 @@ void jout_str(struct json_out *out, const char *text)
 
 	before_value(out);
 	put_c(out, '"');
-	while (v.n > 0) {
+	for (;;) {
+		size_t n = view_plain_len(v);
+		v.p += n;
+		v.n -= n;
+		if (v.n == 0)
+			break;
 		uint8_t c = (uint8_t)*v.p;
-		if (is_plain(*v.p)) {
-			v.p++;
-			v.n--;
-			continue;
-		}
 		size_t len = view_utf8_len(v);
-		if (len > 0 && c >= 0x20 && c != '"' && c != '\\' && c != 0x7f) {
+		if (len > 1) {
 			v.p += len;
 			v.n -= len;
 			continue;

@@ -71,6 +71,28 @@ static void test_copy(void **state)
 	assert_int_equal(view_copy(VIEW(""), buf, 0), -ENAMETOOLONG);
 }
 
+/* Each octet at each place, with others like it behind. */
+static void test_plain(void **state)
+{
+	char text[40];
+
+	assert_int_equal(view_plain_len((struct view){NULL, 0}), 0);
+	for (unsigned int c = 0; c < 256; c++) {
+		bool plain = c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+		for (size_t n = 1; n <= sizeof(text); n++) {
+			for (size_t at = 0; at < n; at++) {
+				memset(text, 'a' + (int)(c % 7), sizeof(text));
+				text[at] = (char)c;
+				assert_int_equal(
+					view_plain_len((struct view){text, n}), plain ? n : at);
+				memset(text + at, (int)c, sizeof(text) - at);
+				assert_int_equal(
+					view_plain_len((struct view){text, n}), plain ? n : at);
+			}
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -78,6 +100,7 @@ int main(void)
 		cmocka_unit_test(test_trim),
 		cmocka_unit_test(test_numbers),
 		cmocka_unit_test(test_copy),
+		cmocka_unit_test(test_plain),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -146,11 +146,13 @@ static struct window_sample window_sum(
 	uint64_t window_ms = (uint64_t)window_min * 60000;
 	struct window_sample sum = {0};
 
+	/* Back from now: what is behind the first one that is too old is older. */
 	for (unsigned int i = 0; t->bucket != NULL && i < BUCKETS; i++) {
-		const struct bucket *b = &t->bucket[i];
+		const struct bucket *b = &t->bucket[(t->at + BUCKETS - i) % BUCKETS];
 
-		if (b->start_ms != 0 && b->number >= from && b->start_ms + window_ms > now_ms)
-			sample_add(&sum, &b->sum);
+		if (b->start_ms == 0 || b->number < from || b->start_ms + window_ms <= now_ms)
+			break;
+		sample_add(&sum, &b->sum);
 	}
 	return sum;
 }

@@ -33,13 +33,15 @@ static bool all_zero(const uint8_t *p, size_t n)
 
 bool ipaddr_valid(const struct ipaddr *a)
 {
+	static const uint8_t none[sizeof(a->ip)];
+
 	if (a->zero != 0)
 		return false;
 	switch (a->family) {
 	case 0:
-		return a->port_be16 == 0 && all_zero(a->ip, sizeof(a->ip));
+		return a->port_be16 == 0 && memcmp(a->ip, none, sizeof(a->ip)) == 0;
 	case 4:
-		return all_zero(a->ip + 4, sizeof(a->ip) - 4);
+		return memcmp(a->ip + 4, none, sizeof(a->ip) - 4) == 0;
 	case 6:
 		return true;
 	default:

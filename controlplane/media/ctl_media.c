@@ -23,7 +23,7 @@ static bool bundle_ok(const struct dp_leg *leg)
 
 static bool leg_ok(const struct dp_leg *leg)
 {
-	static const struct dp_payload none;
+	static const struct dp_payload none[DP_PAYLOAD_TYPES];
 	static const struct dp_play no_play;
 
 	if (memcmp(&leg->play, &no_play, sizeof(no_play)) != 0)
@@ -38,10 +38,11 @@ static bool leg_ok(const struct dp_leg *leg)
 		return false;
 	if (leg->max_pps != 0 || leg->dscp > 63 || !bundle_ok(leg))
 		return false;
-	for (unsigned int i = 0; i < DP_PAYLOAD_TYPES; i++) {
+	if (memcmp(&leg->payloads[leg->n_payloads], none,
+		    (DP_PAYLOAD_TYPES - leg->n_payloads) * sizeof(none[0])) != 0)
+		return false;
+	for (unsigned int i = 0; i < leg->n_payloads; i++) {
 		const struct dp_payload *p = &leg->payloads[i];
-		if (i >= leg->n_payloads && memcmp(p, &none, sizeof(none)) != 0)
-			return false;
 		if (p->pt > 127 || p->pt_out > 127 || p->action > DP_PT_NOISE ||
 			p->codec >= DP_CODEC_END)
 			return false;

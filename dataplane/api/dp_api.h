@@ -19,6 +19,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "controlplane/base/ipaddr.h"
 #include "controlplane/base/ipc.h"
@@ -486,12 +487,10 @@ static inline bool dp_srtp_valid(const struct dp_srtp *srtp)
 {
 	const struct dp_srtp_suite_info *info = dp_srtp_suite(srtp->suite);
 
-	if (!info || srtp->zero)
-		return false;
-	for (unsigned int i = info->key_len + info->salt_len; i < DP_SRTP_KEY_MAX; i++)
-		if (srtp->key[i])
-			return false;
-	return true;
+	static const uint8_t none[DP_SRTP_KEY_MAX];
+	unsigned int used = info ? info->key_len + info->salt_len : 0;
+
+	return info && !srtp->zero && !memcmp(srtp->key + used, none, DP_SRTP_KEY_MAX - used);
 }
 
 /*

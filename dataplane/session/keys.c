@@ -7,7 +7,9 @@
 static int key_make(struct srtp_engine *engine, const struct dp_srtp *now,
 	const struct dp_srtp *old, struct srtp_ctx **ret_ctx, bool *ret_new)
 {
-	*ret_new = !secret_equal(now, old, sizeof *now);
+	/* Without a suite the rest is zero. */
+	*ret_new = now->suite != old->suite ||
+		   (now->suite != DP_SRTP_NONE && !secret_equal(now, old, sizeof *now));
 	if (!*ret_new || now->suite == DP_SRTP_NONE)
 		return 0;
 	return srtp_ctx_new(engine, now, ret_ctx);

@@ -186,9 +186,7 @@ int stream_build(const struct stream_args *args, struct stream_conf *ret_conf)
 	struct stream_out rtp = args->out[STREAM_RTP], rtcp = args->out[STREAM_RTCP];
 	bool out_mux = out->flags & DP_LEG_RTCP_MUX;
 	uint16_t out_port = ipaddr_port(&out->local);
-	struct stream_conf conf = {.hot.rtp_first = STREAM_FIRST_NONE,
-		.more.bad_seq = STREAM_SEQ_NONE,
-		.more.next_seq = STREAM_SEQ_NONE};
+	struct stream_conf *conf = ret_conf;
 
 	if (check_leg(args->session, 0) < 0 || check_leg(args->session, 1) < 0 || args->tsc_hz == 0)
 		return -EINVAL;
@@ -206,33 +204,35 @@ int stream_build(const struct stream_args *args, struct stream_conf *ret_conf)
 		(rtcp.remote.family && rtcp.remote.family != out->local.family))
 		return -EINVAL;
 
+	*conf = (struct stream_conf){.hot.rtp_first = STREAM_FIRST_NONE,
+		.more.bad_seq = STREAM_SEQ_NONE,
+		.more.next_seq = STREAM_SEQ_NONE};
 	uint8_t tos = (uint8_t)(out->dscp << 2);
-	build_path(&conf.more.path[STREAM_RTP], &rtp, &out->local, out_port, tos);
-	build_path(&conf.more.path[STREAM_RTCP], &rtcp, &out->local,
+	build_path(&conf->more.path[STREAM_RTP], &rtp, &out->local, out_port, tos);
+	build_path(&conf->more.path[STREAM_RTCP], &rtcp, &out->local,
 		out_mux ? out_port : out_port + 1, tos);
-	build_hot(&conf.hot, &conf.more.path[STREAM_RTP]);
-	conf.hot.flags |= (in->flags & DP_LEG_RECV ? STREAM_RECV : 0) |
-			  (out->flags & DP_LEG_SEND ? STREAM_SEND : 0) |
-			  (in->local.family == 6 ? STREAM_IN6 : 0) |
-			  (out->local.family == 6 ? STREAM_OUT6 : 0) |
-			  (in->flags & DP_LEG_RTCP_MUX ? STREAM_MUX : 0) |
-			  (in->flags & DP_LEG_ANY_PT ? STREAM_ANY_PT : 0);
-	build_guard(&conf, in, args->tsc_hz);
-	conf.more.rtcp = ((in->flags | out->flags) & DP_LEG_RTCP_OWN ? STREAM_RTCP_ENDS : 0) |
-			 (in->flags & DP_LEG_RTCP_STRICT ? STREAM_RTCP_STRICT : 0) |
-			 (waits_for_keys(in) || waits_for_keys(out) ? STREAM_RTCP_SHUT : 0) |
-			 (waits_for_keys(in) ? STREAM_RTCP_KEYLESS : 0);
-	conf.more.nat = (in->flags & DP_LEG_NAT) != 0;
-	build_payloads(&conf, args);
+	build_hot(&conf->hot, &conf->more.path[STREAM_RTP]);
+	conf->hot.flags |= (in->flags & DP_LEG_RECV ? STREAM_RECV : 0) |
+			   (out->flags & DP_LEG_SEND ? STREAM_SEND : 0) |
+			   (in->local.family == 6 ? STREAM_IN6 : 0) |
+			   (out->local.family == 6 ? STREAM_OUT6 : 0) |
+			   (in->flags & DP_LEG_RTCP_MUX ? STREAM_MUX : 0) |
+			   (in->flags & DP_LEG_ANY_PT ? STREAM_ANY_PT : 0);
+	build_guard(conf, in, args->tsc_hz);
+	conf->more.rtcp = ((in->flags | out->flags) & DP_LEG_RTCP_OWN ? STREAM_RTCP_ENDS : 0) |
+			  (in->flags & DP_LEG_RTCP_STRICT ? STREAM_RTCP_STRICT : 0) |
+			  (waits_for_keys(in) || waits_for_keys(out) ? STREAM_RTCP_SHUT : 0) |
+			  (waits_for_keys(in) ? STREAM_RTCP_KEYLESS : 0);
+	conf->more.nat = (in->flags & DP_LEG_NAT) != 0;
+	build_payloads(conf, args);
 	if (in->flags & DP_LEG_TAP) {
-		conf.hot.edit |= STREAM_EDIT_TAP;
-		conf.more.tap_id = args->session->id;
+		conf->hot.edit |= STREAM_EDIT_TAP;
+		conf->more.tap_id = args->session->id;
 	}
-	conf.bundle = in->bundle;
-	conf.more.epoch = args->epoch;
-	conf.more.half_port = ipaddr_port(&in->local) >> 1;
-	conf.more.addr_index = args->addr_index;
-	*ret_conf = conf;
+	conf->bundle = in->bundle;
+	conf->more.epoch = args->epoch;
+	conf->more.half_port = ipaddr_port(&in->local) >> 1;
+	conf->more.addr_index = args->addr_index;
 	return 0;
 }
 

@@ -17,7 +17,7 @@
 #include "controlplane/base/ipc.h"
 #include "dataplane/api/dp_api.h"
 
-#define CTL_API_VERSION 3
+#define CTL_API_VERSION 4
 #define CTL_NAME_MAX	32 /* realm, trunk */
 #define CTL_TARGET_MAX	48
 #define CTL_NUMBER_MAX	64
@@ -31,7 +31,7 @@ enum ctl_msg {
 	/* configuration, control -> sip */
 	CTL_CONFIG = 2, /* ctl_config + bytes; reply: status, and ctl_text on refusal */
 	/* media, sip -> control */
-	CTL_MEDIA_SET = 10,   /* ctl_media; reply ctl_media with the local addresses filled in */
+	CTL_MEDIA_SET = 10,   /* ctl_media; reply ctl_media_opened */
 	CTL_MEDIA_CLOSE = 11, /* ctl_media_id; no reply */
 	/* calls, sip -> control */
 	CTL_CALL_PUT = 20,     /* ctl_call + checkpoint bytes; no reply */
@@ -185,8 +185,8 @@ struct ctl_play {
 	uint8_t tone;	 /* enum cfg_tone */
 	uint8_t country; /* enum cfg_cptone */
 	uint32_t serial;
-	uint32_t max_ms;	 /* 0: to its own end */
-	uint32_t length_ms;	 /* in the reply: of the prompt once; else 0 */
+	uint32_t max_ms; /* 0: to its own end */
+	uint32_t zero;
 	char name[CTL_NAME_MAX]; /* of a PROMPT or ROOM */
 };
 _Static_assert(sizeof(struct ctl_play) == 48, "wire struct");
@@ -210,6 +210,16 @@ struct ctl_media {
 	/* With a role the leg has no keys, and neither sends nor receives until it has some. */
 	struct ctl_dtls dtls[DP_LEGS];
 };
+
+/* What limen-control adds to a media line. */
+struct ctl_media_opened {
+	struct ipaddr local[DP_LEGS]; /* family 0: there is no such leg */
+	struct {
+		uint32_t serial;
+		uint32_t length_ms; /* of the prompt once; 0: none is played, or again and again */
+	} prompt[DP_LEGS];
+};
+_Static_assert(sizeof(struct ctl_media_opened) == 56, "wire struct");
 
 static inline unsigned int ctl_media_n_legs(const struct ctl_media *media)
 {

@@ -15,7 +15,8 @@ static inline bool ctl_play_ok(const struct ctl_play *play)
 
 	if (play->kind == CTL_PLAY_NONE)
 		return memcmp(play, &none, sizeof(none)) == 0;
-	return play->kind < CTL_PLAY_N_KINDS && (play->flags & ~CTL_PLAY_LOOP) == 0 &&
-	       play->tone < CFG_N_TONES && play->country < CFG_N_CPTONES &&
-	       ipc_str_ok(play->name, sizeof(play->name)) && !play->name[0] == !named;
+	return play->kind < CTL_PLAY_N_KINDS && play->zero == 0 &&
+	       (play->flags & ~CTL_PLAY_LOOP) == 0 && play->tone < CFG_N_TONES &&
+	       play->country < CFG_N_CPTONES && ipc_str_ok(play->name, sizeof(play->name)) &&
+	       !play->name[0] == !named;
 }

@@ -226,7 +226,7 @@ void calls_media_answer(void *arg, const struct media_session *session,
 	const struct media_ticket *ticket, int32_t status)
 {
 	struct calls *cs = arg;
-	struct ctl_media media = {.call_id = session->call_id, .media_index = session->index};
+	struct ctl_media_opened opened = {0};
 
 	if (status < 0) {
 		log_info("call %016llx: the data plane refuses its media: %s",
@@ -234,20 +234,16 @@ void calls_media_answer(void *arg, const struct media_session *session,
 		cs->ops.reply(cs->ops.arg, ticket, CTL_MEDIA_SET, status, NULL, 0);
 		return;
 	}
-	memcpy(media.realm, session->realm_name, sizeof(media.realm));
-	memcpy(media.leg, session->conf.leg, sizeof(media.leg));
-	memcpy(media.play, session->play, sizeof(media.play));
-	media.cookie = session->cookie;
-	/* limen-sip wants to know the ports; the keys it has. */
-	for (unsigned int leg = 0; leg < DP_LEGS; leg++)
-		media.leg[leg].rx = media.leg[leg].tx = (struct dp_srtp){0};
 	for (unsigned int leg = 0; leg < DP_LEGS; leg++) {
-		media.leg[leg].play = (struct dp_play){0};
-		if (media.play[leg].kind == CTL_PLAY_PROMPT)
-			media.play[leg].length_ms = cs->ops.prompt_ms(
-				cs->ops.arg, media.play[leg].name);
+		const struct ctl_play *play = &session->play[leg];
+
+		opened.local[leg] = session->conf.leg[leg].local;
+		if (play->kind != CTL_PLAY_PROMPT || (play->flags & CTL_PLAY_LOOP))
+			continue;
+		opened.prompt[leg].serial = play->serial;
+		opened.prompt[leg].length_ms = cs->ops.prompt_ms(cs->ops.arg, play->name);
 	}
-	cs->ops.reply(cs->ops.arg, ticket, CTL_MEDIA_SET, 0, &media, sizeof(media));
+	cs->ops.reply(cs->ops.arg, ticket, CTL_MEDIA_SET, 0, &opened, sizeof(opened));
 }
 
 void calls_media_close(struct calls *cs, const struct ctl_media_id *id)

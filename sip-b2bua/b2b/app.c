@@ -300,9 +300,10 @@ static void app_control_down(void *app)
 	b2b_control_down(app);
 }
 
-static void app_media_reply(void *app, uint32_t seq, int32_t status, const struct ctl_media *media)
+static void app_media_reply(
+	void *app, uint32_t seq, int32_t status, const struct ctl_media_opened *opened)
 {
-	b2b_media_reply(app, seq, status, media);
+	b2b_media_reply(app, seq, status, opened);
 }
 
 static void app_nat_info(void *app, const struct ctl_nat_info *info)

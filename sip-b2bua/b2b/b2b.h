@@ -164,7 +164,8 @@ void b2b_conn_gone(struct b2b *b, uint8_t conn_worker, uint64_t conn);
 /* limen-control; see controlplane/api/ctl_api.h. */
 void b2b_control_up(struct b2b *b);
 void b2b_control_down(struct b2b *b);
-void b2b_media_reply(struct b2b *b, uint32_t seq, int32_t status, const struct ctl_media *media);
+void b2b_media_reply(
+	struct b2b *b, uint32_t seq, int32_t status, const struct ctl_media_opened *opened);
 void b2b_nat_info(struct b2b *b, const struct ctl_nat_info *info);
 void b2b_transcoder(struct b2b *b, const struct ctl_transcoder *transcoder);
 void b2b_numbers(struct b2b *b, const struct ctl_numbers *msg, int fd); /* closes fd */

@@ -844,8 +844,8 @@ void call_local_over(struct call *call);
 void call_local_timer(struct twheel_timer *timer, void *arg);
 /* A prompt that an operator plays into a call is over for a leg. */
 void call_insert_over(struct call *call, unsigned int side);
-/* limen-control told how long a prompt is. */
-void call_local_length(struct call *call, const struct ctl_play *play);
+/* limen-control told how long a prompt is; length_ms 0: none is played once. */
+void call_local_length(struct call *call, uint32_t serial, uint32_t length_ms);
 /* The end of a call that plays before a refusal is that refusal. own: room for it. */
 const struct call_why *call_local_why(
 	const struct call *call, const struct call_why *why, struct call_why *own);
@@ -911,8 +911,8 @@ void call_offer_again(struct call *call);
 void call_exchange_done(struct call *call);
 void call_exchange_fail(struct call *call);
 void call_media_wants(struct call *call); /* (again) asks for every line that wants ports */
-void call_media_reply(
-	struct call *call, unsigned int index, int32_t status, const struct ctl_media *media);
+void call_media_reply(struct call *call, unsigned int index, int32_t status,
+	const struct ctl_media_opened *opened);
 void call_media_timeout(struct call *call);
 void call_close_lines(struct call *call, uint32_t lines);
 

@@ -212,17 +212,16 @@ void call_local_timer(struct twheel_timer *timer, void *arg)
 	}
 }
 
-void call_local_length(struct call *call, const struct ctl_play *play)
+void call_local_length(struct call *call, uint32_t serial, uint32_t length_ms)
 {
 	const struct ctl_play *now = call->media.play;
 
-	if (call->state == CALL_ENDING || play->kind != CTL_PLAY_PROMPT ||
-		(play->flags & CTL_PLAY_LOOP) || play->length_ms == 0 ||
-		(play->serial != now[LEG_A].serial && play->serial != now[LEG_B].serial) ||
+	if (call->state == CALL_ENDING || length_ms == 0 ||
+		(serial != now[LEG_A].serial && serial != now[LEG_B].serial) ||
 		twheel_pending(&call->local_timer))
 		return;
-	twheel_start(call->b->env.wheel, &call->local_timer,
-		2 * (uint64_t)play->length_ms + LOCAL_GRACE_MS);
+	twheel_start(
+		call->b->env.wheel, &call->local_timer, 2 * (uint64_t)length_ms + LOCAL_GRACE_MS);
 }
 
 /* ---- into a call in progress ---- */

@@ -376,16 +376,16 @@ void call_exchange_fail(struct call *call)
 	call_copy_set(&call->answer, &call->answer_len, (struct view){NULL, 0});
 }
 
-void call_media_reply(
-	struct call *call, unsigned int index, int32_t status, const struct ctl_media *media)
+void call_media_reply(struct call *call, unsigned int index, int32_t status,
+	const struct ctl_media_opened *opened)
 {
 	struct media_line *line = call->media.line[index];
 
 	line->seq = 0;
-	for (unsigned int leg = 0; status == 0 && media && leg < DP_LEGS; leg++)
-		call_local_length(call, &media->play[leg]);
+	for (unsigned int leg = 0; status == 0 && opened && leg < DP_LEGS; leg++)
+		call_local_length(call, opened->prompt[leg].serial, opened->prompt[leg].length_ms);
 	if (line->state == MEDIA_ASKED) {
-		if (status == 0 && media && media_map_opened(&call->media, index, media) == 0) {
+		if (status == 0 && opened && media_map_opened(&call->media, index, opened) == 0) {
 			if (call->then != THEN_NOTHING && media_map_all_open(&call->media))
 				call_proceed(call);
 			return;

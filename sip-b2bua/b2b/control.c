@@ -60,7 +60,8 @@ void b2b_transcoder(struct b2b *b, const struct ctl_transcoder *transcoder)
 		b->transcoder.codecs = codecs;
 }
 
-void b2b_media_reply(struct b2b *b, uint32_t seq, int32_t status, const struct ctl_media *media)
+void b2b_media_reply(
+	struct b2b *b, uint32_t seq, int32_t status, const struct ctl_media_opened *opened)
 {
 	struct media_wait wait = b->waits[seq % MEDIA_WAITS];
 	struct call *call;
@@ -71,7 +72,7 @@ void b2b_media_reply(struct b2b *b, uint32_t seq, int32_t status, const struct c
 	call = sip_slab_find(b->calls, wait.slot, wait.generation);
 	/* An older reply than the one that is waited for says nothing any more. */
 	if (call && wait.index < call->media.n_lines && call->media.line[wait.index]->seq == seq)
-		call_media_reply(call, wait.index, status, media);
+		call_media_reply(call, wait.index, status, opened);
 }
 
 void control_media_close(struct call *call, unsigned int index)

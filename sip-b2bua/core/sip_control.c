@@ -290,8 +290,8 @@ static int on_media_reply(
 {
 	struct sip_worker *w = ipc_peer_ctx(peer);
 	worker_time(w);
-	w->ops->media_reply(
-		w->app, hdr->seq, hdr->status, len == sizeof(struct ctl_media) ? body : NULL);
+	w->ops->media_reply(w->app, hdr->seq, hdr->status,
+		len == sizeof(struct ctl_media_opened) ? body : NULL);
 	return 0;
 }
 
@@ -508,7 +508,7 @@ static const struct ipc_row rows[] = {
 		on_hello_reply},
 	{CTL_CONFIG, 0, IPC_ROLE_CONTROL, sizeof(struct ctl_config), BODY_MAX, "CTL_CONFIG",
 		on_config},
-	{CTL_MEDIA_SET | IPC_TYPE_REPLY, 0, IPC_ROLE_CONTROL, 0, sizeof(struct ctl_media),
+	{CTL_MEDIA_SET | IPC_TYPE_REPLY, 0, IPC_ROLE_CONTROL, 0, sizeof(struct ctl_media_opened),
 		"CTL_MEDIA_SET reply", on_media_reply},
 	{CTL_NAT_INFO, 0, IPC_ROLE_CONTROL, SIZED(struct ctl_nat_info), "CTL_NAT_INFO",
 		on_nat_info},

@@ -96,7 +96,8 @@ struct sip_app_ops {
 	 * CTL_CALL_RESTORE ... come afterwards by themselves. */
 	void (*control_up)(void *app, const struct ctl_hello_reply *hello, bool restarted);
 	void (*control_down)(void *app);
-	void (*media_reply)(void *app, uint32_t seq, int32_t status, const struct ctl_media *media);
+	void (*media_reply)(
+		void *app, uint32_t seq, int32_t status, const struct ctl_media_opened *opened);
 	/* Our certificate for DTLS; own is NONE while limen-nat is away. */
 	void (*nat_info)(void *app, const struct ctl_nat_info *info);
 	void (*transcoder)(void *app, const struct ctl_transcoder *transcoder);

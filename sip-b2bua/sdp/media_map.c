@@ -127,13 +127,14 @@ int media_map_grow(struct media_map *map, unsigned int n)
 	return 0;
 }
 
-int media_map_opened(struct media_map *map, unsigned int index, const struct ctl_media *reply)
+int media_map_opened(
+	struct media_map *map, unsigned int index, const struct ctl_media_opened *reply)
 {
 	struct media_line *line = map->line[index];
 	unsigned int n_legs = map->alone ? 1 : DP_LEGS;
 
 	for (unsigned int leg = 0; leg < n_legs; leg++) {
-		const struct ipaddr *local = &reply->leg[leg].local;
+		const struct ipaddr *local = &reply->local[leg];
 
 		if (!ipaddr_valid(local) || !ipaddr_is_set(local) || local->port_be16 == 0) {
 			line->state = MEDIA_UNUSED;
@@ -141,7 +142,7 @@ int media_map_opened(struct media_map *map, unsigned int index, const struct ctl
 		}
 	}
 	for (unsigned int leg = 0; leg < n_legs; leg++)
-		line->ctl.leg[leg].local = reply->leg[leg].local;
+		line->ctl.leg[leg].local = reply->local[leg];
 	line->state = MEDIA_OPEN;
 	return 0;
 }

@@ -170,8 +170,8 @@ int media_map_offer(struct media_map *map, const struct sdp *sdp, unsigned int l
 	const char **ret_reason) __attribute__((warn_unused_result));
 
 /* The reply for a line that was asked for. -EPROTO when it cannot be used; the line is unused then. */
-int media_map_opened(struct media_map *map, unsigned int index, const struct ctl_media *reply)
-	__attribute__((warn_unused_result));
+int media_map_opened(struct media_map *map, unsigned int index,
+	const struct ctl_media_opened *reply) __attribute__((warn_unused_result));
 bool media_map_all_open(const struct media_map *map); /* nothing is wanted or asked for */
 
 /*

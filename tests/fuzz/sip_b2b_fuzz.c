@@ -305,18 +305,24 @@ static void replies(void)
 	while (f.n_replies > 0) {
 		unsigned int i = --f.n_replies;
 		uint32_t seq = f.replies[i].seq;
-		struct ctl_media media = f.replies[i].media;
+		const struct ctl_media *media = &f.replies[i].media;
+		struct ctl_media_opened opened = {0};
 
 		if (f.replies[i].type == CTL_CALL_END) {
 			b2b_call_end_reply(f.b, seq, 0);
 			continue;
 		}
-		for (unsigned int leg = 0; leg < DP_LEGS; leg++)
-			media.play[leg].length_ms = media.play[leg].kind == CTL_PLAY_PROMPT ? 100
-											    : 0;
-		for (unsigned int leg = 0; leg < ctl_media_n_legs(&media); leg++)
-			media.leg[leg].local = addr(leg ? "10.0.1.1:20000" : "10.0.0.1:20000");
-		b2b_media_reply(f.b, seq, 0, &media);
+		for (unsigned int leg = 0; leg < DP_LEGS; leg++) {
+			const struct ctl_play *play = &media->play[leg];
+
+			if (play->kind != CTL_PLAY_PROMPT || (play->flags & CTL_PLAY_LOOP))
+				continue;
+			opened.prompt[leg].serial = play->serial;
+			opened.prompt[leg].length_ms = 100;
+		}
+		for (unsigned int leg = 0; leg < ctl_media_n_legs(media); leg++)
+			opened.local[leg] = addr(leg ? "10.0.1.1:20000" : "10.0.0.1:20000");
+		b2b_media_reply(f.b, seq, 0, &opened);
 	}
 }
 

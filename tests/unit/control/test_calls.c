@@ -47,7 +47,7 @@ static struct {
 	uint16_t reply_type;
 	int32_t reply_status;
 	struct media_ticket reply_to;
-	struct ctl_media reply_media;
+	struct ctl_media_opened reply_media;
 	struct ctl_call_clear clear;
 	struct dp_stream_sum sums[DP_LEGS]; /* of every session, while has_sums */
 	bool has_sums;
@@ -257,10 +257,9 @@ static uint64_t n_written(void)
 	return counts.written;
 }
 
-/* Keys go to the data plane and are kept, but are not sent back. */
+/* Keys go to the data plane and are kept. */
 static void test_keys(void **state)
 {
-	static const struct dp_srtp none;
 	struct ctl_media m = sample_media(1, 0);
 	struct media_ticket t = ticket(11);
 	struct media_session *s;
@@ -271,9 +270,7 @@ static void test_keys(void **state)
 	assert_int_equal(serve_all(), 1);
 	assert_int_equal(w.reply_type, CTL_MEDIA_SET);
 	s = sessions_find(w.ss, 1, 0);
-	assert_memory_equal(&s->conf.leg[1].rx, &m.leg[1].rx, sizeof(none));
-	assert_memory_equal(&w.reply_media.leg[1].rx, &none, sizeof(none));
-	assert_memory_equal(&w.reply_media.leg[1].tx, &none, sizeof(none));
+	assert_memory_equal(&s->conf.leg[1].rx, &m.leg[1].rx, sizeof(struct dp_srtp));
 	m.leg[1].tx.suite = DP_SRTP_NONE;
 	assert_false(ctl_media_ok(&m));
 	m = sample_media(1, 0);
@@ -325,9 +322,10 @@ static void test_life(void **state)
 	assert_int_equal(w.n_replies, 2);
 	assert_int_equal(w.reply_type, CTL_MEDIA_SET);
 	assert_int_equal(w.reply_to.seq, 12);
-	assert_int_equal(w.reply_media.media_index, 1);
-	assert_int_not_equal(ipaddr_port(&w.reply_media.leg[1].local), 0);
-	assert_string_equal(w.reply_media.realm[1], "peering");
+	assert_true(ipaddr_equal(
+		&w.reply_media.local[1], &sessions_find(w.ss, 1, 1)->conf.leg[1].local));
+	assert_int_not_equal(ipaddr_port(&w.reply_media.local[1]), 0);
+	assert_int_equal(w.reply_media.prompt[0].length_ms, 0);
 	put(1, CTL_CALL_ACTIVE);
 	/* One line goes during the call; its counters belong to the record all the same. */
 	struct ctl_media_id id = {.call_id = 1, .media_index = 1};
@@ -550,8 +548,8 @@ static void test_playing(void **state)
 	assert_int_equal(w.done.serial, 4);
 	/* The reply to limen-sip says how long the prompt is. */
 	calls_media_answer(w.calls, s, &ticket, 0);
-	assert_int_equal(w.reply_media.play[0].length_ms, 1500);
-	assert_int_equal(w.reply_media.play[0].serial, 4);
+	assert_int_equal(w.reply_media.prompt[0].length_ms, 1500);
+	assert_int_equal(w.reply_media.prompt[0].serial, 4);
 }
 
 static void test_disk_full(void **state)
@@ -580,7 +578,8 @@ static void test_disk_full(void **state)
 
 static void test_replay_after_our_restart(void **state)
 {
-	struct ctl_media m = sample_media(1, 0), reply;
+	struct ctl_media m = sample_media(1, 0);
+	struct ctl_media_opened reply;
 	struct media_ticket t = ticket(5);
 
 	media_set(1, 0, 1);
@@ -591,12 +590,13 @@ static void test_replay_after_our_restart(void **state)
 	open_world();
 	/* limen-sip claims the ports it has; the session has the id that the data plane knows. */
 	put(1, CTL_CALL_ACTIVE);
-	memcpy(m.leg, reply.leg, sizeof(m.leg));
+	for (unsigned int leg = 0; leg < DP_LEGS; leg++)
+		m.leg[leg].local = reply.local[leg];
 	calls_media_set(w.calls, 0, &t, &m);
 	serve_all();
 	assert_int_equal(w.reply_to.seq, 5);
 	assert_int_equal(w.reply_status, 0);
-	assert_memory_equal(w.reply_media.leg, reply.leg, sizeof(reply.leg));
+	assert_memory_equal(&w.reply_media, &reply, sizeof(reply));
 	assert_true(sessions_find(w.ss, 1, 0)->id == id);
 	/* Somebody else cannot have them. */
 	m.call_id = 2;

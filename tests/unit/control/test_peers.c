@@ -420,7 +420,7 @@ static void test_call(void **state)
 {
 	struct ctl_media media = sample_media(1, 0);
 	struct ctl_call call = sample_call(1, CTL_CALL_ACTIVE);
-	const struct ctl_media *reply = (const void *)got.body;
+	const struct ctl_media_opened *reply = (const void *)got.body;
 	struct {
 		struct ctl_call call;
 		char checkpoint[100];
@@ -433,7 +433,7 @@ static void test_call(void **state)
 	assert_int_equal(got.hdr.type, CTL_MEDIA_SET | IPC_TYPE_REPLY);
 	assert_int_equal(got.hdr.seq, 21);
 	assert_int_equal(got.hdr.status, 0);
-	assert_int_not_equal(ipaddr_port(&reply->leg[0].local), 0);
+	assert_int_not_equal(ipaddr_port(&reply->local[0]), 0);
 	put.call = call;
 	say(fd, CTL_CALL_PUT, 0, 0, &put, sizeof(put));
 	/* limen-sip dies and comes again: the call is given back, with its checkpoint. */

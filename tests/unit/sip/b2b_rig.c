@@ -244,21 +244,21 @@ static struct rig_call *call_of(struct rig *r, uint64_t id, bool make)
 	return &r->calls[r->n_calls++];
 }
 
-static void reply_add(
-	struct rig *r, uint16_t type, uint32_t seq, int32_t status, const struct ctl_media *media)
+static void reply_add(struct rig *r, uint16_t type, uint32_t seq, int32_t status,
+	const struct ctl_media_opened *opened)
 {
 	struct rig_reply *reply;
 
 	assert_true(r->n_replies < RIG_QUEUE);
 	reply = &r->replies[r->n_replies++];
 	*reply = (struct rig_reply){.type = type, .seq = seq, .status = status};
-	if (media)
-		reply->media = *media;
+	if (opened)
+		reply->media = *opened;
 }
 
 static void control_media(struct rig *r, uint32_t seq, const struct ctl_media *media)
 {
-	struct ctl_media out = *media;
+	struct ctl_media_opened out = {0};
 	struct rig_call *call = call_of(r, media->call_id, true);
 	int status = r->media_status;
 
@@ -273,14 +273,21 @@ static void control_media(struct rig *r, uint32_t seq, const struct ctl_media *m
 		call->n_sets++;
 	}
 	r->media_status = 0;
-	for (unsigned int leg = 0; leg < DP_LEGS; leg++)
-		out.play[leg].length_ms = out.play[leg].kind == CTL_PLAY_PROMPT ? 1000 : 0;
+	for (unsigned int leg = 0; leg < DP_LEGS; leg++) {
+		const struct ctl_play *play = &media->play[leg];
+
+		if (play->kind == CTL_PLAY_PROMPT && !(play->flags & CTL_PLAY_LOOP)) {
+			out.prompt[leg].serial = play->serial;
+			out.prompt[leg].length_ms = 1000;
+		}
+	}
 	for (unsigned int leg = 0; status == 0 && leg < ctl_media_n_legs(media); leg++) {
-		if (out.leg[leg].local.port_be16 != 0)
+		out.local[leg] = media->leg[leg].local;
+		if (out.local[leg].port_be16 != 0)
 			continue;
-		out.leg[leg].local = rig_addr(
+		out.local[leg] = rig_addr(
 			strcmp(media->realm[leg], "access") == 0 ? "10.0.0.1" : "10.0.1.1");
-		out.leg[leg].local.port_be16 = htons((uint16_t)(r->next_port += 2));
+		out.local[leg].port_be16 = htons((uint16_t)(r->next_port += 2));
 	}
 	if (status == 0)
 		call->media |= 1u << media->media_index;

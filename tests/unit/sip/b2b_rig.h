@@ -140,7 +140,7 @@ struct rig_reply {
 	uint16_t type;
 	uint32_t seq;
 	int32_t status;
-	struct ctl_media media;
+	struct ctl_media_opened media;
 };
 
 #define RIG_SUBS 16

@@ -75,14 +75,13 @@ static void parse(const char *session, const char *media)
 static void open_all(void)
 {
 	for (unsigned int i = 0; i < map.n_lines; i++) {
-		struct ctl_media reply = map.line[i]->ctl;
+		struct ctl_media_opened reply = {0};
 		if (map.line[i]->state != MEDIA_WANTED)
 			continue;
 		for (unsigned int leg = 0; leg < 2; leg++) {
-			unsigned int n = reply.leg[leg].flags & DP_LEG_BUNDLE ? 0 : i;
-			reply.leg[leg].local = addr(leg ? "10.2.0.1" : "10.1.0.1");
-			reply.leg[leg].local.port_be16 = htons(
-				(uint16_t)(20000 + 10000 * leg + 4 * n));
+			unsigned int n = map.line[i]->ctl.leg[leg].flags & DP_LEG_BUNDLE ? 0 : i;
+			reply.local[leg] = addr(leg ? "10.2.0.1" : "10.1.0.1");
+			reply.local[leg].port_be16 = htons((uint16_t)(20000 + 10000 * leg + 4 * n));
 		}
 		assert_int_equal(media_map_opened(&map, i, &reply), 0);
 	}

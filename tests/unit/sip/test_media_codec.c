@@ -71,14 +71,14 @@ static const struct sdp *parse(const char *media)
 static void open_all(struct media_map *m)
 {
 	for (unsigned int i = 0; i < m->n_lines; i++) {
-		struct ctl_media reply = m->line[i]->ctl;
+		struct ctl_media_opened reply = {0};
 
 		if (m->line[i]->state != MEDIA_WANTED)
 			continue;
-		reply.leg[0].local = addr("10.1.0.1");
-		reply.leg[1].local = addr("192.0.2.1");
-		reply.leg[0].local.port_be16 = htons((uint16_t)(20000 + 4 * i));
-		reply.leg[1].local.port_be16 = htons((uint16_t)(30000 + 4 * i));
+		reply.local[0] = addr("10.1.0.1");
+		reply.local[1] = addr("192.0.2.1");
+		reply.local[0].port_be16 = htons((uint16_t)(20000 + 4 * i));
+		reply.local[1].port_be16 = htons((uint16_t)(30000 + 4 * i));
 		assert_int_equal(media_map_opened(m, i, &reply), 0);
 	}
 }

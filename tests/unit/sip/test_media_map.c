@@ -83,17 +83,17 @@ static void assert_early(const struct media_line *line)
 static void open_all(void)
 {
 	for (unsigned int i = 0; i < map.n_lines; i++) {
-		struct ctl_media reply = map.line[i]->ctl;
+		struct ctl_media_opened reply = {0};
 
 		if (map.line[i]->state != MEDIA_WANTED)
 			continue;
-		assert_int_equal(reply.leg[0].local.family, 4);
-		assert_int_equal(reply.leg[1].local.family, 6);
+		assert_int_equal(map.line[i]->ctl.leg[0].local.family, 4);
+		assert_int_equal(map.line[i]->ctl.leg[1].local.family, 6);
 		assert_early(map.line[i]);
-		reply.leg[0].local = addr("10.1.0.1");
-		reply.leg[1].local = addr("2001:db8::1");
-		reply.leg[0].local.port_be16 = htons((uint16_t)(20000 + 4 * i));
-		reply.leg[1].local.port_be16 = htons((uint16_t)(30000 + 4 * i));
+		reply.local[0] = addr("10.1.0.1");
+		reply.local[1] = addr("2001:db8::1");
+		reply.local[0].port_be16 = htons((uint16_t)(20000 + 4 * i));
+		reply.local[1].port_be16 = htons((uint16_t)(30000 + 4 * i));
 		assert_int_equal(media_map_opened(&map, i, &reply), 0);
 	}
 	assert_true(media_map_all_open(&map));
@@ -442,11 +442,10 @@ static void test_many_formats(void **state)
 static void test_bad_replies(void **state)
 {
 	const char *reason;
-	struct ctl_media reply;
+	struct ctl_media_opened reply = {0};
 
 	start();
 	assert_int_equal(media_map_offer(&map, parse(AUDIO), 0, &reason), 0);
-	reply = map.line[0]->ctl;
 	assert_int_equal(media_map_opened(&map, 0, &reply), -EPROTO); /* no ports in it */
 	assert_int_equal(map.line[0]->state, MEDIA_UNUSED);
 	media_map_clear(&map);

@@ -167,15 +167,15 @@ int calls_put(struct calls *cs, uint32_t worker, const struct ctl_call *info,
 	return 0;
 }
 
-void calls_info(const struct call *call, struct ctl_call *ret_info)
+/* What the data plane has told since limen-sip described the call. */
+static void add_media(const struct call *call, struct ctl_call *info)
 {
-	*ret_info = call->info;
 	for (unsigned int leg = 0; leg < DP_LEGS; leg++)
-		ret_info->digits[leg] += call->digits[leg];
+		info->digits[leg] += call->digits[leg];
 	for (unsigned int leg = 0; call->phase == CALL_LIVE && leg < DP_LEGS; leg++) {
 		uint8_t suite = DP_SRTP_NONE;
 
-		if (call->info.srtp_keying[leg] != CTL_KEYING_DTLS)
+		if (info->srtp_keying[leg] != CTL_KEYING_DTLS)
 			continue;
 		for (unsigned int i = 0; i < CTL_MEDIA_MAX; i++) {
 			const struct media_session *s = call->media[i];
@@ -186,8 +186,14 @@ void calls_info(const struct call *call, struct ctl_call *ret_info)
 			if (suite == DP_SRTP_NONE)
 				break;
 		}
-		ret_info->srtp[leg] = suite;
+		info->srtp[leg] = suite;
 	}
+}
+
+void calls_info(const struct call *call, struct ctl_call *ret_info)
+{
+	*ret_info = call->info;
+	add_media(call, ret_info);
 }
 
 /* ---- media ---- */
@@ -443,10 +449,8 @@ static bool all_media_gone(const struct call *call)
 void call_finish(struct calls *cs, struct call *call)
 {
 	uint64_t now_ms = cs->ops.mono_ms(cs->ops.arg);
-	struct ctl_call info;
 
-	calls_info(call, &info); /* while the sessions have their keys */
-	call->info = info;
+	add_media(call, &call->info);		       /* while the sessions have their keys */
 	memset(call->digits, 0, sizeof(call->digits)); /* they are in info now */
 	call->phase = CALL_ENDING;
 	cs->counts.live--;

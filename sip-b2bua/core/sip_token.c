@@ -69,19 +69,19 @@ int sip_token_parse(const struct sip_token_key *key, struct view text, struct si
 	uint64_t hidden = 0, mac = 0;
 	if (text.n != SIP_TOKEN_LEN)
 		return -EINVAL;
-	uint8_t digits[SIP_TOKEN_LEN], all = DIGIT;
-	for (unsigned int i = 0; i < SIP_TOKEN_LEN; i++) {
-		all &= digit_values[(uint8_t)text.p[i]];
-		digits[i] = digit_values[(uint8_t)text.p[i]] & 31;
-	}
-	if (!(all & DIGIT) || digits[13] > 7)
-		return -EINVAL;
+	uint8_t middle = digit_values[(uint8_t)text.p[12]], low = digit_values[(uint8_t)text.p[13]];
+	uint8_t all = middle & low;
 	for (unsigned int i = 0; i < 12; i++) {
-		hidden = hidden << 5 | digits[i];
-		mac = mac << 5 | digits[14 + i];
+		uint8_t h = digit_values[(uint8_t)text.p[i]];
+		uint8_t m = digit_values[(uint8_t)text.p[14 + i]];
+		all &= h & m;
+		hidden = hidden << 5 | (h & 31);
+		mac = mac << 5 | (m & 31);
 	}
-	hidden = hidden << 4 | digits[12] >> 1;
-	mac |= (uint64_t)digits[12] << 63 | (uint64_t)digits[13] << 60;
+	if (!(all & DIGIT) || (low & 31) > 7)
+		return -EINVAL;
+	hidden = hidden << 4 | (middle & 31) >> 1;
+	mac |= (uint64_t)middle << 63 | (uint64_t)(low & 31) << 60;
 	uint64_t content = hidden ^ hash_u64(key->pad, mac);
 	if (hash_u64(key->mac, content) != mac)
 		return -EINVAL;

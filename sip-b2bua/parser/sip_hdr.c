@@ -19,18 +19,24 @@ static const struct hdr_row hdr_rows[SIP_H_N] = {
 #undef X
 };
 
-#define NAME_MAX_LEN 32
-
-/* Rows by the length of their names, then compact forms by letter; filled before main(). */
-static uint8_t by_len[NAME_MAX_LEN][SIP_H_N];
-static uint8_t n_by_len[NAME_MAX_LEN];
+/* Ids by a hash of the name, the first of each place and the next ones; compact forms by letter. */
+static uint8_t by_hash[256], next_of[SIP_H_N];
 static uint8_t by_letter[26];
+
+/* Of its length and of its first and last letter in either case; it is not empty. */
+static uint8_t hash_of(struct view name)
+{
+	return (uint8_t)(name.n * 37 + (size_t)(name.p[0] | 0x20) * 5 +
+			 (size_t)(name.p[name.n - 1] | 0x20));
+}
 
 __attribute__((constructor)) static void hdr_index_fill(void)
 {
-	for (unsigned int id = 1; id < SIP_H_N; id++) {
-		size_t n = hdr_rows[id].name.n;
-		by_len[n][n_by_len[n]++] = (uint8_t)id;
+	/* From the last to the first, so that the usual ones, which come first, are found first. */
+	for (unsigned int id = SIP_H_N - 1; id >= 1; id--) {
+		uint8_t *place = &by_hash[hash_of(hdr_rows[id].name)];
+		next_of[id] = *place;
+		*place = (uint8_t)id;
 		if (hdr_rows[id].compact != 0)
 			by_letter[hdr_rows[id].compact - 'a'] = (uint8_t)id;
 	}
@@ -56,11 +62,11 @@ enum sip_hdr_id sip_hdr_lookup(struct view name)
 		char c = (char)(name.p[0] | 0x20);
 		return c >= 'a' && c <= 'z' ? by_letter[c - 'a'] : SIP_H_OTHER;
 	}
-	if (name.n == 0 || name.n >= NAME_MAX_LEN)
+	if (name.n == 0)
 		return SIP_H_OTHER;
-	for (unsigned int i = 0; i < n_by_len[name.n]; i++) {
-		if (view_eq_nocase(hdr_rows[by_len[name.n][i]].name, name))
-			return by_len[name.n][i];
+	for (uint8_t id = by_hash[hash_of(name)]; id != 0; id = next_of[id]) {
+		if (view_eq_nocase(hdr_rows[id].name, name))
+			return id;
 	}
 	return SIP_H_OTHER;
 }

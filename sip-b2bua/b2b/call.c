@@ -452,8 +452,12 @@ static void record_finish(struct call *call, const struct call_why *why)
 		rec->sip_status = why->status >= 300 ? why->status : 487;
 	rec->q850 = why->q850 ? why->q850 : policy_q850_of_status(rec->sip_status);
 	/* A sentence that is too long is cut; one of the record's own is there already. */
-	if (why->reason != rec->reason)
-		snprintf(rec->reason, sizeof(rec->reason), "%s", why->reason);
+	if (why->reason != rec->reason) {
+		size_t n = strnlen(why->reason, sizeof(rec->reason) - 1);
+
+		memcpy(rec->reason, why->reason, n);
+		rec->reason[n] = '\0';
+	}
 	if (rec->answer_ms == 0)
 		b->env.stats->calls_failed++;
 }

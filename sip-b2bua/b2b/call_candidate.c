@@ -180,6 +180,17 @@ static int target_again(struct call *call, const struct sip_msg *invite)
 	return 0;
 }
 
+/* The called side in sentences; there is room for any name. */
+static void far_set(struct call *call, struct view what, const char *name)
+{
+	struct sip_buf buf;
+
+	sip_buf_init(&buf, call->far, sizeof(call->far) - 1);
+	sip_put(&buf, what);
+	sip_put(&buf, view_of(name));
+	call->far[buf.n] = '\0';
+}
+
 static bool user_take(struct call *call, const struct candidate *c, const struct sip_msg *invite)
 {
 	struct leg *leg = &call->leg[LEG_B];
@@ -190,7 +201,7 @@ static bool user_take(struct call *call, const struct candidate *c, const struct
 	call->targets.n = call->targets.next = 0;
 	if (!call_user_take(call, &realm))
 		return false;
-	snprintf(call->far, sizeof(call->far), "user %s", call->user);
+	far_set(call, VIEW("user "), call->user);
 	leg_set_terms(leg, realm, NULL);
 	place = (struct admission_place){.realm = realm,
 		.peer = cfg_find_dial_peer(call->b->cfg, c->tag),
@@ -255,7 +266,7 @@ int call_candidate_take(struct call *call, const struct sip_msg *invite)
 			continue;
 		if (!candidate_numbers(call, c, trunk))
 			continue;
-		snprintf(call->far, sizeof(call->far), "trunk %s", trunk->name);
+		far_set(call, VIEW("trunk "), trunk->name);
 		leg_set_terms(&call->leg[LEG_B], realm, trunk);
 		if (!can_acknowledge(call, invite))
 			continue;

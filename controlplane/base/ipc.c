@@ -43,6 +43,7 @@ struct ipc_peer {
 	void *ctx;
 	struct event *rx_event, *tx_event;
 	struct event *turn_event; /* at the end of this turn: flush, or close */
+	struct event *rest_event; /* pending: rx_event is not */
 	bool closing, dispatching, freed, tx_dead;
 	char why[WHY_MAX];
 	uid_t uid;
@@ -90,6 +91,8 @@ static void peer_destroy(struct ipc_peer *peer)
 		event_free(peer->tx_event);
 	if (peer->turn_event != NULL)
 		event_free(peer->turn_event);
+	if (peer->rest_event != NULL)
+		event_free(peer->rest_event);
 	if (peer->fd >= 0)
 		close(peer->fd);
 	free(peer->msgs);
@@ -287,6 +290,27 @@ static void rx_cb(evutil_socket_t fd, short what, void *arg)
 	peer->dispatching = false;
 	if (peer->freed)
 		peer_destroy(peer);
+}
+
+static void rest_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct ipc_peer *peer = arg;
+
+	if (event_add(peer->rx_event, NULL) < 0)
+		peer_closef(peer, "memory is short");
+}
+
+void ipc_peer_rest(struct ipc_peer *peer, uint64_t us)
+{
+	struct timeval tv = {.tv_usec = (suseconds_t)us};
+
+	if (!peer->closing && !peer->freed && event_add(peer->rest_event, &tv) == 0)
+		event_del(peer->rx_event);
+}
+
+bool ipc_peer_rests(const struct ipc_peer *peer)
+{
+	return event_pending(peer->rest_event, EV_TIMEOUT, NULL) != 0;
 }
 
 bool ipc_wait(struct ipc_peer *peer, uint64_t us)
@@ -617,8 +641,10 @@ struct ipc_peer *ipc_peer_new(struct event_base *base, int fd, const struct ipc_
 	peer->rx_event = event_new(base, fd, EV_READ | EV_PERSIST, rx_cb, peer);
 	peer->tx_event = event_new(base, fd, EV_WRITE | EV_PERSIST, tx_cb, peer);
 	peer->turn_event = event_new(base, -1, 0, turn_cb, peer);
+	peer->rest_event = event_new(base, -1, 0, rest_cb, peer);
 	if (peer->rx_buf == NULL || peer->rx_event == NULL || peer->tx_event == NULL ||
-		peer->turn_event == NULL || event_add(peer->rx_event, NULL) < 0) {
+		peer->turn_event == NULL || peer->rest_event == NULL ||
+		event_add(peer->rx_event, NULL) < 0) {
 		peer_destroy(peer);
 		return NULL;
 	}
@@ -636,6 +662,7 @@ void ipc_peer_free(struct ipc_peer *peer)
 		event_del(peer->rx_event);
 		event_del(peer->tx_event);
 		event_del(peer->turn_event);
+		event_del(peer->rest_event);
 		return;
 	}
 	peer_destroy(peer);

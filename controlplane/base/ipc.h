@@ -127,6 +127,13 @@ int ipc_take_fd(struct ipc_peer *peer);
 /* Writes what is queued now, without waiting for the loop (order against other sockets). */
 void ipc_flush(struct ipc_peer *peer);
 /*
+ * What comes within us microseconds (under a second) is left to the kernel until then, so that many
+ * messages that nobody waits for cost one wake-up. Also in a handler; messages that were received
+ * already are handled.
+ */
+void ipc_peer_rest(struct ipc_peer *peer, uint64_t us);
+bool ipc_peer_rests(const struct ipc_peer *peer);
+/*
  * Waits up to us microseconds (under a second) until messages come, and handles those that are there
  * as the loop would. false: nothing came. The handlers may close or free the peer.
  */

@@ -11,15 +11,19 @@
 
 #include "controlplane/base/clock.h"
 #include "controlplane/base/log.h"
+#include "controlplane/base/pace.h"
 #include "controlplane/core/subscriptions.h"
 
 LOG_TOPIC("peers");
 
-#define QUEUE_SIP  32768 /* messages; a restarted worker gets all its calls at once */
-#define QUEUE_CLI  4096
-#define PEERS_MAX  256
-#define HELLO_MS   5000 /* who connects and says nothing does not keep its place */
-#define TRUNKS_MAX 4096
+#define QUEUE_SIP      32768 /* messages; a restarted worker gets all its calls at once */
+#define QUEUE_CLI      4096
+#define PEERS_MAX      256
+#define HELLO_MS       5000 /* who connects and says nothing does not keep its place */
+#define TRUNKS_MAX     4096
+
+#define REG_REST_US    20000
+#define CALLS_PAUSE_US 1000000 /* without any call on its way for so long, nobody waits */
 
 struct peer {
 	LIST_ENTRY(peer) link;
@@ -29,6 +33,8 @@ struct peer {
 	uint32_t worker;
 	void *cli;
 	uint64_t since_ms; /* monotonic */
+	uint64_t media_us; /* monotonic: a call waited for an answer last */
+	struct pace reg_pace;
 };
 
 struct trunk {
@@ -339,6 +345,7 @@ static int on_media_set(
 
 	if (!ctl_media_ok(media))
 		return -EPROTO;
+	peer->media_us = clock_mono_us();
 	calls_media_set(peer->peers->calls, peer->worker, &ticket, media);
 	return 0;
 }
@@ -579,11 +586,27 @@ int peers_unblock(struct peers *peers, const struct ctl_block *block)
 	return blocks_del(peers->conf.blocks, block, clock_mono_ms()) ? 0 : -ENOENT;
 }
 
+/*
+ * Registrations come in a stream, as limen-sip turns, and nobody waits for an answer: unless there are
+ * calls on that way, a rest is longer than limen-sip's.
+ */
+static void reg_rest(struct peer *peer)
+{
+	uint64_t now_us = clock_mono_us(), us;
+
+	if (ipc_peer_rests(peer->ipc) || now_us - peer->media_us < CALLS_PAUSE_US)
+		return;
+	us = pace_turn(&peer->reg_pace, now_us);
+	if (us > 0)
+		ipc_peer_rest(peer->ipc, us);
+}
+
 static int on_reg_put(struct ipc_peer *ipc, const struct ipc_hdr *hdr, const void *body, size_t len)
 {
 	struct peer *peer = ipc_peer_ctx(ipc);
 	const struct ctl_reg *reg = body;
 
+	reg_rest(peer);
 	if (peer->peers->conf.registrations == NULL)
 		return 0;
 	return registrations_put(
@@ -594,6 +617,7 @@ static int on_reg_del(struct ipc_peer *ipc, const struct ipc_hdr *hdr, const voi
 {
 	struct peer *peer = ipc_peer_ctx(ipc);
 
+	reg_rest(peer);
 	if (peer->peers->conf.registrations == NULL)
 		return 0;
 	return registrations_del(peer->peers->conf.registrations, peer->worker, body);
@@ -819,6 +843,7 @@ static void on_accept(int fd, void *arg)
 	}
 	peer->peers = peers;
 	peer->since_ms = clock_mono_ms();
+	pace_init(&peer->reg_pace, REG_REST_US, clock_mono_us());
 	ipc_peer_set_tx_table(peer->ipc, &tx_table);
 	LIST_INSERT_HEAD(&peers->list, peer, link);
 	peers->n_peers++;

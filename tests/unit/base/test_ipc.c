@@ -237,6 +237,38 @@ static void test_wait(void **state)
 	pair_close(&p);
 }
 
+static void test_rest(void **state)
+{
+	struct pair p;
+
+	pair_open(&p, 8);
+	assert_false(ipc_peer_rests(p.server));
+	ipc_peer_rest(p.server, 999999);
+	assert_true(ipc_peer_rests(p.server));
+	/* it says what it has to say */
+	ipc_reply(p.server, &(struct ipc_hdr){.type = PING, .seq = 1}, 0, "abcd", 4);
+	turn();
+	assert_int_equal(p.c.n_reply, 1);
+	ipc_peer_close(p.server, "enough");
+	turn();
+	assert_int_equal(p.s.n_closed, 1);
+	assert_int_equal(p.c.n_closed, 1);
+	pair_close(&p);
+
+	pair_open(&p, 8);
+	ipc_peer_rest(p.server, 1);
+	while (ipc_peer_rests(p.server))
+		event_base_loop(base, EVLOOP_ONCE);
+	ipc_send(p.client, PING, 5, 0, 0, "abcd", 4, NULL, 0);
+	turn();
+	assert_int_equal(p.s.n_ping, 1);
+	ipc_peer_rest(p.server, 999999);
+	ipc_peer_free(p.server);
+	p.s.n_closed = 1;
+	turn();
+	pair_close(&p);
+}
+
 static void test_big(void **state)
 {
 	static uint8_t body[65536];
@@ -656,6 +688,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_request_reply),
 		cmocka_unit_test(test_wait),
+		cmocka_unit_test(test_rest),
 		cmocka_unit_test(test_big),
 		cmocka_unit_test(test_malformed),
 		cmocka_unit_test(test_packets),

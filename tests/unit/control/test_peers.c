@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -42,6 +44,18 @@ static struct {
 	bool committed;
 	char commit_text[256];
 } w;
+
+/* The clock of all, libevent too, stands while this is not 0. */
+static uint64_t stopped_ms;
+
+int clock_gettime(clockid_t id, struct timespec *ts)
+{
+	if (stopped_ms == 0)
+		return (int)syscall(SYS_clock_gettime, id, ts);
+	ts->tv_sec = (time_t)(stopped_ms / 1000);
+	ts->tv_nsec = (long)(stopped_ms % 1000) * 1000000;
+	return 0;
+}
 
 /* ---- between the modules, as core/control.c does it ---- */
 
@@ -467,6 +481,77 @@ static void test_call(void **state)
 	close(fd);
 }
 
+/* So many registrations end, in one packet. */
+static void say_regs(int fd, unsigned int n)
+{
+	static struct {
+		struct ipc_hdr hdr;
+		struct ctl_reg_key key;
+	} msgs[1000];
+
+	for (unsigned int i = 0; i < n; i++) {
+		msgs[i].hdr = (struct ipc_hdr){
+			.version = IPC_VERSION, .type = CTL_REG_DEL, .len = sizeof(msgs[i])};
+		msgs[i].key.id = i + 1;
+	}
+	assert_int_equal(send(fd, msgs, n * sizeof(msgs[0]), 0), n * sizeof(msgs[0]));
+	turn();
+}
+
+/* A stream of registrations is not read at each message, unless there are calls. */
+static void test_reg_rest(void **state)
+{
+	struct ctl_media media = sample_media(1, 0);
+	int fd = sip_worker(0, 1, 7, 0);
+
+	assert_true(hear(fd)); /* CTL_RESTORE_DONE */
+	stopped_ms = clock_mono_ms();
+	/* some now and then are nobody's load */
+	for (unsigned int i = 0; i < 200; i++) {
+		say_regs(fd, 1);
+		stopped_ms += 20;
+	}
+	say(fd, CTL_MEDIA_SET, 1, 0, &media, sizeof(media));
+	assert_true(hear(fd));
+	/* while calls are set up, many change nothing */
+	for (unsigned int i = 0; i < 5; i++) {
+		say_regs(fd, 1000);
+		say(fd, CTL_MEDIA_SET, 2 + i, 0, &media, sizeof(media));
+		assert_true(hear(fd));
+		assert_int_equal(got.hdr.seq, 2 + i);
+		stopped_ms += 900;
+	}
+	stopped_ms += 101;
+	say_regs(fd, 1000);
+	say(fd, CTL_MEDIA_SET, 9, 0, &media, sizeof(media));
+	stopped_ms += 19;
+	turn();
+	assert_false(hear(fd));
+	stopped_ms += 2;
+	turn();
+	assert_true(hear(fd));
+	assert_int_equal(got.hdr.seq, 9);
+	/* who ends meanwhile is missed when the rest is over */
+	stopped_ms += 1000;
+	say_regs(fd, 1000);
+	close(fd);
+	turn();
+	assert_non_null(peers_sip(w.peers, 0)->peer);
+	stopped_ms += 21;
+	turn();
+	assert_null(peers_sip(w.peers, 0)->peer);
+	/* and a successor does not wait for that */
+	fd = sip_worker(0, 1, 8, 0);
+	say_regs(fd, 1000);
+	int next = connect_peer();
+	say_hello(next, 0, 1, 9, 0);
+	assert_true(is_closed(fd));
+	assert_false(is_closed(next));
+	close(fd);
+	close(next);
+	stopped_ms = 0;
+}
+
 static void test_replay_after_our_restart(void **state)
 {
 	struct ctl_call call = sample_call(1, CTL_CALL_ACTIVE);
@@ -598,6 +683,7 @@ int main(void)
 		TEST(test_hello),
 		TEST(test_malformed),
 		TEST(test_call),
+		TEST(test_reg_rest),
 		TEST(test_replay_after_our_restart),
 		TEST(test_commit),
 		TEST(test_stats_and_trunks),

@@ -502,6 +502,11 @@ static void say_regs(int fd, unsigned int n)
 static void test_reg_rest(void **state)
 {
 	struct ctl_media media = sample_media(1, 0);
+	struct {
+		struct ctl_call call;
+		char checkpoint[100];
+	} put = {.call = sample_call(2, CTL_CALL_ACTIVE), .checkpoint = "dialog"};
+	struct calls_counts before, after;
 	int fd = sip_worker(0, 1, 7, 0);
 
 	assert_true(hear(fd)); /* CTL_RESTORE_DONE */
@@ -531,15 +536,21 @@ static void test_reg_rest(void **state)
 	turn();
 	assert_true(hear(fd));
 	assert_int_equal(got.hdr.seq, 9);
-	/* who ends meanwhile is missed when the rest is over */
+	/* who ends meanwhile is missed when the rest is over, and what it said last is heard */
 	stopped_ms += 1000;
+	calls_counts(w.calls, &before);
 	say_regs(fd, 1000);
+	say(fd, CTL_CALL_PUT, 0, 0, &put, sizeof(put));
 	close(fd);
 	turn();
 	assert_non_null(peers_sip(w.peers, 0)->peer);
+	calls_counts(w.calls, &after);
+	assert_int_equal(after.live, before.live);
 	stopped_ms += 21;
 	turn();
 	assert_null(peers_sip(w.peers, 0)->peer);
+	calls_counts(w.calls, &after);
+	assert_int_equal(after.live, before.live + 1);
 	/* and a successor does not wait for that */
 	fd = sip_worker(0, 1, 8, 0);
 	say_regs(fd, 1000);

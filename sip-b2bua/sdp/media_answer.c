@@ -128,10 +128,9 @@ static void line_answered(
 
 /* Reads the lines of an answer before any of them counts. */
 static int answer_take(struct media_map *map, const struct sdp *sdp, unsigned int leg,
-	struct media_take takes[CTL_MEDIA_MAX], struct codec_result codecs[CTL_MEDIA_MAX],
-	const char **ret_reason)
+	struct media_take takes[CTL_MEDIA_MAX], struct codec_list answers[CTL_MEDIA_MAX],
+	struct codec_result codecs[CTL_MEDIA_MAX], const char **ret_reason)
 {
-	struct codec_list answer;
 	enum codec_why why;
 	bool soon;
 	const struct media_srtp *srtp = &map->side[leg].srtp;
@@ -163,8 +162,8 @@ static int answer_take(struct media_map *map, const struct sdp *sdp, unsigned in
 			*ret_reason = other_family;
 			return -EINVAL;
 		}
-		codec_list_read(sdp, i, &answer);
-		why = media_line_answer_codecs(map, line, &answer, &codecs[i]);
+		codec_list_read(sdp, i, &answers[i]);
+		why = media_line_answer_codecs(map, line, &answers[i], &codecs[i]);
 		if (why != CODEC_FITS && line->coded) {
 			*ret_reason = media_codec_text(map, why, &soon);
 			return -EINVAL;
@@ -176,6 +175,7 @@ static int answer_take(struct media_map *map, const struct sdp *sdp, unsigned in
 int media_map_answer(struct media_map *map, const struct sdp *sdp, unsigned int leg,
 	uint32_t *ret_set, uint32_t *ret_close, const char **ret_reason)
 {
+	struct codec_list answers[CTL_MEDIA_MAX]; /* of lines that are usable */
 	struct codec_result codecs[CTL_MEDIA_MAX];
 	struct media_take takes[CTL_MEDIA_MAX];
 	uint32_t set = 0, close = 0;
@@ -190,13 +190,14 @@ int media_map_answer(struct media_map *map, const struct sdp *sdp, unsigned int 
 		*ret_reason = bad_count;
 		return -EINVAL;
 	}
-	rc = answer_take(map, sdp, leg, takes, codecs, ret_reason);
+	rc = answer_take(map, sdp, leg, takes, answers, codecs, ret_reason);
 	for (unsigned int i = 0; rc == 0 && i < map->n_lines; i++) {
 		struct media_line *line = map->line[i];
 
 		if (line->state != MEDIA_OPEN)
 			continue;
-		media_desc_read(sdp, i, &takes[i], &line->pending[leg]);
+		media_desc_read(sdp, i, &takes[i], takes[i].usable ? &answers[i] : NULL,
+			&line->pending[leg]);
 		/* Refused: closed once the exchange is complete, as a fork may still take it. */
 		if (!takes[i].usable) {
 			close |= 1u << i;

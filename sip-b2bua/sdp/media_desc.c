@@ -49,7 +49,7 @@ static void desc_addrs(const struct sdp_media *m, struct media_desc *desc)
 }
 
 void media_desc_read(const struct sdp *sdp, unsigned int index, const struct media_take *take,
-	struct media_desc *desc)
+	const struct codec_list *codecs, struct media_desc *desc)
 {
 	const struct sdp_media *m = &sdp->media[index];
 
@@ -65,5 +65,8 @@ void media_desc_read(const struct sdp *sdp, unsigned int index, const struct med
 	desc->kbps = bandwidth_line_kbps(sdp, index);
 	media_bundle_read(sdp, index, &desc->bundle);
 	desc_addrs(m, desc);
-	codec_list_read(sdp, index, &desc->codecs);
+	if (codecs)
+		desc->codecs = *codecs;
+	else
+		codec_list_read(sdp, index, &desc->codecs);
 }

@@ -221,7 +221,7 @@ static void offer_line(struct media_map *map, const struct sdp *sdp, unsigned in
 
 	line->fresh = false;
 	line->rekeyed = false;
-	media_desc_read(sdp, index, take, desc);
+	media_desc_read(sdp, index, take, NULL, desc);
 	if (!take->usable)
 		return; /* closed by the answer, which must refuse it too */
 	line->any_pt = !view_eq(sdp->media[index].media, VIEW("audio"));

@@ -71,5 +71,6 @@ uint8_t media_held_direction(const struct sdp_media *m);
 /* Its address, when it names one, is of the version that our port of the line has, or is to have. */
 bool media_same_family(
 	const struct sdp_media *m, const struct media_line *line, unsigned int leg, uint8_t wanted);
+/* codecs: its formats, where they were read before; else NULL. */
 void media_desc_read(const struct sdp *sdp, unsigned int index, const struct media_take *take,
-	struct media_desc *desc);
+	const struct codec_list *codecs, struct media_desc *desc);

@@ -126,6 +126,9 @@ int sip_via_parse(struct view value, struct sip_via *ret_via)
 		if (sip_param_take(&p, end, &name, &word) != 0 ||
 			via_param_set(&via, name, word) != 0)
 			return -EBADMSG;
+		/* Behind a '<' it did not part the list, for others it does: a Via more or less. */
+		if (word.n > 0 && *word.p != '"' && memchr(word.p, ',', word.n))
+			return -EBADMSG;
 	}
 	*ret_via = via;
 	return 0;

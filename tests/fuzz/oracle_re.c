@@ -36,6 +36,9 @@ static bool contact_read(const struct sip_hdr *hdr, const struct sip_msg *msg, v
 	struct oracle_msg *ret = arg;
 	struct sip_addr addr;
 
+	/* Nothing between two commas is no contact. */
+	if (!pl_isset(&hdr->val))
+		return false;
 	if (ret->n_contacts < ORACLE_CONTACTS_MAX) {
 		ret->contacts[ret->n_contacts] = (struct oracle_uri){0};
 		if (pl_strcmp(&hdr->val, "*") != 0) {

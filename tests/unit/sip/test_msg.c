@@ -114,6 +114,7 @@ static const struct bad_row bad[] = {
 	{"Via: SIP/2.0/UDP host:0\r\n", "", false, "bad Via"},
 	{"Via: SIP/2.0/UDP host;rport=x\r\n", "", false, "bad Via"},
 	{"Via: SIP/2.0/UDP host x\r\n", "", false, "bad Via"},
+	{"Via: SIP/2.0/UDP host;branch=a<,SIP/2.0/UDP b\r\n", "", false, "bad Via"},
 	{"Via: SIP/2.0/UDP host;branch=a;branch=b\r\n", "", false, "bad Via"},
 	{"Via: SIP/2.0/UDP host;rport;rport=1\r\n", "", false, "bad Via"},
 	{"Via: SIP/2.0/UDP host;branch=a\001b\r\n", "", false, "bad Via"},

@@ -63,16 +63,24 @@ static void check_same(const char *want, const char *got)
 			(int)strcspn(got, "\n"), got);
 }
 
+/* A box into which everything.cfg was pasted, in this mode; returns what was pasted. */
+static char *box_with_everything(struct session_box *box, const char *configure)
+{
+	char *everything = session_box_file("tests/data/cli/everything.cfg");
+
+	session_box_open(box, NULL, "");
+	run_silent(box, "enable", 6);
+	run_silent(box, configure, strlen(configure));
+	paste(box, everything);
+	return everything;
+}
+
 /* Each line acts at once, so what it needs has to be there. */
 static void test_terminal(void **state)
 {
-	char *everything = session_box_file("tests/data/cli/everything.cfg"), *printed;
 	struct session_box box;
+	char *everything = box_with_everything(&box, "configure terminal"), *printed;
 
-	session_box_open(&box, NULL, "");
-	run_silent(&box, "enable", 6);
-	run_silent(&box, "configure terminal", 18);
-	paste(&box, everything);
 	run_silent(&box, "end", 3);
 	printed = print_running(&box);
 	check_same(everything, printed);
@@ -99,13 +107,9 @@ static void check_all_used(const struct cfg *cfg)
 
 static void test_candidate(void **state)
 {
-	char *everything = session_box_file("tests/data/cli/everything.cfg"), *printed;
 	struct session_box box;
+	char *everything = box_with_everything(&box, "configure private"), *printed;
 
-	session_box_open(&box, NULL, "");
-	run_silent(&box, "enable", 6);
-	run_silent(&box, "configure private", 17);
-	paste(&box, everything);
 	if (!strstr(run(&box, "commit", 6), " is running."))
 		fail_msg("%s", box.output.p);
 	check_all_used(cfg_store_running(box.store));
@@ -121,14 +125,10 @@ static void test_candidate(void **state)
 static void test_masked(void **state)
 {
 	static const char line[] = " authentication password " CFG_MASK;
-	char *everything = session_box_file("tests/data/cli/everything.cfg");
-	struct buf masked = {0};
 	struct session_box box;
+	char *everything = box_with_everything(&box, "configure private");
+	struct buf masked = {0};
 
-	session_box_open(&box, NULL, "");
-	run_silent(&box, "enable", 6);
-	run_silent(&box, "configure private", 17);
-	paste(&box, everything);
 	if (!strstr(run(&box, "commit", 6), " is running."))
 		fail_msg("%s", box.output.p);
 	cfg_print_cli(cfg_store_running(box.store), true, &masked);

@@ -1033,6 +1033,14 @@ static void test_call_challenged(void **state)
 	assert_string_equal(rig_last_call(r)->rec.trunk[1], "t1");
 	assert_int_equal(rig_last_call(r)->rec.sip_status, 486);
 	expect_not(r->last_invite, "Authorization");
+	/* so is one with more challenges than a refusal holds */
+	static char long_headers[4096];
+	while (strlen(long_headers) < 3000)
+		strcat(long_headers, ASKS);
+	core->busy_headers = long_headers;
+	alice_calls(8);
+	assert_string_equal(rig_last_call(r)->rec.trunk[1], "t1");
+	assert_int_equal(rig_last_call(r)->rec.sip_status, 486);
 	/* no phone: nobody else's challenge is passed on */
 	core->busy_headers = ASKS;
 	r->cfg->realms[0].admission = CFG_ADMIT_ANY;
